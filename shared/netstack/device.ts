@@ -1,0 +1,37 @@
+/**
+ * A network device as Linux knows it: something that frames leave through and arrive from.
+ * Devices wrap and join devices (veth pairs, bridge ports, VXLAN over a link, fault injection round any of them).
+ */
+import type { Packet } from '../wire/packet-memory.ts';
+import type { FrameReceiver } from './engine.ts';
+
+export interface DeviceCounters {
+  rxPackets: number;
+  rxBytes: number;
+  rxDropped: number;
+  txPackets: number;
+  txBytes: number;
+  txDropped: number;
+}
+
+/** What takes the frames that arrive on a device: the host's own stack, or the bridge the device is a port of. */
+export interface FrameUpcall {
+  input(device: NetDevice, frame: Packet): void;
+}
+
+/** `receive` is the arriving side (from the backlog or from a link); it counts and passes the frame to `upcall`. */
+export interface NetDevice extends FrameReceiver {
+  /** `eth0`, `cni0`, `veth1a2b3c4d`, `flannel.1`. */
+  readonly name: string;
+  /** Linux' ifindex, unique within a host. */
+  readonly index: number;
+  readonly kind: 'loopback' | 'veth' | 'bridge' | 'vxlan' | 'ethernet' | 'ipip' | 'tap' | 'dummy' | 'wireguard';
+  /** 48-bit address as a number (exact below 2^53). */
+  readonly macAddress: number;
+  mtuBytes: number;
+  up: boolean;
+  readonly counters: DeviceCounters;
+  upcall: FrameUpcall | null;
+  /** A frame leaves through the device, Ethernet header included; takes ownership. */
+  transmit(frame: Packet): void;
+}

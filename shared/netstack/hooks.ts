@@ -1,0 +1,42 @@
+/**
+ * The places where a host's IP layer asks before it goes on: netfilter's five hooks, in netfilter's order.
+ *
+ *   in -> PREROUTING -> route -+-> INPUT -> sockets -> OUTPUT -+-> POSTROUTING -> out
+ *                              +-------- FORWARD -------------+
+ *
+ * A hook may rewrite the packet in place (NAT keeps checksums right incrementally) and answers with a verdict.
+ */
+import type { Packet } from '../wire/packet-memory.ts';
+import type { NetDevice } from './device.ts';
+
+/** Why a packet went no further: a stable code for counters, and what decided it (a policy, a rule, a route). */
+export interface DropReason {
+  /** kebab-case: `no-route`, `ttl-exceeded`, `policy-denied`, `conntrack-full`. */
+  readonly code: string;
+  /** The object that caused it, as a user would name it: `NetworkPolicy default/deny-all`. */
+  readonly cause?: string;
+}
+
+/** `null` accepts; a reason drops; `reject` drops and answers (TCP reset or ICMP port unreachable). */
+export type Verdict =
+  | null
+  | DropReason
+  | { readonly reject: 'tcp-reset' | 'port-unreachable'; readonly reason: DropReason };
+
+export interface HookContext {
+  readonly inDevice: NetDevice | null;
+  readonly outDevice: NetDevice | null;
+}
+
+export interface NetfilterHooks {
+  prerouting(packet: Packet, inDevice: NetDevice): Verdict;
+  input(packet: Packet, inDevice: NetDevice): Verdict;
+  forward(packet: Packet, inDevice: NetDevice, outDevice: NetDevice): Verdict;
+  output(packet: Packet): Verdict;
+  postrouting(packet: Packet, outDevice: NetDevice): Verdict;
+}
+
+/** Told of every drop, for counters, traces and captures. */
+export interface DropObserver {
+  dropped(packet: Packet, reason: DropReason, where: string): void;
+}

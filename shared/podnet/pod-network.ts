@@ -1,0 +1,105 @@
+/**
+ * What a program in a pod may do with the pod's network. Two implementations pass one contract suite (`test/contract`):
+ * in the node-agent's process straight over the pod's stack, and in a process of its own over a Unix socket.
+ * Addresses are text (`10.244.1.5`); ports are numbers. Errors carry Node's codes: ECONNREFUSED, ETIMEDOUT, EHOSTUNREACH,
+ * ENETUNREACH, EADDRINUSE, EADDRNOTAVAIL, ECONNRESET, EPIPE, EMSGSIZE.
+ */
+import type { EventEmitter } from 'node:events';
+import type { Duplex } from 'node:stream';
+
+export interface SocketAddress {
+  readonly address: string;
+  readonly port: number;
+}
+
+/**
+ * A TCP connection with the shape of `net.Socket`, so that `http`, `tls` and `http2` run on it unchanged.
+ * Events beside a Duplex' own: `connect`, `timeout`, `close(hadError)`.
+ */
+export interface PodTcpSocket extends Duplex {
+  readonly localAddress: string;
+  readonly localPort: number;
+  readonly remoteAddress: string;
+  readonly remotePort: number;
+  readonly remoteFamily: 'IPv4' | 'IPv6';
+  readonly connecting: boolean;
+  readonly bytesRead: number;
+  readonly bytesWritten: number;
+  setNoDelay(on?: boolean): this;
+  setKeepAlive(on?: boolean, initialDelayMs?: number): this;
+  setTimeout(timeoutMs: number, callback?: () => void): this;
+  /** Closes with RST instead of FIN. */
+  resetAndDestroy(): this;
+  ref(): this;
+  unref(): this;
+}
+
+export interface TcpConnectOptions {
+  readonly host: string;
+  readonly port: number;
+  readonly localAddress?: string;
+  readonly localPort?: number;
+  readonly allowHalfOpen?: boolean;
+}
+
+export interface TcpListenOptions {
+  /** 0.0.0.0 by default. */
+  readonly host?: string;
+  /** 0 takes a free one. */
+  readonly port: number;
+  readonly backlog?: number;
+  readonly allowHalfOpen?: boolean;
+}
+
+/** Events: `connection(socket: PodTcpSocket)`, `close`, `error`. */
+export interface PodTcpServer extends EventEmitter {
+  address(): SocketAddress;
+  close(): Promise<void>;
+}
+
+/** Events: `message(data: Uint8Array, from: SocketAddress)`, `error` (ECONNREFUSED after an ICMP answer), `close`. */
+export interface PodUdpSocket extends EventEmitter {
+  address(): SocketAddress;
+  /** Sends one datagram; rejects with EMSGSIZE, ENETUNREACH, ... when it cannot leave the stack. */
+  send(data: Uint8Array, port: number, address: string): Promise<void>;
+  close(): void;
+}
+
+export interface PingReply {
+  readonly sequence: number;
+  readonly bytes: number;
+  readonly ttl: number;
+  readonly rttMs: number;
+}
+
+export type PingOutcome =
+  | { readonly kind: 'reply'; readonly from: string; readonly reply: PingReply }
+  | { readonly kind: 'unreachable'; readonly from: string; readonly code: number; readonly mtuBytes?: number }
+  | { readonly kind: 'time-exceeded'; readonly from: string }
+  | { readonly kind: 'timeout' };
+
+export interface PingOptions {
+  readonly address: string;
+  readonly payloadBytes?: number;
+  readonly ttl?: number;
+  readonly dontFragment?: boolean;
+  readonly sequence?: number;
+  readonly timeoutMs: number;
+}
+
+export interface InterfaceAddress {
+  readonly device: string;
+  readonly address: string;
+  readonly prefixLength: number;
+}
+
+export interface PodNetwork {
+  /** Resolves once the handshake is complete; rejects with the socket error. `signal` aborts the attempt. */
+  connectTcp(options: TcpConnectOptions, signal?: AbortSignal): Promise<PodTcpSocket>;
+  listenTcp(options: TcpListenOptions): Promise<PodTcpServer>;
+  /** `port` 0 takes an ephemeral port; `address` 0.0.0.0 by default. */
+  bindUdp(options?: { readonly port?: number; readonly address?: string }): Promise<PodUdpSocket>;
+  ping(options: PingOptions, signal?: AbortSignal): Promise<PingOutcome>;
+  addresses(): Promise<InterfaceAddress[]>;
+  close(): void;
+}

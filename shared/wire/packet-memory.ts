@@ -1,0 +1,168 @@
+/**
+ * Packet memory: one WebAssembly slab that holds every frame of a process, and the handles (`Packet`) that point into it.
+ *
+ *   slot:  | headroom (128) | frame ....................... | tailroom |
+ *                           ^ packet.offset   packet.length
+ *
+ * Frames are never copied on their way through a process: layers move `offset` to strip or to prepend headers, and hand
+ * the same `Packet` on. Whoever is given a packet owns it: passes it on, queues it, or frees it; exactly one of the three.
+ * The slab never grows, so `bytes` and `view` stay valid for the life of the process; untouched pages cost no memory.
+ */
+
+/** Bytes kept free before a frame, so that an outer Ethernet/IP/UDP/VXLAN header (50) and IPIP can be prepended. */
+export const HEADROOM_BYTES = 128;
+/** A slot of the small class holds any frame of the usual MTUs (1500 and below) with its headroom. */
+export const SMALL_SLOT_BYTES = 2048;
+/** A slot of the large class holds jumbo frames and super-segments (64 KiB and headers). */
+export const LARGE_SLOT_BYTES = 66_560;
+
+/** A frame in packet memory. Objects are pooled with their slot: never keep one after it was passed on or freed. */
+export class Packet {
+  readonly slotStart: number;
+  readonly slotEnd: number;
+  /** Where the frame (or, inside a layer, the current header) starts in packet memory. */
+  offset = 0;
+  /** Bytes from `offset` to the end of the frame. */
+  length = 0;
+  /** Offset of the network header; set by the link layer on input and by the IP layer on output. */
+  networkOffset = 0;
+  /** Offset of the transport header; set together with `networkOffset` once the IP header was checked. */
+  transportOffset = 0;
+  /** Netfilter mark (`0x4000` masquerade, as kube-proxy sets it). */
+  mark = 0;
+  /** The connection-tracking entry this packet belongs to; owned by the hook that set it. */
+  connection: object | null = null;
+  /** True while the transport checksum is known good and need not be computed or verified inside this process. */
+  checksumTrusted = false;
+  /** Free-list link and state; only PacketMemory touches them. */
+  nextFree: Packet | null = null;
+  inUse = false;
+
+  constructor(slotStart: number, slotEnd: number) {
+    this.slotStart = slotStart;
+    this.slotEnd = slotEnd;
+  }
+
+  /** Bytes that can still be prepended. */
+  get headroomBytes(): number {
+    return this.offset - this.slotStart;
+  }
+
+  /** Makes room for `size` bytes of header before the frame. The caller knows that the headroom suffices. */
+  prepend(size: number): void {
+    this.offset -= size;
+    this.length += size;
+  }
+
+  /** Strips `size` bytes from the front of the frame. */
+  strip(size: number): void {
+    this.offset += size;
+    this.length -= size;
+  }
+}
+
+export interface PacketMemoryOptions {
+  /** Slots of 2 KiB; 8192 by default (16 MiB of address space, touched only when used). */
+  readonly smallSlots?: number;
+  /** Slots of 65 KiB; 256 by default. */
+  readonly largeSlots?: number;
+}
+
+const WASM_PAGE_BYTES = 65_536;
+
+export class PacketMemory {
+  readonly wasm: WebAssembly.Memory;
+  readonly bytes: Uint8Array<ArrayBuffer>;
+  readonly view: DataView<ArrayBuffer>;
+  readonly capacity: number;
+  private freeSmall: Packet | null = null;
+  private freeLarge: Packet | null = null;
+  private used = 0;
+
+  constructor(options: PacketMemoryOptions = {}) {
+    const smallSlots = options.smallSlots ?? 8192;
+    const largeSlots = options.largeSlots ?? 256;
+    const totalBytes = smallSlots * SMALL_SLOT_BYTES + largeSlots * LARGE_SLOT_BYTES;
+    const pages = Math.ceil(totalBytes / WASM_PAGE_BYTES);
+    this.wasm = new WebAssembly.Memory({ initial: pages, maximum: pages });
+    this.bytes = new Uint8Array(this.wasm.buffer);
+    this.view = new DataView(this.wasm.buffer);
+    this.capacity = smallSlots + largeSlots;
+    // Linked back to front, so that allocation walks up from the start and touches few pages.
+    const largeBase = smallSlots * SMALL_SLOT_BYTES;
+    for (let i = largeSlots - 1; i >= 0; i--) {
+      this.freeLarge = this.link(largeBase + i * LARGE_SLOT_BYTES, LARGE_SLOT_BYTES, this.freeLarge);
+    }
+    for (let i = smallSlots - 1; i >= 0; i--) {
+      this.freeSmall = this.link(i * SMALL_SLOT_BYTES, SMALL_SLOT_BYTES, this.freeSmall);
+    }
+  }
+
+  /** Packets in use now. */
+  get inUse(): number {
+    return this.used;
+  }
+
+  /**
+   * A packet of `length` bytes with full headroom, its bytes not cleared; undefined when the class is exhausted
+   * (the caller counts a drop) or `length` exceeds the large class.
+   */
+  allocate(length: number): Packet | undefined {
+    let packet: Packet | null;
+    if (length <= SMALL_SLOT_BYTES - HEADROOM_BYTES) {
+      packet = this.freeSmall;
+      if (packet === null) return undefined;
+      this.freeSmall = packet.nextFree;
+    } else {
+      if (length > LARGE_SLOT_BYTES - HEADROOM_BYTES) return undefined;
+      packet = this.freeLarge;
+      if (packet === null) return undefined;
+      this.freeLarge = packet.nextFree;
+    }
+    packet.nextFree = null;
+    packet.inUse = true;
+    packet.offset = packet.slotStart + HEADROOM_BYTES;
+    packet.length = length;
+    packet.networkOffset = 0;
+    packet.transportOffset = 0;
+    packet.mark = 0;
+    packet.connection = null;
+    packet.checksumTrusted = false;
+    this.used++;
+    return packet;
+  }
+
+  /** Returns a packet to its pool. Freeing twice is a bug and throws. */
+  free(packet: Packet): void {
+    if (!packet.inUse) throw new Error('packet freed twice');
+    packet.inUse = false;
+    packet.connection = null;
+    this.used--;
+    if (packet.slotEnd - packet.slotStart === SMALL_SLOT_BYTES) {
+      packet.nextFree = this.freeSmall;
+      this.freeSmall = packet;
+    } else {
+      packet.nextFree = this.freeLarge;
+      this.freeLarge = packet;
+    }
+  }
+
+  /** A second packet with the same bytes and metadata (flooding a bridge, duplicating on a link). */
+  clone(packet: Packet): Packet | undefined {
+    const copy = this.allocate(packet.length);
+    if (copy === undefined) return undefined;
+    this.bytes.copyWithin(copy.offset, packet.offset, packet.offset + packet.length);
+    const shift = copy.offset - packet.offset;
+    copy.networkOffset = packet.networkOffset + shift;
+    copy.transportOffset = packet.transportOffset + shift;
+    copy.mark = packet.mark;
+    copy.checksumTrusted = packet.checksumTrusted;
+    return copy;
+  }
+
+  private link(start: number, size: number, next: Packet | null): Packet {
+    const packet = new Packet(start, start + size);
+    packet.nextFree = next;
+    return packet;
+  }
+}
