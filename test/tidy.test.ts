@@ -1,0 +1,93 @@
+/** House rules that a reader would otherwise have to check by eye. */
+import { execFileSync } from 'node:child_process';
+import { existsSync, readFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { describe, expect, it } from 'vitest';
+
+const root = resolve(import.meta.dirname, '..');
+const tracked = existsSync(join(root, '.git'))
+  ? execFileSync('git', ['ls-files', '-z'], { cwd: root, encoding: 'utf8' })
+      .split('\0')
+      .filter((path) => path !== '' && existsSync(join(root, path)))
+  : [];
+const sources = tracked.filter((path) => path.endsWith('.ts'));
+
+/** Files that may pass 400 lines, each with its reason. */
+const longFiles: Record<string, string> = {};
+
+/** Names that say nothing of what is inside. */
+const emptyNames = /(^|\/)(utils?|helpers?|common|misc|types|index)\.ts$/;
+
+function linesMatching(pattern: RegExp, paths: readonly string[]): string[] {
+  const found: string[] = [];
+  for (const path of paths) {
+    readFileSync(join(root, path), 'utf8')
+      .split('\n')
+      .forEach((line, index) => {
+        if (pattern.test(line)) found.push(`${path}:${index + 1}: ${line.trim()}`);
+      });
+  }
+  return found;
+}
+
+describe('tidy', () => {
+  it('sees the files under version control', () => {
+    expect(sources.length).toBeGreaterThan(10);
+  });
+
+  it('no file over 400 lines without a listed reason', () => {
+    const long = sources.filter(
+      (path) => !path.endsWith('.test.ts') && readFileSync(join(root, path), 'utf8').split('\n').length > 401,
+    );
+    expect(long.filter((path) => longFiles[path] === undefined)).toEqual([]);
+  });
+
+  it('files are named by their concept', () => {
+    expect(sources.filter((path) => emptyNames.test(path))).toEqual([]);
+  });
+
+  it('no any, no silenced compiler', () => {
+    expect(
+      linesMatching(
+        /(: any\b|\bas any\b|<any>|@ts-(ignore|expect-error|nocheck))/,
+        sources.filter((path) => path !== 'test/tidy.test.ts'),
+      ),
+    ).toEqual([]);
+  });
+
+  it('no focused tests, and a skipped test prints its reason', () => {
+    const tests = sources.filter((path) => path.endsWith('.test.ts') && path !== 'test/tidy.test.ts');
+    expect(linesMatching(/\b(it|test|describe)\.(only|todo|skip)\(/, tests)).toEqual([]);
+  });
+
+  it('no swallowed errors', () => {
+    expect(
+      linesMatching(
+        /catch\s*(\([^)]*\))?\s*\{\s*\}|\.catch\(\(\)\s*=>\s*(\{\s*\}|undefined)\)/,
+        sources.filter((path) => path !== 'test/tidy.test.ts'),
+      ),
+    ).toEqual([]);
+  });
+
+  it('tests wait for conditions instead of sleeping', () => {
+    const tests = sources.filter((path) => path.startsWith('test/') || path.endsWith('.test.ts'));
+    expect(
+      linesMatching(
+        /\b(sleep|setTimeout)\([^)]*\b[0-9_]{4,}\)/,
+        tests.filter((path) => path !== 'test/tidy.test.ts'),
+      ),
+    ).toEqual([]);
+  });
+
+  it('no path of one machine', () => {
+    expect(
+      linesMatching(
+        /(^|[^.\w-])\/(root|home\/\w+|work)\//,
+        tracked.filter(
+          (path) =>
+            /\.(ts|md|json|ya?ml|mjs)$/.test(path) && path !== 'package-lock.json' && path !== 'test/tidy.test.ts',
+        ),
+      ),
+    ).toEqual([]);
+  });
+});
