@@ -1,0 +1,15 @@
+import type { FigureInput } from './figure.ts';
+
+export interface BenchmarkContext {
+  /** How often each quantity is measured. */
+  readonly repeats: number;
+  /** A line of progress for the person who waits. */
+  progress(line: string): void;
+}
+
+/** One file in this folder a benchmark; it measures its reference in the same run and cleans up after itself. */
+export interface Benchmark {
+  readonly name: string;
+  readonly summary: string;
+  run(context: BenchmarkContext): Promise<Record<string, FigureInput>>;
+}

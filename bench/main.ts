@@ -1,0 +1,69 @@
+/**
+ * npm run bench -- NAME [NAME...]: measures, prints a table and, as the last line, one JSON object a benchmark.
+ * Exit status 0 when everything could be measured (a goal that was missed is a figure, not an error), 1 otherwise.
+ */
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { Command, InvalidArgumentError } from 'commander';
+import type { Benchmark } from './benchmark.ts';
+import { type Figure, summarize } from './figure.ts';
+import { describeMachine } from './machine.ts';
+import { renderJsonLine, renderTable } from './report.ts';
+
+const benchmarks: Record<string, { summary: string; load: () => Promise<Benchmark> }> = {
+  start: {
+    summary: 'time from `podwire up` to three Ready nodes and an answering DNS; memory and CPU of the idle cluster',
+    load: async () => (await import('./start.ts')).startBenchmark,
+  },
+};
+
+const resultsFolder = join(import.meta.dirname, 'results');
+
+async function measure(name: string, repeats: number): Promise<Record<string, Figure>> {
+  const known = benchmarks[name];
+  if (known === undefined) {
+    throw new Error(`there is no benchmark '${name}'; there are: ${Object.keys(benchmarks).join(', ')}`);
+  }
+  const benchmark = await known.load();
+  const inputs = await benchmark.run({ repeats, progress: (line) => process.stderr.write(`${name}: ${line}\n`) });
+  return Object.fromEntries(Object.entries(inputs).map(([key, input]) => [key, summarize(input)]));
+}
+
+function keepResult(name: string, figures: Record<string, Figure>): string {
+  mkdirSync(resultsFolder, { recursive: true });
+  const at = new Date().toISOString();
+  const path = join(resultsFolder, `${name}-${at.replaceAll(':', '')}.json`);
+  writeFileSync(path, `${JSON.stringify({ bench: name, at, machine: describeMachine(), figures }, null, 2)}\n`);
+  return path;
+}
+
+function positiveInteger(text: string): number {
+  const value = Number(text);
+  if (!Number.isInteger(value) || value < 1) throw new InvalidArgumentError('expected a whole number from 1');
+  return value;
+}
+
+const listing = Object.entries(benchmarks).map(([name, { summary }]) => `  ${name.padEnd(10)} ${summary}`);
+
+const program = new Command('bench')
+  .argument('<names...>', 'which benchmarks to run, in order')
+  .option('--repeats <n>', 'how often each quantity is measured', positiveInteger, 5)
+  .addHelpText(
+    'after',
+    `\nBenchmarks:\n${listing.join('\n')}\n\nExamples:\n  npm run bench -- start\n  npm run bench -- start --repeats 9`,
+  )
+  .action(async (names: string[], options: { repeats: number }) => {
+    const jsonLines: string[] = [];
+    for (const name of names) {
+      const figures = await measure(name, options.repeats);
+      const path = keepResult(name, figures);
+      process.stdout.write(`${renderTable(name, figures)}\nkept in ${path}\n\n`);
+      jsonLines.push(renderJsonLine(name, figures));
+    }
+    process.stdout.write(`${jsonLines.join('\n')}\n`);
+  });
+
+program.parseAsync().catch((error: unknown) => {
+  process.stderr.write(`bench: ${error instanceof Error ? error.message : String(error)}\n`);
+  process.exitCode = 1;
+});
