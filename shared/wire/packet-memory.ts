@@ -9,6 +9,8 @@
  * The slab never grows, so `bytes` and `view` stay valid for the life of the process; untouched pages cost no memory.
  */
 
+import { createSumRange, type SumRange } from './checksum.ts';
+
 /** Bytes kept free before a frame, so that an outer Ethernet/IP/UDP/VXLAN header (50) and IPIP can be prepended. */
 export const HEADROOM_BYTES = 128;
 /** A slot of the small class holds any frame of the usual MTUs (1500 and below) with its headroom. */
@@ -32,7 +34,10 @@ export class Packet {
   mark = 0;
   /** The connection-tracking entry this packet belongs to; owned by the hook that set it. */
   connection: object | null = null;
-  /** True while the transport checksum is known good and need not be computed or verified inside this process. */
+  /**
+   * True while the transport payload is known good and its checksum field may be stale: nobody in this process computes
+   * or verifies it. What leaves the process goes through `completeChecksums` first.
+   */
   checksumTrusted = false;
   /** Free-list link and state; only PacketMemory touches them. */
   nextFree: Packet | null = null;
@@ -74,6 +79,8 @@ export class PacketMemory {
   readonly wasm: WebAssembly.Memory;
   readonly bytes: Uint8Array<ArrayBuffer>;
   readonly view: DataView<ArrayBuffer>;
+  /** The Internet checksum's sum over a range of this memory (`checksum.ts`). */
+  readonly sum: SumRange;
   readonly capacity: number;
   private freeSmall: Packet | null = null;
   private freeLarge: Packet | null = null;
@@ -87,6 +94,7 @@ export class PacketMemory {
     this.wasm = new WebAssembly.Memory({ initial: pages, maximum: pages });
     this.bytes = new Uint8Array(this.wasm.buffer);
     this.view = new DataView(this.wasm.buffer);
+    this.sum = createSumRange(this.wasm);
     this.capacity = smallSlots + largeSlots;
     // Linked back to front, so that allocation walks up from the start and touches few pages.
     const largeBase = smallSlots * SMALL_SLOT_BYTES;

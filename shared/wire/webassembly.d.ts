@@ -4,6 +4,7 @@ declare namespace WebAssembly {
     constructor(descriptor: { initial: number; maximum?: number });
     readonly buffer: ArrayBuffer;
   }
+  class CompileError extends Error {}
   class Module {
     constructor(bytes: Uint8Array);
   }

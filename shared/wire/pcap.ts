@@ -1,0 +1,124 @@
+/**
+ * Capture files: pcapng blocks (draft-ietf-opsawg-pcapng), little-endian, time stamps in nanoseconds, comments per packet.
+ *
+ *   section header | interface description ... | enhanced packet | enhanced packet ...
+ *
+ * Each function gives one complete block; a capture is the blocks one after the other, to a file or to `wireshark -k -i -`.
+ */
+
+const SECTION_HEADER = 0x0a0d0d0a;
+const INTERFACE_DESCRIPTION = 1;
+const ENHANCED_PACKET = 6;
+const BYTE_ORDER_MAGIC = 0x1a2b3c4d;
+
+const OPTION_COMMENT = 1;
+const OPTION_SECTION_APPLICATION = 4;
+const OPTION_INTERFACE_NAME = 2;
+const OPTION_INTERFACE_DESCRIPTION = 3;
+const OPTION_INTERFACE_TIME_RESOLUTION = 9;
+const OPTION_PACKET_FLAGS = 2;
+
+export const LINK_TYPE_ETHERNET = 1;
+
+const text = new TextEncoder();
+
+interface BlockOption {
+  readonly code: number;
+  readonly value: Uint8Array;
+}
+
+/** The block every capture starts with. */
+export function sectionHeader(application: string): Uint8Array<ArrayBuffer> {
+  const fixed = new Uint8Array(16);
+  const view = new DataView(fixed.buffer);
+  view.setUint32(0, BYTE_ORDER_MAGIC, true);
+  view.setUint16(4, 1, true);
+  view.setBigInt64(8, -1n, true); // section length: not given
+  return block(SECTION_HEADER, [fixed], [textOption(OPTION_SECTION_APPLICATION, application)]);
+}
+
+export interface CaptureInterface {
+  /** `cni0`, or `default/web eth0`: what Wireshark shows as the interface. */
+  readonly name: string;
+  readonly description?: string;
+  /** Bytes of a packet that are kept; 0 for all. */
+  readonly snapBytes?: number;
+}
+
+/** Interfaces are numbered from 0 in the order of their blocks. */
+export function interfaceDescription(capture: CaptureInterface): Uint8Array<ArrayBuffer> {
+  const fixed = new Uint8Array(8);
+  const view = new DataView(fixed.buffer);
+  view.setUint16(0, LINK_TYPE_ETHERNET, true);
+  view.setUint32(4, capture.snapBytes ?? 0, true);
+  const options = [
+    textOption(OPTION_INTERFACE_NAME, capture.name),
+    { code: OPTION_INTERFACE_TIME_RESOLUTION, value: Uint8Array.of(9) },
+  ];
+  if (capture.description !== undefined) {
+    options.push(textOption(OPTION_INTERFACE_DESCRIPTION, capture.description));
+  }
+  return block(INTERFACE_DESCRIPTION, [fixed], options);
+}
+
+export interface CapturedPacket {
+  readonly interfaceId: number;
+  /** Nanoseconds since 1970. */
+  readonly timestampNs: bigint;
+  /** The bytes kept; copied. */
+  readonly bytes: Uint8Array;
+  /** Bytes of the frame on the wire, when fewer were kept. */
+  readonly originalBytes?: number;
+  readonly direction?: 'inbound' | 'outbound';
+  readonly comment?: string;
+}
+
+export function enhancedPacket(packet: CapturedPacket): Uint8Array<ArrayBuffer> {
+  const fixed = new Uint8Array(20);
+  const view = new DataView(fixed.buffer);
+  view.setUint32(0, packet.interfaceId, true);
+  view.setUint32(4, Number((packet.timestampNs >> 32n) & 0xffff_ffffn), true);
+  view.setUint32(8, Number(packet.timestampNs & 0xffff_ffffn), true);
+  view.setUint32(12, packet.bytes.length, true);
+  view.setUint32(16, packet.originalBytes ?? packet.bytes.length, true);
+  const options: BlockOption[] = [];
+  if (packet.direction !== undefined) {
+    const flags = new Uint8Array(4);
+    flags[0] = packet.direction === 'inbound' ? 1 : 2;
+    options.push({ code: OPTION_PACKET_FLAGS, value: flags });
+  }
+  if (packet.comment !== undefined) options.push(textOption(OPTION_COMMENT, packet.comment));
+  return block(ENHANCED_PACKET, [fixed, packet.bytes], options);
+}
+
+function textOption(code: number, value: string): BlockOption {
+  return { code, value: text.encode(value) };
+}
+
+/** Type, length, parts padded to 4 bytes each, options with their end mark, length again. */
+function block(type: number, parts: readonly Uint8Array[], options: readonly BlockOption[]): Uint8Array<ArrayBuffer> {
+  let size = 12 + (options.length > 0 ? 4 : 0);
+  for (const part of parts) size += padded(part.length);
+  for (const option of options) size += 4 + padded(option.value.length);
+  const bytes = new Uint8Array(size);
+  const view = new DataView(bytes.buffer);
+  view.setUint32(0, type, true);
+  view.setUint32(4, size, true);
+  view.setUint32(size - 4, size, true);
+  let at = 8;
+  for (const part of parts) {
+    bytes.set(part, at);
+    at += padded(part.length);
+  }
+  for (const option of options) {
+    view.setUint16(at, option.code, true);
+    view.setUint16(at + 2, option.value.length, true);
+    bytes.set(option.value, at + 4);
+    at += 4 + padded(option.value.length);
+  }
+  return bytes;
+}
+
+function padded(length: number): number {
+  return (length + 3) & ~3;
+}
