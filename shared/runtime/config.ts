@@ -1,0 +1,229 @@
+/**
+ * The environment by which a process of the cluster is configured. `compose.yaml` and `podwire up` set these variables;
+ * every field here names its own. Durations are milliseconds, addresses are text.
+ */
+import { LOG_LEVELS, type LogLevel } from './log.ts';
+
+export type Environment = Readonly<Record<string, string | undefined>>;
+
+/** A variable is missing or its value cannot be used; the message names the variable, the value and what would do. */
+export class ConfigError extends Error {
+  override name = 'ConfigError';
+}
+
+export interface HostPort {
+  readonly host: string;
+  readonly port: number;
+}
+
+/** What every process knows of its cluster. */
+export interface ClusterConfig {
+  /** PODWIRE_CLUSTER: the cluster's name. */
+  readonly cluster: string;
+  /** PODWIRE_NATS_URL */
+  readonly natsUrl: string;
+  /** PODWIRE_NATS_TOKEN */
+  readonly natsToken: string | undefined;
+  /** PODWIRE_STATE_DIR: the cluster's state folder; absent where a process keeps no state. */
+  readonly stateDir: string | undefined;
+  /** PODWIRE_LOG_LEVEL */
+  readonly logLevel: LogLevel;
+  /** PODWIRE_HEALTH_ADDRESS: where /healthz and /metrics are served; port 0 takes a free one. */
+  readonly healthAddress: HostPort;
+  /** PODWIRE_POD_CIDR */
+  readonly podCidr: string;
+  /** PODWIRE_SERVICE_CIDR */
+  readonly serviceCidr: string;
+  /** PODWIRE_DNS_IP: the ClusterIP of the cluster's DNS. */
+  readonly dnsIp: string;
+  /** PODWIRE_CLUSTER_DOMAIN */
+  readonly clusterDomain: string;
+  /** PODWIRE_CNI */
+  readonly cni: string;
+  /** PODWIRE_PROXY_MODE */
+  readonly proxyMode: string;
+  /** PODWIRE_NODE_LEASE_RENEW_MS: how often a node renews its Lease. */
+  readonly nodeLeaseRenewMs: number;
+  /** PODWIRE_NODE_GRACE_MS: how long a node may be silent before it is NotReady. */
+  readonly nodeGraceMs: number;
+  /** PODWIRE_EVICTION_AFTER_MS: the default tolerationSeconds of not-ready and unreachable. */
+  readonly evictionAfterMs: number;
+}
+
+export interface ApiServerConfig {
+  /** PODWIRE_API_ADDRESS and PODWIRE_API_PORT: where HTTPS is served. */
+  readonly listen: HostPort;
+  /** PODWIRE_API_PKI_DIR: certificates and the admin token, made at first start. */
+  readonly pkiDir: string;
+}
+
+export interface NodeConfig {
+  /** PODWIRE_NODE_NAME */
+  readonly nodeName: string;
+  /** PODWIRE_NODE_INTERNAL_IP: the address in the emulated underlay. */
+  readonly internalIp: string;
+  /** PODWIRE_NODE_BIND_ADDRESS: the real address that the node's sockets are bound to. */
+  readonly bindAddress: string;
+  /** PODWIRE_VXLAN_PORT: the real UDP port; 0 takes a free one. */
+  readonly vxlanPort: number;
+  /** PODWIRE_NODE_ADVERTISE: the real endpoint as other nodes reach it, where it differs from the bound one. */
+  readonly advertise: HostPort | undefined;
+}
+
+/** What a component that runs in a pod (kube-proxy, CoreDNS) knows of that pod. */
+export interface PodConfig {
+  /** PODWIRE_PODNET_SOCKET: the Unix socket of the pod's network; absent for a component that sends no packets. */
+  readonly podnetSocket: string | undefined;
+  /** PODWIRE_NODE_NAME */
+  readonly nodeName: string;
+  /** PODWIRE_POD_NAME */
+  readonly podName: string;
+  /** PODWIRE_POD_NAMESPACE */
+  readonly podNamespace: string;
+  /** PODWIRE_POD_IP */
+  readonly podIp: string;
+}
+
+export function readClusterConfig(environment: Environment): ClusterConfig {
+  return {
+    cluster: clusterName(environment, 'PODWIRE_CLUSTER'),
+    natsUrl: text(environment, 'PODWIRE_NATS_URL', 'nats://127.0.0.1:4222'),
+    natsToken: optionalText(environment, 'PODWIRE_NATS_TOKEN'),
+    stateDir: optionalText(environment, 'PODWIRE_STATE_DIR'),
+    logLevel: oneOf(environment, 'PODWIRE_LOG_LEVEL', LOG_LEVELS, 'info'),
+    healthAddress: hostPort(environment, 'PODWIRE_HEALTH_ADDRESS', '127.0.0.1:0'),
+    podCidr: cidr(environment, 'PODWIRE_POD_CIDR', '10.244.0.0/16'),
+    serviceCidr: cidr(environment, 'PODWIRE_SERVICE_CIDR', '10.96.0.0/12'),
+    dnsIp: ipv4(environment, 'PODWIRE_DNS_IP', '10.96.0.10'),
+    clusterDomain: text(environment, 'PODWIRE_CLUSTER_DOMAIN', 'cluster.local'),
+    cni: text(environment, 'PODWIRE_CNI', 'flannel'),
+    proxyMode: text(environment, 'PODWIRE_PROXY_MODE', 'iptables'),
+    nodeLeaseRenewMs: wholeNumber(environment, 'PODWIRE_NODE_LEASE_RENEW_MS', 1000, 1, MAX_DURATION_MS),
+    nodeGraceMs: wholeNumber(environment, 'PODWIRE_NODE_GRACE_MS', 4000, 1, MAX_DURATION_MS),
+    evictionAfterMs: wholeNumber(environment, 'PODWIRE_EVICTION_AFTER_MS', 5000, 0, MAX_DURATION_MS),
+  };
+}
+
+export function readApiServerConfig(environment: Environment): ApiServerConfig {
+  return {
+    listen: {
+      host: text(environment, 'PODWIRE_API_ADDRESS', '127.0.0.1'),
+      port: wholeNumber(environment, 'PODWIRE_API_PORT', 6443, 0, MAX_PORT),
+    },
+    pkiDir: requiredText(environment, 'PODWIRE_API_PKI_DIR'),
+  };
+}
+
+export function readNodeConfig(environment: Environment): NodeConfig {
+  return {
+    nodeName: requiredText(environment, 'PODWIRE_NODE_NAME'),
+    internalIp: ipv4(environment, 'PODWIRE_NODE_INTERNAL_IP', undefined),
+    bindAddress: ipv4(environment, 'PODWIRE_NODE_BIND_ADDRESS', '127.0.0.1'),
+    vxlanPort: wholeNumber(environment, 'PODWIRE_VXLAN_PORT', 4789, 0, MAX_PORT),
+    advertise: optionalHostPort(environment, 'PODWIRE_NODE_ADVERTISE'),
+  };
+}
+
+export function readPodConfig(environment: Environment): PodConfig {
+  return {
+    podnetSocket: optionalText(environment, 'PODWIRE_PODNET_SOCKET'),
+    nodeName: requiredText(environment, 'PODWIRE_NODE_NAME'),
+    podName: requiredText(environment, 'PODWIRE_POD_NAME'),
+    podNamespace: requiredText(environment, 'PODWIRE_POD_NAMESPACE'),
+    podIp: ipv4(environment, 'PODWIRE_POD_IP', undefined),
+  };
+}
+
+const MAX_PORT = 65_535;
+/** The longest delay that a Node timer takes. */
+const MAX_DURATION_MS = 2 ** 31 - 1;
+/** Names a folder, a NATS subject token and a stream. */
+const CLUSTER_NAME = /^[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?$/;
+const IPV4 = /^(25[0-5]|2[0-4]\d|1?\d?\d)(\.(25[0-5]|2[0-4]\d|1?\d?\d)){3}$/;
+
+/** One to forty of a-z, 0-9 and `-`, beginning and ending with a letter or digit. */
+export function isClusterName(name: string): boolean {
+  return CLUSTER_NAME.test(name);
+}
+
+function optionalText(environment: Environment, variable: string): string | undefined {
+  const value = environment[variable];
+  return value === undefined || value === '' ? undefined : value;
+}
+
+function text(environment: Environment, variable: string, fallback: string): string {
+  return optionalText(environment, variable) ?? fallback;
+}
+
+function requiredText(environment: Environment, variable: string): string {
+  const value = optionalText(environment, variable);
+  if (value === undefined) throw new ConfigError(`${variable} is not set`);
+  return value;
+}
+
+function bad(variable: string, value: string, expected: string): ConfigError {
+  return new ConfigError(`${variable} is '${value}': expected ${expected}`);
+}
+
+function clusterName(environment: Environment, variable: string): string {
+  const value = text(environment, variable, 'podwire');
+  if (!isClusterName(value)) throw bad(variable, value, 'up to 40 of a-z, 0-9 and -, such as podwire or lab-2');
+  return value;
+}
+
+function oneOf<T extends string>(environment: Environment, variable: string, allowed: readonly T[], fallback: T): T {
+  const value = text(environment, variable, fallback);
+  const found = allowed.find((candidate) => candidate === value);
+  if (found === undefined) throw bad(variable, value, `one of ${allowed.join(', ')}`);
+  return found;
+}
+
+function parseWholeNumber(value: string, minimum: number, maximum: number): number | undefined {
+  const number = /^\d+$/.test(value) ? Number(value) : Number.NaN;
+  return number >= minimum && number <= maximum ? number : undefined;
+}
+
+function wholeNumber(
+  environment: Environment,
+  variable: string,
+  fallback: number,
+  minimum: number,
+  maximum: number,
+): number {
+  const value = optionalText(environment, variable);
+  if (value === undefined) return fallback;
+  const number = parseWholeNumber(value, minimum, maximum);
+  if (number === undefined) throw bad(variable, value, `a whole number from ${minimum} to ${maximum}`);
+  return number;
+}
+
+function ipv4(environment: Environment, variable: string, fallback: string | undefined): string {
+  const value = fallback === undefined ? requiredText(environment, variable) : text(environment, variable, fallback);
+  if (!IPV4.test(value)) throw bad(variable, value, 'an IPv4 address such as 192.168.1.10');
+  return value;
+}
+
+function cidr(environment: Environment, variable: string, fallback: string): string {
+  const value = text(environment, variable, fallback);
+  const [address = '', length = ''] = value.split('/');
+  if (!IPV4.test(address) || parseWholeNumber(length, 0, 32) === undefined) {
+    throw bad(variable, value, 'an IPv4 block such as 10.244.0.0/16');
+  }
+  return value;
+}
+
+function optionalHostPort(environment: Environment, variable: string): HostPort | undefined {
+  const value = optionalText(environment, variable);
+  return value === undefined ? undefined : parseHostPort(variable, value);
+}
+
+function hostPort(environment: Environment, variable: string, fallback: string): HostPort {
+  return parseHostPort(variable, text(environment, variable, fallback));
+}
+
+function parseHostPort(variable: string, value: string): HostPort {
+  const separator = value.lastIndexOf(':');
+  const port = parseWholeNumber(value.slice(separator + 1), 0, MAX_PORT);
+  if (separator <= 0 || port === undefined) throw bad(variable, value, 'host:port such as 127.0.0.1:9000');
+  return { host: value.slice(0, separator), port };
+}

@@ -1,0 +1,90 @@
+/**
+ * /healthz, /livez, /readyz and /metrics of a process. Only `node:net` is loaded at start; `node:http` (15 MB resident) joins
+ * with the first connection, as most processes of a small cluster are never scraped.
+ */
+import type { Server as HttpServer, ServerResponse } from 'node:http';
+import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
+import type { HostPort } from './config.ts';
+import type { Metrics } from './metrics.ts';
+
+/** Undefined when all is well, else one sentence. */
+export type HealthCheck = () => string | undefined;
+
+export class HealthServer {
+  private readonly checks = new Map<string, HealthCheck>();
+  private readonly metrics: Metrics;
+  private readonly server: Server;
+  private readonly sockets = new Set<Socket>();
+  private http: Promise<HttpServer> | undefined;
+
+  constructor(metrics: Metrics) {
+    this.metrics = metrics;
+    this.server = createServer((socket) => this.accept(socket));
+  }
+
+  /** Adds a named check to /healthz, /livez and /readyz. */
+  addCheck(name: string, check: HealthCheck): void {
+    this.checks.set(name, check);
+  }
+
+  /** Resolves to the port. Rejects when the address cannot be bound. */
+  listen(address: HostPort): Promise<number> {
+    return new Promise((resolve, reject) => {
+      this.server.once('error', reject);
+      this.server.listen(address.port, address.host, () => {
+        this.server.off('error', reject);
+        resolve((this.server.address() as AddressInfo).port);
+      });
+    });
+  }
+
+  close(): Promise<void> {
+    for (const socket of this.sockets) socket.destroy();
+    return new Promise((resolve) => this.server.close(() => resolve()));
+  }
+
+  private accept(socket: Socket): void {
+    this.sockets.add(socket);
+    socket.on('close', () => this.sockets.delete(socket));
+    socket.on('error', () => socket.destroy());
+    this.http ??= this.createHttpServer();
+    this.http.then(
+      (http) => http.emit('connection', socket),
+      () => socket.destroy(),
+    );
+  }
+
+  private async createHttpServer(): Promise<HttpServer> {
+    const { createServer: createHttpServer } = await import('node:http');
+    return createHttpServer((request, response) => {
+      const path = new URL(request.url ?? '/', 'http://localhost').pathname;
+      if (path === '/metrics') void this.answerMetrics(response);
+      else if (path === '/healthz' || path === '/livez' || path === '/readyz') this.answerHealth(response);
+      else answer(response, 404, 'text/plain', 'served here: /healthz, /livez, /readyz, /metrics\n');
+    });
+  }
+
+  private answerHealth(response: ServerResponse): void {
+    const failures: string[] = [];
+    for (const [name, check] of this.checks) {
+      const failure = check();
+      if (failure !== undefined) failures.push(`${name}: ${failure}\n`);
+    }
+    if (failures.length === 0) answer(response, 200, 'text/plain', 'ok');
+    else answer(response, 503, 'text/plain', failures.join(''));
+  }
+
+  private async answerMetrics(response: ServerResponse): Promise<void> {
+    try {
+      const { contentType, body } = await this.metrics.expose();
+      answer(response, 200, contentType, body);
+    } catch (error) {
+      answer(response, 500, 'text/plain', `${String(error)}\n`);
+    }
+  }
+}
+
+function answer(response: ServerResponse, status: number, contentType: string, body: string): void {
+  response.writeHead(status, { 'content-type': contentType });
+  response.end(body);
+}
