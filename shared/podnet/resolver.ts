@@ -1,0 +1,168 @@
+/**
+ * Names to addresses as a C library does it (glibc's getaddrinfo): literals, /etc/hosts, then DNS with search list and
+ * `ndots`, A and AAAA side by side, servers in turn, `attempts` rounds, TCP on truncation. Nothing is cached.
+ */
+import type { Answer, RecordType } from 'dns-packet';
+import { type DnsAnswer, DnsTimeoutError, queryDns } from './dns-query.ts';
+import type { PodNetwork } from './pod-network.ts';
+import { parseHosts, parseResolvConf, type ResolvConf, searchCandidates } from './resolv-conf.ts';
+import { socketErrorCode } from './socket-error.ts';
+
+/** What the resolver reads anew for every look-up, so that a changed file takes effect at once. */
+export interface ResolverFiles {
+  resolvConf(): string;
+  hosts(): string;
+}
+
+export interface ResolvedAddress {
+  readonly address: string;
+  readonly family: 4 | 6;
+}
+
+export interface LookupOptions {
+  /** Asks for this family only; both by default. */
+  readonly family?: 4 | 6;
+  readonly signal?: AbortSignal;
+}
+
+export class ResolveError extends Error {
+  override readonly name = 'ResolveError';
+  /** ENOTFOUND: no such name (EAI_NONAME). EAI_AGAIN: no server gave an answer. */
+  readonly code: 'ENOTFOUND' | 'EAI_AGAIN';
+  readonly syscall = 'getaddrinfo';
+  readonly hostname: string;
+
+  constructor(code: 'ENOTFOUND' | 'EAI_AGAIN', hostname: string) {
+    super(`getaddrinfo ${code} ${hostname}`);
+    this.code = code;
+    this.hostname = hostname;
+  }
+}
+
+export class Resolver {
+  private readonly network: PodNetwork;
+  private readonly files: ResolverFiles;
+  private turn = 0;
+
+  constructor(network: PodNetwork, files: ResolverFiles) {
+    this.network = network;
+    this.files = files;
+  }
+
+  config(): ResolvConf {
+    return parseResolvConf(this.files.resolvConf());
+  }
+
+  /** All addresses of a name, IPv4 first; throws `ResolveError`. */
+  async lookup(name: string, options: LookupOptions = {}): Promise<ResolvedAddress[]> {
+    const literal = literalAddress(name);
+    if (literal !== undefined) return [literal];
+    const fromHosts = this.lookupHosts(name, options.family);
+    if (fromHosts.length > 0) return fromHosts;
+    return this.lookupDns(name, options);
+  }
+
+  /** The first IPv4 address of a name. */
+  async lookupOne(name: string, signal?: AbortSignal): Promise<string> {
+    const addresses = await this.lookup(name, { signal });
+    const first = addresses.find((entry) => entry.family === 4);
+    if (first === undefined) throw new ResolveError('ENOTFOUND', name);
+    return first.address;
+  }
+
+  /** Asks the configured servers for one type, without a search list; undefined when no server answers usefully. */
+  async query(
+    name: string,
+    type: RecordType,
+    signal?: AbortSignal,
+    conf = this.config(),
+  ): Promise<DnsAnswer | undefined> {
+    const servers = conf.rotate ? rotated(conf.nameservers, this.turn++) : conf.nameservers;
+    let lastFailure: DnsAnswer | undefined;
+    for (let attempt = 0; attempt < conf.attempts; attempt++) {
+      for (const server of servers) {
+        if (signal?.aborted) return undefined;
+        const answer = await this.ask(server, name, type, conf, signal);
+        if (answer === undefined) continue;
+        const rcode = answer.packet.rcode;
+        if (rcode === 'NOERROR' || rcode === 'NXDOMAIN') return answer;
+        lastFailure = answer;
+      }
+      // SERVFAIL and REFUSED from everybody end the search, only silence is asked again.
+      if (lastFailure !== undefined) return lastFailure;
+    }
+    return undefined;
+  }
+
+  private async ask(
+    server: string,
+    name: string,
+    type: RecordType,
+    conf: ResolvConf,
+    signal: AbortSignal | undefined,
+  ): Promise<DnsAnswer | undefined> {
+    try {
+      return await queryDns(this.network, { server, name, type, timeoutMs: conf.timeoutMs, tcp: conf.useTcp }, signal);
+    } catch (error) {
+      if (error instanceof DnsTimeoutError || socketErrorCode(error) !== undefined) return undefined;
+      throw error;
+    }
+  }
+
+  private lookupHosts(name: string, family: 4 | 6 | undefined): ResolvedAddress[] {
+    const wanted = name.toLowerCase().replace(/\.$/, '');
+    const found: ResolvedAddress[] = [];
+    for (const entry of parseHosts(this.files.hosts())) {
+      if (!entry.names.some((candidate) => candidate.toLowerCase() === wanted)) continue;
+      const address = literalAddress(entry.address);
+      if (address !== undefined && (family === undefined || address.family === family)) found.push(address);
+    }
+    return found;
+  }
+
+  private async lookupDns(name: string, options: LookupOptions): Promise<ResolvedAddress[]> {
+    const conf = this.config();
+    let again = false;
+    for (const candidate of searchCandidates(name, conf)) {
+      const types = queryTypes(options.family, conf);
+      const answers = await Promise.all(types.map((type) => this.query(candidate, type, options.signal, conf)));
+      const addresses = answers.flatMap((answer) => addressesOf(answer?.packet.answers ?? []));
+      if (addresses.length > 0) return addresses;
+      if (answers.some((answer) => answer === undefined || !isDefinite(answer))) again = true;
+      // No server at all: glibc does not walk the rest of the search list either.
+      if (answers.every((answer) => answer === undefined)) break;
+    }
+    throw new ResolveError(again ? 'EAI_AGAIN' : 'ENOTFOUND', name);
+  }
+}
+
+function queryTypes(family: 4 | 6 | undefined, conf: ResolvConf): RecordType[] {
+  if (family === 4 || (family === undefined && conf.noAaaa)) return ['A'];
+  return family === 6 ? ['AAAA'] : ['A', 'AAAA'];
+}
+
+function isDefinite(answer: DnsAnswer): boolean {
+  return answer.packet.rcode === 'NOERROR' || answer.packet.rcode === 'NXDOMAIN';
+}
+
+function addressesOf(answers: readonly Answer[]): ResolvedAddress[] {
+  const addresses: ResolvedAddress[] = [];
+  for (const answer of answers) {
+    if (answer.type === 'A') addresses.push({ address: answer.data, family: 4 });
+    else if (answer.type === 'AAAA') addresses.push({ address: answer.data, family: 6 });
+  }
+  return addresses;
+}
+
+function rotated(servers: readonly string[], turn: number): readonly string[] {
+  const start = turn % servers.length;
+  return [...servers.slice(start), ...servers.slice(0, start)];
+}
+
+/** The address itself when the text is one. */
+export function literalAddress(text: string): ResolvedAddress | undefined {
+  if (/^\d{1,3}(\.\d{1,3}){3}$/.test(text)) {
+    return text.split('.').every((octet) => Number(octet) <= 255) ? { address: text, family: 4 } : undefined;
+  }
+  return /^[0-9a-f]*:[0-9a-f:.]*$/i.test(text) && text.includes(':') ? { address: text, family: 6 } : undefined;
+}

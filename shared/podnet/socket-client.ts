@@ -1,0 +1,436 @@
+/** A pod's network used from another process, over the Unix socket that the node-agent serves for the pod. */
+import { connect, type Socket } from 'node:net';
+import { TcpServer, UdpSocket } from './listener.ts';
+import type {
+  InterfaceAddress,
+  PingOptions,
+  PingOutcome,
+  PodNetwork,
+  PodTcpServer,
+  PodTcpSocket,
+  PodUdpSocket,
+  TcpConnectOptions,
+  TcpListenOptions,
+} from './pod-network.ts';
+import { SocketError, type SocketErrorCode } from './socket-error.ts';
+import {
+  CREDIT_PORTION_BYTES,
+  decodeAccepted,
+  decodeCode,
+  decodeDatagram,
+  decodeEndpoints,
+  decodeFailure,
+  decodeMessage,
+  decodeSocketAddress,
+  decodeUint32,
+  encodeDatagram,
+  encodeFrame,
+  encodeMessage,
+  encodeUint32,
+  FRAME_KIND,
+  type Frame,
+  FrameReader,
+  INITIAL_CREDIT_BYTES,
+  type PodRequest,
+  ProtocolError,
+} from './socket-protocol.ts';
+import { type TcpEndpoints, TcpSocket, type TcpTransport } from './tcp-socket.ts';
+
+const DATA_FRAME_BYTES = 64 * 1024;
+
+export interface SocketClientOptions {
+  /** Path of the Unix socket (`PODWIRE_PODNET_SOCKET`). */
+  readonly path: string;
+  /** Called once when the node-agent goes away: every socket has failed with ECONNRESET by then. */
+  readonly onLost?: () => void;
+}
+
+/** Connects; rejects with the file system's error when nobody serves at the path. */
+export function connectPodNetwork(options: SocketClientOptions): Promise<PodNetwork> {
+  return new Promise((resolve, reject) => {
+    const link = connect(options.path);
+    link.once('error', reject);
+    link.once('connect', () => {
+      link.removeListener('error', reject);
+      resolve(new SocketNetwork(link, options.onLost));
+    });
+  });
+}
+
+interface PendingRequest {
+  resolve(message: Record<string, unknown>): void;
+  reject(error: Error): void;
+}
+
+class SocketNetwork implements PodNetwork {
+  private readonly link: Socket;
+  private readonly requests = new Map<number, PendingRequest>();
+  private readonly connections = new Map<number, ChannelTransport>();
+  private readonly listeners = new Map<number, { readonly server: TcpServer; readonly allowHalfOpen: boolean }>();
+  private readonly datagrams = new Map<number, ChannelDatagrams>();
+  private nextChannel = 2;
+  private lost = false;
+
+  constructor(link: Socket, onLost: (() => void) | undefined) {
+    this.link = link;
+    const reader = new FrameReader();
+    link.on('data', (chunk: Buffer) => {
+      for (const frame of reader.push(chunk)) this.handle(frame);
+    });
+    link.on('error', () => link.destroy());
+    link.once('close', () => {
+      this.fail();
+      onLost?.();
+    });
+  }
+
+  async connectTcp(options: TcpConnectOptions, signal?: AbortSignal): Promise<PodTcpSocket> {
+    const channel = this.takeChannel();
+    const { host, port, localAddress, localPort } = options;
+    const request: PodRequest = { op: 'connect', host, port, localAddress, localPort };
+    const opened = (message: Record<string, unknown>): PodTcpSocket =>
+      this.open(channel, decodeEndpoints(message), options.allowHalfOpen ?? false).socket;
+    // Opened inside the reply's turn: data frames may follow in the same chunk.
+    return this.request(channel, request, opened, 'connect', signal);
+  }
+
+  async listenTcp(options: TcpListenOptions): Promise<PodTcpServer> {
+    const channel = this.takeChannel();
+    const request: PodRequest = {
+      op: 'listen',
+      host: options.host ?? '0.0.0.0',
+      port: options.port,
+      backlog: options.backlog,
+    };
+    const opened = (message: Record<string, unknown>): PodTcpServer => {
+      const server = new TcpServer(decodeSocketAddress(message), () => this.release(channel));
+      this.listeners.set(channel, { server, allowHalfOpen: options.allowHalfOpen ?? false });
+      return server;
+    };
+    return this.request(channel, request, opened, 'listen');
+  }
+
+  async bindUdp(options: { readonly port?: number; readonly address?: string } = {}): Promise<PodUdpSocket> {
+    const channel = this.takeChannel();
+    const request: PodRequest = { op: 'bind-udp', address: options.address ?? '0.0.0.0', port: options.port ?? 0 };
+    const opened = (message: Record<string, unknown>): PodUdpSocket => {
+      const sends = new Map<number, PendingSend>();
+      let nextSend = 1;
+      const transmit = (data: Uint8Array, port: number, address: string): Promise<void> =>
+        new Promise((resolve, reject) => {
+          if (this.lost) {
+            reject(new SocketError('ENETUNREACH', 'send', address, port));
+            return;
+          }
+          const number = nextSend;
+          nextSend = (nextSend + 1) >>> 0;
+          sends.set(number, { resolve, reject, address, port });
+          this.send(FRAME_KIND.datagram, channel, encodeDatagram({ number, address, port, data }));
+        });
+      const socket = new UdpSocket(decodeSocketAddress(message), transmit, () => this.release(channel));
+      this.datagrams.set(channel, { socket, sends });
+      return socket;
+    };
+    return this.request(channel, request, opened, 'bind');
+  }
+
+  ping(options: PingOptions, signal?: AbortSignal): Promise<PingOutcome> {
+    // The outcome comes from our own server; its shape is the interface's.
+    return this.request(this.takeChannel(), { op: 'ping', ...options }, decodePingOutcome, 'ping', signal);
+  }
+
+  addresses(): Promise<InterfaceAddress[]> {
+    return this.request(this.takeChannel(), { op: 'addresses' }, decodeAddresses, 'addresses');
+  }
+
+  close(): void {
+    this.link.destroy();
+  }
+
+  send(kind: number, channel: number, payload?: Uint8Array): void {
+    if (this.lost) return;
+    this.link.cork();
+    for (const part of encodeFrame(kind, channel, payload)) this.link.write(part);
+    process.nextTick(uncork, this.link);
+  }
+
+  forget(channel: number): void {
+    this.connections.delete(channel);
+  }
+
+  private takeChannel(): number {
+    const channel = this.nextChannel;
+    this.nextChannel += 2;
+    return channel;
+  }
+
+  private request<T>(
+    channel: number,
+    request: PodRequest,
+    accept: (message: Record<string, unknown>) => T,
+    syscall: string,
+    signal?: AbortSignal,
+  ): Promise<T> {
+    return new Promise((resolve, reject) => {
+      if (this.lost) {
+        reject(new SocketError('ENETUNREACH', syscall));
+        return;
+      }
+      const cancel = (): void => {
+        this.requests.delete(channel);
+        this.send(FRAME_KIND.cancel, channel);
+        reject(new SocketError('ECANCELED', syscall));
+      };
+      if (signal?.aborted) {
+        reject(new SocketError('ECANCELED', syscall));
+        return;
+      }
+      signal?.addEventListener('abort', cancel, { once: true });
+      const settled = (): void => signal?.removeEventListener('abort', cancel);
+      this.requests.set(channel, {
+        resolve: (message) => {
+          settled();
+          resolve(accept(message));
+        },
+        reject: (error) => {
+          settled();
+          reject(error);
+        },
+      });
+      this.send(FRAME_KIND.request, channel, encodeMessage(request));
+    });
+  }
+
+  private open(channel: number, endpoints: TcpEndpoints, allowHalfOpen: boolean): ChannelTransport {
+    const transport = new ChannelTransport(this, channel, endpoints, allowHalfOpen);
+    this.connections.set(channel, transport);
+    return transport;
+  }
+
+  private release(channel: number): void {
+    this.listeners.delete(channel);
+    this.datagrams.delete(channel);
+    this.send(FRAME_KIND.close, channel);
+  }
+
+  private handle(frame: Frame): void {
+    const connection = this.connections.get(frame.channel);
+    switch (frame.kind) {
+      case FRAME_KIND.reply:
+        this.settle(frame.channel)?.resolve(decodeMessage(frame.payload));
+        return;
+      case FRAME_KIND.failure: {
+        const failure = decodeFailure(frame.payload);
+        const error = new SocketError(failure.code, failure.syscall, failure.address, failure.port);
+        this.settle(frame.channel)?.reject(error);
+        return;
+      }
+      case FRAME_KIND.accepted:
+        this.accept(frame);
+        return;
+      case FRAME_KIND.data:
+        // A copy, for the program may keep the bytes longer than the read buffer lives.
+        connection?.receive(Uint8Array.from(frame.payload));
+        return;
+      case FRAME_KIND.credit:
+        connection?.addCredit(decodeUint32(frame.payload));
+        return;
+      case FRAME_KIND.end:
+        connection?.socket.deliverEnd();
+        return;
+      case FRAME_KIND.close:
+        connection?.closed(decodeCode(frame.payload));
+        return;
+      case FRAME_KIND.datagram: {
+        const { data, address, port } = decodeDatagram(frame.payload);
+        this.datagrams.get(frame.channel)?.socket.deliver(Uint8Array.from(data), { address, port });
+        return;
+      }
+      case FRAME_KIND.sent:
+        this.sent(frame);
+        return;
+      case FRAME_KIND.socketError: {
+        const code = decodeCode(frame.payload) ?? 'ECONNREFUSED';
+        this.datagrams.get(frame.channel)?.socket.deliverError(new SocketError(code, 'recv'));
+        return;
+      }
+      default:
+        throw new ProtocolError(`unexpected frame kind ${frame.kind}`);
+    }
+  }
+
+  private settle(channel: number): PendingRequest | undefined {
+    const request = this.requests.get(channel);
+    this.requests.delete(channel);
+    // The server may have connected in the moment in which we gave up: the socket must not stay open there.
+    if (request === undefined) this.send(FRAME_KIND.close, channel);
+    return request;
+  }
+
+  private accept(frame: Frame): void {
+    const accepted = decodeAccepted(frame.payload);
+    const listener = this.listeners.get(frame.channel);
+    if (listener === undefined) {
+      this.send(FRAME_KIND.reset, accepted.channel);
+      return;
+    }
+    listener.server.deliver(this.open(accepted.channel, accepted, listener.allowHalfOpen).socket);
+  }
+
+  private sent(frame: Frame): void {
+    const sends = this.datagrams.get(frame.channel)?.sends;
+    const number = decodeUint32(frame.payload);
+    const send = sends?.get(number);
+    if (sends === undefined || send === undefined) return;
+    sends.delete(number);
+    const code = decodeCode(frame.payload.subarray(4));
+    if (code === null) send.resolve();
+    else send.reject(new SocketError(code, 'send', send.address, send.port));
+  }
+
+  private fail(): void {
+    this.lost = true;
+    for (const request of this.requests.values()) request.reject(new SocketError('ENETUNREACH', 'connect'));
+    for (const connection of this.connections.values()) connection.closed('ECONNRESET');
+    for (const listener of this.listeners.values()) void listener.server.close();
+    for (const { socket, sends } of this.datagrams.values()) {
+      for (const send of sends.values()) send.reject(new SocketError('ENETUNREACH', 'send', send.address, send.port));
+      socket.close();
+    }
+    this.requests.clear();
+  }
+}
+
+function uncork(link: Socket): void {
+  link.uncork();
+}
+
+interface PendingSend {
+  resolve(): void;
+  reject(error: Error): void;
+  readonly address: string;
+  readonly port: number;
+}
+
+interface ChannelDatagrams {
+  readonly socket: UdpSocket;
+  readonly sends: Map<number, PendingSend>;
+}
+
+/** A connection's bytes over its channel: ours as far as the server's credit goes, the peer's as far as we gave credit. */
+class ChannelTransport implements TcpTransport {
+  readonly socket: TcpSocket;
+  private readonly network: SocketNetwork;
+  private readonly channel: number;
+  private credit = INITIAL_CREDIT_BYTES;
+  private owed = 0;
+  private paused = false;
+
+  constructor(network: SocketNetwork, channel: number, endpoints: TcpEndpoints, allowHalfOpen: boolean) {
+    this.network = network;
+    this.channel = channel;
+    this.socket = new TcpSocket(this, endpoints, { allowHalfOpen });
+  }
+
+  write(data: Uint8Array): number {
+    const accepted = Math.min(data.length, Math.max(0, this.credit));
+    for (let start = 0; start < accepted; start += DATA_FRAME_BYTES) {
+      this.network.send(
+        FRAME_KIND.data,
+        this.channel,
+        data.subarray(start, Math.min(accepted, start + DATA_FRAME_BYTES)),
+      );
+    }
+    this.credit -= accepted;
+    return accepted;
+  }
+
+  end(): void {
+    this.network.send(FRAME_KIND.end, this.channel);
+  }
+
+  close(): void {
+    this.network.send(FRAME_KIND.close, this.channel);
+  }
+
+  reset(): void {
+    this.network.send(FRAME_KIND.reset, this.channel);
+  }
+
+  pause(): void {
+    this.paused = true;
+  }
+
+  resume(): void {
+    this.paused = false;
+    this.giveBack();
+  }
+
+  receive(bytes: Uint8Array): void {
+    this.owed += bytes.length;
+    this.socket.deliver(bytes);
+    this.giveBack();
+  }
+
+  addCredit(bytes: number): void {
+    this.credit += bytes;
+    this.socket.deliverWritable();
+  }
+
+  closed(code: SocketErrorCode | null): void {
+    this.network.forget(this.channel);
+    this.socket.deliverClosed(code);
+  }
+
+  private giveBack(): void {
+    if (this.paused || this.owed < CREDIT_PORTION_BYTES) return;
+    this.network.send(FRAME_KIND.credit, this.channel, encodeUint32(this.owed));
+    this.owed = 0;
+  }
+}
+
+function decodeAddresses(message: Record<string, unknown>): InterfaceAddress[] {
+  if (!Array.isArray(message.addresses)) throw new ProtocolError('addresses is not a list');
+  return message.addresses.map((entry: unknown) => {
+    if (
+      typeof entry !== 'object' ||
+      entry === null ||
+      !('address' in entry) ||
+      !('device' in entry) ||
+      !('prefixLength' in entry)
+    ) {
+      throw new ProtocolError('address entry is incomplete');
+    }
+    return { device: String(entry.device), address: String(entry.address), prefixLength: Number(entry.prefixLength) };
+  });
+}
+
+function decodePingOutcome(message: Record<string, unknown>): PingOutcome {
+  const from = String(message.from);
+  switch (message.kind) {
+    case 'timeout':
+      return { kind: 'timeout' };
+    case 'time-exceeded':
+      return { kind: 'time-exceeded', from };
+    case 'unreachable':
+      return {
+        kind: 'unreachable',
+        from,
+        code: Number(message.code),
+        mtuBytes: typeof message.mtuBytes === 'number' ? message.mtuBytes : undefined,
+      };
+    case 'reply': {
+      const reply = message.reply;
+      if (typeof reply !== 'object' || reply === null) throw new ProtocolError('ping reply is incomplete');
+      const fields = new Map(Object.entries(reply));
+      const field = (name: string): number => Number(fields.get(name));
+      return {
+        kind: 'reply',
+        from,
+        reply: { sequence: field('sequence'), bytes: field('bytes'), ttl: field('ttl'), rttMs: field('rttMs') },
+      };
+    }
+    default:
+      throw new ProtocolError(`unknown ping outcome ${String(message.kind)}`);
+  }
+}
