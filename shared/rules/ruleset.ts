@@ -1,0 +1,233 @@
+/**
+ * All tables of one node, and how a transaction changes them. A ruleset is a value: a change gives a new one, which
+ * shares the chains that stayed the same (the datapath recompiles only the others and keeps their counters).
+ */
+import { checkRule } from './check-rule.ts';
+import type { Rule } from './rule.ts';
+import {
+  BUILT_IN_CHAINS,
+  type Chain,
+  isBuiltInChain,
+  MAX_CHAIN_NAME_LENGTH,
+  TABLE_NAMES,
+  type Table,
+  type TableName,
+} from './table.ts';
+import type { HookRule, RuleProblem, RulesReply, RulesTransaction, TableChange } from './transaction.ts';
+
+/** Chains of one table; beyond it a transaction is refused. */
+export const MAX_CHAINS = 65_536;
+/** Rules of one table. */
+export const MAX_RULES = 262_144;
+
+interface OwnerState {
+  readonly generation: number;
+  readonly hooks: Readonly<Record<TableName, readonly HookRule[]>>;
+}
+
+export interface Ruleset {
+  /** A new one for every boot of the node. */
+  readonly bootId: string;
+  readonly tables: Readonly<Record<TableName, Table>>;
+  readonly owners: ReadonlyMap<string, OwnerState>;
+}
+
+export function emptyRuleset(bootId: string): Ruleset {
+  const table = (name: TableName): Table => ({
+    name,
+    chains: new Map(BUILT_IN_CHAINS[name].map((chain) => [chain, { name: chain, owner: null, rules: [] }])),
+  });
+  return {
+    bootId,
+    tables: { mangle: table('mangle'), nat: table('nat'), filter: table('filter') },
+    owners: new Map(),
+  };
+}
+
+export interface Applied {
+  readonly ruleset: Ruleset;
+  readonly reply: RulesReply;
+}
+
+/** The ruleset after a transaction; the same one when the reply is not `applied`. */
+export function applyTransaction(ruleset: Ruleset, transaction: RulesTransaction): Applied {
+  const { bootId } = ruleset;
+  const stale = staleness(ruleset, transaction);
+  if (stale !== undefined) return { ruleset, reply: { kind: 'resync', bootId, reason: stale } };
+
+  const before = ruleset.owners.get(transaction.owner);
+  const hooks = { ...(transaction.base === null || before === undefined ? noHooks : before.hooks) };
+  const generation = (before?.generation ?? 0) + 1;
+  const owners = new Map(ruleset.owners).set(transaction.owner, { generation, hooks });
+  const tables = { ...ruleset.tables };
+  const problems: RuleProblem[] = [];
+  for (const name of TABLE_NAMES) {
+    const change = transaction.tables[name] ?? {};
+    if (change.hooks !== undefined) hooks[name] = change.hooks;
+    tables[name] = changeTable(ruleset.tables[name], transaction, change, owners, problems);
+  }
+  if (problems.length > 0) return { ruleset, reply: { kind: 'invalid', bootId, problems } };
+  return { ruleset: { bootId, tables, owners }, reply: { kind: 'applied', bootId, generation } };
+}
+
+const noHooks: OwnerState['hooks'] = { mangle: [], nat: [], filter: [] };
+
+function staleness(ruleset: Ruleset, transaction: RulesTransaction): string | undefined {
+  if (transaction.base === null) return undefined;
+  if (transaction.bootId !== ruleset.bootId) {
+    return `the node is on boot ${ruleset.bootId}, the transaction builds on boot ${transaction.bootId}`;
+  }
+  const generation = ruleset.owners.get(transaction.owner)?.generation ?? 0;
+  if (transaction.base !== generation) {
+    return `${transaction.owner} is at generation ${generation}, the transaction builds on ${transaction.base}`;
+  }
+  return undefined;
+}
+
+function changeTable(
+  table: Table,
+  transaction: RulesTransaction,
+  change: TableChange,
+  owners: ReadonlyMap<string, OwnerState>,
+  problems: RuleProblem[],
+): Table {
+  const { owner } = transaction;
+  const whole = transaction.base === null;
+  if (!whole && change.set === undefined && change.delete === undefined && change.hooks === undefined) return table;
+  const { name } = table;
+  const chains = new Map<string, Chain>();
+  for (const builtIn of BUILT_IN_CHAINS[name]) {
+    chains.set(builtIn, keepIfEqual(table.chains.get(builtIn), null, hookedRules(name, builtIn, owners)));
+  }
+  const dropped = new Set(change.delete);
+  for (const chain of table.chains.values()) {
+    if (chain.owner === null || (whole && chain.owner === owner && change.set?.[chain.name] === undefined)) continue;
+    if (!dropped.has(chain.name)) chains.set(chain.name, chain);
+    else if (chain.owner !== owner) problems.push(foreign(name, chain));
+  }
+  for (const [chainName, rules] of Object.entries(change.set ?? {})) {
+    const present = table.chains.get(chainName);
+    if (isBuiltInChain(name, chainName)) {
+      problems.push({ where: `${name} ${chainName}`, message: 'is a built-in chain: add rules to it as hooks' });
+    } else if (present !== undefined && present.owner !== owner) {
+      problems.push(foreign(name, present));
+    } else {
+      chains.set(chainName, keepIfEqual(present, owner, rules, chainName));
+    }
+  }
+  checkTable(name, chains, table.chains, problems);
+  return { name, chains };
+}
+
+/** An unchanged chain stays the same object, so that its compiled form and its counters stay too. */
+function keepIfEqual(
+  present: Chain | undefined,
+  owner: string | null,
+  rules: readonly Rule[],
+  name: string = present?.name ?? '',
+): Chain {
+  if (present !== undefined && present.owner === owner && sameRules(present.rules, rules)) return present;
+  return { name, owner, rules };
+}
+
+function sameRules(a: readonly Rule[], b: readonly Rule[]): boolean {
+  return a.length === b.length && a.every((rule, i) => rule === b[i] || sameValue(rule, b[i]));
+}
+
+/** Structural equality of plain data; a field that is absent equals one that is undefined. */
+function sameValue(a: unknown, b: unknown): boolean {
+  if (a === b) return true;
+  if (typeof a !== 'object' || typeof b !== 'object' || a === null || b === null) return false;
+  const left = a as Record<string, unknown>; // rules are plain data
+  const right = b as Record<string, unknown>;
+  for (const key of new Set([...Object.keys(left), ...Object.keys(right)])) {
+    if (!sameValue(left[key], right[key])) return false;
+  }
+  return true;
+}
+
+function hookedRules(table: TableName, chain: string, owners: ReadonlyMap<string, OwnerState>): readonly Rule[] {
+  const first: Rule[] = [];
+  const last: Rule[] = [];
+  for (const { hooks } of owners.values()) {
+    for (const hook of hooks[table]) {
+      if (hook.chain === chain) (hook.position === 'first' ? first : last).push(hook.rule);
+    }
+  }
+  return [...first, ...last];
+}
+
+function foreign(table: TableName, chain: Chain): RuleProblem {
+  return { where: `${table} ${chain.name}`, message: `belongs to ${chain.owner}, who alone may change it` };
+}
+
+/** Checks the chains that changed, and that every jump leads somewhere and none leads in a circle. */
+function checkTable(
+  table: TableName,
+  chains: ReadonlyMap<string, Chain>,
+  before: ReadonlyMap<string, Chain>,
+  problems: RuleProblem[],
+): void {
+  let ruleCount = 0;
+  for (const chain of chains.values()) {
+    ruleCount += chain.rules.length;
+    if (chain !== before.get(chain.name)) checkChain(table, chain, problems);
+    checkJumps(table, chain, chains, problems);
+  }
+  if (chains.size > MAX_CHAINS) problems.push({ where: table, message: `has more than ${MAX_CHAINS} chains` });
+  if (ruleCount > MAX_RULES) problems.push({ where: table, message: `has more than ${MAX_RULES} rules` });
+  if (problems.length === 0) checkLoops(table, chains, problems);
+}
+
+function checkChain(table: TableName, chain: Chain, problems: RuleProblem[]): void {
+  if (!/^[!-~]+$/.test(chain.name) || chain.name.length > MAX_CHAIN_NAME_LENGTH || chain.name.startsWith('-')) {
+    problems.push({
+      where: `${table} ${chain.name}`,
+      message: `a chain name has 1 to ${MAX_CHAIN_NAME_LENGTH} printable characters without spaces`,
+    });
+  }
+  chain.rules.forEach((rule, i) => {
+    for (const message of checkRule(table, rule)) {
+      problems.push({ where: `${table} ${chain.name} rule ${i + 1}`, message });
+    }
+  });
+}
+
+function checkJumps(table: TableName, chain: Chain, chains: ReadonlyMap<string, Chain>, problems: RuleProblem[]): void {
+  chain.rules.forEach((rule, i) => {
+    const next = calledChain(rule);
+    if (next !== undefined && chains.get(next)?.owner == null) {
+      const message = chains.has(next)
+        ? `cannot jump to the built-in chain ${next}`
+        : `jumps to chain ${next}, which does not exist: set it in the same transaction`;
+      problems.push({ where: `${table} ${chain.name} rule ${i + 1}`, message });
+    }
+  });
+}
+
+function checkLoops(table: TableName, chains: ReadonlyMap<string, Chain>, problems: RuleProblem[]): void {
+  const done = new Set<string>();
+  const open = new Set<string>();
+  const visit = (name: string): boolean => {
+    if (open.has(name)) return false;
+    if (done.has(name)) return true;
+    open.add(name);
+    for (const rule of chains.get(name)?.rules ?? []) {
+      const next = calledChain(rule);
+      if (next !== undefined && !visit(next)) return false;
+    }
+    open.delete(name);
+    done.add(name);
+    return true;
+  };
+  for (const name of chains.keys()) {
+    if (!visit(name)) {
+      problems.push({ where: `${table} ${name}`, message: `jumps in a circle through ${[...open].join(' -> ')}` });
+      return;
+    }
+  }
+}
+
+function calledChain(rule: Rule): string | undefined {
+  return rule.target?.kind === 'jump' || rule.target?.kind === 'goto' ? rule.target.chain : undefined;
+}
