@@ -1,0 +1,362 @@
+/**
+ * Every subject of the bus in one place: its name, who serves it, what travels on it, and the decoders that look at it.
+ * On the wire a subject is `podwire.<cluster>.<pattern>`, parameters filled in.
+ */
+import { isJsonObject, type JsonObject } from '../api/object.ts';
+import type { RulesReply, RulesTransaction } from '../rules/transaction.ts';
+import { encodeToken } from './store-layout.ts';
+
+export type Decoder<T> = (value: unknown) => T;
+
+/** Request and reply, answered by whoever serves it. */
+export interface RequestSubject<Request, Response> {
+  readonly kind: 'request';
+  readonly pattern: string;
+  readonly decodeRequest: Decoder<Request>;
+  readonly decodeResponse: Decoder<Response>;
+}
+
+/** Published to all that listen at that moment. */
+export interface EventSubject<T> {
+  readonly kind: 'event';
+  readonly pattern: string;
+  readonly decode: Decoder<T>;
+}
+
+/** Opens a byte stream (`stream.ts`). */
+export interface StreamSubject<Request> {
+  readonly kind: 'stream';
+  readonly pattern: string;
+  readonly decodeRequest: Decoder<Request>;
+}
+
+export type SubjectParameters = Readonly<Record<string, string>>;
+
+/** As a parameter of `subscribe`: any value. */
+export const ANY = '*';
+
+/** What came over the bus has not the shape its subject promises. */
+export class UnexpectedMessageError extends Error {
+  override name = 'UnexpectedMessageError';
+}
+
+export function requestSubject<Request, Response>(
+  pattern: string,
+  decodeRequest: Decoder<Request>,
+  decodeResponse: Decoder<Response>,
+): RequestSubject<Request, Response> {
+  return { kind: 'request', pattern, decodeRequest, decodeResponse };
+}
+
+export function eventSubject<T>(pattern: string, decode: Decoder<T>): EventSubject<T> {
+  return { kind: 'event', pattern, decode };
+}
+
+export function streamSubject<Request>(pattern: string, decodeRequest: Decoder<Request>): StreamSubject<Request> {
+  return { kind: 'stream', pattern, decodeRequest };
+}
+
+/** The subject on the wire. Throws when a parameter of the pattern is not given. */
+export function subjectText(cluster: string, pattern: string, parameters: SubjectParameters): string {
+  const filled = pattern.replace(/\{(\w+)\}/g, (_, name: string) => {
+    const value = parameters[name];
+    if (value === undefined) throw new Error(`subject ${pattern} needs the parameter ${name}`);
+    return value === ANY ? value : encodeToken(value);
+  });
+  return `podwire.${cluster}.${filled}`;
+}
+
+// --- the apiserver -------------------------------------------------------------------------------------------------
+
+export const API_VERBS = ['get', 'list', 'create', 'update', 'patch', 'delete', 'deletecollection'] as const;
+export type ApiVerb = (typeof API_VERBS)[number];
+
+/** A request to the API as the HTTPS server would make of an URL and a body. */
+export interface ApiRequest {
+  readonly verb: ApiVerb;
+  readonly group: string;
+  readonly version: string;
+  readonly resource: string;
+  readonly namespace?: string;
+  readonly name?: string;
+  readonly subresource?: string;
+  readonly query: Readonly<Record<string, string>>;
+  /** Of a patch: `application/merge-patch+json`, ... */
+  readonly contentType?: string;
+  readonly body?: unknown;
+  /** `system:kube-scheduler`, `system:node:worker-1`, ... */
+  readonly user: string;
+}
+
+export interface ApiResponse {
+  /** HTTP status code. */
+  readonly code: number;
+  /** The object or list; a Status when the code says failure. */
+  readonly body: unknown;
+}
+
+/** Served by the apiservers as a queue group. */
+export const API_REQUEST = requestSubject<ApiRequest, ApiResponse>('api', decodeApiRequest, decodeApiResponse);
+
+function decodeApiRequest(value: unknown): ApiRequest {
+  const message = object(value, 'an API request');
+  const verb = API_VERBS.find((candidate) => candidate === message.verb);
+  if (verb === undefined) throw new UnexpectedMessageError(`an API request has the verb ${String(message.verb)}`);
+  return {
+    verb,
+    group: string(message, 'group'),
+    version: string(message, 'version'),
+    resource: string(message, 'resource'),
+    namespace: optionalString(message, 'namespace'),
+    name: optionalString(message, 'name'),
+    subresource: optionalString(message, 'subresource'),
+    query: stringMap(message.query),
+    contentType: optionalString(message, 'contentType'),
+    body: message.body,
+    user: string(message, 'user'),
+  };
+}
+
+function decodeApiResponse(value: unknown): ApiResponse {
+  const message = object(value, 'an API response');
+  return { code: number(message, 'code'), body: message.body };
+}
+
+// --- node-agents ---------------------------------------------------------------------------------------------------
+
+/** Programs a node's tables. The node checks the rules themselves and answers `invalid` with what is wrong. */
+export const NODE_RULES = requestSubject<RulesTransaction, RulesReply>(
+  'node.{node}.rules',
+  decodeRulesTransaction,
+  decodeRulesReply,
+);
+
+function decodeRulesTransaction(value: unknown): RulesTransaction {
+  const message = object(value, 'a rules transaction');
+  if (message.base !== null) number(message, 'base');
+  string(message, 'owner');
+  string(message, 'bootId');
+  object(message.tables, 'the tables of a rules transaction');
+  // The envelope was checked above; chains and rules are checked where they are applied.
+  return value as RulesTransaction;
+}
+
+function decodeRulesReply(value: unknown): RulesReply {
+  const message = object(value, 'a rules reply');
+  string(message, 'bootId');
+  if (message.kind === 'applied') number(message, 'generation');
+  else if (message.kind === 'resync') string(message, 'reason');
+  else if (message.kind !== 'invalid' || !Array.isArray(message.problems)) {
+    throw new UnexpectedMessageError(`a rules reply has the kind ${String(message.kind)}`);
+  }
+  // Every member of the union was checked above.
+  return value as RulesReply;
+}
+
+/** The child processes of a node-agent: components that run in pods, `node` images. */
+export interface NodeProcess {
+  /** `kube-proxy`, `coredns`: what it is. */
+  readonly name: string;
+  readonly namespace: string;
+  readonly pod: string;
+  readonly container: string;
+  /** Absent while it is not running. */
+  readonly pid?: number;
+  readonly state: 'running' | 'waiting' | 'exited';
+  /** Milliseconds since 1970; absent before the first start. */
+  readonly startedAtMs?: number;
+  readonly restarts: number;
+}
+
+export const NODE_PROCESSES = requestSubject<Record<string, never>, { readonly processes: readonly NodeProcess[] }>(
+  'node.{node}.processes',
+  () => ({}),
+  (value) => ({ processes: array(object(value, 'a process list').processes).map(decodeNodeProcess) }),
+);
+
+function decodeNodeProcess(value: unknown): NodeProcess {
+  const message = object(value, 'a process');
+  const state = (['running', 'waiting', 'exited'] as const).find((candidate) => candidate === message.state);
+  if (state === undefined) throw new UnexpectedMessageError(`a process has the state ${String(message.state)}`);
+  return {
+    name: string(message, 'name'),
+    namespace: string(message, 'namespace'),
+    pod: string(message, 'pod'),
+    container: string(message, 'container'),
+    pid: optionalNumber(message, 'pid'),
+    state,
+    startedAtMs: optionalNumber(message, 'startedAtMs'),
+    restarts: number(message, 'restarts'),
+  };
+}
+
+/** Follows packets through a node; filter and hops belong to the datapath and are decoded by both ends. */
+export const NODE_TRACE = requestSubject<JsonObject, JsonObject>(
+  'node.{node}.trace',
+  (value) => object(value, 'a trace request'),
+  (value) => object(value, 'a trace reply'),
+);
+
+/** Standard streams of a container process. */
+export interface ProcessStreams {
+  readonly stdin: boolean;
+  readonly stdout: boolean;
+  readonly stderr: boolean;
+  readonly tty: boolean;
+}
+
+export interface ContainerTarget {
+  readonly namespace: string;
+  readonly pod: string;
+  /** Absent: the pod's only or first container. */
+  readonly container?: string;
+}
+
+export interface ExecStreamRequest extends ContainerTarget, ProcessStreams {
+  readonly kind: 'exec';
+  readonly command: readonly string[];
+}
+
+export interface AttachStreamRequest extends ContainerTarget, ProcessStreams {
+  readonly kind: 'attach';
+}
+
+export interface LogsStreamRequest extends ContainerTarget {
+  readonly kind: 'logs';
+  readonly follow: boolean;
+  readonly previous: boolean;
+  readonly timestamps: boolean;
+  readonly tailLines?: number;
+  readonly sinceSeconds?: number;
+  /** RFC 3339. */
+  readonly sinceTime?: string;
+  readonly limitBytes?: number;
+}
+
+/** One stream is one forwarded connection. */
+export interface PortForwardStreamRequest {
+  readonly kind: 'port-forward';
+  readonly namespace: string;
+  readonly pod: string;
+  readonly port: number;
+}
+
+/** A command of the node itself: `ip route`, `iptables-save`. */
+export interface NodeExecStreamRequest extends ProcessStreams {
+  readonly kind: 'node-exec';
+  readonly command: readonly string[];
+}
+
+export type NodeStreamRequest =
+  | ExecStreamRequest
+  | AttachStreamRequest
+  | LogsStreamRequest
+  | PortForwardStreamRequest
+  | NodeExecStreamRequest;
+
+export const NODE_STREAM = streamSubject<NodeStreamRequest>('node.{node}.stream', decodeNodeStreamRequest);
+
+/**
+ * Channels of a node stream, numbered as in Kubernetes' remote command protocol (v5.channel.k8s.io). `logs` uses `stdout`;
+ * `port-forward` uses `data` both ways and `error` for a text. The end of an `exec`, `attach` or `node-exec` is a Status
+ * as JSON text on `error`: Success, or Failure with reason NonZeroExitCode and a cause ExitCode.
+ */
+export const STREAM_CHANNEL = { stdin: 0, data: 0, stdout: 1, stderr: 2, error: 3, resize: 4 } as const;
+
+function decodeNodeStreamRequest(value: unknown): NodeStreamRequest {
+  const message = object(value, 'a stream request');
+  switch (message.kind) {
+    case 'exec':
+      return { kind: 'exec', ...target(message), ...streams(message), command: stringArray(message, 'command') };
+    case 'attach':
+      return { kind: 'attach', ...target(message), ...streams(message) };
+    case 'logs':
+      return {
+        kind: 'logs',
+        ...target(message),
+        follow: message.follow === true,
+        previous: message.previous === true,
+        timestamps: message.timestamps === true,
+        tailLines: optionalNumber(message, 'tailLines'),
+        sinceSeconds: optionalNumber(message, 'sinceSeconds'),
+        sinceTime: optionalString(message, 'sinceTime'),
+        limitBytes: optionalNumber(message, 'limitBytes'),
+      };
+    case 'port-forward':
+      return {
+        kind: 'port-forward',
+        namespace: string(message, 'namespace'),
+        pod: string(message, 'pod'),
+        port: number(message, 'port'),
+      };
+    case 'node-exec':
+      return { kind: 'node-exec', ...streams(message), command: stringArray(message, 'command') };
+    default:
+      throw new UnexpectedMessageError(`a stream request has the kind ${String(message.kind)}`);
+  }
+}
+
+function target(message: JsonObject): ContainerTarget {
+  return {
+    namespace: string(message, 'namespace'),
+    pod: string(message, 'pod'),
+    container: optionalString(message, 'container'),
+  };
+}
+
+function streams(message: JsonObject): ProcessStreams {
+  return {
+    stdin: message.stdin === true,
+    stdout: message.stdout === true,
+    stderr: message.stderr === true,
+    tty: message.tty === true,
+  };
+}
+
+// --- reading fields ------------------------------------------------------------------------------------------------
+
+function object(value: unknown, what: string): JsonObject {
+  if (!isJsonObject(value)) throw new UnexpectedMessageError(`${what} is not an object`);
+  return value;
+}
+
+function array(value: unknown): unknown[] {
+  if (!Array.isArray(value)) throw new UnexpectedMessageError('a list is not an array');
+  return value;
+}
+
+function string(message: JsonObject, field: string): string {
+  const value = message[field];
+  if (typeof value !== 'string') throw new UnexpectedMessageError(`${field} is not a text`);
+  return value;
+}
+
+function number(message: JsonObject, field: string): number {
+  const value = message[field];
+  if (typeof value !== 'number') throw new UnexpectedMessageError(`${field} is not a number`);
+  return value;
+}
+
+function optionalString(message: JsonObject, field: string): string | undefined {
+  return message[field] === undefined || message[field] === null ? undefined : string(message, field);
+}
+
+function optionalNumber(message: JsonObject, field: string): number | undefined {
+  return message[field] === undefined || message[field] === null ? undefined : number(message, field);
+}
+
+function stringArray(message: JsonObject, field: string): string[] {
+  return array(message[field]).map((item) => {
+    if (typeof item !== 'string') throw new UnexpectedMessageError(`${field} holds something that is not a text`);
+    return item;
+  });
+}
+
+function stringMap(value: unknown): Record<string, string> {
+  const result: Record<string, string> = {};
+  for (const [key, item] of Object.entries(object(value, 'a query'))) {
+    if (typeof item !== 'string') throw new UnexpectedMessageError(`the query's ${key} is not a text`);
+    result[key] = item;
+  }
+  return result;
+}
