@@ -1,0 +1,278 @@
+/**
+ * Follows the store: first its present state, then every change, in the order of revisions and without a gap.
+ *
+ * It is an ordered push consumer without acknowledgement: the server numbers what it sends, and whenever a number is
+ * missing, the heartbeat stays away, or the connection comes back, a new consumer starts after the last revision seen. Only
+ * when the store was replaced, or forgot deletions since that revision, everything is told anew (`reset`).
+ */
+import { AckPolicy, type ConsumerConfig, createInbox, DeliverPolicy, type Msg, nanos } from 'nats';
+import { decodeMessage } from './codec.ts';
+import type { Bus, BusSubscription } from './connection.ts';
+import { decodeEntry, OPERATION_DELETE, OPERATION_HEADER, type StoreEntry } from './store-entry.ts';
+import { compactionSubject, streamName } from './store-layout.ts';
+import { readStoreStream, type StoreStream, waitForStoreStream } from './store-stream.ts';
+
+export interface StoreFeedHandler {
+  /** A put or a deletion. Until `synced` deletions are those of objects that are long gone. */
+  entry(entry: StoreEntry): void;
+  /** What was told so far is the whole state at `revision`; only changes follow. */
+  synced(revision: number): void;
+  /** All that was told so far is void: a full state follows, ended by `synced`. */
+  reset(): void;
+}
+
+export interface StoreFeedOptions {
+  /** A subject filter (`resourceFilter`, `storeFilter`). */
+  readonly filter: string;
+  /** 0 tells the present state first; else only what came after this revision. */
+  readonly fromRevision?: number;
+  readonly handler: StoreFeedHandler;
+}
+
+const HEARTBEAT_MS = 5000;
+/** A consumer that is silent for so long is gone. */
+const SILENCE_LIMIT_MS = 12_000;
+/** The server drops a consumer that nobody listens to. */
+const INACTIVE_THRESHOLD_MS = 30_000;
+const RETRY_MS = 200;
+
+export class StoreFeed {
+  private readonly bus: Bus;
+  private readonly filter: string;
+  private readonly handler: StoreFeedHandler;
+  private readonly stateSubscription: BusSubscription;
+  private lastRevision: number;
+  private knownStream: string | undefined;
+  private isSynced = false;
+  private stopped = false;
+  /** Counts consumers; what belongs to an older one is ignored. */
+  private attempt = 0;
+  private subscription: BusSubscription | undefined;
+  private nextDelivery = 1;
+  private retryTimer: NodeJS.Timeout | undefined;
+  private silenceTimer: NodeJS.Timeout | undefined;
+
+  constructor(bus: Bus, options: StoreFeedOptions) {
+    this.bus = bus;
+    this.filter = options.filter;
+    this.handler = options.handler;
+    this.lastRevision = options.fromRevision ?? 0;
+    this.stateSubscription = bus.onStateChange((state) => {
+      if (state === 'connected') this.restart(0);
+    });
+    this.restart(0);
+  }
+
+  /** The last revision that was told. */
+  get revision(): number {
+    return this.lastRevision;
+  }
+
+  stop(): void {
+    this.stopped = true;
+    this.stateSubscription.unsubscribe();
+    this.dropConsumer();
+  }
+
+  private dropConsumer(): void {
+    this.attempt++;
+    clearTimeout(this.retryTimer);
+    clearTimeout(this.silenceTimer);
+    this.subscription?.unsubscribe();
+    this.subscription = undefined;
+  }
+
+  private restart(delayMs: number): void {
+    this.dropConsumer();
+    if (this.stopped) return;
+    const attempt = this.attempt;
+    const open = (): void => {
+      this.openConsumer(attempt).catch((error: unknown) => {
+        if (attempt !== this.attempt || this.bus.nats.isClosed()) return;
+        this.bus.log.debug({ error, filter: this.filter }, 'the store cannot be followed; trying again');
+        this.restart(RETRY_MS);
+      });
+    };
+    if (delayMs === 0) open();
+    else this.retryTimer = setTimeout(open, delayMs);
+  }
+
+  private async openConsumer(attempt: number): Promise<void> {
+    const stream = this.lastRevision === 0 ? await waitForStoreStream(this.bus) : await this.lookAgain();
+    if (attempt !== this.attempt) return;
+    const mustRelist = this.lastRevision > 0 && (await this.hasMissedChanges(stream));
+    if (attempt !== this.attempt) return;
+    if (mustRelist) this.forget();
+    this.knownStream = stream.created;
+
+    const inbox = createInbox();
+    this.nextDelivery = 1;
+    this.subscription = this.bus.nats.subscribe(inbox, {
+      callback: (error, message) => {
+        if (attempt !== this.attempt) return;
+        if (error !== null) this.restart(RETRY_MS);
+        else this.receive(message);
+      },
+    });
+    this.watchSilence();
+    const consumer = await this.bus.jetStreamManager.consumers.add(
+      streamName(this.bus.cluster),
+      this.consumerConfig(inbox),
+    );
+    if (attempt === this.attempt && consumer.num_pending === 0 && this.nextDelivery === 1) this.markSynced(stream);
+  }
+
+  /** The stream as it is now; what was learnt when the connection came up may be old. */
+  private async lookAgain(): Promise<StoreStream> {
+    const stream = await readStoreStream(this.bus.jetStreamManager, this.bus.cluster);
+    if (stream === undefined) throw new Error('the store is missing');
+    return stream;
+  }
+
+  private consumerConfig(inbox: string): Partial<ConsumerConfig> {
+    // The stream keeps one message a subject, so that "all" is the present state.
+    const start =
+      this.lastRevision === 0
+        ? { deliver_policy: DeliverPolicy.All }
+        : { deliver_policy: DeliverPolicy.StartSequence, opt_start_seq: this.lastRevision + 1 };
+    return {
+      ...start,
+      deliver_subject: inbox,
+      filter_subject: this.filter,
+      ack_policy: AckPolicy.None,
+      max_deliver: 1,
+      flow_control: true,
+      idle_heartbeat: nanos(HEARTBEAT_MS),
+      inactive_threshold: nanos(INACTIVE_THRESHOLD_MS),
+      mem_storage: true,
+      num_replicas: 1,
+    };
+  }
+
+  /** Whether changes since the last revision can no longer be told one by one. */
+  private async hasMissedChanges(stream: StoreStream): Promise<boolean> {
+    if (this.knownStream !== undefined && this.knownStream !== stream.created) return true;
+    if (stream.lastRevision < this.lastRevision) return true;
+    return (await readCompactedRevision(this.bus)) > this.lastRevision;
+  }
+
+  private forget(): void {
+    this.bus.log.info({ filter: this.filter, revision: this.lastRevision }, 'the store was replaced; listing anew');
+    this.lastRevision = 0;
+    this.isSynced = false;
+    this.tell(() => this.handler.reset());
+  }
+
+  private receive(message: Msg): void {
+    this.watchSilence();
+    if (message.headers?.code === 100) {
+      this.receiveControl(message);
+      return;
+    }
+    const delivery = decodeDelivery(message.reply);
+    if (delivery === undefined) return;
+    const { deliverySequence, streamSequence, pending } = delivery;
+    if (deliverySequence !== this.nextDelivery) {
+      this.restart(0);
+      return;
+    }
+    this.nextDelivery++;
+    if (streamSequence > this.lastRevision) {
+      this.lastRevision = streamSequence;
+      this.receiveEntry(message, streamSequence);
+    }
+    if (pending === 0) this.markSynced();
+  }
+
+  /** Heartbeats tell how far the consumer is; flow control asks to be answered once all before it was handled. */
+  private receiveControl(message: Msg): void {
+    if (message.reply) {
+      message.respond();
+      return;
+    }
+    const stalled = message.headers?.get('Nats-Consumer-Stalled');
+    if (stalled) this.bus.nats.publish(stalled);
+    const lastDelivery = Number(message.headers?.get('Nats-Last-Consumer') ?? 0);
+    if (lastDelivery >= this.nextDelivery) this.restart(0);
+    else if (!this.isSynced) this.markSynced();
+  }
+
+  private receiveEntry(message: Msg, revision: number): void {
+    const deleted = message.headers?.get(OPERATION_HEADER) === OPERATION_DELETE;
+    let entry: StoreEntry | undefined;
+    try {
+      entry = decodeEntry(this.bus.cluster, message.subject, message.data, revision, deleted);
+    } catch (error) {
+      this.bus.log.error({ error, subject: message.subject, revision }, 'a stored object cannot be decoded');
+    }
+    if (entry !== undefined) this.tell((told) => this.handler.entry(told), entry);
+  }
+
+  private markSynced(stream?: StoreStream): void {
+    if (this.isSynced) return;
+    this.isSynced = true;
+    const revision = Math.max(this.lastRevision, stream?.lastRevision ?? 0);
+    this.tell(() => this.handler.synced(revision));
+  }
+
+  /** A handler that throws is a bug; it must end the process, not the NATS client's reading. */
+  private tell<T = undefined>(call: (argument: T) => void, argument?: T): void {
+    try {
+      call(argument as T);
+    } catch (error) {
+      queueMicrotask(() => {
+        throw error;
+      });
+    }
+  }
+
+  private watchSilence(): void {
+    if (this.silenceTimer !== undefined && !this.stopped) {
+      clearTimeout(this.silenceTimer);
+    }
+    this.silenceTimer = setTimeout(() => {
+      if (this.bus.connected) this.restart(0);
+    }, SILENCE_LIMIT_MS);
+    this.silenceTimer.unref();
+  }
+}
+
+interface Delivery {
+  readonly streamSequence: number;
+  readonly deliverySequence: number;
+  /** Messages that the consumer has still to send. */
+  readonly pending: number;
+}
+
+/**
+ * JetStream tells where a message stands in its reply subject:
+ * `$JS.ACK.[<domain>.<account>.]<stream>.<consumer>.<delivered>.<stream seq>.<consumer seq>.<time>.<pending>[.<token>]`
+ */
+function decodeDelivery(reply: string | undefined): Delivery | undefined {
+  const tokens = reply?.split('.') ?? [];
+  if (tokens[1] !== 'ACK' || tokens.length < 9) return undefined;
+  const first = tokens.length === 9 ? 5 : 7;
+  return {
+    streamSequence: Number(tokens[first]),
+    deliverySequence: Number(tokens[first + 1]),
+    pending: Number(tokens[first + 3]),
+  };
+}
+
+/** The highest revision whose deletion was forgotten; 0 when none was. */
+export async function readCompactedRevision(bus: Bus): Promise<number> {
+  try {
+    const marker = await bus.jetStreamManager.streams.getMessage(streamName(bus.cluster), {
+      last_by_subj: compactionSubject(bus.cluster),
+    });
+    const revision = decodeMessage(marker.data);
+    return typeof revision === 'number' ? revision : 0;
+  } catch (error) {
+    if (isMissingMessage(error)) return 0;
+    throw error;
+  }
+}
+
+function isMissingMessage(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && error.code === '404';
+}

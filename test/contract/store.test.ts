@@ -1,0 +1,254 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { KubeObject } from '../../shared/api/object.ts';
+import { CONFIGMAPS, PODS } from '../../shared/api/resources.ts';
+import { type Bus, connectBus } from '../../shared/bus/connection.ts';
+import { createInformer, type Informer } from '../../shared/bus/informer.ts';
+import { ObjectStore, RevisionConflictError } from '../../shared/bus/object-store.ts';
+import type { StoreEntry } from '../../shared/bus/store-entry.ts';
+import { objectKey } from '../../shared/bus/store-layout.ts';
+import { startNatsServer, type TestNatsServer } from './nats-server.ts';
+import { waitFor } from './wait-for.ts';
+
+let server: TestNatsServer;
+const opened: Bus[] = [];
+const informers: Informer<unknown>[] = [];
+
+async function openBus(clientName: string): Promise<Bus> {
+  const bus = await connectBus({ url: server.url, token: server.token, cluster: 'test', clientName });
+  opened.push(bus);
+  return bus;
+}
+
+beforeEach(async () => {
+  server = await startNatsServer();
+});
+afterEach(async () => {
+  for (const informer of informers.splice(0)) informer.stop();
+  for (const bus of opened.splice(0)) await bus.close();
+  await server.stop();
+});
+
+function pod(name: string, uid = name, phase = 'Pending'): KubeObject {
+  return { metadata: { name, namespace: 'default', uid }, status: { phase } };
+}
+
+function podKey(name: string) {
+  return objectKey(PODS, name, 'default');
+}
+
+function podInformer(bus: Bus, told: string[]): Informer<KubeObject> {
+  const informer = createInformer<KubeObject>(bus, PODS);
+  informers.push(informer);
+  informer.subscribe({
+    added: (object) => told.push(`+${object.metadata.uid}`),
+    updated: (object, old) => told.push(`~${object.metadata.uid}:${phaseOf(old)}>${phaseOf(object)}`),
+    deleted: (object) => told.push(`-${object.metadata.uid}`),
+  });
+  return informer;
+}
+
+function phaseOf(object: KubeObject): string {
+  return JSON.stringify(object.status).match(/\w+(?="})/)?.[0] ?? '';
+}
+
+describe('ObjectStore', () => {
+  it('writes only onto the expected revision', async () => {
+    const store = await ObjectStore.open(await openBus('apiserver'));
+    const key = podKey('web');
+    const first = await store.put(key, pod('web'), 0);
+    await expect(store.put(key, pod('web'), 0)).rejects.toBeInstanceOf(RevisionConflictError);
+    const second = await store.put(key, pod('web', 'web', 'Running'), first);
+    await expect(store.put(key, pod('web'), first)).rejects.toBeInstanceOf(RevisionConflictError);
+    const tombstone = await store.remove(key, pod('web', 'web', 'Running'), second);
+    await expect(store.put(key, pod('web'), 0)).rejects.toBeInstanceOf(RevisionConflictError);
+    expect(await store.put(key, pod('web', 'new'), tombstone)).toBeGreaterThan(tombstone);
+  });
+
+  it('gives the revision as resourceVersion, whatever was written there', async () => {
+    const store = await ObjectStore.open(await openBus('apiserver'));
+    const object = pod('web');
+    object.metadata.resourceVersion = '999';
+    const revision = await store.put(podKey('web'), object, 0);
+    const { entries } = await store.load();
+    expect(entries).toEqual([
+      {
+        key: podKey('web'),
+        revision,
+        deleted: false,
+        object: { ...pod('web'), metadata: { ...pod('web').metadata, resourceVersion: String(revision) } },
+      },
+    ]);
+  });
+
+  it('loads the present state with its tombstones, and an empty store', async () => {
+    const store = await ObjectStore.open(await openBus('apiserver'));
+    expect(await store.load()).toEqual({ revision: 0, entries: [], tombstones: [] });
+    for (let i = 0; i < 20; i++) await store.put(podKey(`p${i}`), pod(`p${i}`), 0);
+    const { entries } = await store.load();
+    const victim = entries[3] as StoreEntry;
+    const tombstone = await store.remove(victim.key, victim.object, victim.revision);
+    const after = await store.load();
+    expect(after.revision).toBe(tombstone);
+    expect(after.entries).toHaveLength(19);
+    expect(after.tombstones.map((entry) => entry.object.metadata.name)).toEqual(['p3']);
+  });
+
+  it('follows from a revision, deletions with their last state', async () => {
+    const store = await ObjectStore.open(await openBus('apiserver'));
+    const first = await store.put(podKey('a'), pod('a'), 0);
+    const second = await store.put(podKey('b'), pod('b'), 0);
+    const seen: string[] = [];
+    const feed = store.follow(
+      {
+        entry: ({ deleted, object }) => seen.push(`${deleted ? '-' : '+'}${object.metadata.name}`),
+        synced: (revision) => seen.push(`synced@${revision}`),
+        reset: () => seen.push('reset'),
+      },
+      first,
+    );
+    await waitFor('the backlog', () => seen.length === 2);
+    await store.remove(podKey('a'), pod('a'), first);
+    await waitFor('the deletion', () => seen.length === 3);
+    feed.stop();
+    expect(seen).toEqual(['+b', `synced@${second}`, '-a']);
+  });
+
+  it('keeps every acknowledged write over crashes of the server, each exactly once', async () => {
+    const bus = await openBus('apiserver');
+    const store = await ObjectStore.open(bus);
+    const acknowledged = new Map<string, number>();
+    let crashes = 0;
+    const writer = async (name: string): Promise<void> => {
+      let revision = 0;
+      for (let count = 0; crashes < 3 || count < 20; count++) {
+        revision = await store.put(podKey(name), { metadata: { name }, count }, revision);
+        acknowledged.set(name, count);
+      }
+    };
+    const writers = ['a', 'b', 'c', 'd'].map(writer);
+    for (; crashes < 3; crashes++) {
+      const before = acknowledged.get('a') ?? -1;
+      await waitFor('some writes', () => (acknowledged.get('a') ?? -1) > before + 10);
+      await server.kill();
+      await server.start();
+    }
+    await Promise.all(writers);
+    const { entries } = await store.load();
+    const stored = Object.fromEntries(entries.map(({ object }) => [object.metadata.name, object.count]));
+    expect(stored).toEqual(Object.fromEntries(acknowledged));
+  });
+});
+
+describe('Informer', () => {
+  it('waits for the store, then lists and follows', async () => {
+    const told: string[] = [];
+    const informer = podInformer(await openBus('scheduler'), told);
+    const started = informer.start();
+    expect(informer.synced).toBe(false);
+    const store = await ObjectStore.open(await openBus('apiserver'));
+    await started;
+    const revision = await store.put(podKey('web'), pod('web'), 0);
+    await store.put(objectKey(CONFIGMAPS, 'web', 'default'), pod('web'), 0);
+    await waitFor('the pod', () => informer.get('web', 'default'));
+    const running = await store.put(podKey('web'), pod('web', 'web', 'Running'), revision);
+    await waitFor('the update', () => told.length === 2);
+    await store.remove(podKey('web'), pod('web'), running);
+    await waitFor('the deletion', () => told.length === 3);
+    expect(told).toEqual(['+web', '~web:Pending>Running', '-web']);
+    expect(informer.list()).toEqual([]);
+  });
+
+  it('keeps to its namespace and its transform', async () => {
+    const store = await ObjectStore.open(await openBus('apiserver'));
+    await store.put(objectKey(PODS, 'a', 'one'), { metadata: { name: 'a', namespace: 'one' }, big: 'x' }, 0);
+    await store.put(objectKey(PODS, 'b', 'two'), { metadata: { name: 'b', namespace: 'two' }, big: 'x' }, 0);
+    const informer = createInformer<KubeObject>(await openBus('agent'), PODS, {
+      namespace: 'two',
+      transform: ({ metadata }) => ({ metadata: { name: metadata.name } }),
+    });
+    informers.push(informer);
+    await informer.start();
+    expect(informer.list()).toEqual([{ metadata: { name: 'b' } }]);
+    expect(informer.list('one')).toEqual([]);
+    expect(informer.get('b', 'two')).toBeDefined();
+  });
+
+  it('tells what is there already to who subscribes late', async () => {
+    const store = await ObjectStore.open(await openBus('apiserver'));
+    await store.put(podKey('web'), pod('web'), 0);
+    const informer = createInformer<KubeObject>(await openBus('agent'), PODS);
+    informers.push(informer);
+    await informer.start();
+    const told: string[] = [];
+    informer.subscribe({ added: (object) => told.push(object.metadata.name ?? '') });
+    expect(told).toEqual(['web']);
+  });
+
+  it('resumes after a crash of the server and misses no deletion', async () => {
+    const store = await ObjectStore.open(await openBus('apiserver'));
+    const kept = await store.put(podKey('kept'), pod('kept'), 0);
+    const gone = await store.put(podKey('gone'), pod('gone'), 0);
+    const again = await store.put(podKey('again'), pod('again', 'first'), 0);
+    const told: string[] = [];
+    const bus = await openBus('scheduler');
+    const informer = podInformer(bus, told);
+    await informer.start();
+    told.length = 0;
+    await server.kill();
+    await waitFor('the break to be noticed', () => !bus.connected);
+    await server.start();
+    await store.put(podKey('kept'), pod('kept', 'kept', 'Running'), kept);
+    await store.remove(podKey('gone'), pod('gone'), gone);
+    const tombstone = await store.remove(podKey('again'), pod('again', 'first'), again);
+    await store.put(podKey('again'), pod('again', 'second'), tombstone);
+    await waitFor('all changes', () => told.includes('+second'));
+    expect(told.toSorted()).toEqual(['+second', '-first', '-gone', '~kept:Pending>Running'].toSorted());
+  });
+
+  it('lists anew when the store was replaced', async () => {
+    const store = await ObjectStore.open(await openBus('apiserver'));
+    await store.put(podKey('old'), pod('old'), 0);
+    await store.put(podKey('both'), pod('both'), 0);
+    const told: string[] = [];
+    const bus = await openBus('scheduler');
+    const informer = podInformer(bus, told);
+    await informer.start();
+    told.length = 0;
+    await server.kill();
+    server.wipe();
+    await server.start();
+    const newStore = await ObjectStore.open(await openBus('apiserver again'));
+    await newStore.put(podKey('both'), pod('both', 'both', 'Running'), 0);
+    await newStore.put(podKey('new'), pod('new'), 0);
+    await waitFor('the new state', () => told.includes('-old') && told.includes('+new'));
+    expect(told.toSorted()).toEqual(['+new', '-old', '~both:Pending>Running'].toSorted());
+  });
+
+  it('lists anew when a deletion was forgotten meanwhile', async () => {
+    const store = await ObjectStore.open(await openBus('apiserver'));
+    const gone = await store.put(podKey('gone'), pod('gone'), 0);
+    await store.put(podKey('kept'), pod('kept'), 0);
+    const told: string[] = [];
+    const informer = podInformer(await openBus('scheduler'), told);
+    await informer.start();
+    // The informer's connection is cut while the deletion happens and is forgotten.
+    const [bus] = opened.slice(-1);
+    await bus?.nats.flush();
+    const revision = await store.remove(podKey('gone'), pod('gone'), gone);
+    await waitFor('the deletion', () => told.includes('-gone'));
+    await store.forget([{ key: podKey('gone'), revision }]);
+    expect((await store.load()).tombstones).toEqual([]);
+    const resumed: string[] = [];
+    const feed = store.follow(
+      {
+        entry: ({ object }) => resumed.push(object.metadata.name ?? ''),
+        synced: () => resumed.push('synced'),
+        reset: () => resumed.push('reset'),
+      },
+      gone,
+    );
+    await waitFor('the resumed feed', () => resumed.includes('synced'));
+    feed.stop();
+    expect(resumed).toEqual(['reset', 'kept', 'synced']);
+  });
+});
