@@ -6,13 +6,7 @@ import type { RejectWith, Target } from './target.ts';
 
 const MAX_UINT32 = 0xffff_ffff;
 const PROTOCOLS: readonly ProtocolName[] = ['tcp', 'udp', 'icmp', 'sctp'];
-const REJECT_WITH: readonly RejectWith[] = [
-  'icmp-port-unreachable',
-  'icmp-host-unreachable',
-  'icmp-net-unreachable',
-  'icmp-admin-prohibited',
-  'tcp-reset',
-];
+const REJECT_WITH: readonly RejectWith[] = ['icmp-port-unreachable', 'tcp-reset'];
 
 const targets: Readonly<Record<Target['kind'], (fields: Fields, path: string) => Target>> = {
   accept: () => ({ kind: 'accept' }),
