@@ -55,6 +55,8 @@ export interface Bus {
   readonly log: Logger;
   /** Told of every change of `connected`. */
   onStateChange(listener: (state: ConnectionState) => void): BusSubscription;
+  /** Runs an exchange with the server; fails with BusUnavailableError as soon as the connection is or goes down. */
+  whileConnected<T>(exchange: () => Promise<T>): Promise<T>;
   /** Throws BusTimeoutError, BusUnavailableError, RemoteError. */
   request<Request, Response>(
     subject: RequestSubject<Request, Response>,
@@ -185,6 +187,17 @@ class NatsBus implements Bus {
     return { unsubscribe: () => void this.listeners.delete(listener) };
   }
 
+  async whileConnected<T>(exchange: () => Promise<T>): Promise<T> {
+    if (!this.isConnected) throw new BusUnavailableError(`not connected to NATS at ${this.url}`);
+    const broken = Promise.withResolvers<never>();
+    this.underWay.add(broken.reject);
+    try {
+      return await Promise.race([exchange(), broken.promise]);
+    } finally {
+      this.underWay.delete(broken.reject);
+    }
+  }
+
   async request<Request, Response>(
     subject: RequestSubject<Request, Response>,
     parameters: SubjectParameters,
@@ -243,18 +256,10 @@ class NatsBus implements Bus {
   }
 
   private async requestRaw(subject: string, data: Uint8Array, timeoutMs: number): Promise<Msg> {
-    if (!this.isConnected) throw new BusUnavailableError(`not connected to NATS at ${this.url}`);
-    let rejectRequest: (error: Error) => void = () => undefined;
-    const disconnected = new Promise<never>((_, reject) => {
-      rejectRequest = reject;
-    });
-    this.underWay.add(rejectRequest);
     try {
-      return await Promise.race([this.nats.request(subject, data, { timeout: timeoutMs }), disconnected]);
+      return await this.whileConnected(() => this.nats.request(subject, data, { timeout: timeoutMs }));
     } catch (error) {
       throw requestError(error, subject, timeoutMs);
-    } finally {
-      this.underWay.delete(rejectRequest);
     }
   }
 

@@ -148,12 +148,13 @@ export class ObjectStore {
       try {
         const messageHeaders = headers();
         if (deletes) messageHeaders.set(OPERATION_HEADER, OPERATION_DELETE);
-        const ack = await this.bus.jetStream.publish(subject, payload, {
+        const options = {
           msgID: messageId,
           headers: messageHeaders,
           expect: { lastSubjectSequence: expectedRevision },
           timeout: ATTEMPT_TIMEOUT_MS,
-        });
+        };
+        const ack = await this.bus.whileConnected(() => this.bus.jetStream.publish(subject, payload, options));
         return ack.seq;
       } catch (error) {
         if (jetStreamErrorCode(error) === WRONG_LAST_SEQUENCE) {
@@ -201,7 +202,7 @@ async function ensureStream(bus: Bus, replicas: number): Promise<void> {
     duplicate_window: DUPLICATE_WINDOW_NS,
     num_replicas: replicas,
   };
-  while ((await readStoreStream(bus.jetStreamManager, bus.cluster)) === undefined) {
+  while ((await readStoreStream(bus)) === undefined) {
     try {
       await bus.jetStreamManager.streams.add(config);
     } catch (error) {
@@ -212,6 +213,7 @@ async function ensureStream(bus: Bus, replicas: number): Promise<void> {
 }
 
 function isTransient(error: unknown): boolean {
+  if (error instanceof BusUnavailableError) return true;
   if (!(error instanceof NatsError)) return false;
   const code: string = error.code;
   return (
@@ -223,7 +225,8 @@ function isTransient(error: unknown): boolean {
 }
 
 function writeError(error: unknown, key: ObjectKey): Error {
-  if (error instanceof NatsError && error.code === ErrorCode.NoResponders) {
+  const unanswered = error instanceof NatsError && error.code === ErrorCode.NoResponders;
+  if (unanswered || (error instanceof BusUnavailableError && !error.maybeDelivered)) {
     return new BusUnavailableError(`the store does not answer: ${encodeKey(key)} was not written`);
   }
   return new BusTimeoutError(`the store did not answer in time: ${encodeKey(key)} may or may not be written`);

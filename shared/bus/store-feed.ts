@@ -115,16 +115,16 @@ export class StoreFeed {
       },
     });
     this.watchSilence();
-    const consumer = await this.bus.jetStreamManager.consumers.add(
-      streamName(this.bus.cluster),
-      this.consumerConfig(inbox),
+    const config = this.consumerConfig(inbox);
+    const consumer = await this.bus.whileConnected(() =>
+      this.bus.jetStreamManager.consumers.add(streamName(this.bus.cluster), config),
     );
     if (attempt === this.attempt && consumer.num_pending === 0 && this.nextDelivery === 1) this.markSynced(stream);
   }
 
   /** The stream as it is now; what was learnt when the connection came up may be old. */
   private async lookAgain(): Promise<StoreStream> {
-    const stream = await readStoreStream(this.bus.jetStreamManager, this.bus.cluster);
+    const stream = await readStoreStream(this.bus);
     if (stream === undefined) throw new Error('the store is missing');
     return stream;
   }

@@ -1,5 +1,5 @@
 /** The stream behind the store: whether it is there, and whether it is still the same one. */
-import { type JetStreamManager, NatsError } from 'nats';
+import { NatsError } from 'nats';
 import type { Bus } from './connection.ts';
 import { streamName } from './store-layout.ts';
 
@@ -19,9 +19,11 @@ export function jetStreamErrorCode(error: unknown): number | undefined {
   return error instanceof NatsError ? error.api_error?.err_code : undefined;
 }
 
-export async function readStoreStream(manager: JetStreamManager, cluster: string): Promise<StoreStream | undefined> {
+/** Undefined when the stream does not exist. */
+export async function readStoreStream(bus: Bus): Promise<StoreStream | undefined> {
   try {
-    const { created, state } = await manager.streams.info(streamName(cluster));
+    const name = streamName(bus.cluster);
+    const { created, state } = await bus.whileConnected(() => bus.jetStreamManager.streams.info(name));
     return { created, lastRevision: state.last_seq };
   } catch (error) {
     if (jetStreamErrorCode(error) === STREAM_NOT_FOUND) return undefined;
@@ -50,7 +52,7 @@ export function waitForStoreStream(bus: Bus): Promise<StoreStream> {
 async function pollStoreStream(bus: Bus): Promise<StoreStream> {
   for (let pauseMs = FIRST_POLL_MS; ; pauseMs = Math.min(LAST_POLL_MS, pauseMs * 1.2)) {
     try {
-      const stream = await readStoreStream(bus.jetStreamManager, bus.cluster);
+      const stream = await readStoreStream(bus);
       if (stream !== undefined) return stream;
     } catch (error) {
       if (bus.nats.isClosed()) throw error;
