@@ -73,3 +73,12 @@ export function fieldAt(value: unknown, ...path: readonly string[]): unknown {
   }
   return current;
 }
+
+/** Sets a key that came from outside; `__proto__` becomes a plain property instead of changing the prototype. */
+export function setField(target: JsonObject, field: string, value: unknown): void {
+  if (field === '__proto__') {
+    Object.defineProperty(target, field, { value, writable: true, enumerable: true, configurable: true });
+  } else {
+    target[field] = value;
+  }
+}
