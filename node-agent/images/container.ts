@@ -1,0 +1,169 @@
+/** One running container of an emulated image: its files, its processes, and how programs are started in it. */
+import type { PodNetwork } from '../../shared/podnet/pod-network.ts';
+import { Resolver } from '../../shared/podnet/resolver.ts';
+import { ContainerFiles, resolvePath } from './files/container-files.ts';
+import { FileError } from './files/file-error.ts';
+import { DeviceNode, DirectoryNode, FileNode, SymlinkNode } from './files/file-node.ts';
+import { procDirectory } from './files/proc.ts';
+import type { ContainerView, Executable, KernelView, LaunchOptions, Program, ProgramContext } from './image.ts';
+import { type Process, ProcessTable, SIGNAL_NUMBERS } from './process.ts';
+import { BrokenPipeError, write } from './program-io.ts';
+
+export interface ContainerOptions {
+  readonly podName: string;
+  readonly namespace: string;
+  readonly hostname: string;
+  readonly containerName: string;
+  readonly nodeName: string;
+  readonly network: PodNetwork;
+  readonly kernel?: KernelView;
+  readonly layer: DirectoryNode;
+  readonly programs: Readonly<Record<string, Program>>;
+  readonly etcHosts: string;
+  readonly resolvConf: string;
+  readonly writeLog: (stream: 'stdout' | 'stderr', data: Uint8Array) => void;
+}
+
+const MAX_SCRIPT_DEPTH = 4;
+
+export class Container implements ContainerView {
+  readonly podName: string;
+  readonly namespace: string;
+  readonly hostname: string;
+  readonly containerName: string;
+  readonly nodeName: string;
+  readonly network: PodNetwork;
+  readonly resolver: Resolver;
+  readonly files: ContainerFiles;
+  readonly processes = new ProcessTable();
+  readonly kernel: KernelView | undefined;
+  readonly writeLog: (stream: 'stdout' | 'stderr', data: Uint8Array) => void;
+  private readonly programs: Readonly<Record<string, Program>>;
+
+  constructor(options: ContainerOptions) {
+    this.podName = options.podName;
+    this.namespace = options.namespace;
+    this.hostname = options.hostname;
+    this.containerName = options.containerName;
+    this.nodeName = options.nodeName;
+    this.network = options.network;
+    this.kernel = options.kernel;
+    this.programs = options.programs;
+    this.writeLog = options.writeLog;
+    this.files = new ContainerFiles(options.layer);
+    this.files.writeFile('/etc/hosts', options.etcHosts);
+    this.files.writeFile('/etc/resolv.conf', options.resolvConf);
+    this.files.writeFile('/etc/hostname', `${options.hostname}\n`);
+    this.files.mount('/dev', deviceDirectory());
+    this.files.mount('/proc', procDirectory(this));
+    this.resolver = new Resolver(options.network, {
+      resolvConf: () => this.textOf('/etc/resolv.conf'),
+      hosts: () => this.textOf('/etc/hosts'),
+    });
+  }
+
+  findExecutable(command: string, searchPath: string, cwd: string): Executable {
+    if (command.includes('/')) return this.executableAt(resolvePath(cwd, command));
+    let blocked: Executable = { kind: 'not-found' };
+    for (const directory of searchPath.split(':')) {
+      const found = this.executableAt(resolvePath(cwd, `${directory === '' ? '.' : directory}/${command}`));
+      if (found.kind === 'found') return found;
+      if (found.kind === 'not-executable') blocked = found;
+    }
+    return blocked;
+  }
+
+  launch(options: LaunchOptions): Process {
+    const { program, argv } = this.programAt(options.path, options.argv, 0);
+    const process = this.processes.spawn({ argv, parent: options.parent, newGroup: options.newGroup });
+    const files = [options.stdin.retain(), options.stdout.retain(), options.stderr.retain()];
+    const context: ProgramContext = {
+      argv,
+      env: options.env,
+      cwd: options.cwd,
+      stdin: options.stdin.reader(),
+      stdout: options.stdout.writer(),
+      stderr: options.stderr.writer(),
+      standardFiles: { stdin: options.stdin, stdout: options.stdout, stderr: options.stderr },
+      terminal: options.terminal,
+      process,
+      signal: process.signal,
+      container: this,
+    };
+    void runToEnd(program, context);
+    void process.exited.then(() => {
+      for (const file of files) file.release();
+    });
+    return process;
+  }
+
+  private executableAt(path: string): Executable {
+    try {
+      const node = this.files.node(path);
+      if (node instanceof FileNode && (node.mode & 0o111) !== 0) return { kind: 'found', path };
+      return { kind: 'not-executable', path };
+    } catch (error) {
+      if (error instanceof FileError) return { kind: 'not-found' };
+      throw error;
+    }
+  }
+
+  /** The program of a file, or the interpreter that its first line names. */
+  private programAt(
+    path: string,
+    argv: readonly string[],
+    depth: number,
+  ): { program: Program; argv: readonly string[] } {
+    const node = this.files.node(path);
+    if (!(node instanceof FileNode)) throw new FileError('EACCES', path);
+    const program = node.program === undefined ? undefined : this.programs[node.program];
+    if (program !== undefined) return { program, argv };
+    const line = new TextDecoder().decode(node.bytes.subarray(0, 256)).split('\n', 1)[0] ?? '';
+    const [, interpreter, argument] = /^#!\s*(\S+)(?:\s+(.*\S))?\s*$/.exec(line) ?? [undefined, '/bin/sh'];
+    if (interpreter === undefined || depth > MAX_SCRIPT_DEPTH) throw new FileError('ELOOP', path);
+    const rest = [path, ...argv.slice(1)];
+    const scriptArgv = argument === undefined ? [interpreter, ...rest] : [interpreter, argument, ...rest];
+    return this.programAt(interpreter, scriptArgv, depth + 1);
+  }
+
+  private textOf(path: string): string {
+    return this.files.exists(path) ? this.files.readText(path) : '';
+  }
+}
+
+async function runToEnd(program: Program, context: ProgramContext): Promise<void> {
+  const { process } = context;
+  try {
+    process.exit({ code: (await program(context)) & 255 });
+  } catch (error) {
+    if (error instanceof BrokenPipeError) {
+      process.exit({ code: 128 + SIGNAL_NUMBERS.SIGPIPE, signal: 'SIGPIPE' });
+      return;
+    }
+    // A program's fault ends the program and nothing else; who looks at the log sees what it was.
+    if (process.exitStatus === undefined) await complain(context, error);
+    process.exit({ code: 1 });
+  }
+}
+
+async function complain(context: ProgramContext, error: unknown): Promise<void> {
+  const sentence = error instanceof FileError ? `${error.path}: ${error.message}` : describe(error);
+  try {
+    await write(context.stderr, `${context.argv[0]}: ${sentence}\n`);
+  } catch (failure) {
+    if (!(failure instanceof BrokenPipeError)) throw failure;
+  }
+}
+
+function describe(error: unknown): string {
+  return error instanceof Error ? (error.stack ?? error.message) : String(error);
+}
+
+function deviceDirectory(): DirectoryNode {
+  const devices = ['null', 'zero', 'full', 'random', 'urandom', 'tty', 'stdin', 'stdout', 'stderr'] as const;
+  const directory = new DirectoryNode();
+  for (const device of devices) directory.entries.set(device, new DeviceNode(device));
+  directory.entries.set('fd', new SymlinkNode('/proc/self/fd'));
+  directory.entries.set('shm', new DirectoryNode(new Map(), { mode: 0o1777 }));
+  return directory;
+}

@@ -1,0 +1,94 @@
+/**
+ * What an emulated image is. Adding one is one file: export an `Image` and put it into `registry.ts`' list.
+ */
+import type { Readable, Writable } from 'node:stream';
+import type { PodNetwork } from '../../shared/podnet/pod-network.ts';
+import type { Resolver } from '../../shared/podnet/resolver.ts';
+import type { ContainerFiles } from './files/container-files.ts';
+import type { OpenFile } from './open-file.ts';
+import type { Process, ProcessTable } from './process.ts';
+import type { TerminalSession } from './terminal.ts';
+
+/** What a program may ask the pod's kernel for beside sockets: the answers of `ip`, `ss`, `netstat`, `arp`, `route`. */
+export interface KernelView {
+  /** Runs one of those commands on the live stack; `command[0]` is its name. */
+  run(command: readonly string[]): { readonly stdout: string; readonly stderr: string; readonly code: number };
+}
+
+export interface LaunchOptions {
+  readonly path: string;
+  readonly argv: readonly string[];
+  readonly env: Readonly<Record<string, string>>;
+  readonly cwd: string;
+  readonly stdin: OpenFile;
+  readonly stdout: OpenFile;
+  readonly stderr: OpenFile;
+  readonly terminal?: TerminalSession;
+  readonly parent?: Process;
+  readonly newGroup?: boolean;
+}
+
+export type Executable =
+  | { readonly kind: 'found'; readonly path: string }
+  | { readonly kind: 'not-found' }
+  | { readonly kind: 'not-executable'; readonly path: string };
+
+/** The container that a program runs in. */
+export interface ContainerView {
+  readonly podName: string;
+  readonly namespace: string;
+  readonly hostname: string;
+  readonly containerName: string;
+  readonly nodeName: string;
+  readonly network: PodNetwork;
+  readonly resolver: Resolver;
+  readonly files: ContainerFiles;
+  readonly processes: ProcessTable;
+  readonly kernel?: KernelView;
+  /** Finds a command as execvp does: a path, or a name on `searchPath`. */
+  findExecutable(command: string, searchPath: string, cwd: string): Executable;
+  /** Starts the program at an absolute path; takes its own references to the files. */
+  launch(options: LaunchOptions): Process;
+  /** Writes to the container's log whatever process asks (`/proc/1/fd/1`). */
+  writeLog(stream: 'stdout' | 'stderr', data: Uint8Array): void;
+}
+
+export interface ProgramContext {
+  /** `argv[0]` is the command's name as it was called. */
+  readonly argv: readonly string[];
+  readonly env: Readonly<Record<string, string>>;
+  readonly cwd: string;
+  readonly stdin: Readable;
+  readonly stdout: Writable;
+  readonly stderr: Writable;
+  /** The descriptors behind the streams, for programs that start others. */
+  readonly standardFiles: { readonly stdin: OpenFile; readonly stdout: OpenFile; readonly stderr: OpenFile };
+  readonly terminal?: TerminalSession;
+  readonly process: Process;
+  /** Aborted by a signal that nobody handles and when the process is over; the reason is a `KilledError`. */
+  readonly signal: AbortSignal;
+  readonly container: ContainerView;
+}
+
+/** Runs to its end and returns the exit code. A `BrokenPipeError` that it lets through ends it as SIGPIPE does. */
+export type Program = (context: ProgramContext) => Promise<number>;
+
+export interface Image {
+  /** Repository names without registry host, tag and digest: `nginx`, `library/nginx`, `e2e-test-images/agnhost`. */
+  readonly repositories: readonly string[];
+  /** What `command:` of a pod replaces; empty for images without an ENTRYPOINT. */
+  readonly entrypoint?: readonly string[];
+  /** What `args:` of a pod replaces (CMD). */
+  readonly defaultCommand: readonly string[];
+  /** Command name (in /usr/bin) or absolute path -> program. */
+  readonly programs: Readonly<Record<string, Program>>;
+  readonly environment?: Readonly<Record<string, string>>;
+  readonly workingDirectory?: string;
+  /** Absolute path -> text. */
+  readonly files?: Readonly<Record<string, string>>;
+}
+
+/** A program whose code is loaded when it first runs. */
+export function lazyProgram(load: () => Promise<Program>): Program {
+  return async (context) => (await load())(context);
+}

@@ -1,0 +1,154 @@
+/** The process table of a container's PID namespace: pids, groups and signals of the programs that run in it. */
+
+/** Linux' numbers (x86-64). */
+export const SIGNAL_NUMBERS = {
+  SIGHUP: 1,
+  SIGINT: 2,
+  SIGQUIT: 3,
+  SIGABRT: 6,
+  SIGKILL: 9,
+  SIGUSR1: 10,
+  SIGUSR2: 12,
+  SIGPIPE: 13,
+  SIGALRM: 14,
+  SIGTERM: 15,
+  SIGCHLD: 17,
+  SIGCONT: 18,
+  SIGSTOP: 19,
+  SIGTSTP: 20,
+  SIGWINCH: 28,
+} as const;
+
+export type SignalName = keyof typeof SIGNAL_NUMBERS;
+
+const IGNORED_BY_DEFAULT: ReadonlySet<SignalName> = new Set(['SIGCHLD', 'SIGCONT', 'SIGWINCH', 'SIGSTOP', 'SIGTSTP']);
+
+/** `TERM`, `SIGTERM`, `sigterm` or `15`; undefined for anything else. */
+export function parseSignal(text: string): SignalName | undefined {
+  const upper = text.toUpperCase();
+  for (const [name, number] of Object.entries(SIGNAL_NUMBERS)) {
+    if (name === upper || name === `SIG${upper}` || String(number) === text) return name as SignalName;
+  }
+  return undefined;
+}
+
+export interface ExitStatus {
+  /** 0 to 255; 128 + number for a signal, as a shell reports it. */
+  readonly code: number;
+  readonly signal?: SignalName;
+}
+
+export type SignalHandler = (signal: SignalName) => void;
+
+/** Why a program's `AbortSignal` is aborted. */
+export class KilledError extends Error {
+  override readonly name = 'KilledError';
+  readonly signal: SignalName;
+
+  constructor(signal: SignalName) {
+    super(`killed by ${signal}`);
+    this.signal = signal;
+  }
+}
+
+export class Process {
+  readonly pid: number;
+  readonly parentPid: number;
+  /** Process group: what Ctrl-C reaches together. */
+  readonly group: number;
+  readonly startedAtMs = Date.now();
+  argv: readonly string[];
+  /** Resolves when the process is gone. */
+  readonly exited: Promise<ExitStatus>;
+  private readonly table: ProcessTable;
+  private readonly handlers = new Map<SignalName, SignalHandler | 'ignore'>();
+  private readonly abort = new AbortController();
+  private resolveExited!: (status: ExitStatus) => void;
+  private status: ExitStatus | undefined;
+
+  constructor(table: ProcessTable, pid: number, parentPid: number, group: number, argv: readonly string[]) {
+    this.table = table;
+    this.pid = pid;
+    this.parentPid = parentPid;
+    this.group = group;
+    this.argv = argv;
+    this.exited = new Promise((resolve) => {
+      this.resolveExited = resolve;
+    });
+  }
+
+  /** Aborted when a signal without a handler ends the process, and when it exits; `reason` is a `KilledError`. */
+  get signal(): AbortSignal {
+    return this.abort.signal;
+  }
+
+  get exitStatus(): ExitStatus | undefined {
+    return this.status;
+  }
+
+  /** SIGKILL and SIGSTOP cannot be handled. */
+  onSignal(name: SignalName, handler: SignalHandler | 'ignore' | 'default'): void {
+    if (handler === 'default') this.handlers.delete(name);
+    else this.handlers.set(name, handler);
+  }
+
+  deliver(name: SignalName): void {
+    if (this.status !== undefined) return;
+    const handler = name === 'SIGKILL' ? undefined : this.handlers.get(name);
+    if (handler === 'ignore') return;
+    if (handler !== undefined) {
+      handler(name);
+      return;
+    }
+    if (!IGNORED_BY_DEFAULT.has(name)) this.exit({ code: 128 + SIGNAL_NUMBERS[name], signal: name });
+  }
+
+  /** The process is over; what still runs of it is told through `signal`. */
+  exit(status: ExitStatus): void {
+    if (this.status !== undefined) return;
+    this.status = status;
+    this.table.remove(this);
+    this.abort.abort(new KilledError(status.signal ?? 'SIGKILL'));
+    this.resolveExited(status);
+  }
+}
+
+export interface SpawnOptions {
+  readonly argv: readonly string[];
+  readonly parent?: Process;
+  /** A new group of its own instead of the parent's. */
+  readonly newGroup?: boolean;
+}
+
+export class ProcessTable {
+  private readonly processes = new Map<number, Process>();
+  private nextPid = 1;
+
+  spawn(options: SpawnOptions): Process {
+    const pid = this.nextPid++;
+    const group = options.newGroup || options.parent === undefined ? pid : options.parent.group;
+    const process = new Process(this, pid, options.parent?.pid ?? 0, group, options.argv);
+    this.processes.set(pid, process);
+    return process;
+  }
+
+  get(pid: number): Process | undefined {
+    return this.processes.get(pid);
+  }
+
+  list(): Process[] {
+    return [...this.processes.values()];
+  }
+
+  signalGroup(group: number, name: SignalName): void {
+    for (const process of this.list()) if (process.group === group) process.deliver(name);
+  }
+
+  signalAll(name: SignalName): void {
+    for (const process of this.list()) process.deliver(name);
+  }
+
+  remove(process: Process): void {
+    this.processes.delete(process.pid);
+  }
+}

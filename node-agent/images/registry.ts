@@ -1,0 +1,26 @@
+/** The images that exist, and how a reference (`registry/name:tag@digest`) finds one. */
+import type { Image } from './image.ts';
+
+/** Filled from `catalogue/`: one file an image. */
+const IMAGES: readonly Image[] = [];
+
+/** Any registry host, tag and digest is accepted: `docker.io/library/nginx:1.27@sha256:...` is `nginx`. */
+export function findImage(reference: string): Image | undefined {
+  const repository = repositoryOf(reference);
+  return IMAGES.find((image) =>
+    image.repositories.some((name) => repository === name || repository.endsWith(`/${name}`)),
+  );
+}
+
+/** One name an image, sorted: for the text that says what exists. */
+export function imageNames(): string[] {
+  return IMAGES.map((image) => image.repositories[0] ?? '').sort();
+}
+
+/** The reference without tag and digest. */
+export function repositoryOf(reference: string): string {
+  const withoutDigest = reference.split('@', 1)[0] ?? '';
+  const slash = withoutDigest.lastIndexOf('/');
+  const colon = withoutDigest.indexOf(':', slash + 1);
+  return colon < 0 ? withoutDigest : withoutDigest.slice(0, colon);
+}
