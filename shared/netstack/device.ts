@@ -14,6 +14,10 @@ export interface DeviceCounters {
   txDropped: number;
 }
 
+export function zeroCounters(): DeviceCounters {
+  return { rxPackets: 0, rxBytes: 0, rxDropped: 0, txPackets: 0, txBytes: 0, txDropped: 0 };
+}
+
 /** What takes the frames that arrive on a device: the host's own stack, or the bridge the device is a port of. */
 export interface FrameUpcall {
   input(device: NetDevice, frame: Packet): void;
@@ -32,6 +36,11 @@ export interface NetDevice extends FrameReceiver {
   up: boolean;
   readonly counters: DeviceCounters;
   upcall: FrameUpcall | null;
+  /**
+   * Payload bytes of the largest TCP super-segment the device takes as one frame (`Packet.segmentBytes` says how to cut it);
+   * 0 when every frame must fit the MTU.
+   */
+  readonly superSegmentBytes: number;
   /** A frame leaves through the device, Ethernet header included; takes ownership. */
   transmit(frame: Packet): void;
 }

@@ -30,9 +30,12 @@ export interface Engine {
   /** Microseconds, monotonic; set by `enter`. */
   readonly nowUs: number;
   readonly random: () => number;
-  /** Sets the time and runs the timers that are due. Called by the edge at the start of each turn. */
+  /**
+   * Sets the time and runs the timers that are due. Called by the edge at the start of each turn; inside a turn (a program's
+   * callback that writes again) it does nothing.
+   */
   enter(nowUs: number): void;
-  /** Hands queued frames to their receivers until none is left. Called by the edge at the end of each turn. */
+  /** Hands queued frames to their receivers until none is left. Called by the edge at the end of each turn; nests like `enter`. */
   drain(): void;
   /** Queues a frame for a receiver; false when the backlog is full (the caller drops the frame with a reason). */
   enqueue(receiver: FrameReceiver, frame: Packet): boolean;
@@ -40,6 +43,9 @@ export interface Engine {
   schedule(deadlineUs: number, run: () => void): TimerHandle;
   /** The earliest pending deadline; Infinity when there is none. The edge arms one real timer with it. */
   nextDeadlineUs(): number;
-  /** Called by `drain` once the backlog is empty: links flush what they gathered in this turn as one batch. */
+  /**
+   * Calls `flush` once, when `drain` has emptied the backlog: a link asks for it with the first frame it gathers in a turn
+   * and then sends the whole batch.
+   */
   onTurnEnd(flush: () => void): void;
 }

@@ -63,3 +63,8 @@ export function encode(
 export function isGroup(mac: number): boolean {
   return ((mac / 2 ** 40) & 1) === 1;
 }
+
+/** The group address of an IPv4 multicast group (RFC 1112 section 6.4). */
+export function multicastMac(group: number): number {
+  return 0x0100_5e00_0000 + (group & 0x7f_ffff);
+}

@@ -39,6 +39,8 @@ export class Packet {
    * or verifies it. What leaves the process goes through `completeChecksums` first.
    */
   checksumTrusted = false;
+  /** Payload bytes of each segment of a TCP super-segment; 0 for a packet that is sent as it is. */
+  segmentBytes = 0;
   /** Free-list link and state; only PacketMemory touches them. */
   nextFree: Packet | null = null;
   inUse = false;
@@ -136,6 +138,7 @@ export class PacketMemory {
     packet.mark = 0;
     packet.connection = null;
     packet.checksumTrusted = false;
+    packet.segmentBytes = 0;
     this.used++;
     return packet;
   }
@@ -165,6 +168,7 @@ export class PacketMemory {
     copy.transportOffset = packet.transportOffset + shift;
     copy.mark = packet.mark;
     copy.checksumTrusted = packet.checksumTrusted;
+    copy.segmentBytes = packet.segmentBytes;
     return copy;
   }
 

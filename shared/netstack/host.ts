@@ -1,0 +1,302 @@
+/**
+ * One network namespace: its devices and addresses, its routes and neighbours, and the protocols over them.
+ *
+ *    tcp   udp   icmp          sockets        tcp/, udp.ts, icmp.ts
+ *      \    |    /
+ *   ip-input  ip-output        + ip-forward, five netfilter hooks, reassembly
+ *       |        |
+ *   input()   neighbours       Ethernet, ARP
+ *       \      /
+ *     devices (lo, eth0, cni0, flannel.1, ...)
+ *
+ * A pod is a host that does not forward; a node's root namespace forwards and has hooks.
+ */
+import * as address from '../wire/address.ts';
+import * as ethernet from '../wire/ethernet.ts';
+import * as icmp from '../wire/icmp.ts';
+import type { Packet, PacketMemory } from '../wire/packet-memory.ts';
+import type { FrameUpcall, NetDevice } from './device.ts';
+import * as drop from './drop-reasons.ts';
+import type { Engine } from './engine.ts';
+import type { DropObserver, DropReason, NetfilterHooks, Verdict } from './hooks.ts';
+import { IcmpLayer } from './icmp.ts';
+import { ipInput } from './ip-input.ts';
+import { LoopbackDevice } from './loopback.ts';
+import { NeighbourTable } from './neighbour.ts';
+import { PathMtuTable } from './path-mtu.ts';
+import { Reassembly } from './reassembly.ts';
+import { Fib, type Route } from './route.ts';
+import { TcpLayer } from './tcp/tcp.ts';
+import { UdpLayer } from './udp.ts';
+
+export interface HostOptions {
+  readonly engine: Engine;
+  readonly memory: PacketMemory;
+  /** For messages and observers: `default/web-0`, `worker-1`. */
+  readonly name: string;
+  /** False by default. */
+  readonly ipForward?: boolean;
+  readonly hooks?: NetfilterHooks;
+  readonly observer?: DropObserver;
+  /** At least 16 bytes nobody outside knows: initial sequence numbers and ephemeral ports come from it. */
+  readonly secret: Uint8Array;
+}
+
+export interface InterfaceAddress {
+  readonly device: NetDevice;
+  readonly address: number;
+  readonly prefixLength: number;
+  readonly scope: 'global' | 'host';
+}
+
+/** A device as one of a host's: its addresses, and how ARP is done on it. */
+export interface HostInterface {
+  readonly device: NetDevice;
+  readonly addresses: InterfaceAddress[];
+  /** Answers for addresses that are routed through another device (RFC 1027). */
+  proxyArp: boolean;
+}
+
+/** Packets counted; the drops stand in `Host.drops`. */
+export interface HostCounters {
+  ipReceived: number;
+  ipDelivered: number;
+  ipForwarded: number;
+  ipSent: number;
+  fragmentsSent: number;
+  reassembled: number;
+  icmpErrorsSent: number;
+  udpReceived: number;
+  udpSent: number;
+}
+
+export class Host implements FrameUpcall {
+  readonly name: string;
+  readonly engine: Engine;
+  readonly memory: PacketMemory;
+  readonly secret: Uint8Array;
+  ipForward: boolean;
+  hooks: NetfilterHooks | null;
+  observer: DropObserver | null;
+  reversePathFilter: 'off' | 'loose' | 'strict' = 'off';
+  readonly loopback: LoopbackDevice;
+  readonly interfaces = new Map<NetDevice, HostInterface>();
+  readonly routes = new Fib();
+  readonly neighbours: NeighbourTable;
+  readonly reassembly: Reassembly;
+  readonly pathMtu: PathMtuTable;
+  readonly icmp: IcmpLayer;
+  readonly udp: UdpLayer;
+  readonly tcp: TcpLayer;
+  readonly counters: HostCounters = {
+    ipReceived: 0,
+    ipDelivered: 0,
+    ipForwarded: 0,
+    ipSent: 0,
+    fragmentsSent: 0,
+    reassembled: 0,
+    icmpErrorsSent: 0,
+    udpReceived: 0,
+    udpSent: 0,
+  };
+  /** Packets dropped, by reason code. */
+  readonly drops = new Map<string, number>();
+  /** By address (signed, as all keys of the packet path). */
+  private readonly localAddresses = new Map<number, InterfaceAddress>();
+  private readonly broadcasts = new Set<number>();
+  private readonly localRoute: Route;
+  private identification: number;
+
+  constructor(options: HostOptions) {
+    if (options.secret.length < 16) throw new Error(`host ${options.name}: the secret has fewer than 16 bytes`);
+    this.name = options.name;
+    this.engine = options.engine;
+    this.memory = options.memory;
+    this.secret = options.secret;
+    this.ipForward = options.ipForward ?? false;
+    this.hooks = options.hooks ?? null;
+    this.observer = options.observer ?? null;
+    this.identification = Math.floor(options.engine.random() * 65_536);
+    this.neighbours = new NeighbourTable(this);
+    this.reassembly = new Reassembly(this);
+    this.pathMtu = new PathMtuTable(options.engine);
+    this.icmp = new IcmpLayer(this);
+    this.udp = new UdpLayer(this);
+    this.tcp = new TcpLayer(this);
+    this.loopback = new LoopbackDevice(options.engine, options.memory);
+    this.localRoute = localRouteThrough(this.loopback);
+    this.addDevice(this.loopback);
+    this.addAddress(this.loopback, address.LOOPBACK_ADDRESS, 8);
+  }
+
+  /** The device's frames now come to this host's stack. */
+  addDevice(device: NetDevice): HostInterface {
+    const known = this.interfaces.get(device);
+    if (known !== undefined) return known;
+    const attached: HostInterface = { device, addresses: [], proxyArp: false };
+    this.interfaces.set(device, attached);
+    device.upcall = this;
+    return attached;
+  }
+
+  /** With it go its addresses, routes and neighbours. */
+  removeDevice(device: NetDevice): void {
+    const attached = this.interfaces.get(device);
+    if (attached === undefined) return;
+    for (const assigned of [...attached.addresses]) this.removeAddress(device, assigned.address);
+    this.routes.removeDevice(device);
+    this.neighbours.removeDevice(device);
+    this.interfaces.delete(device);
+    if (device.upcall === this) device.upcall = null;
+  }
+
+  deviceByName(name: string): NetDevice | undefined {
+    for (const device of this.interfaces.keys()) if (device.name === name) return device;
+    return undefined;
+  }
+
+  /** Assigns an address and adds the route to its network; a /32 has none. Nothing happens if the host has it already. */
+  addAddress(device: NetDevice, local: number, prefixLength: number): void {
+    if (this.localAddresses.has(local | 0)) return;
+    const attached = this.addDevice(device);
+    const scope = device === this.loopback ? 'host' : 'global';
+    const assigned: InterfaceAddress = { device, address: local, prefixLength, scope };
+    attached.addresses.push(assigned);
+    this.localAddresses.set(local | 0, assigned);
+    this.broadcasts.add(address.LIMITED_BROADCAST | 0);
+    if (device !== this.loopback) {
+      if (prefixLength < 31) this.broadcasts.add(address.broadcastOf(local, prefixLength) | 0);
+      if (prefixLength < 32) {
+        const source = local;
+        this.routes.replace({ destination: local, prefixLength, device, source, protocol: 'kernel', scope: 'link' });
+      }
+    }
+    this.routes.generation++;
+  }
+
+  /** False when the device does not have it. */
+  removeAddress(device: NetDevice, local: number): boolean {
+    const attached = this.interfaces.get(device);
+    const index = attached?.addresses.findIndex((assigned) => assigned.address === local) ?? -1;
+    if (attached === undefined || index < 0) return false;
+    const [assigned] = attached.addresses.splice(index, 1);
+    this.localAddresses.delete(local | 0);
+    const { prefixLength } = assigned!;
+    this.broadcasts.delete(address.broadcastOf(local, prefixLength) | 0);
+    this.routes.remove({ destination: local, prefixLength, device, protocol: 'kernel' });
+    this.routes.generation++;
+    return true;
+  }
+
+  /** All addresses, in the order of `ip addr`. */
+  addresses(): InterfaceAddress[] {
+    return [...this.interfaces.values()].flatMap((attached) => attached.addresses);
+  }
+
+  /** One of this host's own addresses, 127.0.0.0/8 included. */
+  isLocal(destination: number): boolean {
+    return this.localAddresses.has(destination | 0) || address.isLoopback(destination);
+  }
+
+  /** 255.255.255.255 or the directed broadcast of a connected network. */
+  isBroadcast(destination: number): boolean {
+    return this.broadcasts.has(destination | 0);
+  }
+
+  /** The route a packet of this host takes: through `lo` to its own addresses (the local table), else by the FIB. */
+  route(destination: number): Route | undefined {
+    return this.isLocal(destination) ? this.localRoute : this.routes.lookup(destination);
+  }
+
+  /** The source address for a packet of ours along a route: RFC 1122 section 3.3.4.3, as Linux chooses. */
+  sourceOf(route: Route, destination: number): number {
+    if (route.source !== 0) return route.source;
+    if (route.type === 'local') return destination;
+    return this.sourceFor(route.device!, route.gateway === 0 ? destination : route.gateway);
+  }
+
+  /** The device's address in the network of `neighbour`, else its first, else any of the host's. */
+  sourceFor(device: NetDevice, neighbour: number): number {
+    const assigned = this.interfaces.get(device)?.addresses ?? [];
+    for (const { address: own, prefixLength } of assigned) {
+      if (address.networkOf(own, prefixLength) === address.networkOf(neighbour, prefixLength)) return own;
+    }
+    if (assigned.length > 0) return assigned[0]!.address;
+    for (const own of this.localAddresses.values()) if (own.scope === 'global') return own.address;
+    return address.ANY_ADDRESS;
+  }
+
+  /** Whether an ARP request for `target` on `device` is answered: for any address of ours, as Linux does, or by proxy. */
+  answersArp(device: NetDevice, target: number): boolean {
+    const own = this.localAddresses.get(target | 0);
+    if (own !== undefined) return own.scope === 'global';
+    if (this.interfaces.get(device)?.proxyArp !== true) return false;
+    const route = this.routes.lookup(target);
+    return route?.device != null && route.device !== device;
+  }
+
+  /** A frame that arrived on one of the devices. Takes ownership. */
+  input(device: NetDevice, frame: Packet): void {
+    const { view } = this.memory;
+    if (!ethernet.check(view, frame.offset, frame.length)) {
+      this.drop(frame, drop.FRAME_MALFORMED, device.name);
+      return;
+    }
+    const destination = ethernet.destination(view, frame.offset);
+    if (destination !== device.macAddress && !ethernet.isGroup(destination)) {
+      this.drop(frame, drop.FRAME_NOT_FOR_US, device.name);
+      return;
+    }
+    const type = ethernet.type(view, frame.offset);
+    if (type === ethernet.TYPE_IPV4) {
+      frame.strip(ethernet.HEADER_BYTES);
+      ipInput(this, frame, device);
+    } else if (type === ethernet.TYPE_ARP) this.neighbours.arpInput(device, frame);
+    else this.drop(frame, drop.ETHERTYPE_UNKNOWN, device.name);
+  }
+
+  /** Counts, tells the observer, and frees. */
+  drop(packet: Packet, reason: DropReason, where: string): void {
+    this.countDrop(reason);
+    this.observer?.dropped(packet, reason, where);
+    this.memory.free(packet);
+  }
+
+  /** Counts a packet that never came to be, or is gone already. */
+  countDrop(reason: DropReason): void {
+    this.drops.set(reason.code, (this.drops.get(reason.code) ?? 0) + 1);
+  }
+
+  /** Does what a hook's verdict other than "accept" says; `packet.offset` is at the IP header. */
+  refuse(packet: Packet, verdict: NonNullable<Verdict>, where: string): void {
+    if (!('reject' in verdict)) {
+      this.drop(packet, verdict, where);
+      return;
+    }
+    if (verdict.reject === 'tcp-reset') this.tcp.resetRefused(packet);
+    else this.icmp.sendError(packet, icmp.DESTINATION_UNREACHABLE, icmp.CODE_PORT_UNREACHABLE);
+    this.drop(packet, verdict.reason, where);
+  }
+
+  /** The identification of the next datagram. */
+  nextIdentification(): number {
+    this.identification = (this.identification + 1) & 0xffff;
+    return this.identification;
+  }
+}
+
+function localRouteThrough(device: NetDevice): Route {
+  return {
+    destination: 0,
+    prefixLength: 0,
+    type: 'local',
+    gateway: 0,
+    device,
+    source: 0,
+    metric: 0,
+    protocol: 'kernel',
+    scope: 'host',
+    onLink: false,
+    mtuBytes: 0,
+  };
+}

@@ -1,0 +1,124 @@
+/**
+ * Packets out of this host: the IPv4 header, OUTPUT and POSTROUTING, fragmentation, and the next hop's link address.
+ *
+ *   socket -> sendIpv4 -> OUTPUT hook -> (re)route -> transmitRouted -> POSTROUTING hook -> MTU -> neighbour -> device
+ *                                          forward ------^
+ */
+import { isMulticast } from '../wire/address.ts';
+import * as ethernet from '../wire/ethernet.ts';
+import * as ipv4 from '../wire/ipv4.ts';
+import type { Packet } from '../wire/packet-memory.ts';
+import type { NetDevice } from './device.ts';
+import * as drop from './drop-reasons.ts';
+import { transmitFragments } from './fragment.ts';
+import type { DropReason } from './hooks.ts';
+import type { Host } from './host.ts';
+import { transmitIpv4 } from './neighbour.ts';
+import type { Route } from './route.ts';
+
+export const DEFAULT_TTL = 64;
+
+/** Why a packet of ours could not be sent, as the socket call would say it. */
+export type SendError = 'ENETUNREACH' | 'EHOSTUNREACH' | 'EACCES' | 'EINVAL' | 'EMSGSIZE' | 'ENOBUFS' | 'EPERM';
+
+/** The error of a socket call for a destination without a usable route; null when there is one. */
+export function routeError(route: Route | undefined): SendError | null {
+  if (route === undefined) return 'ENETUNREACH';
+  switch (route.type) {
+    case 'unicast':
+    case 'local':
+      return null;
+    case 'unreachable':
+      return 'EHOSTUNREACH';
+    case 'prohibit':
+      return 'EACCES';
+    case 'blackhole':
+      return 'EINVAL';
+  }
+}
+
+/**
+ * Sends a transport packet (`packet.offset` at its header, checksum left to `completeChecksums`). Takes ownership; the
+ * answer is null or the error of the socket call, and then the packet is gone.
+ */
+export function sendIpv4(
+  host: Host,
+  packet: Packet,
+  route: Route,
+  protocol: number,
+  source: number,
+  destination: number,
+  ttl: number,
+  tos: number,
+  mayFragment: boolean,
+): SendError | null {
+  packet.transportOffset = packet.offset;
+  packet.prepend(ipv4.HEADER_BYTES);
+  packet.networkOffset = packet.offset;
+  packet.checksumTrusted = true;
+  const id = host.nextIdentification();
+  const { view } = host.memory;
+  ipv4.encode(view, packet.offset, packet.length, id, mayFragment, ttl, protocol, source, destination, tos);
+  host.counters.ipSent++;
+  if (host.hooks === null) return transmitRouted(host, packet, route);
+
+  const verdict = host.hooks.output(packet);
+  if (verdict !== null) {
+    host.refuse(packet, verdict, 'output');
+    return 'EPERM';
+  }
+  const rewritten = ipv4.destination(view, packet.networkOffset);
+  if (rewritten === destination) return transmitRouted(host, packet, route);
+  return reroute(host, packet, rewritten);
+}
+
+/** OUTPUT changed the destination (a Service address became a pod's): the packet goes where that one is. */
+function reroute(host: Host, packet: Packet, destination: number): SendError | null {
+  const route = host.route(destination);
+  const error = routeError(route);
+  if (error === null) return transmitRouted(host, packet, route!);
+  host.drop(packet, drop.NO_ROUTE, 'output');
+  return error;
+}
+
+/** The way out of packets of ours and of forwarded ones: POSTROUTING, the MTU, and the next hop. */
+export function transmitRouted(host: Host, packet: Packet, route: Route): SendError | null {
+  const device = route.device!;
+  if (host.hooks !== null) {
+    const verdict = host.hooks.postrouting(packet, device);
+    if (verdict !== null) {
+      host.refuse(packet, verdict, 'postrouting');
+      return 'EPERM';
+    }
+  }
+  if (!device.up) return fail(host, packet, drop.DEVICE_DOWN, 'ENETUNREACH');
+  const destination = ipv4.destination(host.memory.view, packet.networkOffset);
+  const mtuBytes = host.pathMtu.towards(destination, route);
+  const nextHop = route.gateway === 0 ? destination : route.gateway;
+  if (packet.length <= mtuBytes || (packet.segmentBytes > 0 && device.superSegmentBytes > 0)) {
+    transmitToNextHop(host, packet, device, nextHop);
+    return null;
+  }
+  // A forwarded packet that may not be cut was answered in ip-forward.ts; this one is ours.
+  if (ipv4.dontFragment(host.memory.view, packet.networkOffset)) {
+    return fail(host, packet, drop.FRAGMENTATION_NEEDED, 'EMSGSIZE');
+  }
+  transmitFragments(host, packet, mtuBytes, (fragment) => transmitToNextHop(host, fragment, device, nextHop));
+  return null;
+}
+
+function transmitToNextHop(host: Host, packet: Packet, device: NetDevice, nextHop: number): void {
+  if (hasNoLinkAddresses(device)) transmitIpv4(host, device, 0, packet);
+  else if (host.isBroadcast(nextHop)) transmitIpv4(host, device, ethernet.BROADCAST, packet);
+  else if (isMulticast(nextHop)) transmitIpv4(host, device, ethernet.multicastMac(nextHop), packet);
+  else host.neighbours.send(device, nextHop, packet);
+}
+
+function hasNoLinkAddresses(device: NetDevice): boolean {
+  return device.kind === 'loopback' || device.kind === 'ipip' || device.kind === 'wireguard';
+}
+
+function fail(host: Host, packet: Packet, reason: DropReason, error: SendError): SendError {
+  host.drop(packet, reason, 'output');
+  return error;
+}

@@ -1,0 +1,304 @@
+/**
+ * The neighbour table of one host: which MAC an IPv4 address on a link has, learned by ARP (RFC 826) and kept in the
+ * states of neighbour unreachability detection (RFC 4861 section 7.3.2, as Linux applies it to IPv4).
+ *
+ *   INCOMPLETE -reply-> REACHABLE -time-> STALE -use-> DELAY -time-> PROBE -reply-> REACHABLE
+ *        \--no answer-> FAILED                                         \--no answer-> FAILED
+ */
+import * as arp from '../wire/arp.ts';
+import * as ethernet from '../wire/ethernet.ts';
+import * as icmp from '../wire/icmp.ts';
+import type { Packet } from '../wire/packet-memory.ts';
+import { Alarm } from './alarm.ts';
+import type { NetDevice } from './device.ts';
+import * as drop from './drop-reasons.ts';
+import type { Host } from './host.ts';
+
+export type NeighbourState = 'INCOMPLETE' | 'REACHABLE' | 'STALE' | 'DELAY' | 'PROBE' | 'FAILED' | 'PERMANENT';
+
+/** Entries one host may hold (Linux' gc_thresh3 is 1024; a node here may carry a thousand pods). */
+export const MAX_NEIGHBOURS = 4096;
+/** Packets that wait for one answer. */
+export const MAX_WAITING_PACKETS = 64;
+/** Requests before an entry fails, and the time between two of them. */
+export const MAX_PROBES = 3;
+export const PROBE_INTERVAL_US = 1_000_000;
+/** How long a confirmation holds, and how long a stale entry is used before it is probed. */
+export const REACHABLE_TIME_US = 30_000_000;
+export const DELAY_TIME_US = 5_000_000;
+/** An entry that learned a MAC keeps it this long against another one (Linux' locktime). */
+const LOCK_TIME_US = 1_000_000;
+
+export class Neighbour {
+  readonly device: NetDevice;
+  readonly address: number;
+  macAddress = 0;
+  state: NeighbourState = 'INCOMPLETE';
+  confirmedUs = 0;
+  updatedUs = 0;
+  usedUs = 0;
+  probes = 0;
+  waiting: Packet[] = [];
+  alarm: Alarm | null = null;
+
+  constructor(device: NetDevice, address: number) {
+    this.device = device;
+    this.address = address;
+  }
+}
+
+export class NeighbourTable {
+  private readonly host: Host;
+  private readonly byDevice = new Map<NetDevice, Map<number, Neighbour>>();
+  private entries = 0;
+
+  constructor(host: Host) {
+    this.host = host;
+  }
+
+  get size(): number {
+    return this.entries;
+  }
+
+  lookup(device: NetDevice, address: number): Neighbour | undefined {
+    return this.byDevice.get(device)?.get(address | 0);
+  }
+
+  /** In the order of `ip neigh`: by device, then as they were learned. */
+  list(): Neighbour[] {
+    const all: Neighbour[] = [];
+    for (const entries of this.byDevice.values()) for (const entry of entries.values()) all.push(entry);
+    for (const entry of all) this.age(entry);
+    return all;
+  }
+
+  /** An entry that neither ages nor is learned over: `ip neigh replace ADDRESS lladdr MAC dev DEVICE nud permanent`. */
+  setPermanent(device: NetDevice, address: number, macAddress: number): void {
+    const entry = this.lookup(device, address) ?? this.create(device, address);
+    if (entry === undefined) return;
+    entry.macAddress = macAddress;
+    entry.state = 'PERMANENT';
+    entry.alarm?.clear();
+    this.flushWaiting(entry);
+  }
+
+  /** False when there was none. Packets that wait for the answer are dropped. */
+  remove(device: NetDevice, address: number): boolean {
+    const entry = this.lookup(device, address);
+    if (entry === undefined) return false;
+    this.discard(entry);
+    return true;
+  }
+
+  removeDevice(device: NetDevice): void {
+    for (const entry of [...(this.byDevice.get(device)?.values() ?? [])]) this.discard(entry);
+    this.byDevice.delete(device);
+  }
+
+  /**
+   * Puts the Ethernet header before an IP packet and transmits it, at once or when `nextHop` has answered. Takes ownership.
+   */
+  send(device: NetDevice, nextHop: number, packet: Packet): void {
+    const entry = this.lookup(device, nextHop) ?? this.create(device, nextHop);
+    if (entry === undefined) {
+      this.host.drop(packet, drop.NEIGHBOUR_TABLE_FULL, 'neighbour');
+      return;
+    }
+    entry.usedUs = this.host.engine.nowUs;
+    if (entry.state === 'REACHABLE') this.age(entry);
+    if (entry.state === 'STALE') this.startDelay(entry);
+    if (entry.state === 'FAILED' || entry.state === 'INCOMPLETE') {
+      this.wait(entry, packet);
+      if (entry.state === 'FAILED' || entry.probes === 0) this.startResolving(entry);
+      return;
+    }
+    transmitIpv4(this.host, device, entry.macAddress, packet);
+  }
+
+  /** Something above IP heard from the neighbour (RFC 4861 section 7.3.1): saves the probe. */
+  confirm(device: NetDevice, address: number): void {
+    const entry = this.lookup(device, address);
+    if (entry !== undefined && (entry.state === 'STALE' || entry.state === 'DELAY' || entry.state === 'PROBE')) {
+      this.becomeReachable(entry);
+    }
+  }
+
+  /** Tells the link of an address of ours: a gratuitous request, which others learn from and nobody answers. */
+  announce(device: NetDevice, address: number): void {
+    this.sendArp(device, arp.REQUEST, ethernet.BROADCAST, address, 0, address);
+  }
+
+  /** An ARP frame whose Ethernet header stands at `frame.offset`. Takes ownership. */
+  arpInput(device: NetDevice, frame: Packet): void {
+    const { view } = this.host.memory;
+    const at = frame.offset + ethernet.HEADER_BYTES;
+    if (!arp.check(view, at, frame.length - ethernet.HEADER_BYTES)) {
+      this.host.drop(frame, drop.ARP_MALFORMED, 'arp');
+      return;
+    }
+    const operation = arp.operation(view, at);
+    const senderIp = arp.senderIp(view, at);
+    const senderMac = arp.senderMac(view, at);
+    const targetIp = arp.targetIp(view, at);
+    this.host.memory.free(frame);
+    if (ethernet.isGroup(senderMac)) return;
+    const forUs = this.host.answersArp(device, targetIp);
+    if (senderIp !== 0) this.learn(device, senderIp, senderMac, forUs, operation === arp.REPLY && forUs);
+    if (operation === arp.REQUEST && forUs) this.sendArp(device, arp.REPLY, senderMac, targetIp, senderMac, senderIp);
+  }
+
+  /** Overwrites what is known; makes a new entry only when the sender spoke to us (arp_accept is off, as in Linux). */
+  private learn(device: NetDevice, address: number, mac: number, forUs: boolean, solicited: boolean): void {
+    let entry = this.lookup(device, address);
+    if (entry === undefined) {
+      if (!forUs || this.host.isLocal(address)) return;
+      entry = this.create(device, address);
+      if (entry === undefined) return;
+    }
+    if (entry.state === 'PERMANENT') return;
+    const now = this.host.engine.nowUs;
+    const changed = entry.macAddress !== mac;
+    const known = entry.state !== 'INCOMPLETE' && entry.state !== 'FAILED';
+    if (known && changed && now - entry.updatedUs < LOCK_TIME_US) return;
+    entry.macAddress = mac;
+    if (changed) entry.updatedUs = now;
+    if (solicited) this.becomeReachable(entry);
+    else if (changed || !known) {
+      entry.state = 'STALE';
+      entry.alarm?.clear();
+    }
+    this.flushWaiting(entry);
+  }
+
+  private becomeReachable(entry: Neighbour): void {
+    entry.state = 'REACHABLE';
+    entry.confirmedUs = this.host.engine.nowUs;
+    entry.probes = 0;
+    entry.alarm?.clear();
+  }
+
+  private age(entry: Neighbour): void {
+    if (entry.state === 'REACHABLE' && this.host.engine.nowUs - entry.confirmedUs > REACHABLE_TIME_US) {
+      entry.state = 'STALE';
+    }
+  }
+
+  private startDelay(entry: Neighbour): void {
+    entry.state = 'DELAY';
+    this.alarmOf(entry).set(this.host.engine.nowUs + DELAY_TIME_US);
+  }
+
+  private startResolving(entry: Neighbour): void {
+    entry.state = 'INCOMPLETE';
+    entry.probes = 0;
+    this.probe(entry);
+  }
+
+  private alarmOf(entry: Neighbour): Alarm {
+    entry.alarm ??= new Alarm(this.host.engine, () => this.ring(entry));
+    return entry.alarm;
+  }
+
+  private ring(entry: Neighbour): void {
+    if (entry.state === 'DELAY') {
+      entry.state = 'PROBE';
+      entry.probes = 0;
+    }
+    if (entry.probes < MAX_PROBES) this.probe(entry);
+    else this.fail(entry);
+  }
+
+  /** Asks everyone while nothing is known, the neighbour alone to see whether it is still there. */
+  private probe(entry: Neighbour): void {
+    const { device, address } = entry;
+    entry.probes++;
+    this.alarmOf(entry).set(this.host.engine.nowUs + PROBE_INTERVAL_US);
+    const to = entry.state === 'PROBE' ? entry.macAddress : ethernet.BROADCAST;
+    this.sendArp(device, arp.REQUEST, to, this.host.sourceFor(device, address), 0, address);
+  }
+
+  private fail(entry: Neighbour): void {
+    entry.state = 'FAILED';
+    const waiting = entry.waiting;
+    entry.waiting = [];
+    for (const packet of waiting) {
+      this.host.icmp.sendError(packet, icmp.DESTINATION_UNREACHABLE, icmp.CODE_HOST_UNREACHABLE);
+      this.host.drop(packet, drop.NEIGHBOUR_FAILED, 'neighbour');
+    }
+  }
+
+  private wait(entry: Neighbour, packet: Packet): void {
+    if (entry.waiting.length >= MAX_WAITING_PACKETS) {
+      this.host.drop(entry.waiting.shift()!, drop.NEIGHBOUR_QUEUE_FULL, 'neighbour');
+    }
+    entry.waiting.push(packet);
+  }
+
+  private flushWaiting(entry: Neighbour): void {
+    if (entry.waiting.length === 0) return;
+    const waiting = entry.waiting;
+    entry.waiting = [];
+    for (const packet of waiting) transmitIpv4(this.host, entry.device, entry.macAddress, packet);
+  }
+
+  private create(device: NetDevice, address: number): Neighbour | undefined {
+    if (this.entries >= MAX_NEIGHBOURS && !this.evict()) return undefined;
+    const entry = new Neighbour(device, address);
+    entry.usedUs = this.host.engine.nowUs;
+    let entries = this.byDevice.get(device);
+    if (entries === undefined) {
+      entries = new Map();
+      this.byDevice.set(device, entries);
+    }
+    entries.set(address | 0, entry);
+    this.entries++;
+    return entry;
+  }
+
+  /** Makes room: the entry unused for longest among those that nothing depends on. */
+  private evict(): boolean {
+    let oldest: Neighbour | undefined;
+    for (const entry of this.list()) {
+      if (entry.state !== 'STALE' && entry.state !== 'FAILED') continue;
+      if (oldest === undefined || entry.usedUs < oldest.usedUs) oldest = entry;
+    }
+    if (oldest === undefined) return false;
+    this.discard(oldest);
+    return true;
+  }
+
+  private discard(entry: Neighbour): void {
+    entry.alarm?.dispose();
+    this.byDevice.get(entry.device)?.delete(entry.address | 0);
+    this.entries--;
+    for (const packet of entry.waiting) this.host.drop(packet, drop.NEIGHBOUR_FAILED, 'neighbour');
+    entry.waiting = [];
+  }
+
+  private sendArp(
+    device: NetDevice,
+    operation: number,
+    to: number,
+    ourIp: number,
+    theirMac: number,
+    theirIp: number,
+  ): void {
+    const { memory } = this.host;
+    const frame = memory.allocate(ethernet.HEADER_BYTES + arp.PACKET_BYTES);
+    if (frame === undefined) {
+      this.host.countDrop(drop.NO_PACKET_MEMORY);
+      return;
+    }
+    const { view } = memory;
+    ethernet.encode(view, frame.offset, to, device.macAddress, ethernet.TYPE_ARP);
+    arp.encode(view, frame.offset + ethernet.HEADER_BYTES, operation, device.macAddress, ourIp, theirMac, theirIp);
+    device.transmit(frame);
+  }
+}
+
+/** Prepends the Ethernet header and hands the frame to the device. */
+export function transmitIpv4(host: Host, device: NetDevice, macAddress: number, packet: Packet): void {
+  packet.prepend(ethernet.HEADER_BYTES);
+  ethernet.encode(host.memory.view, packet.offset, macAddress, device.macAddress, ethernet.TYPE_IPV4);
+  device.transmit(packet);
+}

@@ -1,0 +1,51 @@
+import type { Engine } from './engine.ts';
+import type { Route } from './route.ts';
+
+/** Destinations one host remembers a smaller path MTU for. */
+export const MAX_PATH_MTUS = 1024;
+/** A larger one is tried again after this time (RFC 1191 section 6.3). */
+export const PATH_MTU_LIFETIME_US = 600_000_000;
+/** The least MTU that a "fragmentation needed" is believed (Linux' min_pmtu). */
+export const MIN_PATH_MTU_BYTES = 552;
+
+interface PathMtu {
+  readonly mtuBytes: number;
+  readonly expiresUs: number;
+}
+
+/** Path MTUs learned from "fragmentation needed" (RFC 1191), by destination. */
+export class PathMtuTable {
+  private readonly engine: Engine;
+  private readonly learned = new Map<number, PathMtu>();
+
+  constructor(engine: Engine) {
+    this.engine = engine;
+  }
+
+  /** What fits on the way: the device's MTU, the route's, or what was learned. */
+  towards(destination: number, route: Route): number {
+    const deviceMtu = route.device!.mtuBytes;
+    const limit = route.mtuBytes > 0 && route.mtuBytes < deviceMtu ? route.mtuBytes : deviceMtu;
+    if (this.learned.size === 0) return limit;
+    const entry = this.learned.get(destination | 0);
+    if (entry === undefined) return limit;
+    if (entry.expiresUs <= this.engine.nowUs) {
+      this.learned.delete(destination | 0);
+      return limit;
+    }
+    return Math.min(limit, entry.mtuBytes);
+  }
+
+  learn(destination: number, mtuBytes: number): void {
+    const key = destination | 0;
+    this.learned.delete(key);
+    if (this.learned.size >= MAX_PATH_MTUS) {
+      const [oldest] = this.learned.keys();
+      this.learned.delete(oldest!);
+    }
+    this.learned.set(key, {
+      mtuBytes: Math.max(mtuBytes, MIN_PATH_MTU_BYTES),
+      expiresUs: this.engine.nowUs + PATH_MTU_LIFETIME_US,
+    });
+  }
+}

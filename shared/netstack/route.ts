@@ -1,0 +1,205 @@
+/**
+ * The forwarding information base of one host: longest prefix match over one hash table a prefix length.
+ * A lookup costs one probe for each prefix length in use (three or four on a node), however many routes there are.
+ */
+import { formatIpv4, networkOf, prefixMask } from '../wire/address.ts';
+import type { NetDevice } from './device.ts';
+
+export type RouteType = 'unicast' | 'local' | 'blackhole' | 'unreachable' | 'prohibit';
+
+export interface Route {
+  /** Network address, host bits clear. */
+  readonly destination: number;
+  readonly prefixLength: number;
+  readonly type: RouteType;
+  /** Next hop; 0 when the destination is on the link. */
+  readonly gateway: number;
+  /** null for blackhole, unreachable and prohibit. */
+  readonly device: NetDevice | null;
+  /** Preferred source address; 0 leaves the choice to the device's addresses. */
+  readonly source: number;
+  /** Lower is preferred among routes to one prefix. */
+  readonly metric: number;
+  /** Who made it, as `ip route` prints it: `kernel`, `boot`, `static`, `bird`. */
+  readonly protocol: string;
+  readonly scope: 'global' | 'link' | 'host';
+  /** The gateway is taken as a neighbour even if no connected route covers it. */
+  readonly onLink: boolean;
+  /** 0 for the device's. */
+  readonly mtuBytes: number;
+}
+
+/** What `ip route add` is told; the rest has defaults. */
+export type RouteSpec = Pick<Route, 'destination' | 'prefixLength'> & Partial<Route>;
+
+/** Which route to take away: the first that has all the fields named. */
+export type RouteMatch = Pick<Route, 'destination' | 'prefixLength'> &
+  Partial<Pick<Route, 'type' | 'gateway' | 'device' | 'metric' | 'protocol'>>;
+
+/** Routes one host may hold. */
+export const MAX_ROUTES = 131_072;
+
+export class RouteError extends Error {
+  /** `EEXIST`, `ENETUNREACH` (the gateway is no neighbour), `ENODEV`, `ENOSPC`. */
+  readonly code: string;
+
+  constructor(code: string, message: string) {
+    super(message);
+    this.name = 'RouteError';
+    this.code = code;
+  }
+}
+
+export class Fib {
+  /** Changes with every change of a route or device, so that sockets know when a cached route is stale. */
+  generation = 0;
+  private readonly tables: (Map<number, Route[]> | undefined)[] = new Array(33).fill(undefined);
+  /** Prefix lengths in use, longest first, and their masks (signed, as the keys are). */
+  private lengths: number[] = [];
+  private masks: number[] = [];
+  private routes = 0;
+
+  get size(): number {
+    return this.routes;
+  }
+
+  /** Adds a route; throws RouteError when one with its prefix and metric is there, or its gateway is no neighbour. */
+  add(spec: RouteSpec): Route {
+    const route = complete(spec);
+    this.checkNextHop(route);
+    const table = this.table(route.prefixLength);
+    const key = route.destination | 0;
+    const others = table.get(key);
+    if (others?.some((other) => other.metric === route.metric)) {
+      throw new RouteError('EEXIST', `route to ${prefixText(route)} metric ${route.metric} is there already`);
+    }
+    if (this.routes >= MAX_ROUTES) throw new RouteError('ENOSPC', `the table is full: ${MAX_ROUTES} routes`);
+    if (others === undefined) table.set(key, [route]);
+    else {
+      others.push(route);
+      others.sort((a, b) => a.metric - b.metric);
+    }
+    this.routes++;
+    this.generation++;
+    return route;
+  }
+
+  /** Adds a route in the place of one with the same prefix and metric, if there is one. */
+  replace(spec: RouteSpec): Route {
+    const route = complete(spec);
+    this.checkNextHop(route);
+    this.remove({ destination: route.destination, prefixLength: route.prefixLength, metric: route.metric });
+    return this.add(route);
+  }
+
+  /** False when no route matched. */
+  remove(match: RouteMatch): boolean {
+    const table = this.tables[match.prefixLength];
+    const key = networkOf(match.destination, match.prefixLength) | 0;
+    const candidates = table?.get(key);
+    if (table === undefined || candidates === undefined) return false;
+    const index = candidates.findIndex((route) => matches(route, match));
+    if (index < 0) return false;
+    candidates.splice(index, 1);
+    if (candidates.length === 0) table.delete(key);
+    if (table.size === 0) this.dropTable(match.prefixLength);
+    this.routes--;
+    this.generation++;
+    return true;
+  }
+
+  /** Takes away every route through a device, as its deletion does. */
+  removeDevice(device: NetDevice): void {
+    for (const route of this.list()) {
+      if (route.device === device) this.remove(route);
+    }
+    this.generation++;
+  }
+
+  /** The route of the longest prefix whose device is up; undefined when there is none. */
+  lookup(destination: number): Route | undefined {
+    const { lengths, masks } = this;
+    const key = destination | 0;
+    for (let i = 0; i < lengths.length; i++) {
+      const candidates = this.tables[lengths[i]!]!.get(key & masks[i]!);
+      if (candidates === undefined) continue;
+      for (let j = 0; j < candidates.length; j++) {
+        const route = candidates[j]!;
+        if (route.device === null || route.device.up) return route;
+      }
+    }
+    return undefined;
+  }
+
+  /** All routes in the order of `ip route`: by network, the longer prefix first, then by metric. */
+  list(): Route[] {
+    const all: Route[] = [];
+    for (const table of this.tables) {
+      if (table !== undefined) for (const candidates of table.values()) all.push(...candidates);
+    }
+    return all.sort((a, b) => a.destination - b.destination || b.prefixLength - a.prefixLength || a.metric - b.metric);
+  }
+
+  private checkNextHop(route: Route): void {
+    const needsDevice = route.type === 'unicast' || route.type === 'local';
+    if (needsDevice && route.device === null) {
+      throw new RouteError('ENODEV', `route to ${prefixText(route)} names no device and no gateway that has one`);
+    }
+    if (route.gateway === 0 || route.onLink) return;
+    const towards = this.lookup(route.gateway);
+    if (towards === undefined || towards.gateway !== 0 || towards.device !== route.device) {
+      throw new RouteError(
+        'ENETUNREACH',
+        `gateway ${formatIpv4(route.gateway)} is not on the link of ${route.device?.name}: add the device's address first, or say onLink`,
+      );
+    }
+  }
+
+  private table(prefixLength: number): Map<number, Route[]> {
+    let table = this.tables[prefixLength];
+    if (table === undefined) {
+      table = new Map();
+      this.tables[prefixLength] = table;
+      this.lengths = [...this.lengths, prefixLength].sort((a, b) => b - a);
+      this.masks = this.lengths.map((length) => prefixMask(length) | 0);
+    }
+    return table;
+  }
+
+  private dropTable(prefixLength: number): void {
+    this.tables[prefixLength] = undefined;
+    this.lengths = this.lengths.filter((length) => length !== prefixLength);
+    this.masks = this.lengths.map((length) => prefixMask(length) | 0);
+  }
+}
+
+function complete(spec: RouteSpec): Route {
+  const gateway = spec.gateway ?? 0;
+  return {
+    destination: networkOf(spec.destination, spec.prefixLength),
+    prefixLength: spec.prefixLength,
+    type: spec.type ?? 'unicast',
+    gateway,
+    device: spec.device ?? null,
+    source: spec.source ?? 0,
+    metric: spec.metric ?? 0,
+    protocol: spec.protocol ?? 'boot',
+    scope: spec.scope ?? (gateway === 0 && spec.device != null ? 'link' : 'global'),
+    onLink: spec.onLink ?? false,
+    mtuBytes: spec.mtuBytes ?? 0,
+  };
+}
+
+function matches(route: Route, match: RouteMatch): boolean {
+  return (
+    (match.type === undefined || route.type === match.type) &&
+    (match.gateway === undefined || route.gateway === match.gateway) &&
+    (match.device === undefined || route.device === match.device) &&
+    (match.metric === undefined || route.metric === match.metric) &&
+    (match.protocol === undefined || route.protocol === match.protocol)
+  );
+}
+
+function prefixText(route: Route): string {
+  return route.prefixLength === 0 ? 'default' : `${formatIpv4(route.destination)}/${route.prefixLength}`;
+}

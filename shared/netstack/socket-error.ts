@@ -1,0 +1,21 @@
+import { formatIpv4 } from '../wire/address.ts';
+
+const MEANINGS: Record<string, string> = {
+  EADDRINUSE: 'the address is in use',
+  EADDRNOTAVAIL: 'this host has no such address',
+  ENOBUFS: 'the host has too many sockets',
+  EINVAL: 'the socket is in no state for that',
+};
+
+/** A socket call that failed at once; `code` is the operating system's name for it, as Node's own errors carry it. */
+export class SocketError extends Error {
+  readonly code: string;
+  readonly syscall: string;
+
+  constructor(code: string, syscall: string, address: number, port: number) {
+    super(`${syscall} ${code} ${formatIpv4(address)}:${port}: ${MEANINGS[code] ?? 'the call failed'}`);
+    this.name = 'SocketError';
+    this.code = code;
+    this.syscall = syscall;
+  }
+}

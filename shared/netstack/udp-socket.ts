@@ -1,0 +1,164 @@
+import * as address from '../wire/address.ts';
+import * as icmp from '../wire/icmp.ts';
+import * as ipv4 from '../wire/ipv4.ts';
+import * as udp from '../wire/udp.ts';
+import type { Host } from './host.ts';
+import type { IcmpErrorReport } from './icmp.ts';
+import { DEFAULT_TTL, routeError, type SendError, sendIpv4 } from './ip-output.ts';
+
+/** Bytes a paused socket keeps before it drops (Linux' rmem_default). */
+export const RECEIVE_QUEUE_BYTES = 212_992;
+/** What one queued datagram costs beside its data. */
+const DATAGRAM_OVERHEAD_BYTES = 64;
+
+interface Datagram {
+  readonly data: Uint8Array;
+  readonly address: number;
+  readonly port: number;
+}
+
+/** A bound UDP socket. Callbacks run inside the stack: they may send and close, and must not throw. */
+export class UdpSocket {
+  readonly localPort: number;
+  /** 0 for any. */
+  readonly localAddress: number;
+  /** 0 unless connected. */
+  remoteAddress = 0;
+  remotePort = 0;
+  /** `data` belongs to the callee. */
+  onMessage: ((data: Uint8Array, address: number, port: number) => void) | null = null;
+  /** A connected socket's ICMP errors: ECONNREFUSED, EHOSTUNREACH, ENETUNREACH, EMSGSIZE. */
+  onError: ((code: string) => void) | null = null;
+  ttl = DEFAULT_TTL;
+  dontFragment = false;
+  broadcast = false;
+  closed = false;
+  /** Datagrams dropped because the queue of the paused socket was full. */
+  receiveDrops = 0;
+  private readonly host: Host;
+  private readonly release: () => void;
+  private readonly queue: Datagram[] = [];
+  private queuedBytes = 0;
+  private paused = false;
+
+  constructor(host: Host, localAddress: number, localPort: number, release: () => void) {
+    this.host = host;
+    this.localAddress = localAddress;
+    this.localPort = localPort;
+    this.release = release;
+  }
+
+  /** Bytes a paused socket holds, for `ss`. */
+  get receiveQueueBytes(): number {
+    return this.queuedBytes;
+  }
+
+  /** From now on only this peer's datagrams come in, and its ICMP errors are reported. Null, or ENETUNREACH and the like. */
+  connect(remoteAddress: number, remotePort: number): SendError | null {
+    const error = routeError(this.host.route(remoteAddress));
+    if (error !== null) return error;
+    this.remoteAddress = remoteAddress;
+    this.remotePort = remotePort;
+    return null;
+  }
+
+  /** To the connected peer. */
+  send(data: Uint8Array): SendError | null {
+    return this.sendTo(data, this.remoteAddress, this.remotePort);
+  }
+
+  /** Sends one datagram; `data` is copied. Null, or the error of the socket call. */
+  sendTo(data: Uint8Array, destination: number, port: number): SendError | null {
+    if (this.closed || port === 0) return 'EINVAL';
+    if (data.length > udp.MAX_DATA_BYTES) return 'EMSGSIZE';
+    const isBroadcast = this.host.isBroadcast(destination);
+    if (isBroadcast && !this.broadcast) return 'EACCES';
+    const route = this.host.route(destination);
+    const error = routeError(route);
+    if (error !== null) return error;
+    const { memory } = this.host;
+    const packet = memory.allocate(udp.HEADER_BYTES + data.length);
+    if (packet === undefined) return 'ENOBUFS';
+    udp.encode(memory.view, packet.offset, this.localPort, port, packet.length);
+    memory.bytes.set(data, packet.offset + udp.HEADER_BYTES);
+    const source = this.localAddress !== 0 ? this.localAddress : this.host.sourceOf(route!, destination);
+    this.host.counters.udpSent++;
+    return sendIpv4(this.host, packet, route!, ipv4.PROTOCOL_UDP, source, destination, this.ttl, 0, !this.dontFragment);
+  }
+
+  /** Keeps what comes in a bounded queue until `resume`. */
+  pause(): void {
+    this.paused = true;
+  }
+
+  resume(): void {
+    this.paused = false;
+    while (!this.paused && this.queue.length > 0) {
+      const datagram = this.queue.shift()!;
+      this.queuedBytes -= datagram.data.length + DATAGRAM_OVERHEAD_BYTES;
+      this.onMessage?.(datagram.data, datagram.address, datagram.port);
+    }
+  }
+
+  close(): void {
+    if (this.closed) return;
+    this.closed = true;
+    this.queue.length = 0;
+    this.release();
+  }
+
+  /** How well a datagram fits: -1 not at all; a peer counts more than an address. For UdpLayer. */
+  matchScore(local: number, remote: number, remotePort: number): number {
+    let score = 0;
+    if (this.localAddress !== address.ANY_ADDRESS) {
+      if (this.localAddress !== local) return -1;
+      score += 1;
+    }
+    if (this.remotePort !== 0) {
+      if (this.remoteAddress !== remote || this.remotePort !== remotePort) return -1;
+      score += 2;
+    }
+    return score;
+  }
+
+  /** False when the queue was full. For UdpLayer. */
+  deliver(data: Uint8Array, from: number, port: number): boolean {
+    this.host.counters.udpReceived++;
+    if (!this.paused && this.queue.length === 0) {
+      this.onMessage?.(data, from, port);
+      return true;
+    }
+    const cost = data.length + DATAGRAM_OVERHEAD_BYTES;
+    if (this.queuedBytes + cost > RECEIVE_QUEUE_BYTES) {
+      this.receiveDrops++;
+      return false;
+    }
+    this.queue.push({ data, address: from, port });
+    this.queuedBytes += cost;
+    return true;
+  }
+
+  /** An unconnected socket is not told (RFC 1122 section 4.1.3.3 leaves it to the socket; Linux does the same). */
+  icmpError(report: IcmpErrorReport): void {
+    if (this.remotePort === 0) return;
+    const code = socketErrorOf(report);
+    if (code !== null) this.onError?.(code);
+  }
+}
+
+/** What a "destination unreachable" means for a socket, in Linux' words; null when it is not fatal. */
+function socketErrorOf(report: IcmpErrorReport): string | null {
+  if (report.type !== icmp.DESTINATION_UNREACHABLE) return null;
+  switch (report.code) {
+    case icmp.CODE_NET_UNREACHABLE:
+      return 'ENETUNREACH';
+    case icmp.CODE_PROTOCOL_UNREACHABLE:
+      return 'ENOPROTOOPT';
+    case icmp.CODE_PORT_UNREACHABLE:
+      return 'ECONNREFUSED';
+    case icmp.CODE_FRAGMENTATION_NEEDED:
+      return 'EMSGSIZE';
+    default:
+      return 'EHOSTUNREACH';
+  }
+}

@@ -1,0 +1,143 @@
+/** UDP of one host (RFC 768, RFC 1122 section 4.1): the port table, datagrams in, and ICMP errors to the sockets they are for. */
+
+import { transportChecksum } from '../wire/complete-checksums.ts';
+import * as icmp from '../wire/icmp.ts';
+import * as ipv4 from '../wire/ipv4.ts';
+import type { Packet } from '../wire/packet-memory.ts';
+import * as udp from '../wire/udp.ts';
+import * as drop from './drop-reasons.ts';
+import { randomPort } from './ephemeral-ports.ts';
+import type { Host } from './host.ts';
+import type { IcmpErrorReport } from './icmp.ts';
+import { SocketError } from './socket-error.ts';
+import { UdpSocket } from './udp-socket.ts';
+
+/** UDP sockets one host may have. */
+export const MAX_UDP_SOCKETS = 16_384;
+
+export interface UdpBindOptions {
+  /** 0.0.0.0 by default. */
+  readonly address?: number;
+  /** 0, the default, takes a free ephemeral port. */
+  readonly port?: number;
+}
+
+export class UdpLayer {
+  private readonly host: Host;
+  /** By local port; sockets of one port differ in address or peer. */
+  private readonly ports = new Map<number, UdpSocket[]>();
+  private sockets = 0;
+
+  constructor(host: Host) {
+    this.host = host;
+  }
+
+  /** Throws SocketError: EADDRINUSE, EADDRNOTAVAIL, or ENOBUFS when the host has too many sockets. */
+  bind(options: UdpBindOptions = {}): UdpSocket {
+    const localAddress = options.address ?? 0;
+    if (localAddress !== 0 && !this.host.isLocal(localAddress) && !this.host.isBroadcast(localAddress)) {
+      throw new SocketError('EADDRNOTAVAIL', 'bind', localAddress, options.port ?? 0);
+    }
+    if (this.sockets >= MAX_UDP_SOCKETS) throw new SocketError('ENOBUFS', 'bind', localAddress, options.port ?? 0);
+    const port = options.port || this.freePort(localAddress);
+    if (this.inUse(localAddress, port)) throw new SocketError('EADDRINUSE', 'bind', localAddress, port);
+    const socket = new UdpSocket(this.host, localAddress, port, () => this.release(socket));
+    const others = this.ports.get(port);
+    if (others === undefined) this.ports.set(port, [socket]);
+    else others.push(socket);
+    this.sockets++;
+    return socket;
+  }
+
+  /** For `ss -u`: all sockets. */
+  list(): UdpSocket[] {
+    return [...this.ports.values()].flat();
+  }
+
+  /** A datagram for this host, `offset` at its UDP header. Takes ownership. */
+  input(packet: Packet): void {
+    const { memory } = this.host;
+    const { view } = memory;
+    const at = packet.offset;
+    if (!udp.check(view, at, packet.length)) {
+      this.host.drop(packet, drop.UDP_MALFORMED, 'udp');
+      return;
+    }
+    packet.length = udp.length(view, at);
+    if (!packet.checksumTrusted && udp.checksum(view, at) !== 0) {
+      if (transportChecksum(memory, packet.networkOffset, at, packet.length) !== 0) {
+        this.host.drop(packet, drop.UDP_CHECKSUM, 'udp');
+        return;
+      }
+    }
+    const source = ipv4.source(view, packet.networkOffset);
+    const destination = ipv4.destination(view, packet.networkOffset);
+    const fromPort = udp.sourcePort(view, at);
+    const socket = this.find(destination, udp.destinationPort(view, at), source, fromPort);
+    if (socket === undefined) {
+      this.refuse(packet);
+      return;
+    }
+    const data = memory.bytes.slice(at + udp.HEADER_BYTES, at + packet.length);
+    memory.free(packet);
+    if (!socket.deliver(data, source, fromPort)) this.host.countDrop(drop.UDP_RECEIVE_QUEUE_FULL);
+  }
+
+  /** An ICMP error that quotes a datagram of ours: IP header at `network`, UDP header at `transport`. */
+  icmpError(network: number, transport: number, report: IcmpErrorReport): void {
+    const { view } = this.host.memory;
+    const socket = this.find(
+      ipv4.source(view, network),
+      udp.sourcePort(view, transport),
+      ipv4.destination(view, network),
+      udp.destinationPort(view, transport),
+    );
+    socket?.icmpError(report);
+  }
+
+  /** The most exact socket: the connected one, then one bound to the address, then one bound to any. */
+  private find(local: number, port: number, remote: number, remotePort: number): UdpSocket | undefined {
+    const candidates = this.ports.get(port);
+    if (candidates === undefined) return undefined;
+    let best: UdpSocket | undefined;
+    let bestScore = -1;
+    for (let i = 0; i < candidates.length; i++) {
+      const socket = candidates[i]!;
+      const score = socket.matchScore(local, remote, remotePort);
+      if (score > bestScore) {
+        best = socket;
+        bestScore = score;
+      }
+    }
+    return best;
+  }
+
+  private refuse(packet: Packet): void {
+    packet.prepend(packet.offset - packet.networkOffset);
+    this.host.icmp.sendError(packet, icmp.DESTINATION_UNREACHABLE, icmp.CODE_PORT_UNREACHABLE);
+    this.host.drop(packet, drop.UDP_NO_SOCKET, 'udp');
+  }
+
+  private inUse(localAddress: number, port: number): boolean {
+    const others = this.ports.get(port);
+    if (others === undefined) return false;
+    return others.some(
+      (other) => localAddress === 0 || other.localAddress === 0 || other.localAddress === localAddress,
+    );
+  }
+
+  private freePort(localAddress: number): number {
+    const port = randomPort(this.host.engine.random, (candidate) => !this.inUse(localAddress, candidate));
+    if (port === 0) throw new SocketError('EADDRINUSE', 'bind', localAddress, 0);
+    return port;
+  }
+
+  private release(socket: UdpSocket): void {
+    const others = this.ports.get(socket.localPort);
+    const index = others?.indexOf(socket) ?? -1;
+    if (others === undefined || index < 0) return;
+    others.splice(index, 1);
+    if (others.length === 0) this.ports.delete(socket.localPort);
+    this.sockets--;
+  }
+}
