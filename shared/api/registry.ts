@@ -246,3 +246,17 @@ export function groupVersions(): GroupVersions[] {
 export function resourcesOf(group: string, version: string): ResourceDefinition[] {
   return REGISTRY.filter((definition) => definition.group === group && definition.version === version);
 }
+
+/** Bodies of subresources and options: kinds that are not resources, whatever group version they claim. */
+const BODY_SCHEMAS: Readonly<Record<string, string>> = {
+  DeleteOptions: 'meta.v1.DeleteOptions',
+  Eviction: 'policy.v1.Eviction',
+  Scale: 'autoscaling.v1.Scale',
+  Status: 'meta.v1.Status',
+  TokenRequest: 'authentication.v1.TokenRequest',
+};
+
+/** The type of a body by what it says of itself; undefined for unknown (or custom) kinds. */
+export function schemaOfKind(apiVersion: string, kind: string): string | undefined {
+  return findKind(apiVersion, kind)?.schema ?? BODY_SCHEMAS[kind];
+}
