@@ -8,6 +8,8 @@ import { hasEnded } from './pod-actions.ts';
 
 export interface PodStatusInput {
   readonly pod: Pod;
+  /** What this node reported last; the status in `pod` may be older. */
+  readonly previous?: PodStatus;
   readonly records: readonly ContainerRecord[];
   readonly sandboxReady: boolean;
   /** Empty until the network is set up. */
@@ -97,7 +99,7 @@ function conditions(input: PodStatusInput, phase: string): PodCondition[] {
 }
 
 function withTransition(condition: PodCondition, input: PodStatusInput): PodCondition {
-  const before = input.pod.status?.conditions?.find((old) => old.type === condition.type);
+  const before = (input.previous ?? input.pod.status)?.conditions?.find((old) => old.type === condition.type);
   const unchanged = before !== undefined && before.status === condition.status;
   const lastTransitionTime = unchanged ? before.lastTransitionTime : formatTime(input.nowMs);
   return { ...condition, lastTransitionTime: lastTransitionTime ?? formatTime(input.nowMs) };

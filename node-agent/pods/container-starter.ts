@@ -1,0 +1,69 @@
+/** From a container's specification to a running instance: environment, command line, mounts, log. */
+import type { Container, Pod } from 'kubernetes-types/core/v1.d.ts';
+import type { ContainerLog } from './container-log.ts';
+import type { ContainerInstance, ContainerLaunch, ContainerRuntime, PodSandbox } from './container-runtime.ts';
+import type { NodeFacts } from './downward-api.ts';
+import { containerEnvironment } from './environment.ts';
+import type { KubeletContext } from './kubelet-context.ts';
+import type { PodVolumes } from './pod-volumes.ts';
+import { expandVariables } from './variable-expansion.ts';
+
+export interface StartedContainer {
+  readonly id: string;
+  readonly instance: ContainerInstance;
+  readonly log: ContainerLog;
+}
+
+export interface ContainerStart {
+  readonly pod: Pod;
+  readonly container: Container;
+  readonly sandbox: PodSandbox;
+  readonly volumes: PodVolumes;
+  readonly runtime: ContainerRuntime;
+  /** 0 for the first start. */
+  readonly instance: number;
+}
+
+export function nodeFacts(context: KubeletContext, sandbox: PodSandbox): NodeFacts {
+  const { hostIp, nodeName, allocatable } = context;
+  return { podIp: sandbox.podIp, hostIp, nodeName, allocatable };
+}
+
+/** What the container is started with. Throws ContainerConfigError, VolumeError, DownwardApiError. */
+export function prepareLaunch(start: ContainerStart, context: KubeletContext): Omit<ContainerLaunch, 'onOutput'> {
+  const { pod, container, sandbox } = start;
+  const environment = containerEnvironment(pod, container, context.objects, nodeFacts(context, sandbox));
+  const expand = (text: string): string => expandVariables(text, (name) => environment[name]);
+  return {
+    id: context.newContainerId(),
+    sandbox,
+    containerName: container.name,
+    image: container.image ?? '',
+    command: container.command?.map(expand),
+    args: container.args?.map(expand),
+    environment,
+    workingDirectory: container.workingDir || undefined,
+    mounts: start.volumes.mounts(container, environment),
+    stdin: container.stdin ?? false,
+    stdinOnce: container.stdinOnce ?? false,
+    tty: container.tty ?? false,
+  };
+}
+
+/** Rejects with CommandStartError when the command does not exist. */
+export async function launchContainer(
+  launch: Omit<ContainerLaunch, 'onOutput'>,
+  start: ContainerStart,
+  context: KubeletContext,
+): Promise<StartedContainer> {
+  const log = context.logs.begin(start.pod, start.container.name, start.instance);
+  try {
+    const onOutput: ContainerLaunch['onOutput'] = (stream, data) => log.append(stream, data);
+    const instance = await start.runtime.start({ ...launch, onOutput });
+    void instance.ended.then(() => log.close());
+    return { id: launch.id, instance, log };
+  } catch (error) {
+    log.close();
+    throw error;
+  }
+}

@@ -1,0 +1,91 @@
+/** Containers of emulated images: programs of the node-agent's own process. */
+
+import type { Host } from '../../shared/netstack/host.ts';
+import { FileError } from '../images/files/file-error.ts';
+import type { KernelView } from '../images/image.ts';
+import { findImage, imageNames } from '../images/registry.ts';
+import { CommandNotStartedError, type RunningContainer, startContainer } from '../images/runtime.ts';
+import {
+  CommandStartError,
+  type ContainerInstance,
+  type ContainerLaunch,
+  type ContainerRuntime,
+  type ProcessStreams,
+} from './container-runtime.ts';
+
+export class EmulatedRuntime implements ContainerRuntime {
+  private readonly kernelOf: (host: Host) => KernelView;
+
+  /** `kernelOf` answers `ip`, `ss` and their kin for a network namespace. */
+  constructor(kernelOf: (host: Host) => KernelView) {
+    this.kernelOf = kernelOf;
+  }
+
+  has(image: string): boolean {
+    return findImage(image) !== undefined;
+  }
+
+  imageNames(): readonly string[] {
+    return imageNames();
+  }
+
+  async start(launch: ContainerLaunch): Promise<ContainerInstance> {
+    const image = findImage(launch.image);
+    if (image === undefined) throw new CommandStartError(`there is no emulated image ${launch.image}`);
+    const { sandbox } = launch;
+    try {
+      const running = startContainer({
+        ...launch,
+        image,
+        podName: sandbox.podName,
+        namespace: sandbox.namespace,
+        hostname: sandbox.hostname,
+        nodeName: sandbox.nodeName,
+        network: sandbox.network,
+        kernel: this.kernelOf(sandbox.host),
+        etcHosts: sandbox.hostsFile,
+        resolvConf: sandbox.resolvConf,
+      });
+      return new EmulatedContainer(running);
+    } catch (error) {
+      if (error instanceof CommandNotStartedError) throw new CommandStartError(error.message);
+      throw error;
+    }
+  }
+}
+
+class EmulatedContainer implements ContainerInstance {
+  readonly ended: ContainerInstance['ended'];
+  private readonly running: RunningContainer;
+
+  constructor(running: RunningContainer) {
+    this.running = running;
+    this.ended = running.ended;
+  }
+
+  signal(name: 'SIGTERM' | 'SIGKILL'): void {
+    this.running.signal(name);
+  }
+
+  async exec(command: readonly string[], streams: ProcessStreams, signal: AbortSignal): Promise<number> {
+    try {
+      return await this.running.exec(command, streams, signal);
+    } catch (error) {
+      if (error instanceof CommandNotStartedError) throw new CommandStartError(error.message);
+      throw error;
+    }
+  }
+
+  attach(streams: ProcessStreams, signal: AbortSignal): Promise<void> {
+    return this.running.attach(streams, signal);
+  }
+
+  terminationMessage(path: string): string {
+    try {
+      return this.running.view.files.readText(path);
+    } catch (error) {
+      if (error instanceof FileError) return '';
+      throw error;
+    }
+  }
+}

@@ -1,0 +1,123 @@
+/** The pods of this node: one worker for each, fed by an informer. */
+import type { Pod } from 'kubernetes-types/core/v1.d.ts';
+import { PODS } from '../../shared/api/resources.ts';
+import type { Bus } from '../../shared/bus/connection.ts';
+import { createInformer, type Informer } from '../../shared/bus/informer.ts';
+import type { NodeProcess } from '../../shared/bus/subjects.ts';
+import { restartCount } from './container-record.ts';
+import type { KubeletContext } from './kubelet-context.ts';
+import { PodWorker } from './pod-worker.ts';
+import { references } from './pod-references.ts';
+
+/** No container of the name, or no pod; `message` is in the words of the original. */
+export class NoSuchContainerError extends Error {
+  override readonly name = 'NoSuchContainerError';
+}
+
+const SHUTDOWN_GRACE_MS = 1000;
+
+export class PodManager {
+  private readonly context: KubeletContext;
+  private readonly informer: Informer<Pod>;
+  private readonly workers = new Map<string, PodWorker>();
+
+  constructor(bus: Bus, context: KubeletContext) {
+    this.context = context;
+    this.informer = createInformer<Pod>(bus, PODS, {
+      transform: (pod) => (pod.spec?.nodeName === context.nodeName ? pod : undefined),
+    });
+  }
+
+  /** Resolves once the node's pods are known; `known` hears of them before any is started. */
+  async start(known: (pods: readonly Pod[]) => void | Promise<void>): Promise<void> {
+    await this.informer.start();
+    await known(this.informer.list());
+    this.informer.subscribe({
+      added: (pod) => this.seen(pod),
+      updated: (pod) => this.seen(pod),
+      deleted: (pod) => this.workers.get(uidOf(pod))?.remove(),
+    });
+  }
+
+  /** Ends all containers as a machine does that is shut down. */
+  async stop(): Promise<void> {
+    this.informer.stop();
+    await Promise.all([...this.workers.values()].map((worker) => worker.shutDown(SHUTDOWN_GRACE_MS)));
+  }
+
+  get podCount(): number {
+    return this.workers.size;
+  }
+
+  get containerCount(): number {
+    let running = 0;
+    for (const worker of this.workers.values()) {
+      running += worker.records.filter((record) => record.phase === 'running').length;
+    }
+    return running;
+  }
+
+  networkReady(): void {
+    for (const worker of this.workers.values()) worker.networkReady();
+  }
+
+  /** A ConfigMap or Secret changed: volumes made from it follow. */
+  objectChanged(namespace: string, name: string): void {
+    for (const worker of this.workers.values()) {
+      if (worker.pod.metadata?.namespace !== namespace) continue;
+      const { configMaps, secrets } = references(worker.pod);
+      if (configMaps.has(name) || secrets.has(name)) void worker.refreshVolumes();
+    }
+  }
+
+  /** The worker of a pod by name. Throws NoSuchContainerError. */
+  find(namespace: string, name: string): PodWorker {
+    let found: PodWorker | undefined;
+    for (const worker of this.workers.values()) {
+      const { metadata } = worker.pod;
+      if (metadata?.namespace !== namespace || metadata.name !== name) continue;
+      // A pod that is being ended and its successor may have one name for a moment; the later one is meant.
+      found = worker;
+    }
+    if (found === undefined) throw new NoSuchContainerError(`pod "${namespace}/${name}" is not on this node`);
+    return found;
+  }
+
+  /** The operating-system processes of this node's containers. */
+  processes(): NodeProcess[] {
+    return [...this.workers.values()].flatMap(processesOf);
+  }
+
+  private seen(pod: Pod): void {
+    const uid = uidOf(pod);
+    const worker = this.workers.get(uid);
+    if (worker !== undefined) worker.update(pod);
+    else this.workers.set(uid, new PodWorker(pod, this.context, () => this.workers.delete(uid)));
+  }
+}
+
+function uidOf(pod: Pod): string {
+  return pod.metadata?.uid ?? '';
+}
+
+function processesOf(worker: PodWorker): NodeProcess[] {
+  const { name = '', namespace = '' } = worker.pod.metadata ?? {};
+  const processes: NodeProcess[] = [];
+  for (const record of worker.records) {
+    const container = worker.container(record.name);
+    const pid = container?.instance.pid;
+    if (container === undefined || pid === undefined) continue;
+    const running = record.phase === 'running' || record.phase === 'stopping';
+    processes.push({
+      name: record.name,
+      namespace,
+      pod: name,
+      container: record.name,
+      pid: running ? pid : undefined,
+      state: running ? 'running' : record.waiting === undefined ? 'exited' : 'waiting',
+      startedAtMs: container.startedAtMs,
+      restarts: restartCount(record),
+    });
+  }
+  return processes;
+}

@@ -1,0 +1,69 @@
+/**
+ * What a pod has before its first container: its network, its host name, the files by which names resolve. Set up in
+ * order; what was set up is undone in reverse when a later step fails, and when the pod ends.
+ */
+import type { Pod } from 'kubernetes-types/core/v1.d.ts';
+import type { Host } from '../../shared/netstack/host.ts';
+import type { PodNetwork } from '../../shared/podnet/pod-network.ts';
+import type { PodSandbox } from './container-runtime.ts';
+import { type ClusterDns, hostsFile, type NodeDns, podHostname, resolvConf } from './name-resolution.ts';
+
+/** A pod's network namespace with its address. */
+export interface PodAttachment {
+  readonly host: Host;
+  readonly network: PodNetwork;
+  readonly address: string;
+  /** Idempotent. Removes devices, host ports and the address. */
+  detach(): Promise<void>;
+}
+
+/** The kubelet's view of the CNI. */
+export interface SandboxNetworks {
+  /** Undefined when pods can be attached, else why not. */
+  readonly notReadyReason: string | undefined;
+  attach(pod: Pod): Promise<PodAttachment>;
+  /** The root namespace, for pods of the host network. */
+  readonly node: { readonly host: Host; readonly network: PodNetwork; readonly address: string };
+}
+
+/** The pod cannot be attached for lack of a CNI plugin; it is tried again as soon as there is one. */
+export class NetworkNotReadyError extends Error {
+  override readonly name = 'NetworkNotReadyError';
+}
+
+export interface SandboxOptions {
+  readonly networks: SandboxNetworks;
+  readonly nodeName: string;
+  readonly clusterDns: ClusterDns;
+  readonly nodeDns: NodeDns;
+}
+
+export interface CreatedSandbox {
+  readonly sandbox: PodSandbox;
+  destroy(): Promise<void>;
+}
+
+export async function createSandbox(pod: Pod, options: SandboxOptions): Promise<CreatedSandbox> {
+  const { networks, nodeName, clusterDns, nodeDns } = options;
+  const attachment = await attach(pod, networks);
+  const { namespace = 'default', name = '', uid = '' } = pod.metadata ?? {};
+  const sandbox: PodSandbox = {
+    podUid: uid,
+    podName: name,
+    namespace,
+    nodeName,
+    hostname: podHostname(pod, nodeName),
+    podIp: attachment.address,
+    network: attachment.network,
+    host: attachment.host,
+    hostsFile: hostsFile(pod, attachment.address, nodeName, clusterDns),
+    resolvConf: resolvConf(pod, clusterDns, nodeDns),
+  };
+  return { sandbox, destroy: () => attachment.detach() };
+}
+
+async function attach(pod: Pod, networks: SandboxNetworks): Promise<PodAttachment> {
+  if (pod.spec?.hostNetwork) return { ...networks.node, detach: () => Promise.resolve() };
+  if (networks.notReadyReason !== undefined) throw new NetworkNotReadyError(networks.notReadyReason);
+  return networks.attach(pod);
+}

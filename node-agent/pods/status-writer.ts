@@ -1,0 +1,77 @@
+/**
+ * Writes one pod's status: changes are gathered, one write at a time is under way, and the latest state wins.
+ * An unreachable apiserver is tried again until the pod is gone.
+ */
+import { isDeepStrictEqual } from 'node:util';
+import type { Pod, PodStatus } from 'kubernetes-types/core/v1.d.ts';
+import { PODS } from '../../shared/api/resources.ts';
+import { isApiError } from '../../shared/api/status.ts';
+import type { ApiClient } from '../../shared/bus/api-client.ts';
+import type { Clock } from '../../shared/runtime/clock.ts';
+import type { Logger } from '../../shared/runtime/log.ts';
+
+const RETRY_MS = 500;
+
+export class StatusWriter {
+  private readonly pod: Pod;
+  private readonly api: ApiClient;
+  private readonly clock: Clock;
+  private readonly log: Logger;
+  private written: PodStatus | undefined;
+  private wanted: PodStatus | undefined;
+  private writing: Promise<void> | undefined;
+  private gone = false;
+
+  constructor(pod: Pod, api: ApiClient, clock: Clock, log: Logger) {
+    this.pod = pod;
+    this.api = api;
+    this.clock = clock;
+    this.log = log;
+  }
+
+  /** Has the status written soon, unless it is what was written last. */
+  offer(status: PodStatus): void {
+    if (this.gone || isDeepStrictEqual(status, this.wanted ?? this.written)) return;
+    this.wanted = status;
+    this.writing ??= this.writeAll();
+  }
+
+  /** Resolves when everything offered is written. */
+  async flushed(): Promise<void> {
+    while (this.writing !== undefined) await this.writing;
+  }
+
+  /** The pod's object is gone: nothing is written any more. */
+  close(): void {
+    this.gone = true;
+    this.wanted = undefined;
+  }
+
+  private async writeAll(): Promise<void> {
+    // What one synchronous step of the worker changes goes out as one write.
+    await Promise.resolve();
+    while (this.wanted !== undefined && !this.gone) {
+      const status = this.wanted;
+      this.wanted = undefined;
+      await this.write(status);
+    }
+    this.writing = undefined;
+  }
+
+  private async write(status: PodStatus): Promise<void> {
+    const { name = '', namespace, uid } = this.pod.metadata ?? {};
+    try {
+      const body = { metadata: { uid }, status };
+      await this.api.patch(PODS, name, namespace, { type: 'strategic', body, subresource: 'status' });
+      this.written = status;
+    } catch (error) {
+      if (isApiError(error, 'NotFound') || isApiError(error, 'Conflict')) {
+        this.close();
+        return;
+      }
+      this.log.warn({ error, pod: `${namespace}/${name}` }, 'the status could not be written; trying again');
+      this.wanted ??= status;
+      await this.clock.sleep(RETRY_MS);
+    }
+  }
+}
