@@ -13,11 +13,6 @@ type WithSpec<T> = T extends { spec?: infer S } ? { spec: NonNullable<S> } : unk
 /** `Live<Pod>`: a Pod whose metadata and spec are known to be there. */
 export type Live<T> = T & { metadata: LiveMeta } & WithSpec<T>;
 
-/** `2026-01-31T08:00:00Z`: the form of times in objects (whole seconds, UTC). */
-export function timeText(atMs: number): string {
-  return `${new Date(atMs).toISOString().slice(0, 19)}Z`;
-}
-
 /** Milliseconds since 1970 of an RFC 3339 time; 0 when there is none or it cannot be read. */
 export function timeMs(text: string | undefined | null): number {
   const atMs = text === undefined || text === null ? Number.NaN : Date.parse(text);

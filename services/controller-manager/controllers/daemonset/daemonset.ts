@@ -4,6 +4,7 @@
  */
 import type { DaemonSet, DaemonSetStatus } from 'kubernetes-types/apps/v1.js';
 import type { Affinity, Node, NodeSelectorTerm, Pod, Toleration } from 'kubernetes-types/core/v1.js';
+import { scaledCount } from '../../../../shared/api/int-or-string.ts';
 import { labelSelectorMatches, selectorFromObject } from '../../../../shared/api/label-selector.ts';
 import { type Live, timeMs } from '../../../../shared/api/live.ts';
 import { matchesRequiredNodeAffinity } from '../../../../shared/api/node-affinity.ts';
@@ -21,7 +22,6 @@ import {
   untoleratedTaint,
 } from '../../../../shared/api/toleration.ts';
 import type { Action, Outcome } from '../../action.ts';
-import { resolveCount } from '../../int-or-percent.ts';
 import { adopt, isControlledBy } from '../../owner.ts';
 import { same } from '../../same.ts';
 import { templateHash } from '../../template-hash.ts';
@@ -155,7 +155,7 @@ function rollingUpdate(daemonSet: Live<DaemonSet>, plans: readonly NodePlan[], h
   if (daemonSet.spec.updateStrategy?.type === 'OnDelete') return [];
   const running = plans.filter(({ shouldRun }) => shouldRun);
   const { maxUnavailable = 1 } = daemonSet.spec.updateStrategy?.rollingUpdate ?? {};
-  const limit = Math.max(1, resolveCount(maxUnavailable, running.length, 'up'));
+  const limit = Math.max(1, scaledCount(maxUnavailable, running.length, 'up') ?? 0);
   const minReadySeconds = daemonSet.spec.minReadySeconds ?? 0;
   const isOld = (pod: Live<Pod>): boolean => pod.metadata.labels?.[REVISION_HASH] !== hash;
   const isDown = (plan: NodePlan): boolean => !plan.pods.some((pod) => isPodAvailable(pod, minReadySeconds, nowMs));

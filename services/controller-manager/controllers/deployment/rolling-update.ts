@@ -3,8 +3,8 @@
  * available ones (Kubernetes documentation, "Deployments", rolling update).
  */
 import type { Deployment, ReplicaSet } from 'kubernetes-types/apps/v1.js';
+import { scaledCount } from '../../../../shared/api/int-or-string.ts';
 import type { Live } from '../../../../shared/api/live.ts';
-import { resolveCount } from '../../int-or-percent.ts';
 import { byAge, DESIRED_REPLICAS, MAX_REPLICAS } from './revision.ts';
 
 export interface Limits {
@@ -27,8 +27,8 @@ export function limitsOf(deployment: Live<Deployment>): Limits {
   if (!isRollingUpdate(deployment)) return { maxSurge: 0, maxUnavailable: 0 };
   const replicas = deployment.spec.replicas ?? 1;
   const { maxSurge = '25%', maxUnavailable = '25%' } = deployment.spec.strategy?.rollingUpdate ?? {};
-  const surge = resolveCount(maxSurge, replicas, 'up');
-  const unavailable = resolveCount(maxUnavailable, replicas, 'down');
+  const surge = scaledCount(maxSurge, replicas, 'up') ?? 0;
+  const unavailable = scaledCount(maxUnavailable, replicas, 'down') ?? 0;
   if (surge === 0 && unavailable === 0) return { maxSurge: 0, maxUnavailable: 1 };
   return { maxSurge: surge, maxUnavailable: Math.min(unavailable, replicas) };
 }

@@ -1,6 +1,7 @@
 /** The status of a Deployment, as `kubectl rollout status` reads it. */
 import type { Deployment, DeploymentCondition, DeploymentStatus, ReplicaSet } from 'kubernetes-types/apps/v1.js';
-import { type Live, timeMs, timeText } from '../../../../shared/api/live.ts';
+import { type Live, timeMs } from '../../../../shared/api/live.ts';
+import { formatTimestamp } from '../../../../shared/api/timestamp.ts';
 import { limitsOf, sumOf } from './rolling-update.ts';
 
 /** What the round did with the new ReplicaSet. */
@@ -142,7 +143,7 @@ function withCondition(
   const before = conditions.find((condition) => condition.type === next.type);
   const unchanged = before?.status === next.status && before.reason === next.reason;
   if (before !== undefined && unchanged && !touch) return [...conditions];
-  const now = timeText(nowMs);
+  const now = formatTimestamp(nowMs);
   const after: DeploymentCondition = {
     ...next,
     lastUpdateTime: now,

@@ -7,9 +7,10 @@ import type {
   Pod,
   Service,
 } from 'kubernetes-types/core/v1.js';
-import { type Live, timeText } from '../../../../shared/api/live.ts';
+import type { Live } from '../../../../shared/api/live.ts';
 import { isTerminating } from '../../../../shared/api/pod-condition.ts';
 import { ENDPOINTS } from '../../../../shared/api/resources.ts';
+import { formatTimestamp } from '../../../../shared/api/timestamp.ts';
 import { NOTHING, type Outcome } from '../../action.ts';
 import { same } from '../../same.ts';
 import {
@@ -62,7 +63,7 @@ export function reconcileEndpoints({ service, pods, endpoints }: EndpointsState)
   const { [LAST_CHANGE]: _, [OVER_CAPACITY]: __, ...others } = endpoints?.metadata.annotations ?? {};
   const annotations = {
     ...others,
-    ...(changedMs > 0 ? { [LAST_CHANGE]: timeText(changedMs) } : {}),
+    ...(changedMs > 0 ? { [LAST_CHANGE]: formatTimestamp(changedMs) } : {}),
     ...(selected.length > MAX_ADDRESSES ? { [OVER_CAPACITY]: 'truncated' } : {}),
   };
   const object: Endpoints = {

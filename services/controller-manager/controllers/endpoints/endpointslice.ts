@@ -4,9 +4,10 @@
  */
 import type { Node, Pod, Service } from 'kubernetes-types/core/v1.js';
 import type { Endpoint, EndpointSlice } from 'kubernetes-types/discovery/v1.js';
-import { type Live, timeText } from '../../../../shared/api/live.ts';
+import type { Live } from '../../../../shared/api/live.ts';
 import { isTerminating } from '../../../../shared/api/pod-condition.ts';
 import { ENDPOINTSLICES, SERVICES } from '../../../../shared/api/resources.ts';
+import { formatTimestamp } from '../../../../shared/api/timestamp.ts';
 import { type Action, NOTHING, type Outcome } from '../../action.ts';
 import { controllerReference } from '../../owner.ts';
 import { same } from '../../same.ts';
@@ -182,7 +183,7 @@ function changeTimeMs(group: Group, before: readonly Endpoint[], after: readonly
 }
 
 function changeAnnotation(atMs: number): Record<string, string> {
-  return atMs === 0 ? {} : { [LAST_CHANGE]: timeText(atMs) };
+  return atMs === 0 ? {} : { [LAST_CHANGE]: formatTimestamp(atMs) };
 }
 
 function newSlice(service: Live<Service>, group: Group, endpoints: Endpoint[]): EndpointSlice {

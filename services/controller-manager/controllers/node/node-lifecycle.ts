@@ -4,9 +4,10 @@
  * Taints follow conditions in both directions (Kubernetes documentation, "Nodes", node controller; "Taint based Evictions").
  */
 import type { Node, NodeCondition, Pod, Taint } from 'kubernetes-types/core/v1.js';
-import { type Live, timeText } from '../../../../shared/api/live.ts';
+import type { Live } from '../../../../shared/api/live.ts';
 import { isPodReady } from '../../../../shared/api/pod-condition.ts';
 import { NODES, PODS } from '../../../../shared/api/resources.ts';
+import { formatTimestamp } from '../../../../shared/api/timestamp.ts';
 import {
   TAINT_DISK_PRESSURE,
   TAINT_MEMORY_PRESSURE,
@@ -67,7 +68,7 @@ function hasKnownCondition(conditions: readonly NodeCondition[]): boolean {
 }
 
 function unknownConditions(node: Live<Node>, before: readonly NodeCondition[], nowMs: number): NodeCondition[] {
-  const now = timeText(nowMs);
+  const now = formatTimestamp(nowMs);
   const after = before.map((condition): NodeCondition => {
     if (!KUBELET_CONDITIONS.includes(condition.type) || condition.status === 'Unknown') return condition;
     return {
@@ -101,7 +102,7 @@ function taintsFor(node: Live<Node>, conditions: readonly NodeCondition[], nowMs
       !OWN_TAINTS.has(taint.key) || wanted.some(({ key, effect }) => key === taint.key && effect === taint.effect),
   );
   const added = wanted.filter((taint) => !kept.some(({ key, effect }) => key === taint.key && effect === taint.effect));
-  return [...kept, ...added.map((taint) => ({ ...taint, timeAdded: timeText(nowMs) }))];
+  return [...kept, ...added.map((taint) => ({ ...taint, timeAdded: formatTimestamp(nowMs) }))];
 }
 
 function wantedTaints(node: Live<Node>, conditions: readonly NodeCondition[]): Taint[] {
@@ -157,7 +158,9 @@ function markPodsNotReady({ node, pods }: NodeLifecycleState, nowMs: number): Ac
 
 function notReadyStatus(pod: Live<Pod>, nowMs: number): Action {
   const conditions = (pod.status?.conditions ?? []).map((condition) =>
-    condition.type === 'Ready' ? { ...condition, status: 'False', lastTransitionTime: timeText(nowMs) } : condition,
+    condition.type === 'Ready'
+      ? { ...condition, status: 'False', lastTransitionTime: formatTimestamp(nowMs) }
+      : condition,
   );
   return { kind: 'update-status', resource: PODS, object: { ...pod, status: { ...pod.status, conditions } } };
 }

@@ -4,9 +4,10 @@
  * pod stays Terminating until the node returns or is removed, while its controller already has a replacement elsewhere.
  */
 import type { Node, Pod, Taint, Toleration } from 'kubernetes-types/core/v1.js';
-import { type Live, timeMs, timeText } from '../../../../shared/api/live.ts';
+import { type Live, timeMs } from '../../../../shared/api/live.ts';
 import { isTerminating } from '../../../../shared/api/pod-condition.ts';
 import { PODS } from '../../../../shared/api/resources.ts';
+import { formatTimestamp } from '../../../../shared/api/timestamp.ts';
 import { tolerates } from '../../../../shared/api/toleration.ts';
 import { type Action, NOTHING, type Outcome } from '../../action.ts';
 
@@ -50,7 +51,7 @@ function eviction(pod: Live<Pod>, nowMs: number): Action[] {
     status: 'True',
     reason: 'DeletionByTaintManager',
     message: 'Taint manager: deleting due to NoExecute taint',
-    lastTransitionTime: timeText(nowMs),
+    lastTransitionTime: formatTimestamp(nowMs),
   };
   const conditions = [...(pod.status?.conditions ?? []).filter(({ type }) => type !== condition.type), condition];
   return [

@@ -5,7 +5,7 @@
 import type { ReplicaSet, ReplicaSetCondition, ReplicaSetStatus } from 'kubernetes-types/apps/v1.js';
 import type { Pod } from 'kubernetes-types/core/v1.js';
 import { labelSelectorMatches, selectorFromObject } from '../../../../shared/api/label-selector.ts';
-import { type Live, timeMs, timeText } from '../../../../shared/api/live.ts';
+import { type Live, timeMs } from '../../../../shared/api/live.ts';
 import { controllerOf } from '../../../../shared/api/object.ts';
 import {
   isPodActive,
@@ -15,6 +15,7 @@ import {
   podCondition,
 } from '../../../../shared/api/pod-condition.ts';
 import { PODS, REPLICASETS } from '../../../../shared/api/resources.ts';
+import { formatTimestamp } from '../../../../shared/api/timestamp.ts';
 import type { Action, Outcome } from '../../action.ts';
 import { adopt, isControlledBy, release } from '../../owner.ts';
 import { same } from '../../same.ts';
@@ -135,7 +136,7 @@ function failureConditions(
       status: 'True',
       reason,
       message: lastFailure,
-      lastTransitionTime: known?.lastTransitionTime ?? timeText(nowMs),
+      lastTransitionTime: known?.lastTransitionTime ?? formatTimestamp(nowMs),
     },
   ];
 }

@@ -1,0 +1,244 @@
+/**
+ * The program of a fixed cluster as iptables-save prints it, against a golden file.
+ * Remake it after an intended change: UPDATE_GOLDEN=1 npx vitest run proxy/kube-proxy/compile
+ */
+import { createHash } from 'node:crypto';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Service } from 'kubernetes-types/core/v1.js';
+import type { EndpointSlice } from 'kubernetes-types/discovery/v1.js';
+import { describe, expect, it } from 'vitest';
+import type { Live } from '../../../../shared/api/live.ts';
+import { iptablesSave } from '../../../../shared/rules/iptables-save.ts';
+import { applyTransaction, emptyRuleset } from '../../../../shared/rules/ruleset.ts';
+import { endpointsOfPort } from '../endpoint.ts';
+import { servicePorts } from '../service-port.ts';
+import { serviceChainNames } from './chain-name.ts';
+import { IptablesCompiler } from './compiler.ts';
+import { changedTables, EMPTY_PROGRAM, fullTables, type Program } from './program.ts';
+import type { IptablesContext } from './service-rules.ts';
+
+const context: IptablesContext = {
+  node: { name: 'worker-1', zone: '', address: 0xc0a8010a },
+  clusterCidr: { address: 0x0af40000, prefixLength: 16 },
+  masqueradeAll: false,
+  localhostNodePorts: true,
+  sha256: (text) => new Uint8Array(createHash('sha256').update(text).digest()),
+};
+
+type Spec = NonNullable<Service['spec']>;
+
+function service(namespace: string, name: string, spec: Spec, status: Service['status'] = {}): Live<Service> {
+  const metadata = { name, namespace, uid: name, creationTimestamp: '2025-01-01T00:00:00Z', resourceVersion: '1' };
+  return { metadata, spec, status };
+}
+
+interface Backend {
+  readonly ip: string;
+  readonly node: string;
+  readonly ready?: boolean;
+  readonly serving?: boolean;
+  readonly terminating?: boolean;
+}
+
+function slice(of: Live<Service>, ports: EndpointSlice['ports'], backends: readonly Backend[]): Live<EndpointSlice> {
+  const { name, namespace } = of.metadata;
+  return {
+    addressType: 'IPv4',
+    metadata: { ...of.metadata, name: `${name}-x`, namespace, labels: { 'kubernetes.io/service-name': name } },
+    ports,
+    endpoints: backends.map(({ ip, node, ready = true, serving = ready, terminating = false }) => ({
+      addresses: [ip],
+      nodeName: node,
+      conditions: { ready, serving, terminating },
+    })),
+  };
+}
+
+const dns = service('kube-system', 'kube-dns', {
+  clusterIP: '10.96.0.10',
+  ports: [
+    { name: 'dns', port: 53, protocol: 'UDP' },
+    { name: 'dns-tcp', port: 53, protocol: 'TCP' },
+    { name: 'metrics', port: 9153, protocol: 'TCP' },
+  ],
+});
+const api = service('default', 'kubernetes', { clusterIP: '10.96.0.1', ports: [{ name: 'https', port: 443 }] });
+const web = service('default', 'web', {
+  clusterIP: '10.96.10.10',
+  type: 'NodePort',
+  ports: [{ port: 80, nodePort: 30080, targetPort: 8080 }],
+});
+const sticky = service('default', 'sticky', {
+  clusterIP: '10.96.10.11',
+  sessionAffinity: 'ClientIP',
+  sessionAffinityConfig: { clientIP: { timeoutSeconds: 600 } },
+  ports: [{ name: 'http', port: 80 }],
+});
+const empty = service('default', 'empty', {
+  clusterIP: '10.96.10.12',
+  type: 'NodePort',
+  ports: [{ port: 80, nodePort: 30081 }],
+});
+const local = service('default', 'local', {
+  clusterIP: '10.96.10.13',
+  type: 'NodePort',
+  externalTrafficPolicy: 'Local',
+  internalTrafficPolicy: 'Local',
+  ports: [{ port: 80, nodePort: 30082 }],
+});
+const balanced = service(
+  'default',
+  'balanced',
+  {
+    clusterIP: '10.96.10.14',
+    type: 'LoadBalancer',
+    externalTrafficPolicy: 'Local',
+    healthCheckNodePort: 31000,
+    externalIPs: ['203.0.113.7'],
+    loadBalancerSourceRanges: ['192.168.1.0/24', '198.51.100.0/24'],
+    ports: [{ name: 'http', port: 80, nodePort: 30083 }],
+  },
+  { loadBalancer: { ingress: [{ ip: '172.18.255.200' }] } },
+);
+const services = [dns, api, web, sticky, empty, local, balanced];
+
+const slices = new Map<Live<Service>, Live<EndpointSlice>[]>([
+  [
+    dns,
+    [
+      slice(
+        dns,
+        [
+          { name: 'dns', port: 53, protocol: 'UDP' },
+          { name: 'dns-tcp', port: 53, protocol: 'TCP' },
+          { name: 'metrics', port: 9153, protocol: 'TCP' },
+        ],
+        [
+          { ip: '10.244.1.2', node: 'worker-1' },
+          { ip: '10.244.2.2', node: 'worker-2' },
+        ],
+      ),
+    ],
+  ],
+  [api, [slice(api, [{ name: 'https', port: 6443 }], [{ ip: '192.168.1.1', node: '' }])]],
+  [
+    web,
+    [
+      slice(
+        web,
+        [{ name: '', port: 8080 }],
+        [
+          { ip: '10.244.1.3', node: 'worker-1' },
+          { ip: '10.244.2.3', node: 'worker-2' },
+          { ip: '10.244.3.3', node: 'worker-3' },
+          { ip: '10.244.3.4', node: 'worker-3', ready: false },
+        ],
+      ),
+    ],
+  ],
+  [
+    sticky,
+    [
+      slice(
+        sticky,
+        [{ name: 'http', port: 8080 }],
+        [
+          { ip: '10.244.1.4', node: 'worker-1' },
+          { ip: '10.244.2.4', node: 'worker-2' },
+        ],
+      ),
+    ],
+  ],
+  [local, [slice(local, [{ name: '', port: 8080 }], [{ ip: '10.244.2.5', node: 'worker-2' }])]],
+  [
+    balanced,
+    [
+      slice(
+        balanced,
+        [{ name: 'http', port: 8080 }],
+        [
+          { ip: '10.244.1.6', node: 'worker-1', ready: false, serving: true, terminating: true },
+          { ip: '10.244.2.6', node: 'worker-2' },
+        ],
+      ),
+    ],
+  ],
+]);
+
+function feed(compiler: IptablesCompiler, of: Live<Service>, its = slices.get(of) ?? []): void {
+  compiler.update({
+    key: `${of.metadata.namespace}/${of.metadata.name}`,
+    ports: servicePorts(of).map((port) => ({ port, endpoints: endpointsOfPort(its, port.portName, port.protocol) })),
+  });
+}
+
+function compileAll(): { compiler: IptablesCompiler; program: Program } {
+  const compiler = new IptablesCompiler(context);
+  for (const one of services) feed(compiler, one);
+  return { compiler, program: compiler.assemble() };
+}
+
+function install(program: Program): ReturnType<typeof applyTransaction> {
+  const tables = fullTables(program);
+  return applyTransaction(emptyRuleset('boot'), { owner: 'kube-proxy', bootId: 'boot', base: null, tables });
+}
+
+describe('iptables program', () => {
+  it.each([
+    [dns, 0, 'KUBE-SVC-TCOU7JCQXEZGVUNU'],
+    [dns, 1, 'KUBE-SVC-ERIFXISQEP7F7OF4'],
+    [dns, 2, 'KUBE-SVC-JD5MR3NA4I4DYORP'],
+    [api, 0, 'KUBE-SVC-NPX46M4PTMTKRN6Y'],
+  ] as const)('names chains as every real cluster has them (%#)', (of, index, name) => {
+    expect(serviceChainNames(servicePorts(of)[index]!, context.sha256).cluster).toBe(name);
+  });
+
+  it('matches the golden dump, and the node accepts it', () => {
+    const { ruleset, reply } = install(compileAll().program);
+    expect(reply).toMatchObject({ kind: 'applied' });
+    const path = join(import.meta.dirname, 'program.golden.txt');
+    const dump = iptablesSave(ruleset);
+    if (process.env.UPDATE_GOLDEN === '1') writeFileSync(path, dump);
+    expect(dump).toBe(readFileSync(path, 'utf8'));
+  });
+
+  it('sends nothing when nothing changed, and only the chains of a changed endpoint', () => {
+    const { compiler, program } = compileAll();
+    feed(compiler, web);
+    const again = compiler.assemble();
+    expect(changedTables(program, again)).toBeUndefined();
+    const grown = slice(
+      web,
+      [{ name: '', port: 8080 }],
+      [
+        { ip: '10.244.1.3', node: 'worker-1' },
+        { ip: '10.244.2.9', node: 'worker-2' },
+        { ip: '10.244.3.3', node: 'worker-3' },
+      ],
+    );
+    feed(compiler, web, [grown]);
+    const tables = changedTables(again, compiler.assemble());
+    expect(tables?.filter).toBeUndefined();
+    expect(Object.keys(tables?.nat?.set ?? {}).map((name) => name.slice(0, 9))).toEqual(['KUBE-SVC-', 'KUBE-SEP-']);
+    expect(tables?.nat?.delete).toHaveLength(1);
+  });
+
+  it('gives the same tables by steps as at once', () => {
+    const compiler = new IptablesCompiler(context);
+    let program = EMPTY_PROGRAM;
+    let { ruleset } = install(compiler.assemble());
+    program = compiler.assemble();
+    let generation = 1;
+    for (const one of services) {
+      feed(compiler, one);
+      const next = compiler.assemble();
+      const tables = changedTables(program, next) ?? {};
+      const applied = applyTransaction(ruleset, { owner: 'kube-proxy', bootId: 'boot', base: generation++, tables });
+      expect(applied.reply).toMatchObject({ kind: 'applied' });
+      ruleset = applied.ruleset;
+      program = next;
+    }
+    expect(iptablesSave(ruleset)).toBe(iptablesSave(install(compileAll().program).ruleset));
+  });
+});
