@@ -6,8 +6,8 @@ import { createInformer, type Informer } from '../../shared/bus/informer.ts';
 import type { NodeProcess } from '../../shared/bus/subjects.ts';
 import { restartCount } from './container-record.ts';
 import type { KubeletContext } from './kubelet-context.ts';
-import { PodWorker } from './pod-worker.ts';
 import { references } from './pod-references.ts';
+import { PodWorker } from './pod-worker.ts';
 
 /** No container of the name, or no pod; `message` is in the words of the original. */
 export class NoSuchContainerError extends Error {

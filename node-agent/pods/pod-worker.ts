@@ -522,7 +522,11 @@ export class PodWorker {
     this.timer?.cancel();
     this.status.close();
     context.tokens.forget(uid);
-    await context.logs.removePod(this.currentPod);
+    try {
+      await context.logs.removePod(this.currentPod);
+    } catch (error) {
+      context.log.warn({ error, pod: this.fullName }, 'the logs of the pod could not be removed');
+    }
     this.onGone();
   }
 
