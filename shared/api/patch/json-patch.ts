@@ -1,0 +1,59 @@
+/** JSON Patch (RFC 6902), with the original's limits and errors. */
+import { applyPatch, type Operation } from 'rfc6902';
+import { isJsonObject } from '../object.ts';
+import { ApiError, badRequest, requestEntityTooLarge } from '../status.ts';
+
+const MAXIMUM_OPERATIONS = 10_000;
+const OPERATIONS = new Set(['add', 'remove', 'replace', 'move', 'copy', 'test']);
+const NEED_VALUE = new Set(['add', 'replace', 'test']);
+const NEED_FROM = new Set(['move', 'copy']);
+
+/**
+ * A new value; `target` is not changed. BadRequest when the patch is not a list of operations, Invalid (422) when one
+ * cannot be applied or a test fails.
+ */
+export function applyJsonPatch(target: unknown, patch: unknown): unknown {
+  const operations = decodeOperations(patch);
+  // A holder takes what replaces the whole document, which the library cannot hand back otherwise.
+  const holder = { document: structuredClone(target) };
+  const inHolder = operations.map((operation) => ({
+    ...operation,
+    path: `/document${operation.path}`,
+    ...('from' in operation ? { from: `/document${operation.from}` } : {}),
+  })) as Operation[];
+  for (const error of applyPatch(holder, inHolder)) {
+    if (error !== null) throw rejected(error.message.replace('/document', ''));
+  }
+  return holder.document;
+}
+
+function decodeOperations(patch: unknown): Operation[] {
+  if (!Array.isArray(patch)) throw badRequest('error decoding patch: a JSON Patch is a list of operations');
+  if (patch.length > MAXIMUM_OPERATIONS) {
+    throw requestEntityTooLarge(
+      `The allowed maximum operations in a JSON patch is ${MAXIMUM_OPERATIONS}, got ${patch.length}`,
+    );
+  }
+  return patch.map(decodeOperation);
+}
+
+function decodeOperation(value: unknown, i: number): Operation {
+  if (!isJsonObject(value)) throw badRequest(`error decoding patch: operation ${i} is no object`);
+  const { op, path, from } = value;
+  if (typeof op !== 'string' || !OPERATIONS.has(op)) throw rejected(`Unexpected kind: ${String(op)}`);
+  if (!isPointer(path)) throw rejected(`operation ${i} (${op}) needs a path that is a JSON pointer`);
+  if (NEED_FROM.has(op) && !isPointer(from))
+    throw rejected(`operation ${i} (${op}) needs a from that is a JSON pointer`);
+  if (NEED_VALUE.has(op) && !Object.hasOwn(value, 'value')) throw rejected(`operation ${i} (${op}) needs a value`);
+  return value as unknown as Operation;
+}
+
+function isPointer(value: unknown): value is string {
+  return typeof value === 'string' && (value === '' || value.startsWith('/'));
+}
+
+function rejected(detail: string): ApiError {
+  return new ApiError(422, 'Invalid', 'the server rejected our request due to an error in our request', {
+    causes: [{ reason: 'UnexpectedServerResponse', message: detail }],
+  });
+}
