@@ -1,3 +1,6 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { readApiServerConfig, readClusterConfig, readNodeConfig, readPodConfig } from './config.ts';
 
@@ -24,6 +27,20 @@ describe('readClusterConfig', () => {
     [{ PODWIRE_HEALTH_ADDRESS: '127.0.0.1:70000' }, 'host:port'],
   ])('refuses %o', (environment, message) => {
     expect(() => readClusterConfig(environment)).toThrow(message);
+  });
+});
+
+describe('the token of NATS', () => {
+  it('may stand in a file', () => {
+    const folder = mkdtempSync(join(tmpdir(), 'podwire-config-'));
+    const path = join(folder, 'token');
+    try {
+      writeFileSync(path, 'secret\n');
+      expect(readClusterConfig({ PODWIRE_NATS_TOKEN_FILE: path }).natsToken).toBe('secret');
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
+    expect(() => readClusterConfig({ PODWIRE_NATS_TOKEN_FILE: path })).toThrow('cannot be read');
   });
 });
 

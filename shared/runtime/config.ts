@@ -2,6 +2,7 @@
  * The environment by which a process of the cluster is configured. `compose.yaml` and `podwire up` set these variables;
  * every field here names its own. Durations are milliseconds, addresses are text.
  */
+import { readFileSync } from 'node:fs';
 import { LOG_LEVELS, type LogLevel } from './log.ts';
 
 export type Environment = Readonly<Record<string, string | undefined>>;
@@ -22,7 +23,7 @@ export interface ClusterConfig {
   readonly cluster: string;
   /** PODWIRE_NATS_URL */
   readonly natsUrl: string;
-  /** PODWIRE_NATS_TOKEN */
+  /** PODWIRE_NATS_TOKEN, or what the file PODWIRE_NATS_TOKEN_FILE holds. */
   readonly natsToken: string | undefined;
   /** PODWIRE_STATE_DIR: the cluster's state folder; absent where a process keeps no state. */
   readonly stateDir: string | undefined;
@@ -88,7 +89,7 @@ export function readClusterConfig(environment: Environment): ClusterConfig {
   return {
     cluster: clusterName(environment, 'PODWIRE_CLUSTER'),
     natsUrl: text(environment, 'PODWIRE_NATS_URL', 'nats://127.0.0.1:4222'),
-    natsToken: optionalText(environment, 'PODWIRE_NATS_TOKEN'),
+    natsToken: optionalText(environment, 'PODWIRE_NATS_TOKEN') ?? fileText(environment, 'PODWIRE_NATS_TOKEN_FILE'),
     stateDir: optionalText(environment, 'PODWIRE_STATE_DIR'),
     logLevel: oneOf(environment, 'PODWIRE_LOG_LEVEL', LOG_LEVELS, 'info'),
     healthAddress: hostPort(environment, 'PODWIRE_HEALTH_ADDRESS', '127.0.0.1:0'),
@@ -159,6 +160,17 @@ function requiredText(environment: Environment, variable: string): string {
   const value = optionalText(environment, variable);
   if (value === undefined) throw new ConfigError(`${variable} is not set`);
   return value;
+}
+
+/** The content of the file that the variable names, without white space at its ends. */
+function fileText(environment: Environment, variable: string): string | undefined {
+  const path = optionalText(environment, variable);
+  if (path === undefined) return undefined;
+  try {
+    return readFileSync(path, 'utf8').trim();
+  } catch (error) {
+    throw new ConfigError(`${variable} is '${path}', which cannot be read: ${String(error)}`);
+  }
 }
 
 function bad(variable: string, value: string, expected: string): ConfigError {

@@ -1,0 +1,23 @@
+/** Where the programs of the processes are: beside a bundled one, else in the source tree. */
+import { dirname, join, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+/** Each process by the name of its bundle (`apiserver.mjs`), with its source below the project's root. */
+export const PROCESS_SOURCES = {
+  podwire: 'cli/main.ts',
+  apiserver: 'services/apiserver/main.ts',
+  scheduler: 'services/scheduler/main.ts',
+  'controller-manager': 'services/controller-manager/main.ts',
+  'node-agent': 'node-agent/main.ts',
+  'kube-proxy': 'proxy/kube-proxy/main.ts',
+  coredns: 'dns/main.ts',
+} as const;
+
+export type ProcessName = keyof typeof PROCESS_SOURCES;
+
+/** The file to run with Node for this process. */
+export function entryPoint(name: ProcessName): string {
+  const here = fileURLToPath(import.meta.url);
+  if (here.endsWith('.mjs')) return join(dirname(here), `${name}.mjs`);
+  return resolve(dirname(here), '../..', PROCESS_SOURCES[name]);
+}
