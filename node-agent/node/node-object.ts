@@ -1,0 +1,124 @@
+/** The Node object that a node-agent registers; pure. */
+import type { Node, NodeCondition, NodeSystemInfo } from 'kubernetes-types/core/v1.d.ts';
+
+export interface NodeFacts {
+  readonly name: string;
+  /** Address in the emulated underlay: what kubectl shows as INTERNAL-IP. */
+  readonly internalIp: string;
+  readonly zone: string;
+  readonly region: string;
+  /** `amd64`, `arm64`: what the machine is. */
+  readonly architecture: string;
+  readonly kernelVersion: string;
+  /** The same for the life of the node's name. */
+  readonly machineId: string;
+  /** Another one after every start of the node-agent. */
+  readonly bootId: string;
+  readonly annotations: Readonly<Record<string, string>>;
+}
+
+export const KUBELET_VERSION = 'v1.32.0';
+export const PODWIRE_VERSION = '0.1.0';
+
+/**
+ * What the scheduler reckons with. Amounts are shown, not enforced, so they do not follow the real machine; the number of
+ * pods is what a /24 has addresses for.
+ */
+export const NODE_CAPACITY: Readonly<Record<string, string>> = {
+  cpu: '8',
+  memory: '16Gi',
+  'ephemeral-storage': '100Gi',
+  pods: '250',
+};
+
+/** The object to create; its status is written as a patch of its own. */
+export function nodeObject(facts: NodeFacts): Node {
+  return {
+    apiVersion: 'v1',
+    kind: 'Node',
+    metadata: { name: facts.name, labels: nodeLabels(facts), annotations: { ...facts.annotations } },
+    spec: {},
+  };
+}
+
+export function nodeLabels(facts: NodeFacts): Record<string, string> {
+  return {
+    'kubernetes.io/hostname': facts.name,
+    'kubernetes.io/os': 'linux',
+    'kubernetes.io/arch': facts.architecture,
+    'beta.kubernetes.io/os': 'linux',
+    'beta.kubernetes.io/arch': facts.architecture,
+    'topology.kubernetes.io/region': facts.region,
+    'topology.kubernetes.io/zone': facts.zone,
+  };
+}
+
+/** Everything of `status` but the conditions. */
+export function nodeStatusBase(facts: NodeFacts): Record<string, unknown> {
+  const nodeInfo: NodeSystemInfo = {
+    machineID: facts.machineId,
+    systemUUID: facts.machineId,
+    bootID: facts.bootId,
+    kernelVersion: facts.kernelVersion,
+    osImage: `Podwire ${PODWIRE_VERSION}`,
+    containerRuntimeVersion: `podwire://${PODWIRE_VERSION}`,
+    kubeletVersion: KUBELET_VERSION,
+    kubeProxyVersion: KUBELET_VERSION,
+    operatingSystem: 'linux',
+    architecture: facts.architecture,
+  };
+  return {
+    addresses: [
+      { type: 'InternalIP', address: facts.internalIp },
+      { type: 'Hostname', address: facts.name },
+    ],
+    capacity: NODE_CAPACITY,
+    allocatable: NODE_CAPACITY,
+    nodeInfo,
+  };
+}
+
+export interface NetworkState {
+  readonly ready: boolean;
+  /** Set by the CNI plugin: who configured the network (`FlannelIsUp`), and in which words. */
+  readonly reason: string;
+  readonly message: string;
+}
+
+/** What a node without CNI says; users know it word for word. */
+export const NETWORK_NOT_READY =
+  'container runtime network not ready: NetworkReady=false reason:NetworkPluginNotReady ' +
+  'message:Network plugin returns error: cni plugin not initialized';
+
+/** Conditions without time stamps. */
+export function nodeConditions(network: NetworkState): NodeCondition[] {
+  const ready: NodeCondition = network.ready
+    ? { type: 'Ready', status: 'True', reason: 'KubeletReady', message: 'kubelet is posting ready status' }
+    : { type: 'Ready', status: 'False', reason: 'KubeletNotReady', message: NETWORK_NOT_READY };
+  const conditions: NodeCondition[] = [
+    sufficient('MemoryPressure', 'KubeletHasSufficientMemory', 'kubelet has sufficient memory available'),
+    sufficient('DiskPressure', 'KubeletHasNoDiskPressure', 'kubelet has no disk pressure'),
+    sufficient('PIDPressure', 'KubeletHasSufficientPID', 'kubelet has sufficient PID available'),
+    ready,
+  ];
+  if (!network.ready) return conditions;
+  const { reason, message } = network;
+  return [{ type: 'NetworkUnavailable', status: 'False', reason, message }, ...conditions];
+}
+
+function sufficient(type: string, reason: string, message: string): NodeCondition {
+  return { type, status: 'False', reason, message };
+}
+
+/** Conditions with the time of this report, and the time of their last change taken from the report before. */
+export function stampConditions(
+  conditions: readonly NodeCondition[],
+  before: readonly NodeCondition[],
+  time: string,
+): NodeCondition[] {
+  return conditions.map((condition) => {
+    const old = before.find((candidate) => candidate.type === condition.type);
+    const lastTransitionTime = old?.status === condition.status ? (old.lastTransitionTime ?? time) : time;
+    return { ...condition, lastHeartbeatTime: time, lastTransitionTime };
+  });
+}
