@@ -53,6 +53,8 @@ export interface ApiClient {
   /** Replaces the object named in `metadata`; a conflict when its resourceVersion is not the present one. */
   update<T>(resource: ResourceRef, object: T): Promise<T>;
   updateStatus<T>(resource: ResourceRef, object: T): Promise<T>;
+  /** Replaces through a subresource: `namespaces/finalize`. */
+  updateSubresource<T>(resource: ResourceRef, object: T, subresource: string): Promise<T>;
   patch<T>(resource: ResourceRef, name: string, namespace: string | undefined, patch: Patch): Promise<T>;
   delete(resource: ResourceRef, name: string, namespace?: string, options?: DeleteOptions): Promise<void>;
   /** Creates at a subresource: `pods/binding`, `pods/eviction`, `serviceaccounts/token`. */
@@ -135,7 +137,11 @@ class BusApiClient implements ApiClient {
   }
 
   updateStatus<T>(resource: ResourceRef, object: T): Promise<T> {
-    return this.call(resource, { verb: 'update', ...metadataOf(object), subresource: 'status', body: object });
+    return this.updateSubresource(resource, object, 'status');
+  }
+
+  updateSubresource<T>(resource: ResourceRef, object: T, subresource: string): Promise<T> {
+    return this.call(resource, { verb: 'update', ...metadataOf(object), subresource, body: object });
   }
 
   patch<T>(resource: ResourceRef, name: string, namespace: string | undefined, patch: Patch): Promise<T> {
