@@ -1,0 +1,163 @@
+/**
+ * Containers that have an operating-system process of their own: the cluster's components that run as pods. The process
+ * gets the pod's network over a Unix socket; it ends with the node-agent, however that ends, because its IPC channel does.
+ */
+import { type ChildProcess, fork } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { mkdir, rm } from 'node:fs/promises';
+import { constants, tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type PodNetworkServer, servePodNetwork } from '../../shared/podnet/socket-server.ts';
+import { repositoryOf } from '../images/registry.ts';
+import {
+  CommandStartError,
+  type ContainerEnd,
+  type ContainerInstance,
+  type ContainerLaunch,
+  type ContainerRuntime,
+  type ProcessStreams,
+} from './container-runtime.ts';
+
+/** An image whose container is a process of the cluster's own code. */
+export interface ProcessImage {
+  /** Repository without registry host and tag. */
+  readonly repository: string;
+  /** The file to run. */
+  readonly entry: string;
+  /** Node's own options, such as a heap limit. */
+  readonly execArgv: readonly string[];
+}
+
+export interface ProcessRuntimeOptions {
+  readonly images: readonly ProcessImage[];
+  /** Folder for the Unix sockets. */
+  readonly socketFolder: string;
+  /** What every process of the cluster gets: PODWIRE_CLUSTER, PODWIRE_NATS_URL, ... */
+  readonly environment: Readonly<Record<string, string>>;
+}
+
+/** sockaddr_un holds 107 characters and a zero. */
+const MAX_SOCKET_PATH = 107;
+
+export class ProcessRuntime implements ContainerRuntime {
+  private readonly options: ProcessRuntimeOptions;
+
+  constructor(options: ProcessRuntimeOptions) {
+    this.options = options;
+  }
+
+  has(image: string): boolean {
+    return this.find(image) !== undefined;
+  }
+
+  imageNames(): readonly string[] {
+    return this.options.images.map((image) => image.repository);
+  }
+
+  async start(launch: ContainerLaunch): Promise<ContainerInstance> {
+    const image = this.find(launch.image);
+    if (image === undefined) throw new CommandStartError(`there is no process image ${launch.image}`);
+    const path = await this.socketPath(launch.id);
+    const server = await servePodNetwork({ network: launch.sandbox.network, path });
+    const child = fork(image.entry, [], {
+      execArgv: [...image.execArgv],
+      env: { ...this.environment(launch), PODWIRE_PODNET_SOCKET: path },
+      stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
+    });
+    return new ProcessContainer(child, server, launch);
+  }
+
+  private find(image: string): ProcessImage | undefined {
+    const repository = repositoryOf(image);
+    return this.options.images.find(
+      (candidate) => repository === candidate.repository || repository.endsWith(`/${candidate.repository}`),
+    );
+  }
+
+  private environment(launch: ContainerLaunch): Record<string, string> {
+    const { sandbox } = launch;
+    return {
+      PATH: process.env.PATH ?? '',
+      ...launch.environment,
+      ...this.options.environment,
+      PODWIRE_NODE_NAME: sandbox.nodeName,
+      PODWIRE_POD_NAME: sandbox.podName,
+      PODWIRE_POD_NAMESPACE: sandbox.namespace,
+      PODWIRE_POD_IP: sandbox.podIp,
+      PODWIRE_HEALTH_ADDRESS: '127.0.0.1:0',
+    };
+  }
+
+  /** In the state folder, or, where its path is too long for a socket's name, in the system's folder for such files. */
+  private async socketPath(containerId: string): Promise<string> {
+    const name = `${containerId.slice(0, 12)}.sock`;
+    const wanted = join(this.options.socketFolder, name);
+    const folder =
+      wanted.length <= MAX_SOCKET_PATH ? this.options.socketFolder : shortFolder(this.options.socketFolder);
+    await mkdir(folder, { recursive: true, mode: 0o700 });
+    return join(folder, name);
+  }
+}
+
+function shortFolder(folder: string): string {
+  return join(tmpdir(), `podwire-${createHash('sha256').update(folder).digest('hex').slice(0, 12)}`);
+}
+
+class ProcessContainer implements ContainerInstance {
+  readonly pid: number | undefined;
+  readonly ended: Promise<ContainerEnd>;
+  private readonly child: ChildProcess;
+  private readonly watchers = new Set<ProcessStreams>();
+
+  constructor(child: ChildProcess, server: PodNetworkServer, launch: ContainerLaunch) {
+    this.child = child;
+    this.pid = child.pid;
+    for (const stream of ['stdout', 'stderr'] as const) {
+      child[stream]?.on('data', (data: Buffer) => {
+        launch.onOutput(stream, data);
+        for (const watcher of this.watchers) watcher[stream].write(data);
+      });
+    }
+    this.ended = endOf(child).then(async (end) => {
+      await server.close();
+      await rm(server.path, { force: true });
+      return end;
+    });
+  }
+
+  signal(name: 'SIGTERM' | 'SIGKILL'): void {
+    this.child.kill(name);
+  }
+
+  /** These images hold one program and nothing else, as their originals do. */
+  exec(command: readonly string[]): Promise<number> {
+    const name = command[0] ?? '';
+    const message = `exec failed: unable to start container process: exec: ${JSON.stringify(name)}: executable file not found in $PATH`;
+    return Promise.reject(new CommandStartError(message));
+  }
+
+  async attach(streams: ProcessStreams, signal: AbortSignal): Promise<void> {
+    this.watchers.add(streams);
+    const left = new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
+    await Promise.race([this.ended, left]);
+    this.watchers.delete(streams);
+  }
+
+  terminationMessage(): string {
+    return '';
+  }
+}
+
+/** Resolves when the process is over and its output is read. */
+function endOf(child: ChildProcess): Promise<ContainerEnd> {
+  return new Promise((resolve) => {
+    child.once('error', () => resolve({ exitCode: 128 }));
+    child.once('close', (code, signalName) => {
+      if (signalName === null) resolve({ exitCode: code ?? 0 });
+      else {
+        const signal = constants.signals[signalName];
+        resolve({ exitCode: 128 + signal, signal });
+      }
+    });
+  });
+}
