@@ -1,6 +1,7 @@
 /** The node's Lease in kube-node-lease, renewed in its period: its age is how the control plane knows a node is alive. */
 import { LEASES } from '../../shared/api/resources.ts';
 import { isApiError } from '../../shared/api/status.ts';
+import { formatMicroTimestamp } from '../../shared/api/timestamp.ts';
 import type { ApiClient } from '../../shared/bus/api-client.ts';
 import type { Clock } from '../../shared/runtime/clock.ts';
 import type { Logger } from '../../shared/runtime/log.ts';
@@ -37,7 +38,7 @@ async function renew({ nodeName, nodeUid, graceMs, api, clock }: HeartbeatOption
   const spec = {
     holderIdentity: nodeName,
     leaseDurationSeconds: Math.max(1, Math.round(graceMs / 1000)),
-    renewTime: microTime(clock.nowMs()),
+    renewTime: formatMicroTimestamp(clock.nowMs()),
   };
   try {
     await api.patch(LEASES, nodeName, NAMESPACE, { type: 'merge', body: { spec } });
@@ -48,9 +49,4 @@ async function renew({ nodeName, nodeUid, graceMs, api, clock }: HeartbeatOption
     const lease = { apiVersion: 'coordination.k8s.io/v1', kind: 'Lease', metadata, spec };
     await api.create(LEASES, lease, { namespace: NAMESPACE });
   }
-}
-
-/** `2026-01-31T08:00:00.123000Z`: the MicroTime of Leases. */
-function microTime(timeMs: number): string {
-  return `${new Date(timeMs).toISOString().slice(0, 23)}000Z`;
 }

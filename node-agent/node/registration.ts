@@ -6,10 +6,10 @@
 import type { Node, NodeCondition } from 'kubernetes-types/core/v1.d.ts';
 import { NODES } from '../../shared/api/resources.ts';
 import { isApiError } from '../../shared/api/status.ts';
+import { formatTimestamp } from '../../shared/api/timestamp.ts';
 import type { ApiClient } from '../../shared/bus/api-client.ts';
 import type { Clock, Timer } from '../../shared/runtime/clock.ts';
 import type { Logger } from '../../shared/runtime/log.ts';
-import { formatTime } from '../pods/pod-status.ts';
 import {
   type NetworkState,
   type NodeFacts,
@@ -95,7 +95,7 @@ export class NodeRegistration {
 
   private async write(): Promise<void> {
     const { api, clock, facts, log, signal } = this.options;
-    const conditions = stampConditions(nodeConditions(this.network), this.reported, formatTime(clock.nowMs()));
+    const conditions = stampConditions(nodeConditions(this.network), this.reported, formatTimestamp(clock.nowMs()));
     const body = { status: { ...nodeStatusBase(facts), conditions } };
     try {
       await api.patch(NODES, facts.name, undefined, { type: 'strategic', body, subresource: 'status' });

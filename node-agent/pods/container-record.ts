@@ -6,6 +6,7 @@
  * Records are owned and changed by the pod's worker only; decisions and the status are functions of them.
  */
 import type { Container, ContainerState, ContainerStatus, Pod } from 'kubernetes-types/core/v1.d.ts';
+import { parseTimestamp } from '../../shared/api/timestamp.ts';
 import { type Backoff, NO_BACKOFF } from './restart-backoff.ts';
 
 /** A sidecar is an init container with `restartPolicy: Always`: started in order, then kept running. */
@@ -114,7 +115,7 @@ function lostInstance(status: ContainerStatus, nowMs: number): ContainerExit | u
   return {
     exitCode: 255,
     reason: 'Unknown',
-    startedAtMs: parseTime(running.startedAt),
+    startedAtMs: timeMs(running.startedAt),
     finishedAtMs: nowMs,
     containerId: status.containerID,
   };
@@ -128,14 +129,13 @@ function exitOf(state: ContainerState | undefined): ContainerExit | undefined {
     signal: terminated.signal,
     reason: terminated.reason ?? (terminated.exitCode === 0 ? 'Completed' : 'Error'),
     message: terminated.message,
-    startedAtMs: parseTime(terminated.startedAt),
-    finishedAtMs: parseTime(terminated.finishedAt) ?? 0,
+    startedAtMs: timeMs(terminated.startedAt),
+    finishedAtMs: timeMs(terminated.finishedAt) ?? 0,
     containerId: terminated.containerID,
   };
 }
 
-function parseTime(text: string | undefined | null): number | undefined {
-  if (text === undefined || text === null) return undefined;
-  const timeMs = Date.parse(text);
-  return Number.isNaN(timeMs) ? undefined : timeMs;
+/** Objects hold `null` where a time was never set. */
+function timeMs(text: string | undefined | null): number | undefined {
+  return text ? parseTimestamp(text) : undefined;
 }

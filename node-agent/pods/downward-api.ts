@@ -3,7 +3,7 @@
  * https://kubernetes.io/docs/concepts/workloads/pods/downward-api/
  */
 import type { Container, ObjectFieldSelector, Pod, ResourceFieldSelector } from 'kubernetes-types/core/v1.d.ts';
-import { divideQuantity } from './quantity.ts';
+import { parseQuantity } from '../../shared/api/quantity.ts';
 
 /** Values that only the node knows, at the time the container starts. */
 export interface NodeFacts {
@@ -64,10 +64,19 @@ export function resourceFieldValue(
   const [kind, name] = splitResource(selector.resource);
   const limit = container.resources?.limits?.[name] ?? facts.allocatable[name] ?? '0';
   const amount = kind === 'limits' ? limit : (container.resources?.requests?.[name] ?? '0');
-  const value = divideQuantity(amount, selector.divisor ?? '1');
-  if (value === undefined)
+  const value = divideUp(amount, selector.divisor ?? '1');
+  if (value === undefined) {
     throw new DownwardApiError(`${selector.resource}: cannot divide ${amount} by ${selector.divisor}`);
+  }
   return value;
+}
+
+/** Undefined when either is no quantity; a divisor of 0 means 1. */
+function divideUp(amount: string, divisor: string): string | undefined {
+  const dividend = parseQuantity(amount)?.nano;
+  const by = parseQuantity(divisor === '0' ? '1' : divisor)?.nano;
+  if (dividend === undefined || by === undefined || by <= 0n) return undefined;
+  return ((dividend + by - 1n) / by).toString();
 }
 
 function splitResource(resource: string): [string, string] {

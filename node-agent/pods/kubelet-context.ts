@@ -1,13 +1,13 @@
 /** What all pod workers of a node share. */
 import type { Pod } from 'kubernetes-types/core/v1.d.ts';
 import type { ApiClient } from '../../shared/bus/api-client.ts';
+import type { EventRecorder } from '../../shared/bus/event-recorder.ts';
 import type { PodNetwork } from '../../shared/podnet/pod-network.ts';
 import type { Clock } from '../../shared/runtime/clock.ts';
 import type { Logger } from '../../shared/runtime/log.ts';
 import type { ContainerRuntime } from './container-runtime.ts';
 import type { NodeFacts } from './downward-api.ts';
 import type { ReferencedObjects } from './environment.ts';
-import type { EventRecorder } from './event-recorder.ts';
 import type { ClusterDns, NodeDns } from './name-resolution.ts';
 import type { PodLogs } from './pod-logs.ts';
 import type { SandboxNetworks } from './sandbox.ts';

@@ -3,6 +3,7 @@
  * https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/#pod-phase
  */
 import type { ContainerState, ContainerStatus, Pod, PodCondition, PodStatus } from 'kubernetes-types/core/v1.d.ts';
+import { formatTimestamp } from '../../shared/api/timestamp.ts';
 import { type ContainerExit, type ContainerRecord, restartCount } from './container-record.ts';
 import { hasEnded } from './pod-actions.ts';
 
@@ -30,7 +31,7 @@ export function podStatus(input: PodStatusInput): PodStatus {
     conditions: conditions(input, phase),
     hostIP: input.hostIp,
     hostIPs: [{ ip: input.hostIp }],
-    startTime: pod.status?.startTime ?? formatTime(input.startedAtMs),
+    startTime: pod.status?.startTime ?? formatTimestamp(input.startedAtMs),
     containerStatuses: statusesOf(records, input, (record) => record.kind === 'app'),
     qosClass: pod.status?.qosClass ?? qosClass(pod),
   };
@@ -76,11 +77,6 @@ export function qosClass(pod: Pod): string {
   return guaranteed ? 'Guaranteed' : 'Burstable';
 }
 
-/** A time as the API writes it: RFC 3339 in UTC, whole seconds. */
-export function formatTime(timeMs: number): string {
-  return `${new Date(timeMs).toISOString().slice(0, 19)}Z`;
-}
-
 function isActive(record: ContainerRecord): boolean {
   return record.phase === 'starting' || record.phase === 'running' || record.phase === 'stopping';
 }
@@ -101,8 +97,8 @@ function conditions(input: PodStatusInput, phase: string): PodCondition[] {
 function withTransition(condition: PodCondition, input: PodStatusInput): PodCondition {
   const before = (input.previous ?? input.pod.status)?.conditions?.find((old) => old.type === condition.type);
   const unchanged = before !== undefined && before.status === condition.status;
-  const lastTransitionTime = unchanged ? before.lastTransitionTime : formatTime(input.nowMs);
-  return { ...condition, lastTransitionTime: lastTransitionTime ?? formatTime(input.nowMs) };
+  const lastTransitionTime = unchanged ? before.lastTransitionTime : formatTimestamp(input.nowMs);
+  return { ...condition, lastTransitionTime: lastTransitionTime ?? formatTimestamp(input.nowMs) };
 }
 
 function initialised(input: PodStatusInput, phase: string): PodCondition {
@@ -179,7 +175,7 @@ function containerState(record: ContainerRecord, input: PodStatusInput): Contain
   switch (record.phase) {
     case 'running':
     case 'stopping':
-      return { running: { startedAt: formatTime(record.startedAtMs ?? input.nowMs) } };
+      return { running: { startedAt: formatTimestamp(record.startedAtMs ?? input.nowMs) } };
     case 'exited':
       if (record.waiting === undefined && record.exit !== undefined) {
         return { terminated: terminated(record.exit, input.runtimeName) };
@@ -199,8 +195,8 @@ function terminated(exit: ContainerExit, runtimeName: string): NonNullable<Conta
   return {
     exitCode: exit.exitCode,
     reason: exit.reason,
-    startedAt: exit.startedAtMs === undefined ? undefined : formatTime(exit.startedAtMs),
-    finishedAt: formatTime(exit.finishedAtMs),
+    startedAt: exit.startedAtMs === undefined ? undefined : formatTimestamp(exit.startedAtMs),
+    finishedAt: formatTimestamp(exit.finishedAtMs),
     containerID: exit.containerId === undefined ? undefined : qualified(exit.containerId, runtimeName),
     ...(exit.signal === undefined ? {} : { signal: exit.signal }),
     ...(exit.message === undefined ? {} : { message: exit.message }),

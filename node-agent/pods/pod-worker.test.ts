@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import type { Pod, PodStatus } from 'kubernetes-types/core/v1.d.ts';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { ApiClient, Patch } from '../../shared/bus/api-client.ts';
+import { EventRecorder } from '../../shared/bus/event-recorder.ts';
 import type { Host } from '../../shared/netstack/host.ts';
 import type { PodNetwork } from '../../shared/podnet/pod-network.ts';
 import { FakeClock } from '../../shared/runtime/clock.ts';
@@ -15,7 +16,6 @@ import {
   type ContainerLaunch,
   type ContainerRuntime,
 } from './container-runtime.ts';
-import { EventRecorder } from './event-recorder.ts';
 import type { KubeletContext } from './kubelet-context.ts';
 import { PodLogs } from './pod-logs.ts';
 import { PodWorker } from './pod-worker.ts';
@@ -142,7 +142,7 @@ function context(): KubeletContext {
     clock,
     log,
     api,
-    events: new EventRecorder(api, clock, log, { component: 'kubelet', host: 'worker-1' }),
+    events: new EventRecorder({ api, clock, log, source: { component: 'kubelet', host: 'worker-1' } }),
     nodeName: 'worker-1',
     hostIp: '192.168.1.10',
     allocatable: {},

@@ -5,6 +5,7 @@
 import type { Container, Pod, PodStatus } from 'kubernetes-types/core/v1.d.ts';
 import { PODS } from '../../shared/api/resources.ts';
 import { isApiError } from '../../shared/api/status.ts';
+import type { EventType } from '../../shared/bus/event-recorder.ts';
 import type { Timer } from '../../shared/runtime/clock.ts';
 import { ContainerProbes } from './container-probes.ts';
 import { type ContainerRecord, restoreRecords } from './container-record.ts';
@@ -12,7 +13,6 @@ import { CommandStartError, type ContainerEnd, type ContainerInstance } from './
 import { launchContainer, nodeFacts, prepareLaunch, type StartedContainer } from './container-starter.ts';
 import { DownwardApiError } from './downward-api.ts';
 import { ContainerConfigError } from './environment.ts';
-import type { EventType } from './event-recorder.ts';
 import { imageProblem } from './image-reference.ts';
 import { type KubeletContext, RUNTIME_NAME } from './kubelet-context.ts';
 import { runHook } from './lifecycle-hook.ts';
