@@ -138,7 +138,10 @@ export function writePrivateFile(path: string, text: string, options: { replace:
   } finally {
     closeSync(descriptor);
   }
-  if (options.replace) return renameSync(draft, path);
+  if (options.replace) {
+    renameSync(draft, path);
+    return;
+  }
   try {
     linkSync(draft, path);
   } catch (error) {

@@ -1,0 +1,60 @@
+/** The body of an answer in the shape that the client asked for: whole objects, a Table, or metadata only. */
+import type { KubeObject } from '../../../shared/api/object.ts';
+import type { ResourceDefinition } from '../../../shared/api/registry.ts';
+import { apiVersionOf } from '../../../shared/api/resource.ts';
+import type { ApiAnswer, ObjectList } from '../registry/api-call.ts';
+import type { Shape } from './negotiation.ts';
+import { type IncludeObject, tableOf } from './table.ts';
+
+export function shapeAnswer(
+  answer: ApiAnswer,
+  definition: ResourceDefinition,
+  shape: Shape,
+  includeObject: IncludeObject,
+  nowMs: number,
+): unknown {
+  if (answer.kind === 'status') return answer.status;
+  // A Scale, a TokenRequest and the like have no columns of their own.
+  const foreign = answer.kind === 'object' && answer.object.kind !== definition.kind;
+  if (shape.kind === 'object' || foreign) return wholeAnswer(answer, definition);
+  const items = answer.kind === 'list' ? answer.list.items : [answer.object];
+  const metadata =
+    answer.kind === 'list' ? listMetadata(answer.list) : { resourceVersion: answer.object.metadata.resourceVersion };
+  if (shape.kind === 'table') {
+    return { ...tableOf(definition, items, { version: shape.version, includeObject, nowMs }), metadata };
+  }
+  if (answer.kind === 'object') return partialMetadata(answer.object, shape.version);
+  return {
+    kind: 'PartialObjectMetadataList',
+    apiVersion: `meta.k8s.io/${shape.version}`,
+    metadata,
+    items: items.map((item) => partialMetadata(item, shape.version)),
+  };
+}
+
+function wholeAnswer(answer: Exclude<ApiAnswer, { kind: 'status' }>, definition: ResourceDefinition): unknown {
+  if (answer.kind === 'object') return answer.object;
+  return listBody(answer.list, definition);
+}
+
+/** A list as the API spells it, with its items. */
+export function listBody(list: ObjectList, definition: ResourceDefinition): unknown {
+  return {
+    kind: definition.listKind,
+    apiVersion: apiVersionOf(definition),
+    metadata: listMetadata(list),
+    items: list.items,
+  };
+}
+
+function listMetadata(list: ObjectList): Record<string, unknown> {
+  return {
+    resourceVersion: list.resourceVersion,
+    ...(list.continueToken === undefined ? {} : { continue: list.continueToken }),
+    ...(list.remainingItemCount === undefined ? {} : { remainingItemCount: list.remainingItemCount }),
+  };
+}
+
+export function partialMetadata(object: KubeObject, version = 'v1'): KubeObject {
+  return { kind: 'PartialObjectMetadata', apiVersion: `meta.k8s.io/${version}`, metadata: object.metadata };
+}

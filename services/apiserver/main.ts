@@ -1,0 +1,104 @@
+/** The apiserver process: see http/https-server.ts for the way of a request, storage/watch-cache.ts for that of the data. */
+import { networkInterfaces } from 'node:os';
+import { join } from 'node:path';
+import { connectBus } from '../../shared/bus/connection.ts';
+import { ObjectStore } from '../../shared/bus/object-store.ts';
+import { readCompactedRevision } from '../../shared/bus/store-feed.ts';
+import { readApiServerConfig } from '../../shared/runtime/config.ts';
+import { type ProcessContext, runProcess } from '../../shared/runtime/process.ts';
+import { Authenticator } from './authentication/authentication.ts';
+import { ServiceAccountTokens } from './authentication/service-account-token.ts';
+import { ALWAYS_ALLOW } from './authorization/authorizer.ts';
+import { apiServiceAddress, bootstrap } from './bootstrap.ts';
+import { serveBus } from './bus-front.ts';
+import { ConnectFront } from './connect/connect-front.ts';
+import { HttpsServer } from './http/https-server.ts';
+import { RequestMetrics } from './http/request-metrics.ts';
+import { kubeconfigText } from './kubeconfig.ts';
+import { loadPki, writePrivateFile } from './pki/pki.ts';
+import { ApiCore } from './registry/api-core.ts';
+import { strategies } from './registry/strategies.ts';
+import { followStore } from './storage/follow.ts';
+import { ObjectStorage } from './storage/object-storage.ts';
+
+await runProcess({ name: 'apiserver', start });
+
+async function start(context: ProcessContext): Promise<void> {
+  const { config, environment, log, metrics, clock, random, shutdown, health } = context;
+  const { listen, pkiDir } = readApiServerConfig(environment);
+  const advertisedAddress = advertisedFor(listen.host);
+  const serviceAddress = apiServiceAddress(config.serviceCidr);
+  const pki = loadPki(pkiDir, [
+    ...new Set(['localhost', '127.0.0.1', listen.host, advertisedAddress, serviceAddress]),
+    'kubernetes',
+    'kubernetes.default',
+    'kubernetes.default.svc',
+    `kubernetes.default.svc.${config.clusterDomain}`,
+  ]);
+
+  const bus = await connectBus({
+    url: config.natsUrl,
+    token: config.natsToken,
+    cluster: config.cluster,
+    clientName: 'apiserver',
+    log,
+  });
+  shutdown.onStop('bus', () => bus.close());
+  const store = await ObjectStore.open(bus);
+  const storage = new ObjectStorage(store);
+  storage.cache.compact(await readCompactedRevision(bus));
+  const feed = await followStore(store, storage.cache);
+  shutdown.onStop('feed', () => feed.stop());
+
+  const tokens = new ServiceAccountTokens(
+    pki.serviceAccountKey,
+    `https://kubernetes.default.svc.${config.clusterDomain}`,
+  );
+  const authenticator = new Authenticator(pki.tokenFile, tokens, storage);
+  const strategyOf = strategies({ storage, config });
+  const core = new ApiCore({ storage, clock, random, strategyOf }, ALWAYS_ALLOW);
+
+  const notReady = () => (bus.connected ? undefined : 'the store is not reachable');
+  health.addCheck('store', notReady);
+  const server = new HttpsServer({
+    core,
+    authenticator,
+    connect: new ConnectFront(),
+    pki,
+    facts: {
+      advertised: `${advertisedAddress}:${listen.port}`,
+      notReady,
+      metrics: async () => (await metrics.expose()).body,
+      keySet: () => tokens.keySet(),
+      issuer: tokens.issuer,
+    },
+    metrics: new RequestMetrics(metrics),
+    log,
+    clock,
+    random,
+  });
+  const { port } = await server.listen(listen);
+  shutdown.onStop('https', () => server.close());
+  await bootstrap(core, config.serviceCidr, { address: advertisedAddress, port });
+  const subscription = serveBus(bus, core, log);
+  shutdown.onStop('api requests', () => subscription.unsubscribe());
+
+  if (config.stateDir !== undefined) {
+    const reachable = environment.PODWIRE_API_PUBLIC ?? `${reachableHost(listen.host)}:${port}`;
+    const text = kubeconfigText({ cluster: config.cluster, server: `https://${reachable}`, pki });
+    writePrivateFile(join(config.stateDir, 'kubeconfig'), text, { replace: true });
+  }
+  log.info({ address: listen.host, port }, 'the API is served');
+}
+
+/** What others reach a server at that is bound to all addresses. */
+function advertisedFor(host: string): string {
+  if (host !== '0.0.0.0' && host !== '::') return host;
+  const addresses = Object.values(networkInterfaces()).flatMap((list) => list ?? []);
+  return addresses.find(({ family, internal }) => family === 'IPv4' && !internal)?.address ?? '127.0.0.1';
+}
+
+function reachableHost(host: string): string {
+  if (host === '0.0.0.0' || host === '::') return '127.0.0.1';
+  return host.includes(':') ? `[${host}]` : host;
+}

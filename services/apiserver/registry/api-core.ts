@@ -1,0 +1,140 @@
+/**
+ * The API behind its transports: HTTPS and the bus resolve a request to an ApiCall, and this answers it.
+ *
+ *   resolve -> authorize -> verb or subresource -> answer
+ */
+import {
+  findResource,
+  findSubresource,
+  type ResourceDefinition,
+  type SubresourceDefinition,
+} from '../../../shared/api/registry.ts';
+import { forbidden, methodNotSupported, noSuchPath } from '../../../shared/api/status.ts';
+import type { User } from '../authentication/user.ts';
+import type { Authorizer } from '../authorization/authorizer.ts';
+import type { ResourceRequestInfo } from '../http/request-info.ts';
+import type { ApiAnswer, ApiCall, RequestBody } from './api-call.ts';
+import { create } from './create.ts';
+import { deleteCollection, deleteOne } from './delete.ts';
+import { getOne, list } from './list.ts';
+import { patch } from './patch.ts';
+import type { RegistryContext } from './registry-context.ts';
+import { type SubresourceHandler, subresourceHandler } from './subresources.ts';
+import { update } from './update.ts';
+import { openWatch, type Watch } from './watch.ts';
+
+/** What a transport knows of a request. */
+export interface Request {
+  readonly info: Omit<ResourceRequestInfo, 'kind' | 'rest'>;
+  readonly query: URLSearchParams;
+  readonly body: RequestBody | undefined;
+  readonly user: User;
+  readonly warn: (message: string) => void;
+}
+
+export interface Resolved {
+  readonly definition: ResourceDefinition;
+  readonly subresource: SubresourceDefinition | undefined;
+}
+
+export class ApiCore {
+  readonly context: RegistryContext;
+  private readonly authorizer: Authorizer;
+
+  constructor(context: RegistryContext, authorizer: Authorizer) {
+    this.context = context;
+    this.authorizer = authorizer;
+  }
+
+  /** Finds the resource and checks that the verb fits it and the user may; throws NotFound, MethodNotAllowed, Forbidden. */
+  admit(info: Request['info'], user: User): Resolved {
+    const resolved = resolve(info);
+    const { definition, subresource } = resolved;
+    const decision = this.authorizer.authorize(user, { ...info, kind: 'resource' });
+    if (!decision.allowed) throw denied(definition, subresource, info, user, decision.reason);
+    checkVerb(resolved, info);
+    return resolved;
+  }
+
+  async handle(request: Request): Promise<ApiAnswer> {
+    const call = this.callFor(request);
+    return verbHandler(call)(this.context, call);
+  }
+
+  watch(request: Request): Promise<Watch> {
+    return openWatch(this.context, this.callFor(request));
+  }
+
+  callFor({ info, query, body, user, warn }: Request): ApiCall {
+    const { definition, subresource } = this.admit(info, user);
+    const { verb, namespace, name } = info;
+    return { verb, definition, subresource, namespace, name, query, body, user, warn };
+  }
+}
+
+function resolve(info: Request['info']): Resolved {
+  const definition = findResource(info.group, info.version, info.resource);
+  if (definition === undefined) throw noSuchPath();
+  if (!definition.namespaced && info.namespace !== undefined) throw noSuchPath();
+  if (definition.namespaced && info.namespace === undefined && info.name !== undefined) throw noSuchPath();
+  if (info.subresource === undefined) return { definition, subresource: undefined };
+  const subresource = findSubresource(definition, info.subresource);
+  if (subresource === undefined) throw noSuchPath();
+  return { definition, subresource };
+}
+
+function checkVerb({ definition, subresource }: Resolved, info: Request['info']): void {
+  const { verbs } = subresource ?? definition;
+  const { verb } = info;
+  const fits =
+    verbs.some((known) => known === verb) &&
+    // A new object has no name in its URL, and a namespaced one has a namespace.
+    (verb !== 'create' || subresource !== undefined || info.name === undefined) &&
+    (verb !== 'create' || !definition.namespaced || info.namespace !== undefined) &&
+    ((verb !== 'update' && verb !== 'patch') || info.name !== undefined);
+  if (!fits) throw methodNotSupported(definition, verb);
+}
+
+type VerbHandler = (context: RegistryContext, call: ApiCall) => Promise<ApiAnswer>;
+
+function verbHandler(call: ApiCall): VerbHandler | SubresourceHandler {
+  if (call.definition.virtual || (call.subresource !== undefined && call.subresource.name !== 'status')) {
+    const handler = subresourceHandler(call);
+    if (handler === undefined) throw methodNotSupported(call.definition, call.verb);
+    return handler;
+  }
+  switch (call.verb) {
+    case 'get':
+      return getOne;
+    case 'list':
+      return list;
+    case 'create':
+      return create;
+    case 'update':
+      return update;
+    case 'patch':
+      return patch;
+    case 'delete':
+      return deleteOne;
+    case 'deletecollection':
+      return deleteCollection;
+    case 'watch':
+      throw methodNotSupported(call.definition, 'watch');
+  }
+}
+
+function denied(
+  definition: ResourceDefinition,
+  subresource: SubresourceDefinition | undefined,
+  info: Request['info'],
+  user: User,
+  reason: string | undefined,
+): Error {
+  const resource = subresource === undefined ? definition.resource : `${definition.resource}/${subresource.name}`;
+  const place = info.namespace === undefined ? 'at the cluster scope' : `in the namespace "${info.namespace}"`;
+  return forbidden(
+    definition,
+    info.name ?? '',
+    `User "${user.name}" cannot ${info.verb} resource "${resource}" in API group "${definition.group}" ${place}${reason === undefined ? '' : `: ${reason}`}`,
+  );
+}

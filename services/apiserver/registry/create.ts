@@ -1,0 +1,125 @@
+/**
+ * POST of an object:
+ *
+ *   decoded -> system metadata -> defaults -> namespace check -> strategy (admission) -> validation -> allocation -> store
+ */
+import type { KubeObject } from '../../../shared/api/object.ts';
+import type { ResourceDefinition } from '../../../shared/api/registry.ts';
+import { ApiError, alreadyExists, badRequest, invalid, isApiError } from '../../../shared/api/status.ts';
+import type { ApiAnswer, ApiCall } from './api-call.ts';
+import { trackUpdate } from './managed-fields.ts';
+import { checkNamespace } from './namespace-check.ts';
+import { applyDefaults, decodeBody, fromStorage, toStorage, validateNew } from './object-model.ts';
+import { countsGeneration, generatedName, hasStatusSubresource, newMetadata } from './object-state.ts';
+import { type RegistryContext, writeContext } from './registry-context.ts';
+import { writeOptions } from './request-options.ts';
+
+/** How often another generated name is tried when the first is taken. */
+const MAX_NAME_ATTEMPTS = 8;
+
+export async function create(context: RegistryContext, call: ApiCall): Promise<ApiAnswer> {
+  const options = writeOptions(call.query);
+  const sent = decodeBody(call, options.fieldValidation);
+  checkPlace(call, sent);
+  const tracked = trackUpdate(context, call, undefined, sent, options.fieldManager);
+  const object = await createObject(context, call, tracked, options.dryRun);
+  return { kind: 'object', code: 201, object };
+}
+
+/** Also where server-side apply ends when there is nothing to apply to. */
+export async function createObject(
+  context: RegistryContext,
+  call: ApiCall,
+  sent: KubeObject,
+  dryRun: boolean,
+): Promise<KubeObject> {
+  const generates = !sent.metadata.name && Boolean(sent.metadata.generateName);
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await createOnce(context, call, structuredClone(sent), dryRun);
+    } catch (error) {
+      if (!generates || attempt >= MAX_NAME_ATTEMPTS || !isApiError(error, 'AlreadyExists')) throw error;
+    }
+  }
+}
+
+async function createOnce(
+  context: RegistryContext,
+  call: ApiCall,
+  object: KubeObject,
+  dryRun: boolean,
+): Promise<KubeObject> {
+  const { definition } = call;
+  const strategy = context.strategyOf(definition);
+  const writing = writeContext(context, call, dryRun);
+  object.metadata = newMetadata(object.metadata, writing.nowMs);
+  nameObject(context, definition, object);
+  if (hasStatusSubresource(definition) && !KEEPS_STATUS.has(definition.resource)) object.status = undefined;
+  applyDefaults(definition, object);
+  if (countsGeneration(definition, object)) object.metadata.generation = 1;
+  const { name = '', namespace } = object.metadata;
+  if (namespace !== undefined) checkNamespace(context.storage, definition, name, namespace);
+  const undo = [await strategy.create?.(object, writing)];
+  try {
+    const errors = validateNew(definition, object);
+    if (errors.length > 0) throw invalid(definition, name, errors);
+    undo.push(await strategy.allocate?.(object, writing));
+    return await store(context, definition, object, dryRun);
+  } catch (error) {
+    for (const step of undo.reverse()) await step?.();
+    throw error;
+  }
+}
+
+/** A node registers with its status; everybody else's status begins empty. */
+const KEEPS_STATUS = new Set(['nodes']);
+
+async function store(
+  context: RegistryContext,
+  definition: ResourceDefinition,
+  object: KubeObject,
+  dryRun: boolean,
+): Promise<KubeObject> {
+  const { storage } = definition;
+  // Fields that were set to undefined on the way are no fields.
+  const stored: KubeObject = JSON.parse(JSON.stringify(toStorage(definition, object)));
+  const { name = '', namespace } = stored.metadata;
+  if (!dryRun) return fromStorage(definition, await context.storage.create(storage, stored));
+  if (context.storage.get(storage, name, namespace) !== undefined) throw alreadyExists(definition, name);
+  return fromStorage(definition, stored);
+}
+
+function nameObject(context: RegistryContext, definition: ResourceDefinition, object: KubeObject): void {
+  const { metadata } = object;
+  if (metadata.name) return;
+  metadata.name = undefined;
+  if (metadata.generateName) {
+    metadata.name = generatedName(metadata.generateName, context.random);
+    return;
+  }
+  throw invalid(definition, '', [
+    {
+      field: 'metadata.name',
+      reason: 'FieldValueRequired',
+      message: 'Required value: name or generateName is required',
+    },
+  ]);
+}
+
+/** The object must belong where it was sent; what it leaves open is filled in. */
+export function checkPlace(call: ApiCall, object: KubeObject): void {
+  const { metadata } = object;
+  if (metadata.resourceVersion !== undefined && call.verb === 'create') {
+    throw new ApiError(500, '', 'resourceVersion should not be set on objects to be created');
+  }
+  if (!call.definition.namespaced) {
+    if (metadata.namespace)
+      throw badRequest('the namespace of the provided object does not match the namespace sent on the request');
+    metadata.namespace = undefined;
+    return;
+  }
+  if (metadata.namespace && metadata.namespace !== call.namespace) {
+    throw badRequest('the namespace of the provided object does not match the namespace sent on the request');
+  }
+  metadata.namespace = call.namespace;
+}

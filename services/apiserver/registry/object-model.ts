@@ -1,0 +1,82 @@
+/** The kinds' own rules (shared/api) as the verbs use them: reading a body, defaults, validation, stored version. */
+import { applyDefaults as applyKindDefaults } from '../../../shared/api/defaults/defaults.ts';
+import { isJsonObject, type KubeObject } from '../../../shared/api/object.ts';
+import type { ResourceDefinition } from '../../../shared/api/registry.ts';
+import { apiVersionOf } from '../../../shared/api/resource.ts';
+import { decodeObject, strictDecodingError, unknownFieldText } from '../../../shared/api/schema/decode.ts';
+import { badRequest, type FieldError } from '../../../shared/api/status.ts';
+import type { ApiCall } from './api-call.ts';
+import type { FieldValidation } from './request-options.ts';
+
+/** The body as an object of the call's kind, in the requested version. BadRequest when it is none. */
+export function decodeBody(call: ApiCall, fieldValidation: FieldValidation): KubeObject {
+  if (call.body === undefined) throw badRequest('the body of the request is missing');
+  const { definition, body } = call;
+  const duplicates = body.duplicateFields.map((path) => `duplicate field "${path}"`);
+  return decodeValue(call, definition, body.value, fieldValidation, duplicates);
+}
+
+/** The same for a value that stands for a body (what a patch results in). */
+export function decodeValue(
+  call: Pick<ApiCall, 'warn'>,
+  definition: ResourceDefinition,
+  value: unknown,
+  fieldValidation: FieldValidation,
+  duplicates: readonly string[] = [],
+): KubeObject {
+  checkKind(definition, value);
+  const { object, unknownFields } = decodeObject(value, definition.schema, definition);
+  const problems = [...unknownFields.map(unknownFieldText), ...duplicates];
+  if (problems.length > 0 && fieldValidation === 'Strict') throw strictDecodingError(definition, problems);
+  if (fieldValidation === 'Warn') for (const problem of problems) call.warn(problem);
+  const metadata = isJsonObject(object.metadata) ? object.metadata : {};
+  return { ...object, apiVersion: apiVersionOf(definition), kind: definition.kind, metadata };
+}
+
+/** Absent `apiVersion` and `kind` are those of the URL. */
+function checkKind(definition: ResourceDefinition, value: unknown): void {
+  if (!isJsonObject(value))
+    throw badRequest(`the body of the request must be a ${definition.kind}, not ${describe(value)}`);
+  const expected = apiVersionOf(definition);
+  const { apiVersion, kind } = value;
+  if (apiVersion !== undefined && apiVersion !== '' && apiVersion !== expected) {
+    throw badRequest(
+      `the API version in the data (${String(apiVersion)}) does not match the expected API version (${expected})`,
+    );
+  }
+  if (kind !== undefined && kind !== '' && kind !== definition.kind) {
+    throw badRequest(`the kind in the data (${String(kind)}) does not match the expected kind (${definition.kind})`);
+  }
+}
+
+function describe(value: unknown): string {
+  if (value === null) return 'null';
+  return Array.isArray(value) ? 'a list' : `a ${typeof value}`;
+}
+
+export function applyDefaults(definition: ResourceDefinition, object: KubeObject): void {
+  applyKindDefaults(object, definition.schema);
+}
+
+export function validateNew(_definition: ResourceDefinition, _object: KubeObject): readonly FieldError[] {
+  return [];
+}
+
+export function validateChanged(
+  _definition: ResourceDefinition,
+  _object: KubeObject,
+  _old: KubeObject,
+  _subresource: string | undefined,
+): readonly FieldError[] {
+  return [];
+}
+
+/** From the requested version to the one that is stored. */
+export function toStorage(_definition: ResourceDefinition, object: KubeObject): KubeObject {
+  return object;
+}
+
+/** From the stored version to the requested one. */
+export function fromStorage(_definition: ResourceDefinition, object: KubeObject): KubeObject {
+  return object;
+}

@@ -1,0 +1,63 @@
+/** PATCH in its four kinds (Kubernetes API concepts, "Patch and apply"). */
+import { isJsonObject, type KubeObject } from '../../../shared/api/object.ts';
+import { applyJsonPatch } from '../../../shared/api/patch/json-patch.ts';
+import { applyMergePatch } from '../../../shared/api/patch/merge-patch.ts';
+import { applyStrategicMergePatch } from '../../../shared/api/patch/strategic-merge.ts';
+import { badRequest, unsupportedMediaType } from '../../../shared/api/status.ts';
+import type { ApiAnswer, ApiCall, RequestBody } from './api-call.ts';
+import { trackUpdate } from './managed-fields.ts';
+import { decodeValue } from './object-model.ts';
+import type { RegistryContext } from './registry-context.ts';
+import { writeOptions } from './request-options.ts';
+import { serverSideApply } from './server-side-apply.ts';
+import { updateObject } from './update.ts';
+
+export const JSON_PATCH = 'application/json-patch+json';
+export const MERGE_PATCH = 'application/merge-patch+json';
+export const STRATEGIC_MERGE_PATCH = 'application/strategic-merge-patch+json';
+export const APPLY_PATCH = 'application/apply-patch+yaml';
+const PATCH_TYPES = [JSON_PATCH, MERGE_PATCH, STRATEGIC_MERGE_PATCH, APPLY_PATCH];
+
+export async function patch(context: RegistryContext, call: ApiCall): Promise<ApiAnswer> {
+  const body = requiredBody(call);
+  if (body.mediaType === APPLY_PATCH) return serverSideApply(context, call, body);
+  const options = writeOptions(call.query);
+  const object = await updateObject(context, call, options.dryRun, (current) => {
+    const patched = applyPatch(current, body, call.definition.schema);
+    checkUnmoved(current, patched);
+    const wanted = decodeValue(call, call.definition, patched, options.fieldValidation, body.duplicateFields);
+    return trackUpdate(context, call, current, wanted, options.fieldManager);
+  });
+  return { kind: 'object', code: 200, object };
+}
+
+export function requiredBody(call: ApiCall): RequestBody {
+  if (call.body === undefined) throw badRequest('the body of the request is missing');
+  if (!PATCH_TYPES.includes(call.body.mediaType)) throw unsupportedMediaType(PATCH_TYPES);
+  return call.body;
+}
+
+/** A new value; the target is not changed. */
+export function applyPatch(target: KubeObject, { mediaType, value }: RequestBody, schema: string): unknown {
+  switch (mediaType) {
+    case JSON_PATCH:
+      return applyJsonPatch(target, value);
+    case MERGE_PATCH:
+      if (!isJsonObject(value)) throw badRequest('error decoding patch: a merge patch of an object is an object');
+      return applyMergePatch(target, value);
+    default:
+      return applyStrategicMergePatch(target, value, schema);
+  }
+}
+
+function checkUnmoved(current: KubeObject, patched: unknown): void {
+  const metadata = isJsonObject(patched) && isJsonObject(patched.metadata) ? patched.metadata : {};
+  if (metadata.name !== current.metadata.name) {
+    throw badRequest(
+      `the name of the object (${String(metadata.name)}) does not match the name on the URL (${current.metadata.name})`,
+    );
+  }
+  if (metadata.namespace !== current.metadata.namespace) {
+    throw badRequest('the namespace of the provided object does not match the namespace sent on the request');
+  }
+}

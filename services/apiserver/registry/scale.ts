@@ -1,0 +1,89 @@
+/** The `scale` subresource: one small object for everything that has replicas (autoscaling/v1 Scale). */
+
+import { labelSelectorText, selectorFromLabels, selectorFromObject } from '../../../shared/api/label-selector.ts';
+import { fieldAt, isJsonObject, type KubeObject } from '../../../shared/api/object.ts';
+import { badRequest, invalid, notFound } from '../../../shared/api/status.ts';
+import type { ApiAnswer, ApiCall } from './api-call.ts';
+import { fromStorage } from './object-model.ts';
+import { APPLY_PATCH, applyPatch, requiredBody } from './patch.ts';
+import type { RegistryContext } from './registry-context.ts';
+import { writeOptions } from './request-options.ts';
+import { updateObject } from './update.ts';
+
+const SCALE_SCHEMA = 'autoscaling.v1.Scale';
+
+export async function getScale(context: RegistryContext, call: ApiCall): Promise<ApiAnswer> {
+  const { definition, name = '', namespace } = call;
+  const stored = context.storage.get(definition.storage, name, namespace);
+  if (stored === undefined) throw notFound(definition, name);
+  return { kind: 'object', code: 200, object: scaleOf(fromStorage(definition, stored)) };
+}
+
+export async function updateScale(context: RegistryContext, call: ApiCall): Promise<ApiAnswer> {
+  if (call.body === undefined) throw badRequest('the body of the request is missing');
+  const { value } = call.body;
+  return writeScale(context, call, () => value);
+}
+
+export async function patchScale(context: RegistryContext, call: ApiCall): Promise<ApiAnswer> {
+  const body = requiredBody(call);
+  // An applied Scale says its fields as a merge patch does.
+  const patch = body.mediaType === APPLY_PATCH ? { ...body, mediaType: 'application/merge-patch+json' } : body;
+  return writeScale(context, call, (current) => applyPatch(scaleOf(current), patch, SCALE_SCHEMA));
+}
+
+async function writeScale(
+  context: RegistryContext,
+  call: ApiCall,
+  wanted: (current: KubeObject) => unknown,
+): Promise<ApiAnswer> {
+  const { dryRun } = writeOptions(call.query);
+  const object = await updateObject(context, { ...call, subresource: undefined }, dryRun, (current) => {
+    const scale = wanted(current);
+    const replicas = fieldAt(scale, 'spec', 'replicas') ?? 0;
+    if (typeof replicas !== 'number' || !Number.isInteger(replicas) || replicas < 0) {
+      throw invalid({ group: 'autoscaling', kind: 'Scale' }, call.name ?? '', [
+        {
+          field: 'spec.replicas',
+          reason: 'FieldValueInvalid',
+          message: `Invalid value: ${JSON.stringify(replicas)}: must be greater than or equal to 0`,
+        },
+      ]);
+    }
+    const resourceVersion = fieldAt(scale, 'metadata', 'resourceVersion');
+    return {
+      ...current,
+      metadata: {
+        ...current.metadata,
+        // Without a resourceVersion of its own, the Scale is written whatever the object has become.
+        resourceVersion: typeof resourceVersion === 'string' && resourceVersion !== '' ? resourceVersion : undefined,
+      },
+      spec: { ...(isJsonObject(current.spec) ? current.spec : {}), replicas },
+    };
+  });
+  return { kind: 'object', code: 200, object: scaleOf(object) };
+}
+
+function scaleOf(object: KubeObject): KubeObject {
+  const { name, namespace, uid, resourceVersion, creationTimestamp } = object.metadata;
+  const selector = selectorText(fieldAt(object, 'spec', 'selector'));
+  return {
+    kind: 'Scale',
+    apiVersion: 'autoscaling/v1',
+    metadata: { name, namespace, uid, resourceVersion, creationTimestamp },
+    spec: { replicas: fieldAt(object, 'spec', 'replicas') ?? 0 },
+    status: {
+      replicas: fieldAt(object, 'status', 'replicas') ?? 0,
+      ...(selector === undefined ? {} : { selector }),
+    },
+  };
+}
+
+/** A ReplicationController has a plain map of labels, the others a LabelSelector. */
+function selectorText(selector: unknown): string | undefined {
+  if (!isJsonObject(selector)) return undefined;
+  const plain = Object.values(selector).every((value) => typeof value === 'string');
+  // Validation has seen both forms.
+  const compiled = plain ? selectorFromLabels(selector as Record<string, string>) : selectorFromObject(selector);
+  return compiled === undefined ? undefined : labelSelectorText(compiled);
+}
