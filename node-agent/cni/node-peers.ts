@@ -1,0 +1,46 @@
+/** Node objects -> this node's CIDR and its peers. A peer goes when its Node object does, not when it falls silent. */
+import type { Node } from 'kubernetes-types/core/v1.d.ts';
+import { NODES } from '../../shared/api/resources.ts';
+import type { Bus } from '../../shared/bus/connection.ts';
+import { createInformer, type Informer } from '../../shared/bus/informer.ts';
+import { type Ipv4Prefix, parseIpv4, parseIpv4Prefix } from '../../shared/wire/address.ts';
+import type { PeerNode } from './plugin.ts';
+
+export interface NodePeersOptions {
+  readonly bus: Bus;
+  readonly nodeName: string;
+  readonly onPodCidr: (podCidr: Ipv4Prefix) => void;
+  readonly onPeer: (peer: PeerNode) => void;
+  readonly onPeerGone: (name: string) => void;
+}
+
+/** Resolves once all nodes are known. */
+export async function followNodes(options: NodePeersOptions): Promise<Informer<Node>> {
+  const informer = createInformer<Node>(options.bus, NODES);
+  const seen = (node: Node): void => {
+    const peer = peerOf(node);
+    if (peer === undefined) return;
+    if (peer.name !== options.nodeName) options.onPeer(peer);
+    else if (peer.podCidr !== null) options.onPodCidr(peer.podCidr);
+  };
+  informer.subscribe({
+    added: seen,
+    updated: seen,
+    deleted: (node) => {
+      const name = node.metadata?.name ?? '';
+      if (name !== options.nodeName) options.onPeerGone(name);
+    },
+  });
+  await informer.start();
+  return informer;
+}
+
+/** Undefined for a node without an InternalIP. */
+export function peerOf(node: Node): PeerNode | undefined {
+  const text = node.status?.addresses?.find((address) => address.type === 'InternalIP')?.address;
+  const internalIp = text === undefined ? undefined : parseIpv4(text);
+  const name = node.metadata?.name;
+  if (internalIp === undefined || name === undefined) return undefined;
+  const podCidr = parseIpv4Prefix(node.spec?.podCIDR ?? '') ?? null;
+  return { name, internalIp, podCidr, annotations: node.metadata?.annotations ?? {} };
+}

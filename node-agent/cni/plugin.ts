@@ -1,0 +1,63 @@
+/**
+ * A CNI plugin: how pods of one node get addresses and reach those of the others. One folder a plugin; `registry.ts` has
+ * the names.
+ *
+ *   start -> the node's pod CIDR is known: setUpNode -> attach, detach, ... ; peers come, change and go at any time
+ *
+ * `attach` sets up in order and undoes in reverse when a later step fails.
+ */
+
+import type { Ipv4Prefix } from '../../shared/wire/address.ts';
+import type { LinkEndpoint } from '../datapath/link.ts';
+import type { NodeDatapath } from '../datapath/path.ts';
+import type { PodAttachment as DatapathAttachment } from '../datapath/pod-attachment.ts';
+import type { LeaseStore } from './ipam/host-local.ts';
+
+/** What a plugin has to work with. */
+export interface CniContext {
+  readonly datapath: NodeDatapath;
+  /** Where this node's real socket is reached. */
+  readonly endpoint: LinkEndpoint;
+  readonly leases: LeaseStore;
+}
+
+/** Another node, as its Node object describes it. */
+export interface PeerNode {
+  readonly name: string;
+  readonly internalIp: number;
+  /** null until the node IPAM controller has given it one. */
+  readonly podCidr: Ipv4Prefix | null;
+  readonly annotations: Readonly<Record<string, string>>;
+}
+
+/** The words of the condition NetworkUnavailable. */
+export interface NodeNetworkUp {
+  readonly reason: string;
+  readonly message: string;
+}
+
+export interface PodAttachRequest {
+  /** The pod's uid: owns the address. */
+  readonly uid: string;
+  /** `default/web-0`: for traces and messages. */
+  readonly id: string;
+}
+
+export interface CniAttachment {
+  readonly address: number;
+  readonly host: DatapathAttachment['host'];
+  detach(): void;
+}
+
+export interface CniPlugin {
+  /** What the other nodes must know of this one; published as annotations of the Node. */
+  annotations(): Record<string, string>;
+  /** Builds the node's devices; called once. */
+  setUpNode(podCidr: Ipv4Prefix): NodeNetworkUp;
+  /** Throws AddressesExhaustedError. */
+  attach(request: PodAttachRequest): CniAttachment;
+  /** Frees what pods hold that no longer exist; called at start with the uids of those that do. */
+  retainOnly(podUids: ReadonlySet<string>): void;
+  setPeer(peer: PeerNode): void;
+  removePeer(name: string): void;
+}
