@@ -1,29 +1,179 @@
+/** TCP of one host (RFC 9293): connections, listeners, TIME-WAIT, and segments in. */
+import { transportChecksum } from '../../wire/complete-checksums.ts';
 import * as ipv4 from '../../wire/ipv4.ts';
 import type { Packet } from '../../wire/packet-memory.ts';
 import * as tcp from '../../wire/tcp.ts';
+import { Alarm } from '../alarm.ts';
 import * as drop from '../drop-reasons.ts';
+import { hashedPort } from '../ephemeral-ports.ts';
 import type { Host } from '../host.ts';
 import type { IcmpErrorReport } from '../icmp.ts';
-import { sendResetFor } from './reset.ts';
+import { routeError } from '../ip-output.ts';
+import { SocketError } from '../socket-error.ts';
+import { TokenBucket } from '../token-bucket.ts';
+import { sendResetFor } from './bare-segment.ts';
+import { TcpConnection } from './connection.ts';
+import { EndpointTable, type TcpEndpoint } from './endpoint-table.ts';
+import { EndpointSecrets } from './isn.ts';
+import { DEFAULT_BACKLOG, TcpListener } from './listener.ts';
+import { Segment } from './segment.ts';
+import { defaultTcpSettings, type TcpSettings } from './settings.ts';
+import { TimeWait } from './time-wait.ts';
 
-/** TCP of one host (RFC 9293): connections, listeners, and segments in. */
+/** Connections of one host, those in TIME-WAIT not counted. */
+export const MAX_CONNECTIONS = 65_536;
+/** Connections in TIME-WAIT; the oldest gives way (Linux' tcp_max_tw_buckets). */
+export const MAX_TIME_WAIT = 16_384;
+/** Challenge acknowledgements (RFC 5961 section 7; Linux' tcp_challenge_ack_limit). */
+const CHALLENGES_PER_SECOND = 1000;
+
+export interface TcpConnectOptions {
+  readonly remoteAddress: number;
+  readonly remotePort: number;
+  /** Chosen by the route when absent or 0. */
+  readonly localAddress?: number;
+  /** An ephemeral port when absent or 0. */
+  readonly localPort?: number;
+}
+
+export interface TcpListenOptions {
+  /** 0.0.0.0 by default. */
+  readonly address?: number;
+  /** 0, the default, takes a free ephemeral port. */
+  readonly port?: number;
+  readonly backlog?: number;
+}
+
+export interface TcpCounters {
+  activeOpens: number;
+  passiveOpens: number;
+  segmentsReceived: number;
+  segmentsSent: number;
+  resetsReceived: number;
+  resetsSent: number;
+  outOfWindow: number;
+  challenges: number;
+  timeWaitEvicted: number;
+  lateErrors: number;
+}
+
 export class TcpLayer {
+  readonly settings: TcpSettings = defaultTcpSettings();
+  readonly secrets: EndpointSecrets;
+  readonly counters: TcpCounters = {
+    activeOpens: 0,
+    passiveOpens: 0,
+    segmentsReceived: 0,
+    segmentsSent: 0,
+    resetsReceived: 0,
+    resetsSent: 0,
+    outOfWindow: 0,
+    challenges: 0,
+    timeWaitEvicted: 0,
+    lateErrors: 0,
+  };
   private readonly host: Host;
+  private readonly endpoints = new EndpointTable();
+  /** By local port; listeners of one port differ in address. */
+  private readonly listeners = new Map<number, TcpListener[]>();
+  /** In the order they expire. */
+  private readonly timeWaits = new Set<TimeWait>();
+  private readonly timeWaitAlarm: Alarm;
+  private readonly challenges: TokenBucket;
+  private readonly segment = new Segment();
+  private portCounter = 0;
 
   constructor(host: Host) {
     this.host = host;
+    this.secrets = new EndpointSecrets(host.secret);
+    this.timeWaitAlarm = new Alarm(host.engine, () => this.expireTimeWaits());
+    this.challenges = new TokenBucket(host.engine, CHALLENGES_PER_SECOND, CHALLENGES_PER_SECOND);
+  }
+
+  /**
+   * Starts a connection; `onEstablished` or `onClose` tells how it went. Throws SocketError when it cannot even begin:
+   * ENETUNREACH, EHOSTUNREACH, EADDRNOTAVAIL, EADDRINUSE, ENOBUFS.
+   */
+  connect(options: TcpConnectOptions): TcpConnection {
+    const { remoteAddress, remotePort } = options;
+    const route = this.host.route(remoteAddress);
+    const error = routeError(route);
+    if (error !== null) throw new SocketError(error, 'connect', remoteAddress, remotePort);
+    const localAddress = options.localAddress || this.host.sourceOf(route!, remoteAddress);
+    if (!this.host.isLocal(localAddress)) {
+      throw new SocketError('EADDRNOTAVAIL', 'connect', localAddress, options.localPort ?? 0);
+    }
+    if (this.endpoints.size - this.timeWaits.size >= MAX_CONNECTIONS) {
+      throw new SocketError('ENOBUFS', 'connect', remoteAddress, remotePort);
+    }
+    const localPort = options.localPort || this.freePort(localAddress, remoteAddress, remotePort);
+    if (localPort === 0) throw new SocketError('EADDRNOTAVAIL', 'connect', remoteAddress, remotePort);
+    if (this.endpoints.find(localAddress, localPort, remoteAddress, remotePort) !== null) {
+      throw new SocketError('EADDRINUSE', 'connect', remoteAddress, remotePort);
+    }
+    const connection = new TcpConnection(this.host, { localAddress, localPort, remoteAddress, remotePort });
+    this.endpoints.add(connection);
+    this.counters.activeOpens++;
+    connection.open();
+    return connection;
+  }
+
+  /** Throws SocketError: EADDRINUSE or EADDRNOTAVAIL. */
+  listen(options: TcpListenOptions = {}): TcpListener {
+    const localAddress = options.address ?? 0;
+    const port = options.port || this.freeListenPort(localAddress);
+    if (localAddress !== 0 && !this.host.isLocal(localAddress)) {
+      throw new SocketError('EADDRNOTAVAIL', 'listen', localAddress, port);
+    }
+    if (port === 0 || this.isListening(localAddress, port)) {
+      throw new SocketError('EADDRINUSE', 'listen', localAddress, port);
+    }
+    const listener = new TcpListener(localAddress, port, options.backlog ?? DEFAULT_BACKLOG, () =>
+      this.releaseListener(listener),
+    );
+    const others = this.listeners.get(port);
+    if (others === undefined) this.listeners.set(port, [listener]);
+    else others.push(listener);
+    return listener;
+  }
+
+  /** For `ss -t`: connections, those in TIME-WAIT included. */
+  list(): TcpEndpoint[] {
+    return this.endpoints.list();
+  }
+
+  /** For `ss -tl`. */
+  listListeners(): TcpListener[] {
+    return [...this.listeners.values()].flat();
   }
 
   /** A segment for this host, `offset` at its TCP header. Takes ownership. */
   input(packet: Packet): void {
-    const { view } = this.host.memory;
-    if (!tcp.check(view, packet.offset, packet.length)) {
+    const { memory } = this.host;
+    const { view } = memory;
+    const at = packet.offset;
+    this.counters.segmentsReceived++;
+    if (!tcp.check(view, at, packet.length) || !this.segment.read(memory, at, packet.length)) {
       this.host.drop(packet, drop.TCP_MALFORMED, 'tcp');
       return;
     }
-    const dataBytes = packet.length - tcp.headerBytes(view, packet.offset);
-    sendResetFor(this.host, packet, packet.networkOffset, packet.offset, dataBytes);
-    this.host.drop(packet, drop.TCP_NO_SOCKET, 'tcp');
+    if (!packet.checksumTrusted && transportChecksum(memory, packet.networkOffset, at, packet.length) !== 0) {
+      this.host.drop(packet, drop.TCP_CHECKSUM, 'tcp');
+      return;
+    }
+    const local = ipv4.destination(view, packet.networkOffset);
+    const remote = ipv4.source(view, packet.networkOffset);
+    const localPort = tcp.destinationPort(view, at);
+    const remotePort = tcp.sourcePort(view, at);
+    const endpoint = this.endpoints.find(local, localPort, remote, remotePort);
+    if (endpoint === null) this.inputWithoutEndpoint(packet, local, localPort, remote, remotePort);
+    else if (endpoint instanceof TimeWait && endpoint.admitsNew(this.segment) && this.hasListener(local, localPort)) {
+      this.forgetTimeWait(endpoint);
+      this.inputWithoutEndpoint(packet, local, localPort, remote, remotePort);
+    } else {
+      endpoint.input(this.segment);
+      memory.free(packet);
+    }
   }
 
   /** Answers a segment a hook rejected with `tcp-reset`; `packet.offset` is at the IP header, the caller owns it. */
@@ -32,9 +182,138 @@ export class TcpLayer {
     const transport = packet.offset + ipv4.headerBytes(view, packet.offset);
     const size = packet.length - (transport - packet.offset);
     if (ipv4.protocol(view, packet.offset) !== ipv4.PROTOCOL_TCP || !tcp.check(view, transport, size)) return;
-    sendResetFor(this.host, packet, packet.offset, transport, size - tcp.headerBytes(view, transport));
+    this.counters.resetsSent++;
+    sendResetFor(this.host, packet.offset, transport, size, packet.mark);
   }
 
-  /** An ICMP error that quotes a segment of ours: IP header at `network`, TCP header at `transport`. */
-  icmpError(_network: number, _transport: number, _report: IcmpErrorReport): void {}
+  /** An ICMP error that quotes a segment of ours: IP header at `network`, at least 8 bytes of TCP at `transport`. */
+  icmpError(network: number, transport: number, report: IcmpErrorReport): void {
+    const { view } = this.host.memory;
+    this.endpoints
+      .find(
+        ipv4.source(view, network),
+        tcp.sourcePort(view, transport),
+        ipv4.destination(view, network),
+        tcp.destinationPort(view, transport),
+      )
+      ?.icmpError(tcp.sequence(view, transport), report);
+  }
+
+  /** Whether a challenge acknowledgement may go out now. */
+  mayChallenge(): boolean {
+    const may = this.challenges.take();
+    if (may) this.counters.challenges++;
+    return may;
+  }
+
+  /** Puts what is left of a connection in its place. */
+  keepTimeWait(connection: TcpConnection): void {
+    const rest = new TimeWait(connection);
+    this.endpoints.remove(connection);
+    if (this.timeWaits.size >= MAX_TIME_WAIT) {
+      const [oldest] = this.timeWaits;
+      this.counters.timeWaitEvicted++;
+      this.forgetTimeWait(oldest!);
+    }
+    this.endpoints.add(rest);
+    this.timeWaits.add(rest);
+    if (!this.timeWaitAlarm.isSet) this.timeWaitAlarm.set(rest.expiresUs);
+  }
+
+  /** The peer's FIN came again: 2 MSL from now. */
+  renewTimeWait(entry: TimeWait): void {
+    entry.expiresUs = this.host.engine.nowUs + this.settings.timeWaitUs;
+    this.timeWaits.delete(entry);
+    this.timeWaits.add(entry);
+  }
+
+  forget(connection: TcpConnection): void {
+    this.endpoints.remove(connection);
+  }
+
+  /** A listener's SYN begins a connection; anything else is answered with a reset. */
+  private inputWithoutEndpoint(
+    packet: Packet,
+    local: number,
+    localPort: number,
+    remote: number,
+    remotePort: number,
+  ): void {
+    const { segment } = this;
+    const listener = this.findListener(local, localPort);
+    const isSyn = (segment.flags & (tcp.SYN | tcp.ACK | tcp.RST)) === tcp.SYN;
+    if (listener === undefined || !isSyn || this.host.isBroadcast(local)) {
+      this.counters.resetsSent++;
+      sendResetFor(this.host, packet.networkOffset, packet.offset, packet.length, packet.mark);
+      this.host.drop(packet, drop.TCP_NO_SOCKET, 'tcp');
+      return;
+    }
+    if (!listener.admits() || this.endpoints.size - this.timeWaits.size >= MAX_CONNECTIONS) {
+      this.host.drop(packet, drop.TCP_BACKLOG_FULL, 'tcp');
+      return;
+    }
+    this.host.memory.free(packet);
+    const ends = { localAddress: local, localPort, remoteAddress: remote, remotePort };
+    const connection = new TcpConnection(this.host, { ...ends, listener });
+    this.endpoints.add(connection);
+    this.counters.passiveOpens++;
+    listener.begun(connection);
+    connection.acceptSyn(segment);
+  }
+
+  private hasListener(local: number, port: number): boolean {
+    return this.findListener(local, port) !== undefined;
+  }
+
+  private findListener(local: number, port: number): TcpListener | undefined {
+    const candidates = this.listeners.get(port);
+    if (candidates === undefined) return undefined;
+    return (
+      candidates.find((listener) => listener.localAddress === local) ??
+      candidates.find((listener) => listener.localAddress === 0)
+    );
+  }
+
+  private isListening(localAddress: number, port: number): boolean {
+    const others = this.listeners.get(port);
+    if (others === undefined) return false;
+    return others.some(
+      (other) => localAddress === 0 || other.localAddress === 0 || other.localAddress === localAddress,
+    );
+  }
+
+  private freePort(local: number, remote: number, remotePort: number): number {
+    const offset = this.secrets.portOffset(local, remote, remotePort);
+    const isFree = (port: number): boolean =>
+      !this.listeners.has(port) && this.endpoints.find(local, port, remote, remotePort) === null;
+    return hashedPort(offset, this.portCounter++, isFree);
+  }
+
+  private freeListenPort(localAddress: number): number {
+    const start = Math.floor(this.host.engine.random() * 0xffff);
+    return hashedPort(start, 0, (port) => !this.isListening(localAddress, port));
+  }
+
+  private releaseListener(listener: TcpListener): void {
+    const others = this.listeners.get(listener.localPort);
+    const index = others?.indexOf(listener) ?? -1;
+    if (others === undefined || index < 0) return;
+    others.splice(index, 1);
+    if (others.length === 0) this.listeners.delete(listener.localPort);
+  }
+
+  private forgetTimeWait(entry: TimeWait): void {
+    this.endpoints.remove(entry);
+    this.timeWaits.delete(entry);
+  }
+
+  private expireTimeWaits(): void {
+    for (const entry of this.timeWaits) {
+      if (entry.expiresUs > this.host.engine.nowUs) {
+        this.timeWaitAlarm.set(entry.expiresUs);
+        return;
+      }
+      this.forgetTimeWait(entry);
+    }
+  }
 }

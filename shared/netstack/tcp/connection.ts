@@ -1,0 +1,475 @@
+/**
+ * One TCP connection (RFC 9293): its identity and state, and the program's side of it.
+ *
+ *   program -> write/end -> Sender -> segment-output ->      -> segment-input -> Sender (acknowledgements)
+ *           <- onWritable                                                     -> Receiver (data, FIN) -> onData, onEnd
+ *
+ * Callbacks run inside the stack: they may write, end, pause and abort, and must not throw.
+ */
+
+import * as icmp from '../../wire/icmp.ts';
+import * as ipv4 from '../../wire/ipv4.ts';
+import type { Packet } from '../../wire/packet-memory.ts';
+import * as tcp from '../../wire/tcp.ts';
+import { Alarm } from '../alarm.ts';
+import type { Host } from '../host.ts';
+import type { IcmpErrorReport } from '../icmp.ts';
+import { DEFAULT_TTL, routeError, sendIpv4 } from '../ip-output.ts';
+import type { Route } from '../route.ts';
+import type { TcpEndpoint } from './endpoint-table.ts';
+import type { TcpListener } from './listener.ts';
+import { Receiver } from './receiver.ts';
+import type { Segment } from './segment.ts';
+import { processSegment } from './segment-input.ts';
+import { IP_AND_TCP_BYTES, sendReset, sendSegment, sendSyn } from './segment-output.ts';
+import { DEFAULT_MSS_BYTES, Sender } from './sender.ts';
+import * as seq from './seq.ts';
+import type { TcpErrorCode, TcpState } from './state.ts';
+
+export interface TcpConnectionOptions {
+  readonly localAddress: number;
+  readonly localPort: number;
+  readonly remoteAddress: number;
+  readonly remotePort: number;
+  /** The listener that a passive connection goes to once it is established. */
+  readonly listener?: TcpListener;
+}
+
+export interface TcpConnectionCounters {
+  bytesSent: number;
+  bytesReceived: number;
+  segmentsSent: number;
+  segmentsReceived: number;
+  retransmits: number;
+  fastRetransmits: number;
+  timeouts: number;
+}
+
+export class TcpConnection implements TcpEndpoint {
+  readonly host: Host;
+  readonly localAddress: number;
+  readonly localPort: number;
+  readonly remoteAddress: number;
+  readonly remotePort: number;
+  readonly sender: Sender;
+  readonly receiver: Receiver;
+  state: TcpState = 'CLOSED';
+  nextInBucket: TcpEndpoint | null = null;
+
+  onEstablished: (() => void) | null = null;
+  /** `bytes` belong to the callee. */
+  onData: ((bytes: Uint8Array) => void) | null = null;
+  /** The peer sent its FIN and all its data was handed over. */
+  onEnd: (() => void) | null = null;
+  /** Called once, when nothing more will happen; null when the connection closed in order or by `abort()`. */
+  onClose: ((error: TcpErrorCode | null) => void) | null = null;
+  /** There is room again after `write` took less than it was given. */
+  onWritable: (() => void) | null = null;
+
+  /** Agreed upon with the SYNs. */
+  timestampsEnabled: boolean;
+  windowScalingEnabled: boolean;
+  sackEnabled: boolean;
+  /** TS.Recent (RFC 7323). */
+  timestampRecent = 0;
+  readonly counters: TcpConnectionCounters = {
+    bytesSent: 0,
+    bytesReceived: 0,
+    segmentsSent: 0,
+    segmentsReceived: 0,
+    retransmits: 0,
+    fastRetransmits: 0,
+    timeouts: 0,
+  };
+  /** An ICMP error that does not end an established connection, but says why it timed out (RFC 1122 section 4.2.3.9). */
+  private softError: TcpErrorCode | null = null;
+  private listener: TcpListener | null;
+  private readonly timestampOffset: number;
+  private writeRefused = false;
+  /** The program called `close`: nobody reads what comes. */
+  private readerGone = false;
+  private closeReported = false;
+  private keepAlive: Alarm | null = null;
+  private keepAliveIdleUs = 0;
+  private keepAliveProbes = 0;
+  private lastHeardUs: number;
+  private finWait2: Alarm | null = null;
+  private cachedRoute: Route | null = null;
+  private cachedGeneration = -1;
+
+  constructor(host: Host, options: TcpConnectionOptions) {
+    const { localAddress, localPort, remoteAddress, remotePort } = options;
+    const { settings, secrets } = host.tcp;
+    this.host = host;
+    this.localAddress = localAddress;
+    this.localPort = localPort;
+    this.remoteAddress = remoteAddress;
+    this.remotePort = remotePort;
+    this.listener = options.listener ?? null;
+    this.timestampsEnabled = settings.timestamps;
+    this.windowScalingEnabled = settings.windowScaling;
+    this.sackEnabled = settings.sack;
+    this.lastHeardUs = host.engine.nowUs;
+    this.timestampOffset = secrets.timestampOffset(localAddress, localPort, remoteAddress, remotePort);
+    const { nowUs } = host.engine;
+    this.sender = new Sender(this, secrets.initialSequence(nowUs, localAddress, localPort, remoteAddress, remotePort));
+    this.receiver = new Receiver(this, settings.receiveBufferBytes);
+  }
+
+  // ---- the program's side ----
+
+  /** Takes bytes to send, as many as the send buffer has room for, and says how many; `onWritable` tells of room. */
+  write(bytes: Uint8Array): number {
+    if (!this.writable) return 0;
+    const accepted = this.sender.buffer.write(bytes);
+    if (accepted < bytes.length) this.writeRefused = true;
+    this.sender.output();
+    return accepted;
+  }
+
+  /** False once `end`, `close` or `abort` was called or the connection is gone. */
+  get writable(): boolean {
+    return this.state !== 'CLOSED' && this.state !== 'TIME-WAIT' && !this.sender.finQueued;
+  }
+
+  /** Bytes written that are not acknowledged. */
+  get sendQueueBytes(): number {
+    return this.sender.buffer.length;
+  }
+
+  /** Nothing follows what was written: a FIN goes after it. Receiving goes on (half close). */
+  end(): void {
+    if (!this.writable) return;
+    if (this.state === 'SYN-SENT' && this.sender.buffer.length === 0) {
+      this.finish(null);
+      return;
+    }
+    this.sender.finQueued = true;
+    if (this.state === 'ESTABLISHED') this.state = 'FIN-WAIT-1';
+    else if (this.state === 'CLOSE-WAIT') this.state = 'LAST-ACK';
+    this.sender.output();
+  }
+
+  /**
+   * Ends, and reads no more. Unread data, or data that still comes, resets the connection, for the peer must learn that
+   * nobody took it (RFC 1122 section 4.2.2.13).
+   */
+  close(): void {
+    if (this.state === 'CLOSED') return;
+    if (this.receiver.hasUnread) {
+      this.abort();
+      return;
+    }
+    this.readerGone = true;
+    this.end();
+    if (this.state === 'FIN-WAIT-2') this.waitForFin();
+  }
+
+  /** Resets the connection. */
+  abort(error: TcpErrorCode | null = null): void {
+    if (this.state === 'CLOSED') return;
+    if (this.isSynchronized && this.state !== 'TIME-WAIT') sendReset(this);
+    this.finish(error);
+  }
+
+  /** Stops `onData`; what comes fills the receive window, and then the peer waits. */
+  pause(): void {
+    this.receiver.pause();
+  }
+
+  resume(): void {
+    this.receiver.resume();
+    this.reportClose();
+  }
+
+  /** Sends small segments at once (TCP_NODELAY). */
+  setNoDelay(on: boolean): void {
+    this.sender.noDelay = on;
+    if (on) this.sender.output();
+  }
+
+  /** Probes a silent peer (RFC 1122 section 4.2.3.6), first after `idleUs`. */
+  setKeepAlive(on: boolean, idleUs: number = this.host.tcp.settings.keepAliveIdleUs): void {
+    this.keepAlive?.dispose();
+    this.keepAlive = null;
+    if (!on || this.state === 'CLOSED') return;
+    this.keepAliveIdleUs = idleUs;
+    this.keepAliveProbes = 0;
+    this.keepAlive = new Alarm(this.host.engine, () => this.keepAliveDue());
+    this.keepAlive.set(this.host.engine.nowUs + idleUs);
+  }
+
+  /** Smoothed round-trip time; 0 before the first measurement. */
+  get rttUs(): number {
+    return this.sender.rto.smoothedRttUs;
+  }
+
+  // ---- opening ----
+
+  /** Active open: sends the SYN. */
+  open(): void {
+    this.state = 'SYN-SENT';
+    this.sender.startSyn();
+    sendSyn(this, false);
+  }
+
+  /** A SYN for a listener, or one that crosses ours: takes what the peer offers and answers. */
+  acceptSyn(segment: Segment): void {
+    const crossed = this.state === 'SYN-SENT';
+    this.takeSyn(segment);
+    this.state = 'SYN-RECEIVED';
+    if (!crossed) this.sender.startSyn();
+    sendSyn(this, true);
+  }
+
+  /** What both SYNs carry is agreed (RFC 7323, RFC 2018). */
+  takeSyn(segment: Segment): void {
+    const { options } = segment;
+    this.receiver.synchronize(segment.sequence);
+    this.timestampsEnabled = this.timestampsEnabled && options.hasTimestamps;
+    if (this.timestampsEnabled) this.timestampRecent = options.timestampValue;
+    this.sackEnabled = this.sackEnabled && options.sackPermitted;
+    this.windowScalingEnabled = this.windowScalingEnabled && options.windowScale >= 0;
+    this.sender.windowShift = this.windowScalingEnabled ? Math.min(options.windowScale, 14) : 0;
+    const peerMss = options.mss === 0 ? DEFAULT_MSS_BYTES : options.mss;
+    const mss = Math.min(peerMss, this.pathMssBytes()) - this.optionBytes;
+    this.sender.synchronize(segment, mss);
+  }
+
+  /** The handshake is complete. */
+  establish(): void {
+    this.state = 'ESTABLISHED';
+    this.listener?.established(this);
+    this.listener = null;
+    // `end` was called before there was a connection to end.
+    if (this.sender.finQueued) this.state = 'FIN-WAIT-1';
+    this.onEstablished?.();
+  }
+
+  resendSyn(): void {
+    this.counters.retransmits++;
+    sendSyn(this, this.state === 'SYN-RECEIVED');
+  }
+
+  // ---- segments ----
+
+  input(segment: Segment): void {
+    this.counters.segmentsReceived++;
+    this.lastHeardUs = this.host.engine.nowUs;
+    this.keepAliveProbes = 0;
+    processSegment(this, segment);
+    if (this.state !== 'CLOSED') this.tellWritable();
+  }
+
+  /** Gives a transport packet to IP. */
+  transmit(packet: Packet): void {
+    const route = this.route();
+    if (route === null) {
+      this.host.memory.free(packet);
+      return;
+    }
+    this.counters.segmentsSent++;
+    this.host.tcp.counters.segmentsSent++;
+    const { localAddress, remoteAddress } = this;
+    const error = sendIpv4(
+      this.host,
+      packet,
+      route,
+      ipv4.PROTOCOL_TCP,
+      localAddress,
+      remoteAddress,
+      DEFAULT_TTL,
+      0,
+      false,
+    );
+    if (error === 'EMSGSIZE') this.sender.reduceMss(this.pathMssBytes() - this.optionBytes);
+  }
+
+  /** RFC 5927 section 4.1: only an error that quotes something in flight is believed. */
+  icmpError(sequence: number, report: IcmpErrorReport): void {
+    if (seq.before(sequence, this.sender.unacknowledged) || !seq.before(sequence, this.sender.next)) return;
+    if (report.type !== icmp.DESTINATION_UNREACHABLE) return;
+    if (report.code === icmp.CODE_FRAGMENTATION_NEEDED) {
+      this.sender.reduceMss(this.pathMssBytes() - this.optionBytes);
+      return;
+    }
+    const error = errorOfUnreachable(report.code);
+    if (this.state === 'SYN-SENT' || this.state === 'SYN-RECEIVED') this.finish(error);
+    else this.softError = error;
+  }
+
+  /** The retransmission timer gave up. */
+  timedOut(): void {
+    if (this.isSynchronized) sendReset(this);
+    this.finish(this.softError ?? 'ETIMEDOUT');
+  }
+
+  retryLimit(): number {
+    const { settings } = this.host.tcp;
+    if (this.state === 'SYN-SENT') return settings.synRetries;
+    if (this.state === 'SYN-RECEIVED') return settings.synAckRetries;
+    return settings.retries;
+  }
+
+  /** A state in which data or a FIN may go out. */
+  get maySend(): boolean {
+    switch (this.state) {
+      case 'ESTABLISHED':
+      case 'CLOSE-WAIT':
+      case 'FIN-WAIT-1':
+      case 'CLOSING':
+      case 'LAST-ACK':
+        return true;
+      default:
+        return false;
+    }
+  }
+
+  /** Both sides know the other's sequence numbers. */
+  get isSynchronized(): boolean {
+    return this.state !== 'CLOSED' && this.state !== 'SYN-SENT' && this.state !== 'LISTEN';
+  }
+
+  /** A passive connection that has not left its listener. */
+  get isPending(): boolean {
+    return this.listener !== null;
+  }
+
+  /** Milliseconds of the timestamp option. */
+  timestampNow(): number {
+    return (Math.floor(this.host.engine.nowUs / 1000) + this.timestampOffset) >>> 0;
+  }
+
+  /** What is announced in the SYN. */
+  localMssBytes(): number {
+    return this.pathMssBytes();
+  }
+
+  superSegmentBytes(): number {
+    return this.route()?.device?.superSegmentBytes ?? 0;
+  }
+
+  // ---- what the state machine calls ----
+
+  deliver(bytes: Uint8Array): void {
+    if (this.readerGone) {
+      this.abort();
+      return;
+    }
+    this.onData?.(bytes);
+  }
+
+  deliverEnd(): void {
+    this.onEnd?.();
+  }
+
+  finReceived(): void {
+    if (this.state === 'ESTABLISHED') this.state = 'CLOSE-WAIT';
+    else if (this.state === 'FIN-WAIT-1') this.state = this.sender.finAcknowledged ? 'TIME-WAIT' : 'CLOSING';
+    else if (this.state === 'FIN-WAIT-2') this.state = 'TIME-WAIT';
+  }
+
+  finAcknowledged(): void {
+    if (this.state === 'FIN-WAIT-1') {
+      this.state = 'FIN-WAIT-2';
+      if (this.readerGone) this.waitForFin();
+    } else if (this.state === 'CLOSING') this.state = 'TIME-WAIT';
+    else if (this.state === 'LAST-ACK') this.finish(null);
+  }
+
+  /** The connection is over for this object; the host remembers its numbers for 2 MSL. */
+  enterTimeWait(): void {
+    this.host.tcp.keepTimeWait(this);
+    this.dispose();
+    this.reportClose();
+  }
+
+  /** Ends now, for the error or in order. */
+  finish(error: TcpErrorCode | null): void {
+    if (this.state === 'CLOSED') return;
+    this.state = 'CLOSED';
+    this.host.tcp.forget(this);
+    this.listener?.abandoned(this);
+    this.listener = null;
+    this.dispose();
+    this.receiver.dispose();
+    if (this.closeReported) return;
+    this.closeReported = true;
+    this.onClose?.(error);
+  }
+
+  /** A paused program is told of the close when it has read everything. */
+  private reportClose(): void {
+    if (this.state !== 'TIME-WAIT' || this.closeReported || !this.receiver.drained) return;
+    this.closeReported = true;
+    this.onClose?.(null);
+  }
+
+  private dispose(): void {
+    this.sender.dispose();
+    this.keepAlive?.dispose();
+    this.finWait2?.dispose();
+  }
+
+  private tellWritable(): void {
+    const { buffer } = this.sender;
+    if (!this.writeRefused || buffer.spaceBytes < buffer.length >>> 1) return;
+    this.writeRefused = false;
+    this.onWritable?.();
+  }
+
+  private waitForFin(): void {
+    this.finWait2 ??= new Alarm(this.host.engine, () => this.finish(null));
+    this.finWait2.set(this.host.engine.nowUs + this.host.tcp.settings.finWait2Us);
+  }
+
+  private keepAliveDue(): void {
+    const { engine, tcp: layer } = this.host;
+    const idleUntil = this.lastHeardUs + this.keepAliveIdleUs;
+    if (idleUntil > engine.nowUs || this.sender.inFlightBytes > 0) {
+      this.keepAlive?.set(Math.max(idleUntil, engine.nowUs + layer.settings.keepAliveIntervalUs));
+      return;
+    }
+    if (this.keepAliveProbes >= layer.settings.keepAliveProbes) {
+      this.timedOut();
+      return;
+    }
+    this.keepAliveProbes++;
+    sendSegment(this, tcp.ACK, seq.add(this.sender.unacknowledged, -1), 0, 0);
+    this.keepAlive?.set(engine.nowUs + layer.settings.keepAliveIntervalUs);
+  }
+
+  private get optionBytes(): number {
+    return this.timestampsEnabled ? tcp.TIMESTAMPS_BYTES : 0;
+  }
+
+  private pathMssBytes(): number {
+    const route = this.route();
+    if (route === null) return DEFAULT_MSS_BYTES;
+    return this.host.pathMtu.towards(this.remoteAddress, route) - IP_AND_TCP_BYTES;
+  }
+
+  /** The route, looked up anew when the FIB changed. */
+  private route(): Route | null {
+    const { generation } = this.host.routes;
+    if (generation !== this.cachedGeneration) {
+      const route = this.host.route(this.remoteAddress);
+      this.cachedRoute = routeError(route) === null ? route! : null;
+      this.cachedGeneration = generation;
+    }
+    return this.cachedRoute;
+  }
+}
+
+function errorOfUnreachable(code: number): TcpErrorCode {
+  switch (code) {
+    case icmp.CODE_NET_UNREACHABLE:
+      return 'ENETUNREACH';
+    case icmp.CODE_PROTOCOL_UNREACHABLE:
+      return 'ENOPROTOOPT';
+    case icmp.CODE_PORT_UNREACHABLE:
+      return 'ECONNREFUSED';
+    default:
+      return 'EHOSTUNREACH';
+  }
+}

@@ -1,0 +1,59 @@
+import type { TcpConnection } from './connection.ts';
+
+/** Connections a listener holds whose handshake is under way, unless `backlog` says otherwise (Node's own default). */
+export const DEFAULT_BACKLOG = 511;
+export const MAX_BACKLOG = 4096;
+
+/** A port that accepts connections. `onConnection` runs inside the stack, when a handshake is complete. */
+export class TcpListener {
+  /** 0 for any. */
+  readonly localAddress: number;
+  readonly localPort: number;
+  readonly backlog: number;
+  onConnection: ((connection: TcpConnection) => void) | null = null;
+  /** SYNs dropped because the backlog was full. */
+  backlogDrops = 0;
+  closed = false;
+  private readonly pending = new Set<TcpConnection>();
+  private readonly release: () => void;
+
+  constructor(localAddress: number, localPort: number, backlog: number, release: () => void) {
+    this.localAddress = localAddress;
+    this.localPort = localPort;
+    this.backlog = Math.max(1, Math.min(backlog, MAX_BACKLOG));
+    this.release = release;
+  }
+
+  /** Handshakes under way. */
+  get pendingConnections(): number {
+    return this.pending.size;
+  }
+
+  /** Accepts no more; handshakes under way end, established connections go on. */
+  close(): void {
+    if (this.closed) return;
+    this.closed = true;
+    this.release();
+    for (const connection of [...this.pending]) connection.abort();
+  }
+
+  /** False when the backlog is full. For TcpLayer. */
+  admits(): boolean {
+    if (this.pending.size < this.backlog) return true;
+    this.backlogDrops++;
+    return false;
+  }
+
+  begun(connection: TcpConnection): void {
+    this.pending.add(connection);
+  }
+
+  established(connection: TcpConnection): void {
+    this.pending.delete(connection);
+    this.onConnection?.(connection);
+  }
+
+  abandoned(connection: TcpConnection): void {
+    this.pending.delete(connection);
+  }
+}

@@ -1,0 +1,59 @@
+import { type CongestionControl, initialWindowBytes } from './congestion.ts';
+
+/** Slow start counts at most this many segments for one acknowledgement (RFC 3465's L). */
+const SLOW_START_LIMIT = 2;
+
+/** Slow start, congestion avoidance by bytes acknowledged, halving on loss: RFC 5681 and RFC 3465. */
+export class NewReno implements CongestionControl {
+  readonly name = 'reno';
+  windowBytes: number;
+  slowStartThresholdBytes = Number.POSITIVE_INFINITY;
+  private mssBytes: number;
+  private acknowledgedBytes = 0;
+
+  constructor(mssBytes: number) {
+    this.mssBytes = mssBytes;
+    this.windowBytes = initialWindowBytes(mssBytes);
+  }
+
+  acknowledged(bytes: number): void {
+    if (this.windowBytes < this.slowStartThresholdBytes) {
+      this.windowBytes += Math.min(bytes, SLOW_START_LIMIT * this.mssBytes);
+      return;
+    }
+    this.acknowledgedBytes += bytes;
+    if (this.acknowledgedBytes >= this.windowBytes) {
+      this.acknowledgedBytes -= this.windowBytes;
+      this.windowBytes += this.mssBytes;
+    }
+  }
+
+  lost(inFlightBytes: number): void {
+    this.slowStartThresholdBytes = this.half(inFlightBytes);
+    this.windowBytes = this.slowStartThresholdBytes;
+    this.acknowledgedBytes = 0;
+  }
+
+  recovered(inFlightBytes: number): void {
+    this.windowBytes = Math.min(this.slowStartThresholdBytes, Math.max(inFlightBytes, this.mssBytes) + this.mssBytes);
+  }
+
+  timedOut(inFlightBytes: number, first: boolean): void {
+    if (first) this.slowStartThresholdBytes = this.half(inFlightBytes);
+    this.windowBytes = this.mssBytes;
+    this.acknowledgedBytes = 0;
+  }
+
+  idle(): void {
+    this.windowBytes = Math.min(this.windowBytes, initialWindowBytes(this.mssBytes));
+  }
+
+  mssChanged(mssBytes: number): void {
+    this.windowBytes = Math.max(mssBytes, Math.floor((this.windowBytes / this.mssBytes) * mssBytes));
+    this.mssBytes = mssBytes;
+  }
+
+  private half(inFlightBytes: number): number {
+    return Math.max(inFlightBytes >>> 1, 2 * this.mssBytes);
+  }
+}

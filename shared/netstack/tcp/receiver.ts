@@ -1,0 +1,215 @@
+import * as tcp from '../../wire/tcp.ts';
+import { Alarm } from '../alarm.ts';
+import type { TcpConnection } from './connection.ts';
+import { OutOfOrderQueue } from './out-of-order-queue.ts';
+import type { Segment } from './segment.ts';
+import { sendAcknowledgement } from './segment-output.ts';
+import * as seq from './seq.ts';
+
+const MAX_WINDOW_SHIFT = 14;
+/** Full segments that are acknowledged together (RFC 5681 section 4.2). */
+const SEGMENTS_PER_ACKNOWLEDGEMENT = 2;
+
+/** The receiving half of a connection: what is in order, what is not, the window, and when to acknowledge. */
+export class Receiver {
+  readonly outOfOrder = new OutOfOrderQueue();
+  readonly windowShift: number;
+  /** RCV.NXT. */
+  next = 0;
+  initialSequence = 0;
+  /** Data in order that the paused program has not taken. */
+  queuedBytes = 0;
+  paused = false;
+  /** The FIN and all before it have been received. */
+  finished = false;
+  private readonly connection: TcpConnection;
+  private readonly bufferBytes: number;
+  private readonly delayedAck: Alarm;
+  private queue: Uint8Array[] = [];
+  /** Right edge of the window the peer knows; never goes back (RFC 9293 section 3.8.6). */
+  private advertisedEdge = 0;
+  private lastAcknowledged = 0;
+  private unacknowledgedBytes = 0;
+  private acknowledgeNow = false;
+  /** Where the FIN stands that came before what precedes it; -1 when none did. */
+  private finSequence = -1;
+  private endDelivered = false;
+
+  constructor(connection: TcpConnection, bufferBytes: number) {
+    this.connection = connection;
+    this.bufferBytes = bufferBytes;
+    this.windowShift = shiftFor(bufferBytes);
+    this.delayedAck = new Alarm(connection.host.engine, () => sendAcknowledgement(connection));
+  }
+
+  /** The peer's SYN. */
+  synchronize(initialSequence: number): void {
+    this.initialSequence = initialSequence;
+    this.next = seq.add(initialSequence, 1);
+    this.lastAcknowledged = this.next;
+    this.advertisedEdge = seq.add(this.next, Math.min(this.bufferBytes, 0xffff));
+  }
+
+  /** Everything received was handed to the program, its end included. */
+  get drained(): boolean {
+    return this.endDelivered;
+  }
+
+  get hasUnread(): boolean {
+    return this.queuedBytes > 0;
+  }
+
+  /** Up to here, RCV.NXT was acknowledged (Last.ACK.sent of RFC 7323). */
+  get acknowledged(): number {
+    return this.lastAcknowledged;
+  }
+
+  /** The window now: what the peer was told, moved on by what is free beyond it unless that is too little to tell (SWS). */
+  windowBytes(): number {
+    const promised = seq.distance(this.advertisedEdge, this.next);
+    const free = this.bufferBytes - this.queuedBytes;
+    if (free - promised < Math.min(this.bufferBytes >>> 1, this.connection.sender.mssBytes))
+      return Math.max(promised, 0);
+    return free;
+  }
+
+  /** The same as the header field, scaled; rounded up, so that the edge does not go back. */
+  windowField(): number {
+    if (!this.connection.windowScalingEnabled) return Math.min(this.windowBytes(), 0xffff);
+    return Math.min((this.windowBytes() + (1 << this.windowShift) - 1) >>> this.windowShift, 0xffff);
+  }
+
+  /** A segment with this acknowledgement and the present window is on its way. */
+  acknowledgementSent(acknowledgement: number): void {
+    this.advertisedEdge = seq.later(this.advertisedEdge, seq.add(acknowledgement, this.windowBytes()));
+    this.lastAcknowledged = acknowledgement;
+    this.unacknowledgedBytes = 0;
+    this.acknowledgeNow = false;
+    this.delayedAck.clear();
+  }
+
+  /** The acceptability test of RFC 9293 section 3.10.7.4. */
+  accepts(segment: Segment): boolean {
+    const window = seq.distance(this.advertisedEdge, this.next);
+    const length = segment.length;
+    const start = seq.distance(segment.sequence, this.next);
+    if (length === 0) return window === 0 ? start === 0 : start >= 0 && start < window;
+    if (window === 0) return false;
+    return start < window && start + length > 0;
+  }
+
+  /** Data and FIN of an acceptable segment. The program's callbacks run inside. */
+  receive(segment: Segment): void {
+    const { sequence, dataBytes } = segment;
+    const end = seq.add(sequence, dataBytes);
+    if (segment.has(tcp.FIN)) this.finSequence = end;
+    const known = seq.distance(this.next, sequence);
+    // What is beyond the window is cut off; the sender had no right to send it.
+    const usable = Math.min(dataBytes, seq.distance(this.advertisedEdge, sequence));
+    if (usable < dataBytes) this.finSequence = -1;
+    if (dataBytes > 0 && known >= dataBytes) this.acknowledgeNow = true;
+    else if (usable > Math.max(known, 0)) {
+      const { bytes } = this.connection.host.memory;
+      const from = segment.dataOffset;
+      if (known < 0) this.keep(sequence, bytes.slice(from, from + usable));
+      else this.advance(bytes.slice(from + known, from + usable));
+    }
+    if (this.connection.state === 'CLOSED') return;
+    this.receiveFin();
+    this.deliverEnd();
+  }
+
+  /** Sends what acknowledgement is due; `output` of the sender may have sent it already. */
+  acknowledge(): void {
+    if (this.acknowledgeNow) sendAcknowledgement(this.connection);
+    else if (this.unacknowledgedBytes > 0 && !this.delayedAck.isSet) {
+      const { engine, tcp: layer } = this.connection.host;
+      this.delayedAck.set(engine.nowUs + layer.settings.delayedAckUs);
+    }
+  }
+
+  requestAcknowledgement(): void {
+    this.acknowledgeNow = true;
+  }
+
+  pause(): void {
+    this.paused = true;
+  }
+
+  /** Hands over what waited, and tells the peer if the window opened by much. */
+  resume(): void {
+    this.paused = false;
+    while (this.queue.length > 0 && !this.paused && this.connection.state !== 'CLOSED') {
+      const bytes = this.queue.shift()!;
+      this.queuedBytes -= bytes.length;
+      this.connection.deliver(bytes);
+    }
+    if (this.connection.state === 'CLOSED') return;
+    this.deliverEnd();
+    const promised = seq.distance(this.advertisedEdge, this.next);
+    if (!this.finished && this.windowBytes() > promised && this.connection.isSynchronized) {
+      if (promised < this.bufferBytes >>> 1) sendAcknowledgement(this.connection);
+    }
+  }
+
+  dispose(): void {
+    this.delayedAck.dispose();
+    this.outOfOrder.clear();
+    this.queue = [];
+    this.queuedBytes = 0;
+  }
+
+  private keep(sequence: number, bytes: Uint8Array): void {
+    this.outOfOrder.insert(sequence, bytes);
+    this.acknowledgeNow = true;
+  }
+
+  /** `bytes` are the next in order, and may fill a hole. */
+  private advance(bytes: Uint8Array): void {
+    const fillsHole = !this.outOfOrder.isEmpty;
+    this.next = seq.add(this.next, bytes.length);
+    this.unacknowledgedBytes += bytes.length;
+    if (fillsHole || this.unacknowledgedBytes >= SEGMENTS_PER_ACKNOWLEDGEMENT * this.connection.sender.mssBytes) {
+      this.acknowledgeNow = true;
+    }
+    this.pass(bytes);
+    if (!fillsHole) return;
+    for (;;) {
+      const more = this.outOfOrder.take(this.next);
+      if (more === undefined || this.connection.state === 'CLOSED') return;
+      this.next = seq.add(this.next, more.length);
+      this.pass(more);
+    }
+  }
+
+  private pass(bytes: Uint8Array): void {
+    this.connection.counters.bytesReceived += bytes.length;
+    if (!this.paused && this.queue.length === 0) {
+      this.connection.deliver(bytes);
+      return;
+    }
+    this.queue.push(bytes);
+    this.queuedBytes += bytes.length;
+  }
+
+  private receiveFin(): void {
+    if (this.finished || this.finSequence !== this.next) return;
+    this.finished = true;
+    this.next = seq.add(this.next, 1);
+    this.acknowledgeNow = true;
+    this.connection.finReceived();
+  }
+
+  private deliverEnd(): void {
+    if (!this.finished || this.endDelivered || this.queue.length > 0) return;
+    this.endDelivered = true;
+    this.connection.deliverEnd();
+  }
+}
+
+/** The least shift by which a 16-bit field spans the buffer (RFC 7323 section 2.3). */
+function shiftFor(bufferBytes: number): number {
+  let shift = 0;
+  while (shift < MAX_WINDOW_SHIFT && 0xffff << shift < bufferBytes) shift++;
+  return shift;
+}

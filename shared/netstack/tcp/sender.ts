@@ -1,0 +1,372 @@
+import * as tcp from '../../wire/tcp.ts';
+import { Alarm } from '../alarm.ts';
+import type { CongestionControl } from './congestion.ts';
+import type { TcpConnection } from './connection.ts';
+import { LossDetection } from './loss-detection.ts';
+import { RetransmissionTimeout } from './rto.ts';
+import type { Segment } from './segment.ts';
+import { sendSegment } from './segment-output.ts';
+import { SendBuffer } from './send-buffer.ts';
+import * as seq from './seq.ts';
+
+/** What a peer that says nothing takes (RFC 9293 section 3.7.1). */
+export const DEFAULT_MSS_BYTES = 536;
+/** The least MSS that is used, whatever a peer or a path says. */
+const MIN_MSS_BYTES = 88;
+
+/** The sending half of a connection: what was written, what is in flight, and when which of it goes out. */
+export class Sender {
+  readonly buffer: SendBuffer;
+  readonly rto: RetransmissionTimeout;
+  readonly loss = new LossDetection();
+  congestion: CongestionControl;
+  /** ISS, SND.UNA, SND.NXT. */
+  readonly initialSequence: number;
+  unacknowledged: number;
+  next: number;
+  /** SND.WND in bytes, and the largest it was. */
+  windowBytes = 0;
+  windowShift = 0;
+  mssBytes = DEFAULT_MSS_BYTES;
+  noDelay = false;
+  /** The program said that nothing follows what it wrote. */
+  finQueued = false;
+  private readonly connection: TcpConnection;
+  private readonly timer: Alarm;
+  private timerFor: 'nothing' | 'acknowledgement' | 'window' = 'nothing';
+  /** Sequence number of position 0 of the buffer. */
+  private bufferSequence: number;
+  private maxWindowBytes = 0;
+  /** SND.WL1 and SND.WL2: the segment the window was taken from. */
+  private windowSequence = 0;
+  private windowAcknowledgement = 0;
+  /** End of the last segment sent that was not full (Minshall's variant of Nagle's algorithm). */
+  private smallSegmentEnd: number;
+  /** The segment whose round trip is timed: its end, and when it left; 0 when none is. */
+  private timedEnd = 0;
+  private timedAtUs = 0;
+  private lastSentUs = 0;
+  private probes = 0;
+
+  constructor(connection: TcpConnection, initialSequence: number) {
+    const { settings } = connection.host.tcp;
+    this.connection = connection;
+    this.buffer = new SendBuffer(settings.sendBufferBytes);
+    this.rto = new RetransmissionTimeout(settings.minRtoUs);
+    this.congestion = settings.congestionControl(this.mssBytes);
+    this.timer = new Alarm(connection.host.engine, () => this.timerFired());
+    this.initialSequence = initialSequence;
+    this.unacknowledged = initialSequence;
+    this.next = initialSequence;
+    this.bufferSequence = seq.add(initialSequence, 1);
+    this.smallSegmentEnd = initialSequence;
+  }
+
+  get inFlightBytes(): number {
+    return seq.distance(this.next, this.unacknowledged);
+  }
+
+  /** The FIN was sent, and acknowledged. */
+  get finAcknowledged(): boolean {
+    return this.finQueued && this.buffer.length === 0 && seq.after(this.unacknowledged, this.bufferSequence);
+  }
+
+  /** Written and not yet sent. */
+  get unsentBytes(): number {
+    return Math.max(this.buffer.length - seq.distance(this.next, this.bufferSequence), 0);
+  }
+
+  /** The SYN goes out now: it takes a sequence number and is timed. */
+  startSyn(): void {
+    this.next = seq.add(this.initialSequence, 1);
+    this.loss.start(this.initialSequence);
+    this.timedEnd = this.next;
+    this.timedAtUs = this.connection.host.engine.nowUs;
+    this.armTimer();
+  }
+
+  /** The peer's SYN is known: its MSS bounds ours, and its window begins. */
+  synchronize(segment: Segment, mssBytes: number): void {
+    this.mssBytes = Math.max(mssBytes, MIN_MSS_BYTES);
+    this.congestion = this.connection.host.tcp.settings.congestionControl(this.mssBytes);
+    this.takeWindow(segment, 0);
+  }
+
+  /** The path takes less than thought: what is in flight and too long is sent again in smaller segments. */
+  reduceMss(mssBytes: number): void {
+    if (mssBytes >= this.mssBytes) return;
+    this.mssBytes = Math.max(mssBytes, MIN_MSS_BYTES);
+    this.congestion.mssChanged(this.mssBytes);
+    if (this.inFlightBytes === 0) return;
+    this.loss.beginTimeoutRecovery(this.unacknowledged, this.next, false);
+    this.timedAtUs = 0;
+    this.output();
+  }
+
+  /**
+   * An acknowledgement that is neither old nor of what was not sent: frees what it covers, measures, finds losses.
+   * The caller calls `output` afterwards.
+   */
+  acknowledged(segment: Segment): void {
+    const { acknowledgement } = segment;
+    const advance = seq.distance(acknowledgement, this.unacknowledged);
+    const windowMoved = this.updateWindow(segment);
+    const reported = this.connection.sackEnabled && this.recordSack(segment);
+    this.probes = 0;
+    if (advance > 0) this.advance(segment, advance);
+    else if (this.inFlightBytes > 0 && segment.length === 0 && (reported || !windowMoved)) this.loss.duplicates++;
+    if (this.inFlightBytes > 0) this.recover();
+  }
+
+  /** Sends what may be sent: first what was lost, then what is new, as far as both windows reach. */
+  output(): void {
+    if (!this.connection.maySend) return;
+    let pipe = this.loss.pipeBytes(this.unacknowledged, this.next, this.mssBytes, this.connection.sackEnabled);
+    pipe = this.resendLost(pipe);
+    if (this.buffer.length > 0) this.sendNew(pipe);
+    if (this.finQueued && this.unsentBytes === 0) this.sendFin();
+    this.armTimer();
+  }
+
+  dispose(): void {
+    this.timer.dispose();
+    this.buffer.release(this.buffer.length);
+  }
+
+  private advance(segment: Segment, advance: number): void {
+    const { host } = this.connection;
+    const { nowUs } = host.engine;
+    const flightBefore = this.inFlightBytes;
+    this.measure(segment, nowUs);
+    this.unacknowledged = segment.acknowledgement;
+    this.releaseAcknowledged();
+    this.rto.progressed();
+    this.timer.clear();
+    const ended = this.loss.advanced(this.unacknowledged, this.mssBytes);
+    if (ended) this.congestion.recovered(this.inFlightBytes);
+    else if (this.loss.recovery !== 'fast' && this.windowWasLimit(flightBefore)) {
+      this.congestion.acknowledged(advance, nowUs, this.rto.smoothedRttUs);
+    }
+  }
+
+  private releaseAcknowledged(): void {
+    const bytes = Math.min(seq.distance(this.unacknowledged, this.bufferSequence), this.buffer.length);
+    if (bytes <= 0) return;
+    this.buffer.release(bytes);
+    this.bufferSequence = seq.add(this.bufferSequence, bytes);
+  }
+
+  /** RFC 6298 section 3: by the one segment that is timed, or by the timestamp when segments were sent again. */
+  private measure(segment: Segment, nowUs: number): void {
+    if (this.timedAtUs > 0 && !seq.before(segment.acknowledgement, this.timedEnd)) {
+      this.rto.measured(nowUs - this.timedAtUs);
+      this.timedAtUs = 0;
+    } else if (this.timedAtUs === 0 && this.connection.timestampsEnabled && segment.options.hasTimestamps) {
+      const elapsedMs = seq.distance(this.connection.timestampNow(), segment.options.timestampEcho);
+      if (elapsedMs >= 0) this.rto.measured(elapsedMs * 1000);
+    }
+  }
+
+  /** A window that was not used up says nothing about how much more the path takes (RFC 7661). */
+  private windowWasLimit(flightBytes: number): boolean {
+    const { windowBytes, slowStartThresholdBytes } = this.congestion;
+    if (windowBytes < slowStartThresholdBytes) return 2 * flightBytes >= windowBytes;
+    return flightBytes + 2 * this.mssBytes >= windowBytes;
+  }
+
+  private recordSack(segment: Segment): boolean {
+    const { sackBlocks, sackEdges } = segment.options;
+    let news = false;
+    for (let i = 0; i < sackBlocks; i++) {
+      const left = seq.later(sackEdges[2 * i]!, segment.acknowledgement);
+      const right = sackEdges[2 * i + 1]!;
+      if (seq.before(left, right) && !seq.after(right, this.next)) news = this.loss.sacked.add(left, right) || news;
+    }
+    return news;
+  }
+
+  private recover(): void {
+    const lost = this.loss.detect(this.unacknowledged, this.mssBytes);
+    if (!lost || this.loss.recovery !== 'open' || seq.before(this.unacknowledged, this.loss.recoveryPoint)) return;
+    this.connection.counters.fastRetransmits++;
+    this.congestion.lost(this.inFlightBytes, this.connection.host.engine.nowUs);
+    this.loss.beginFastRecovery(this.unacknowledged, this.next);
+    // The first lost segment goes out whatever is in flight (RFC 6675 section 5, step 4.3).
+    this.resend(this.unacknowledged);
+  }
+
+  /** RFC 9293 section 3.10.7.4, the window from the latest segment; false when nothing changed. */
+  private updateWindow(segment: Segment): boolean {
+    const newer =
+      seq.before(this.windowSequence, segment.sequence) ||
+      (this.windowSequence === segment.sequence && !seq.after(this.windowAcknowledgement, segment.acknowledgement));
+    if (!newer) return false;
+    const before = this.windowBytes;
+    this.takeWindow(segment, this.windowShift);
+    return this.windowBytes !== before;
+  }
+
+  private takeWindow(segment: Segment, shift: number): void {
+    this.windowBytes = segment.window << shift;
+    this.maxWindowBytes = Math.max(this.maxWindowBytes, this.windowBytes);
+    this.windowSequence = segment.sequence;
+    this.windowAcknowledgement = segment.acknowledgement;
+  }
+
+  /** How far back an acknowledgement may lie and still be believed (RFC 5961 section 5.2). */
+  get oldestAcceptable(): number {
+    return seq.add(this.unacknowledged, -this.maxWindowBytes);
+  }
+
+  private resendLost(inFlight: number): number {
+    let pipe = inFlight;
+    if (this.loss.recovery === 'open') return pipe;
+    for (;;) {
+      const from = this.loss.nextLost(this.unacknowledged);
+      if (!seq.before(from, this.loss.lostEdge)) return pipe;
+      if (pipe > 0 && pipe + this.mssBytes > this.congestion.windowBytes) return pipe;
+      const sent = this.resend(from);
+      if (sent === 0) return pipe;
+      pipe += sent;
+    }
+  }
+
+  /** Sends the segment at `from` again, up to what the peer has; answers the sequence numbers it took. */
+  private resend(from: number): number {
+    const gapEnd = this.loss.sacked.nextLeft(from, this.next);
+    const gap = Math.min(this.mssBytes, seq.distance(gapEnd, from));
+    const sent = this.sendAt(from, gap);
+    this.timedAtUs = 0;
+    this.connection.counters.retransmits++;
+    this.loss.retransmittedEdge = seq.later(this.loss.retransmittedEdge, seq.add(from, sent));
+    return sent;
+  }
+
+  private sendNew(inFlight: number): void {
+    const { engine } = this.connection.host;
+    if (this.inFlightBytes === 0 && engine.nowUs - this.lastSentUs > this.rto.currentUs) this.congestion.idle();
+    const limit = this.segmentLimitBytes();
+    let pipe = inFlight;
+    for (;;) {
+      const length = this.nextLength(pipe, limit);
+      if (length === 0) return;
+      if (this.timedAtUs === 0 && this.loss.recovery === 'open') {
+        this.timedEnd = seq.add(this.next, length);
+        this.timedAtUs = engine.nowUs;
+      }
+      const sent = this.sendAt(this.next, length);
+      this.next = seq.add(this.next, sent);
+      if (length < this.mssBytes) this.smallSegmentEnd = this.next;
+      pipe += sent;
+    }
+  }
+
+  /** The MSS, or what a device takes as one super-segment. */
+  private segmentLimitBytes(): number {
+    const superBytes = this.connection.superSegmentBytes();
+    if (superBytes < 2 * this.mssBytes) return this.mssBytes;
+    return superBytes - (superBytes % this.mssBytes);
+  }
+
+  /** Data of the next new segment; 0 when none may go now (RFC 9293 section 3.8.6.2.1, and Nagle). */
+  private nextLength(pipe: number, limit: number): number {
+    const unsent = this.unsentBytes;
+    const usable = seq.distance(seq.add(this.unacknowledged, this.windowBytes), this.next);
+    const room = this.congestion.windowBytes - pipe;
+    const full = Math.min(unsent, usable, limit);
+    if (full <= 0 || (room < Math.min(full, this.mssBytes) && pipe > 0)) return 0;
+    let length = full;
+    if (length > this.mssBytes) {
+      const allowed = Math.max(Math.min(length, room), this.mssBytes);
+      length = allowed < unsent ? allowed - (allowed % this.mssBytes) : allowed;
+    }
+    if (length >= this.mssBytes) return length;
+    if (length < unsent) return length >= this.maxWindowBytes >>> 1 ? length : 0;
+    if (this.noDelay || this.finQueued || !seq.after(this.smallSegmentEnd, this.unacknowledged)) return length;
+    return 0;
+  }
+
+  private sendFin(): void {
+    const finSequence = seq.add(this.bufferSequence, this.buffer.length);
+    if (this.next !== finSequence) return;
+    this.sendAt(finSequence, 0);
+    this.next = seq.add(finSequence, 1);
+  }
+
+  /** Sends up to `length` bytes from `sequence`, with the FIN if it follows at once; answers the sequence numbers used. */
+  private sendAt(sequence: number, length: number): number {
+    const position = seq.distance(sequence, this.bufferSequence);
+    const available = this.buffer.length - position;
+    const bytes = Math.max(Math.min(length, available), 0);
+    const last = bytes === available;
+    const fin = last && this.finQueued;
+    const flags = tcp.ACK | (last && bytes > 0 ? tcp.PSH : 0) | (fin ? tcp.FIN : 0);
+    sendSegment(this.connection, flags, sequence, position, bytes);
+    this.connection.counters.bytesSent += bytes;
+    this.lastSentUs = this.connection.host.engine.nowUs;
+    return bytes + (fin ? 1 : 0);
+  }
+
+  /** RFC 6298 section 5.1 to 5.3; without anything in flight, the persist timer of a closed window. */
+  private armTimer(): void {
+    const waits = this.unsentBytes > 0 ? 'window' : 'nothing';
+    const purpose = this.inFlightBytes > 0 ? 'acknowledgement' : waits;
+    if (purpose === this.timerFor && this.timer.isSet) return;
+    this.timerFor = purpose;
+    if (purpose === 'nothing') this.timer.clear();
+    else this.timer.set(this.connection.host.engine.nowUs + this.rto.currentUs);
+  }
+
+  private timerFired(): void {
+    if (this.inFlightBytes === 0) this.probeWindow();
+    else this.timedOut();
+  }
+
+  /** RFC 6298 section 5.4 to 5.6. */
+  private timedOut(): void {
+    const repeated = this.rto.expirations > 0;
+    if (this.rto.expirations >= this.connection.retryLimit()) {
+      this.connection.timedOut();
+      return;
+    }
+    this.rto.expired();
+    this.timedAtUs = 0;
+    this.connection.counters.timeouts++;
+    if (this.unacknowledged === this.initialSequence) this.connection.resendSyn();
+    else {
+      this.congestion.timedOut(this.inFlightBytes, !repeated, this.connection.host.engine.nowUs);
+      this.loss.beginTimeoutRecovery(this.unacknowledged, this.next, repeated);
+      this.resend(this.unacknowledged);
+    }
+    this.armTimer();
+  }
+
+  /**
+   * RFC 9293 section 3.8.6.1. The probe carries no data and an old sequence number: the peer must answer it with its
+   * window and has nothing to keep, so that a probe never has to be sent again.
+   */
+  private probeWindow(): void {
+    if (this.unsentBytes === 0) return;
+    const usable = seq.distance(seq.add(this.unacknowledged, this.windowBytes), this.next);
+    if (usable > 0 && this.probes === 0) {
+      this.forceSmallSegment();
+      return;
+    }
+    if (this.probes >= this.connection.retryLimit()) {
+      this.connection.timedOut();
+      return;
+    }
+    this.probes++;
+    this.rto.expired();
+    sendSegment(this.connection, tcp.ACK, seq.add(this.unacknowledged, -1), 0, 0);
+    this.armTimer();
+  }
+
+  /** The window is open but smaller than is worth while: after this long it is used all the same (the override of SWS avoidance). */
+  private forceSmallSegment(): void {
+    const usable = seq.distance(seq.add(this.unacknowledged, this.windowBytes), this.next);
+    const sent = this.sendAt(this.next, Math.min(usable, this.unsentBytes, this.mssBytes));
+    this.next = seq.add(this.next, sent);
+    this.armTimer();
+  }
+}
