@@ -74,12 +74,14 @@ export function defaultStatefulSet(statefulSet: StatefulSet): void {
     whenScaled: 'Retain',
     ...spec.persistentVolumeClaimRetentionPolicy,
   };
-  for (const claim of spec.volumeClaimTemplates ?? []) {
-    claim.apiVersion ??= 'v1';
-    claim.kind ??= 'PersistentVolumeClaim';
-    if (claim.spec !== undefined) claim.spec.volumeMode ??= 'Filesystem';
-    claim.status = { phase: 'Pending', ...claim.status };
-  }
+  if (spec.volumeClaimTemplates === undefined) return;
+  spec.volumeClaimTemplates = spec.volumeClaimTemplates.map((claim) => ({
+    apiVersion: 'v1',
+    kind: 'PersistentVolumeClaim',
+    ...claim,
+    ...(claim.spec === undefined ? {} : { spec: { volumeMode: 'Filesystem', ...claim.spec } }),
+    status: { phase: 'Pending', ...claim.status },
+  }));
 }
 
 export function defaultJob(job: Job): void {
