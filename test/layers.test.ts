@@ -19,7 +19,7 @@ const allowedImports: Record<string, readonly string[]> = {
   'shared/bus': ['shared/api', 'shared/runtime', 'shared/rules'],
   services: ['shared/api', 'shared/bus', 'shared/runtime'],
   'node-agent/datapath': ['shared/wire', 'shared/netstack', 'shared/rules'],
-  'node-agent/io': ['shared/wire', 'shared/netstack'],
+  'node-agent/io': ['node-agent/datapath', 'shared/wire', 'shared/netstack'],
   'node-agent/images': ['shared/podnet', 'shared/wire', 'shared/netstack', 'shared/runtime'],
   'node-agent/cni': [
     'node-agent/datapath',

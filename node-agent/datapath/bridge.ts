@@ -1,0 +1,262 @@
+/**
+ * A Linux bridge (`cni0`): learns, forwards and floods frames between its ports and the host it stands in.
+ *
+ *   port -> learn -> to the bridge's own MAC?  -> the host's stack (routed)
+ *                    known                     -> [IPv4: PREROUTING, FORWARD, POSTROUTING] -> port
+ *                    group or unknown          -> all other ports, and the host for groups
+ *
+ * Bridged IPv4 passes the hooks (br_netfilter), or the answer of a Service's backend to a client on the same node, which
+ * never reaches the router, would not be translated back.
+ */
+import { type DeviceCounters, type FrameUpcall, type NetDevice, zeroCounters } from '../../shared/netstack/device.ts';
+import * as drop from '../../shared/netstack/drop-reasons.ts';
+import type { Engine } from '../../shared/netstack/engine.ts';
+import { transmitFragments } from '../../shared/netstack/fragment.ts';
+import type { DropReason } from '../../shared/netstack/hooks.ts';
+import type { Host } from '../../shared/netstack/host.ts';
+import * as ethernet from '../../shared/wire/ethernet.ts';
+import * as ipv4 from '../../shared/wire/ipv4.ts';
+import type { Packet, PacketMemory } from '../../shared/wire/packet-memory.ts';
+import { Fdb } from './fdb.ts';
+import type { FrameObserver } from './frame-observer.ts';
+import type { RuleTables } from './rule-tables.ts';
+
+/** Ports one bridge may have (Linux: 1024). */
+export const MAX_BRIDGE_PORTS = 4096;
+
+const HAIRPIN_OFF: DropReason = Object.freeze({ code: 'bridge-same-port' });
+
+export interface BridgePort {
+  readonly device: NetDevice;
+  /** A frame may leave through the port it came from. */
+  hairpin: boolean;
+}
+
+export interface BridgeOptions {
+  readonly engine: Engine;
+  readonly memory: PacketMemory;
+  /** The namespace it stands in; its hooks see the bridged packets. */
+  readonly host: Host;
+  readonly name: string;
+  readonly index: number;
+  readonly macAddress: number;
+  readonly mtuBytes: number;
+  /** Told through which ports a packet in the hooks comes and goes. */
+  readonly tables: RuleTables;
+}
+
+export class BridgeDevice implements NetDevice, FrameUpcall {
+  readonly kind = 'bridge';
+  readonly name: string;
+  readonly index: number;
+  readonly macAddress: number;
+  readonly superSegmentBytes = 0;
+  readonly counters: DeviceCounters = zeroCounters();
+  readonly fdb = new Fdb();
+  readonly ports = new Map<NetDevice, BridgePort>();
+  /** net.bridge.bridge-nf-call-iptables */
+  callIptables = true;
+  mtuBytes: number;
+  up = true;
+  upcall: FrameUpcall | null = null;
+  observer: FrameObserver | null = null;
+  private readonly engine: Engine;
+  private readonly memory: PacketMemory;
+  private readonly host: Host;
+  private readonly tables: RuleTables;
+
+  constructor(options: BridgeOptions) {
+    this.engine = options.engine;
+    this.memory = options.memory;
+    this.host = options.host;
+    this.tables = options.tables;
+    this.name = options.name;
+    this.index = options.index;
+    this.macAddress = options.macAddress;
+    this.mtuBytes = options.mtuBytes;
+  }
+
+  addPort(device: NetDevice, hairpin: boolean): BridgePort {
+    if (this.ports.size >= MAX_BRIDGE_PORTS) throw new Error(`${this.name} has ${MAX_BRIDGE_PORTS} ports, no more fit`);
+    const port: BridgePort = { device, hairpin };
+    this.ports.set(device, port);
+    this.fdb.add(device.macAddress, device, this.engine.nowUs);
+    device.upcall = this;
+    return port;
+  }
+
+  removePort(device: NetDevice): void {
+    this.ports.delete(device);
+    this.fdb.removePort(device);
+    if (device.upcall === this) device.upcall = null;
+  }
+
+  /** A frame from a port. Takes ownership. */
+  input(device: NetDevice, frame: Packet): void {
+    const { view } = this.memory;
+    const port = this.ports.get(device);
+    if (port === undefined || !this.up || !ethernet.check(view, frame.offset, frame.length)) {
+      this.host.drop(frame, drop.FRAME_MALFORMED, device.name);
+      return;
+    }
+    // The frame comes from another namespace: nothing this node's hooks noted can be on it.
+    frame.connection = null;
+    frame.mark = 0;
+    const source = ethernet.source(view, frame.offset);
+    const destination = ethernet.destination(view, frame.offset);
+    this.observer?.frame('received', device, frame);
+    if (!ethernet.isGroup(source)) this.fdb.learn(source, device, this.engine.nowUs);
+    if (destination === this.macAddress || destination === device.macAddress) {
+      this.passUp(frame, device);
+      return;
+    }
+    if (ethernet.isGroup(destination)) {
+      this.flood(frame, port, true);
+      return;
+    }
+    const out = this.fdb.lookup(destination, this.engine.nowUs);
+    if (out === undefined) this.flood(frame, port, false);
+    else this.forward(frame, port, this.ports.get(out)!);
+  }
+
+  /** A frame from the host's own stack. Takes ownership. */
+  transmit(frame: Packet): void {
+    if (!this.up || frame.length > this.mtuBytes + ethernet.HEADER_BYTES) {
+      this.counters.txDropped++;
+      this.host.drop(frame, this.up ? drop.FRAGMENTATION_NEEDED : drop.DEVICE_DOWN, this.name);
+      return;
+    }
+    this.counters.txPackets++;
+    this.counters.txBytes += frame.length;
+    const destination = ethernet.destination(this.memory.view, frame.offset);
+    const out = ethernet.isGroup(destination) ? undefined : this.fdb.lookup(destination, this.engine.nowUs);
+    if (out === undefined) this.flood(frame, null, false);
+    else this.send(frame, out);
+  }
+
+  /** Frames are handed over by `input`; as a device it has no wire of its own. */
+  receive(frame: Packet): void {
+    this.passUp(frame, null);
+  }
+
+  private passUp(frame: Packet, from: NetDevice | null): void {
+    if (this.upcall === null) {
+      this.counters.rxDropped++;
+      this.memory.free(frame);
+      return;
+    }
+    this.counters.rxPackets++;
+    this.counters.rxBytes += frame.length;
+    this.tables.physIn = from;
+    this.upcall.input(this, frame);
+    this.tables.physIn = null;
+  }
+
+  /** `from` is null for a frame of the host's. Every copy but the last is a clone; a full memory costs copies, not the frame. */
+  private flood(frame: Packet, from: BridgePort | null, toHost: boolean): void {
+    for (const port of this.ports.values()) {
+      if (port === from && !port.hairpin) continue;
+      const copy = this.memory.clone(frame);
+      if (copy === undefined) {
+        this.host.countDrop(drop.NO_PACKET_MEMORY);
+        break;
+      }
+      if (from === null) this.send(copy, port.device);
+      else this.forward(copy, from, port);
+    }
+    if (toHost) this.passUp(frame, from?.device ?? null);
+    else this.memory.free(frame);
+  }
+
+  private forward(frame: Packet, from: BridgePort, to: BridgePort): void {
+    if (from === to && !from.hairpin) {
+      this.host.drop(frame, HAIRPIN_OFF, this.name);
+      return;
+    }
+    const isIpv4 = ethernet.type(this.memory.view, frame.offset) === ethernet.TYPE_IPV4;
+    if (!isIpv4 || !this.callIptables || this.host.hooks === null) this.send(frame, to.device);
+    else this.forwardIpv4(frame, from.device, to.device);
+  }
+
+  private forwardIpv4(frame: Packet, from: NetDevice, to: NetDevice): void {
+    const { view } = this.memory;
+    const destinationMac = ethernet.destination(view, frame.offset);
+    const sourceMac = ethernet.source(view, frame.offset);
+    const packet = this.toIpv4(frame);
+    if (packet === null) return;
+    this.tables.physIn = from;
+    const before = ipv4.destination(view, packet.offset);
+    const through = this.passHooks(packet, to);
+    this.tables.physIn = null;
+    this.tables.physOut = null;
+    if (!through) return;
+    // A destination that PREROUTING changed is the router's business; it finds the packet already tracked.
+    if (ipv4.destination(view, packet.offset) !== before) {
+      this.prependHeader(packet, this.macAddress, sourceMac);
+      this.passUp(packet, from);
+      return;
+    }
+    if (packet.length > to.mtuBytes) {
+      transmitFragments(this.host, packet, to.mtuBytes, (fragment) => {
+        this.prependHeader(fragment, destinationMac, sourceMac);
+        this.send(fragment, to);
+      });
+      return;
+    }
+    this.prependHeader(packet, destinationMac, sourceMac);
+    this.send(packet, to);
+  }
+
+  /** Strips the Ethernet header and checks the IP header; fragments wait for each other. null when the frame is gone. */
+  private toIpv4(frame: Packet): Packet | null {
+    const { view } = this.memory;
+    frame.strip(ethernet.HEADER_BYTES);
+    if (!ipv4.check(view, frame.offset, frame.length)) {
+      this.host.drop(frame, drop.IP_MALFORMED, this.name);
+      return null;
+    }
+    if (!frame.checksumTrusted && !ipv4.checksumValid(view, frame.offset)) {
+      this.host.drop(frame, drop.IP_CHECKSUM, this.name);
+      return null;
+    }
+    frame.length = ipv4.totalLength(view, frame.offset);
+    const packet = ipv4.isFragment(view, frame.offset) ? this.host.reassembly.add(frame) : frame;
+    if (packet === null) return null;
+    packet.networkOffset = packet.offset;
+    packet.transportOffset = packet.offset + ipv4.headerBytes(view, packet.offset);
+    return packet;
+  }
+
+  /** False when a hook refused the packet. After a change of destination the later hooks are the router's. */
+  private passHooks(packet: Packet, to: NetDevice): boolean {
+    const hooks = this.host.hooks!;
+    const { view } = this.memory;
+    const before = ipv4.destination(view, packet.offset);
+    let verdict = hooks.prerouting(packet, this);
+    let stage = 'prerouting';
+    if (verdict === null && ipv4.destination(view, packet.offset) === before) {
+      this.tables.physOut = to;
+      verdict = hooks.forward(packet, this, this);
+      stage = 'forward';
+      if (verdict === null) {
+        verdict = hooks.postrouting(packet, this);
+        stage = 'postrouting';
+      }
+    }
+    if (verdict === null) return true;
+    this.host.refuse(packet, verdict, stage);
+    return false;
+  }
+
+  private prependHeader(packet: Packet, destination: number, source: number): void {
+    packet.prepend(ethernet.HEADER_BYTES);
+    ethernet.encode(this.memory.view, packet.offset, destination, source, ethernet.TYPE_IPV4);
+  }
+
+  private send(frame: Packet, to: NetDevice): void {
+    this.observer?.frame('sent', to, frame);
+    frame.connection = null;
+    frame.mark = 0;
+    to.transmit(frame);
+  }
+}

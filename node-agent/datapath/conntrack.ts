@@ -1,0 +1,229 @@
+/**
+ * Connection tracking: every packet belongs to a connection, starts one, is related to one (ICMP errors) or is invalid.
+ *
+ *   track (first hook) -> the hooks decide -> confirm (last hook): only what got through the node enters the table
+ *
+ * `packet.connection` holds the flow of the packet while it is in the node.
+ */
+import type { Engine, TimerHandle } from '../../shared/netstack/engine.ts';
+import type { DropReason } from '../../shared/netstack/hooks.ts';
+import * as checksum from '../../shared/wire/checksum.ts';
+import * as icmp from '../../shared/wire/icmp.ts';
+import * as ipv4 from '../../shared/wire/ipv4.ts';
+import type { Packet, PacketMemory } from '../../shared/wire/packet-memory.ts';
+import * as tcp from '../../shared/wire/tcp.ts';
+import { ConntrackTable } from './conntrack-table.ts';
+import { type ConntrackTimeouts, NODE_TIMEOUTS } from './conntrack-timeouts.ts';
+import { Connection, type Flow } from './flow.ts';
+import { nextTcpState, type TcpState } from './tcp-track.ts';
+import { Tuple } from './tuple.ts';
+
+const SECOND_US = 1_000_000;
+/** How often silent connections are looked for; a lookup never finds an expired one in between. */
+const SWEEP_INTERVAL_US = 5 * SECOND_US;
+/** A UDP flow that lasts longer than this is a stream. */
+const STREAM_AFTER_US = 2 * SECOND_US;
+/** Linux gives 65536 to a machine with 1 GB; as many here. */
+const DEFAULT_MAX_CONNECTIONS = 65_536;
+
+export const CONNTRACK_FULL: DropReason = Object.freeze({ code: 'conntrack-full' });
+
+export interface ConntrackOptions {
+  readonly engine: Engine;
+  readonly memory: PacketMemory;
+  readonly maxConnections?: number;
+  readonly timeouts?: ConntrackTimeouts;
+}
+
+/** The flow a hook of this node attached to the packet; null for an invalid or untracked one. */
+export function flowOf(packet: Packet): Flow | null {
+  return packet.connection as Flow | null; // only `track` sets it, and devices clear it when a packet leaves the node
+}
+
+export class Conntrack {
+  readonly table: ConntrackTable;
+  readonly timeouts: ConntrackTimeouts;
+  /** `conntrack -S`: packets that belong to no connection. */
+  invalid = 0;
+  private readonly engine: Engine;
+  private readonly memory: PacketMemory;
+  private readonly tuple = new Tuple();
+  private sweeper: TimerHandle | null = null;
+  /** Set by `begin` when a first packet found no room. */
+  private full = false;
+  /**
+   * The connection begun last. Until it is confirmed, what the node itself answers to its first packet (REJECT, an expired
+   * TTL) belongs to it, though the table does not know it yet.
+   */
+  private begun: Connection | null = null;
+
+  constructor(options: ConntrackOptions) {
+    this.engine = options.engine;
+    this.memory = options.memory;
+    this.timeouts = options.timeouts ?? NODE_TIMEOUTS;
+    const seed = Math.floor(options.engine.random() * 2 ** 32);
+    this.table = new ConntrackTable(options.maxConnections ?? DEFAULT_MAX_CONNECTIONS, seed);
+  }
+
+  /** Attaches the packet to its flow. A reason only when the table is full; an invalid packet goes on without a flow. */
+  track(packet: Packet): DropReason | null {
+    if (packet.connection !== null) return null; // seen before: looped back, or bridged and then routed
+    const { view } = this.memory;
+    const { tuple } = this;
+    if (!tuple.read(view, packet.networkOffset, packet.transportOffset)) {
+      const related = tuple.protocol === ipv4.PROTOCOL_ICMP ? this.relatedFlow(packet) : null;
+      if (related === null) this.invalid++;
+      packet.connection = related;
+      return null;
+    }
+    let flow = this.find(tuple) ?? this.answerToBegun(tuple);
+    if (tuple.protocol === ipv4.PROTOCOL_TCP) flow = this.trackTcp(packet, flow);
+    else flow = this.trackDatagram(flow);
+    if (flow === null) {
+      if (this.full) {
+        this.full = false;
+        return CONNTRACK_FULL;
+      }
+      this.invalid++;
+      return null;
+    }
+    flow.packets++;
+    flow.bytes += ipv4.totalLength(view, packet.networkOffset);
+    packet.connection = flow;
+    return null;
+  }
+
+  /** The connection of a packet that got through enters the table. */
+  confirm(packet: Packet): void {
+    const flow = flowOf(packet);
+    if (flow === null || flow.connection.confirmed || flow.isReply || flow.relatedTo !== null) return;
+    this.table.add(flow.connection);
+    this.begun = null;
+    this.armSweeper();
+  }
+
+  /** Whether a connection other than this one already answers in the way `tuple` says. */
+  taken(tuple: Tuple, connection: Connection): boolean {
+    const flow = this.find(tuple);
+    return flow !== null && flow.connection !== connection;
+  }
+
+  /** The flow that a packet would be given, without any effect (for traces). */
+  peek(view: DataView, network: number, transport: number): Flow | null {
+    return this.tuple.read(view, network, transport) ? this.table.find(this.tuple) : null;
+  }
+
+  /** Forgets connections, as `conntrack -D` does; how many there were. */
+  delete(matches: (connection: Connection) => boolean): number {
+    let deleted = 0;
+    for (const connection of this.table.connections()) {
+      if (!matches(connection)) continue;
+      this.table.remove(connection);
+      deleted++;
+    }
+    return deleted;
+  }
+
+  dispose(): void {
+    this.sweeper?.cancel();
+    this.sweeper = null;
+  }
+
+  private find(tuple: Tuple): Flow | null {
+    const flow = this.table.find(tuple);
+    if (flow === null || flow.connection.expiresUs > this.engine.nowUs) return flow;
+    this.table.remove(flow.connection);
+    return null;
+  }
+
+  private trackTcp(packet: Packet, found: Flow | null): Flow | null {
+    const flags = tcp.flags(this.memory.view, packet.transportOffset);
+    let flow = found;
+    let step = nextTcpState(flow === null ? 'NONE' : flow.connection.tcpState, flags, flow?.isReply ?? false);
+    if (step === 'reopen') {
+      this.table.remove(flow!.connection);
+      flow = null;
+      step = nextTcpState('NONE', flags, false);
+    }
+    if (step === 'invalid' || step === 'reopen') return null;
+    flow ??= this.begin();
+    if (flow === null) return null;
+    this.stepTcp(flow, step);
+    return flow;
+  }
+
+  private stepTcp(flow: Flow, state: TcpState): void {
+    const { connection } = flow;
+    if (flow.isReply) connection.seenReply = true;
+    if (state === 'ESTABLISHED' && connection.seenReply) connection.assured = true;
+    connection.tcpState = state;
+    connection.expiresUs = this.engine.nowUs + this.timeouts.tcp[state] * SECOND_US;
+  }
+
+  private trackDatagram(found: Flow | null): Flow | null {
+    const flow = found ?? this.begin();
+    if (flow === null) return null;
+    const { connection } = flow;
+    if (flow.isReply) connection.seenReply = true;
+    connection.expiresUs = this.engine.nowUs + this.datagramTimeout(connection) * SECOND_US;
+    return flow;
+  }
+
+  private datagramTimeout(connection: Connection): number {
+    if (connection.protocol === ipv4.PROTOCOL_ICMP) return this.timeouts.icmp;
+    if (connection.protocol !== ipv4.PROTOCOL_UDP) return this.timeouts.generic;
+    if (!connection.seenReply) return this.timeouts.udp;
+    if (this.engine.nowUs - connection.startedUs <= STREAM_AFTER_US) return this.timeouts.udp;
+    connection.assured = true;
+    return this.timeouts.udpStream;
+  }
+
+  /** A connection from the tuple just read; its reply flow is the tuple turned round until NAT says otherwise. */
+  private begin(): Flow | null {
+    const { tuple } = this;
+    // An answer to an echo nobody asked for starts nothing.
+    if (tuple.protocol === ipv4.PROTOCOL_ICMP && (tuple.ports & 0xffff) !== icmp.ECHO_REQUEST) return null;
+    if (!this.table.makeRoom()) {
+      this.full = true;
+      return null;
+    }
+    const connection = new Connection(tuple.protocol, this.engine.nowUs);
+    tuple.copyTo(connection.original);
+    tuple.invert();
+    tuple.copyTo(connection.reply);
+    this.begun = connection;
+    return connection.original;
+  }
+
+  /** The flow of an answer to the first packet of the connection begun last. */
+  private answerToBegun(tuple: Tuple): Flow | null {
+    const reply = this.begun?.reply;
+    return reply !== undefined && tuple.names(reply) ? reply : null;
+  }
+
+  /** An ICMP error travels in the direction in which the answers to the packet it quotes would. */
+  private relatedFlow(packet: Packet): Flow | null {
+    const { view } = this.memory;
+    const at = packet.transportOffset;
+    const size = packet.networkOffset + ipv4.totalLength(view, packet.networkOffset) - at;
+    if (!icmp.check(view, at, size) || !icmp.isError(icmp.type(view, at))) return null;
+    if (!packet.checksumTrusted && checksum.finish(this.memory.sum(at, size)) !== 0) return null;
+    if (!this.tuple.readQuoted(view, at + icmp.HEADER_BYTES, size - icmp.HEADER_BYTES)) return null;
+    this.tuple.invert();
+    const flow = this.find(this.tuple) ?? this.answerToBegun(this.tuple);
+    return flow?.related ?? null;
+  }
+
+  private armSweeper(): void {
+    this.sweeper ??= this.engine.schedule(this.engine.nowUs + SWEEP_INTERVAL_US, () => this.sweep());
+  }
+
+  private sweep(): void {
+    this.sweeper = null;
+    const now = this.engine.nowUs;
+    for (const connection of this.table.connections()) {
+      if (connection.expiresUs <= now) this.table.remove(connection);
+    }
+    if (this.table.size > 0) this.armSweeper();
+  }
+}

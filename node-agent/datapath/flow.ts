@@ -1,0 +1,84 @@
+/**
+ * What conntrack knows of one connection: two flows, one for each direction, and the state they share.
+ *
+ *   original  10.244.1.5:40000 -> 10.96.0.10:53     as the first packet asked
+ *   reply     10.244.2.7:53    -> 10.244.1.5:40000  as the answers come: where they differ, NAT stands between
+ *
+ * Addresses and ports are kept as signed 32-bit integers, which V8 stores unboxed.
+ */
+import type { TcpState } from './tcp-track.ts';
+
+export class Flow {
+  readonly connection: Connection;
+  readonly isReply: boolean;
+  /** The flow an ICMP error belongs to without being part of it; null for an ordinary flow. */
+  readonly relatedTo: Flow | null;
+  source = 0;
+  destination = 0;
+  /** Source port in the upper half, destination port in the lower; for ICMP echo the identifier and the type. */
+  ports = 0;
+  packets = 0;
+  bytes = 0;
+  /** Next in the hash bucket. */
+  next: Flow | null = null;
+  private relatedFlow: Flow | null = null;
+
+  constructor(connection: Connection, isReply: boolean, relatedTo: Flow | null) {
+    this.connection = connection;
+    this.isReply = isReply;
+    this.relatedTo = relatedTo;
+  }
+
+  get opposite(): Flow {
+    return this.isReply ? this.connection.original : this.connection.reply;
+  }
+
+  get sourcePort(): number {
+    return this.ports >>> 16;
+  }
+
+  get destinationPort(): number {
+    return this.ports & 0xffff;
+  }
+
+  /** What an ICMP error that travels in this flow's direction carries as its connection. */
+  get related(): Flow {
+    this.relatedFlow ??= new Flow(this.connection, this.isReply, this);
+    return this.relatedFlow;
+  }
+}
+
+export class Connection {
+  readonly protocol: number;
+  readonly original: Flow;
+  readonly reply: Flow;
+  /** A packet came back: `[UNREPLIED]` until then. */
+  seenReply = false;
+  /** Not thrown out early when the table is full: `[ASSURED]`. */
+  assured = false;
+  /** In the table; false until its first packet got all the way through. */
+  confirmed = false;
+  /** The destination of the original direction is translated. */
+  destinationNat = false;
+  /** The source of the original direction is translated. */
+  sourceNat = false;
+  /** The nat table was asked for each kind of translation, whatever it said. */
+  destinationDecided = false;
+  sourceDecided = false;
+  tcpState: TcpState = 'NONE';
+  startedUs: number;
+  expiresUs: number;
+  /** The traces this connection is followed by, one bit each. */
+  traceBits = 0;
+  /** Neighbours in the table's list, oldest first. */
+  older: Connection | null = null;
+  newer: Connection | null = null;
+
+  constructor(protocol: number, startedUs: number) {
+    this.protocol = protocol;
+    this.startedUs = startedUs;
+    this.expiresUs = startedUs;
+    this.original = new Flow(this, false, null);
+    this.reply = new Flow(this, true, null);
+  }
+}

@@ -1,0 +1,8 @@
+/** Taps on devices, for traces; null on a device while nothing is traced. */
+import type { NetDevice } from '../../shared/netstack/device.ts';
+import type { Packet } from '../../shared/wire/packet-memory.ts';
+
+export interface FrameObserver {
+  /** `frame.offset` stands at the Ethernet header. `peer` names the node at the other end of a tunnel. */
+  frame(direction: 'received' | 'sent', device: NetDevice, frame: Packet, peer?: string): void;
+}

@@ -1,0 +1,189 @@
+/**
+ * The node's five hooks: connection tracking, the tables of rules, policy and address translation, in netfilter's order.
+ *
+ *   PREROUTING   track  mangle  nat(destination)
+ *   INPUT               mangle  filter              nat(source)  confirm
+ *   FORWARD             mangle  filter  policy
+ *   OUTPUT       track  mangle  nat(destination)  filter
+ *   POSTROUTING         mangle  nat(source)  confirm
+ *
+ * The nat table is asked once for a connection, on its first packet; from then on conntrack alone translates.
+ */
+import type { NetDevice } from '../../shared/netstack/device.ts';
+import type { NetfilterHooks, Verdict } from '../../shared/netstack/hooks.ts';
+import type { BuiltInChain, TableName } from '../../shared/rules/table.ts';
+import * as ipv4 from '../../shared/wire/ipv4.ts';
+import type { Packet, PacketMemory } from '../../shared/wire/packet-memory.ts';
+import { type Conntrack, flowOf } from './conntrack.ts';
+import type { Connection } from './flow.ts';
+import { bindDestination, bindSource, isTranslated, type NatSide, translate } from './nat.ts';
+import type { PacketPolicy } from './packet-policy.ts';
+import type { RuleTables } from './rule-tables.ts';
+
+export interface NetfilterOptions {
+  readonly memory: PacketMemory;
+  readonly conntrack: Conntrack;
+  readonly tables: RuleTables;
+  readonly random: () => number;
+  /** The address MASQUERADE takes for packets to `destination` through `device`; 0 when the device has none. */
+  readonly sourceFor: (device: NetDevice, destination: number) => number;
+  readonly policy?: PacketPolicy;
+}
+
+/** Told of each stage that a packet passes; null while nothing is traced. */
+export interface StageObserver {
+  passed(stage: BuiltInChain, packet: Packet, inDevice: NetDevice | null, outDevice: NetDevice | null): void;
+  translated(stage: BuiltInChain, packet: Packet, side: NatSide, address: number, port: number): void;
+}
+
+export class Netfilter implements NetfilterHooks {
+  readonly conntrack: Conntrack;
+  readonly tables: RuleTables;
+  policy: PacketPolicy | null;
+  observer: StageObserver | null = null;
+  private readonly options: NetfilterOptions;
+  private readonly memory: PacketMemory;
+
+  constructor(options: NetfilterOptions) {
+    this.options = options;
+    this.memory = options.memory;
+    this.conntrack = options.conntrack;
+    this.tables = options.tables;
+    this.policy = options.policy ?? null;
+  }
+
+  prerouting(packet: Packet, inDevice: NetDevice): Verdict {
+    const full = this.conntrack.track(packet);
+    if (full !== null) return full;
+    this.observer?.passed('PREROUTING', packet, inDevice, null);
+    return (
+      this.filter('mangle', 'PREROUTING', packet, inDevice, null) ??
+      this.destinationNat('PREROUTING', packet, inDevice, null)
+    );
+  }
+
+  input(packet: Packet, inDevice: NetDevice): Verdict {
+    this.observer?.passed('INPUT', packet, inDevice, null);
+    const refused =
+      this.filter('mangle', 'INPUT', packet, inDevice, null) ??
+      this.filter('filter', 'INPUT', packet, inDevice, null) ??
+      this.sourceNat('INPUT', packet, inDevice, null);
+    if (refused === null) this.conntrack.confirm(packet);
+    return refused;
+  }
+
+  forward(packet: Packet, inDevice: NetDevice, outDevice: NetDevice): Verdict {
+    this.observer?.passed('FORWARD', packet, inDevice, outDevice);
+    return (
+      this.filter('mangle', 'FORWARD', packet, inDevice, outDevice) ??
+      this.filter('filter', 'FORWARD', packet, inDevice, outDevice) ??
+      this.policy?.judge(packet, flowOf(packet), inDevice, outDevice) ??
+      null
+    );
+  }
+
+  output(packet: Packet): Verdict {
+    const full = this.conntrack.track(packet);
+    if (full !== null) return full;
+    this.observer?.passed('OUTPUT', packet, null, null);
+    return (
+      this.filter('mangle', 'OUTPUT', packet, null, null) ??
+      this.destinationNat('OUTPUT', packet, null, null) ??
+      this.filter('filter', 'OUTPUT', packet, null, null)
+    );
+  }
+
+  postrouting(packet: Packet, outDevice: NetDevice): Verdict {
+    this.observer?.passed('POSTROUTING', packet, null, outDevice);
+    const refused =
+      this.filter('mangle', 'POSTROUTING', packet, null, outDevice) ??
+      this.sourceNat('POSTROUTING', packet, null, outDevice);
+    if (refused === null) this.conntrack.confirm(packet);
+    return refused;
+  }
+
+  private filter(
+    table: TableName,
+    chain: BuiltInChain,
+    packet: Packet,
+    inDevice: NetDevice | null,
+    outDevice: NetDevice | null,
+  ): Verdict {
+    if (this.tables.isEmpty(table, chain)) return null;
+    return this.tables.evaluate(table, chain, packet, inDevice, outDevice)?.verdict ?? null;
+  }
+
+  private destinationNat(
+    chain: 'PREROUTING' | 'OUTPUT',
+    packet: Packet,
+    inDevice: NetDevice | null,
+    outDevice: NetDevice | null,
+  ): Verdict {
+    const flow = flowOf(packet);
+    if (flow === null) return null;
+    const { connection } = flow;
+    if (!connection.destinationDecided && flow.relatedTo === null) {
+      connection.destinationDecided = true;
+      const rule = this.tables.evaluate('nat', chain, packet, inDevice, outDevice);
+      if (rule?.verdict != null) return rule.verdict;
+      if (rule?.target?.kind === 'dnat') bindDestination(connection, rule.target.address, rule.target.port ?? 0);
+    }
+    if (isTranslated(flow, 'destination')) this.rewrite(chain, packet, 'destination');
+    return null;
+  }
+
+  private sourceNat(
+    chain: 'INPUT' | 'POSTROUTING',
+    packet: Packet,
+    inDevice: NetDevice | null,
+    outDevice: NetDevice | null,
+  ): Verdict {
+    const flow = flowOf(packet);
+    if (flow === null) return null;
+    const { connection } = flow;
+    if (!connection.sourceDecided && flow.relatedTo === null) {
+      connection.sourceDecided = true;
+      const refused = this.decideSource(chain, packet, connection, inDevice, outDevice);
+      if (refused !== null) return refused;
+    }
+    if (isTranslated(flow, 'source')) this.rewrite(chain, packet, 'source');
+    return null;
+  }
+
+  private decideSource(
+    chain: 'INPUT' | 'POSTROUTING',
+    packet: Packet,
+    connection: Connection,
+    inDevice: NetDevice | null,
+    outDevice: NetDevice | null,
+  ): Verdict {
+    const rule = this.tables.evaluate('nat', chain, packet, inDevice, outDevice);
+    if (rule?.verdict != null) return rule.verdict;
+    let address = connection.original.source >>> 0;
+    let randomly = false;
+    const target = rule?.target;
+    if (target?.kind === 'snat') {
+      address = target.address;
+      randomly = target.randomFully ?? false;
+    } else if (target?.kind === 'masquerade' && outDevice !== null) {
+      const destination = ipv4.destination(this.memory.view, packet.networkOffset);
+      address = this.options.sourceFor(outDevice, destination) || address;
+      randomly = target.randomFully ?? false;
+    }
+    return bindSource(this.conntrack, connection, address, randomly, this.options.random);
+  }
+
+  private rewrite(chain: BuiltInChain, packet: Packet, side: NatSide): void {
+    const flow = flowOf(packet)!;
+    if (this.observer === null) {
+      translate(this.memory, packet, flow, side);
+      return;
+    }
+    const { view } = this.memory;
+    const address = side === 'source' ? ipv4.source : ipv4.destination;
+    const before = address(view, packet.networkOffset);
+    const port = view.getUint16(packet.transportOffset + (side === 'source' ? 0 : 2));
+    translate(this.memory, packet, flow, side);
+    this.observer.translated(chain, packet, side, before, port);
+  }
+}

@@ -1,0 +1,319 @@
+/**
+ * One node's kernel: devices, bridge, routes, connection tracking, rules and the tunnels to the other nodes. Pure: what
+ * arrives comes from `UnderlayLink` and the pods' sockets, what leaves goes there, time and random numbers are the engine's.
+ *
+ *      pod A            pod B                                 sockets of the node (hostNetwork)
+ *      eth0             eth0                                            |
+ *        | veth           | veth                                      INPUT / OUTPUT
+ *   +----+----------------+----+                                        |
+ *   | cni0: learn, forward,    |  not for this MAC: PREROUTING, FORWARD, POSTROUTING, other port
+ *   |       flood, hairpin     |                                        |
+ *   +----------+---------------+                                        |
+ *              | for cni0's MAC                                         |
+ *              v                                                        v
+ *   PREROUTING: conntrack, DNAT -> route, TTL -> FORWARD: rules, policy on the real backend
+ *              -> POSTROUTING: masquerade, conntrack confirms -> MTU, neighbour
+ *              -> cni0 | flannel.1 (VNI 1, VXLAN) | eth0 (VNI 0, plain)
+ *                              \_____ underlay: a batch a peer and turn _____/
+ *                                              |
+ *                               UnderlayLink ==> the other node: the same in reverse
+ *
+ * Files in the order of the path: bridge, fdb | netfilter, conntrack, rule-tables, nat, packet-policy | vxlan-device,
+ * underlay-device, underlay, link. Beside it: drop-ledger, trace, show/.
+ */
+import type { Engine } from '../../shared/netstack/engine.ts';
+import { Host } from '../../shared/netstack/host.ts';
+import { iptablesSave } from '../../shared/rules/iptables-save.ts';
+import type { TableName } from '../../shared/rules/table.ts';
+import type { RulesReply, RulesTransaction } from '../../shared/rules/transaction.ts';
+import { formatIpv4, type Ipv4Prefix, macOfIpv4, networkOf } from '../../shared/wire/address.ts';
+import type { PacketMemory } from '../../shared/wire/packet-memory.ts';
+import { OVERHEAD_BYTES } from '../../shared/wire/vxlan.ts';
+import { BridgeDevice } from './bridge.ts';
+import { Conntrack } from './conntrack.ts';
+import { DropLedger } from './drop-ledger.ts';
+import { flannelRules } from './flannel-rules.ts';
+import type { UnderlayLink } from './link.ts';
+import { Netfilter } from './netfilter.ts';
+import type { PacketPolicy } from './packet-policy.ts';
+import { type PeerOptions, PeerTable } from './peer-table.ts';
+import { attachPod, type PodAttachment, type PodAttachOptions } from './pod-attachment.ts';
+import { RecentLists } from './recent-lists.ts';
+import { RuleTables } from './rule-tables.ts';
+import { type Trace, type TraceFilter, Tracer } from './trace.ts';
+import { Underlay } from './underlay.ts';
+import { UnderlayDevice } from './underlay-device.ts';
+import { VxlanDevice } from './vxlan-device.ts';
+
+const LOOPBACK_INDEX = 1;
+const ETH0_INDEX = LOOPBACK_INDEX + 1;
+const FLANNEL_INDEX = ETH0_INDEX + 1;
+const CNI0_INDEX = FLANNEL_INDEX + 1;
+
+export interface NodeDatapathOptions {
+  readonly engine: Engine;
+  readonly memory: PacketMemory;
+  readonly nodeName: string;
+  /** On the emulated network of the nodes, with its prefix: 192.168.1.10/24. */
+  readonly internalIp: number;
+  readonly internalPrefixLength?: number;
+  /** All pods of the cluster: 10.244.0.0/16. */
+  readonly clusterCidr: Ipv4Prefix;
+  readonly link: UnderlayLink;
+  /** A new text for every start of the node: rules of an earlier boot are gone. */
+  readonly bootId: string;
+  /** At least 16 bytes; sequence numbers and ports of the node and its pods are derived from it. */
+  readonly secret: Uint8Array;
+  /** Of eth0; 1500 by default. The overlay and the pods have 50 less. */
+  readonly mtuBytes?: number;
+  /** Time of trace hops; the engine's time, which stands still within a turn, by default. */
+  readonly traceClockUs?: () => number;
+  readonly maxConnections?: number;
+}
+
+export class NodeDatapath {
+  readonly nodeName: string;
+  readonly internalIp: number;
+  readonly bootId: string;
+  /** The root namespace. */
+  readonly root: Host;
+  readonly eth0: UnderlayDevice;
+  readonly flannel: VxlanDevice;
+  readonly netfilter: Netfilter;
+  readonly conntrack: Conntrack;
+  readonly tables: RuleTables;
+  readonly drops = new DropLedger();
+  readonly peers: PeerTable;
+  private readonly options: NodeDatapathOptions;
+  private readonly tracer: Tracer;
+  private readonly attachments = new Map<string, PodAttachment>();
+  private nextIndex = CNI0_INDEX + 1;
+  private cni0: BridgeDevice | null = null;
+  private cidr: Ipv4Prefix | null = null;
+
+  constructor(options: NodeDatapathOptions) {
+    const { engine, memory } = options;
+    this.options = options;
+    this.nodeName = options.nodeName;
+    this.internalIp = options.internalIp;
+    this.bootId = options.bootId;
+    this.conntrack = new Conntrack({ engine, memory, maxConnections: options.maxConnections });
+    this.tables = new RuleTables(options.bootId, memory.view, {
+      random: engine.random,
+      nowUs: () => engine.nowUs,
+      isLocalAddress: (address) => this.root.isLocal(address),
+      recent: new RecentLists(),
+    });
+    this.netfilter = new Netfilter({
+      memory,
+      conntrack: this.conntrack,
+      tables: this.tables,
+      random: engine.random,
+      sourceFor: (device, destination) => this.root.sourceFor(device, destination),
+    });
+    this.root = new Host({
+      engine,
+      memory,
+      name: options.nodeName,
+      ipForward: true,
+      hooks: this.netfilter,
+      observer: this.drops.of(options.nodeName),
+      secret: options.secret,
+    });
+    this.root.reversePathFilter = 'loose';
+    const underlay = new Underlay(engine, memory, options.link, this.drops);
+    const mtuBytes = options.mtuBytes ?? 1500;
+    const common = { memory, underlay, drops: this.drops };
+    const underlayMac = underlayMacOf(options.internalIp);
+    this.eth0 = new UnderlayDevice({ ...common, name: 'eth0', index: ETH0_INDEX, macAddress: underlayMac, mtuBytes });
+    this.flannel = new VxlanDevice({
+      ...common,
+      name: 'flannel.1',
+      index: FLANNEL_INDEX,
+      macAddress: randomMac(engine.random),
+      mtuBytes: mtuBytes - OVERHEAD_BYTES,
+    });
+    underlay.addEnd(this.eth0.vni, this.eth0);
+    underlay.addEnd(this.flannel.vni, this.flannel);
+    this.root.addDevice(this.eth0);
+    this.root.addAddress(this.eth0, options.internalIp, options.internalPrefixLength ?? 24);
+    this.root.addDevice(this.flannel);
+    this.peers = new PeerTable(this.root, underlay, this.eth0, this.flannel);
+    this.tracer = new Tracer({
+      nodeName: options.nodeName,
+      view: memory.view,
+      conntrack: this.conntrack,
+      clockUs: options.traceClockUs ?? (() => engine.nowUs),
+      describeRoute: (destination) => this.describeRoute(destination),
+      attach: (tracer) => this.observe(tracer),
+    });
+  }
+
+  /** Published for the other nodes (`flannel.alpha.coreos.com/backend-data`). */
+  get vtepMac(): number {
+    return this.flannel.macAddress;
+  }
+
+  get underlayMac(): number {
+    return this.eth0.macAddress;
+  }
+
+  /** null until the node has a pod CIDR. */
+  get bridge(): BridgeDevice | null {
+    return this.cni0;
+  }
+
+  get podCidr(): Ipv4Prefix | null {
+    return this.cidr;
+  }
+
+  get pods(): ReadonlyMap<string, PodAttachment> {
+    return this.attachments;
+  }
+
+  /** All devices of the root namespace in the order of their indexes, bridge ports included. */
+  get devices(): (UnderlayDevice | VxlanDevice | BridgeDevice | Host['loopback'] | PodAttachment['hostDevice'])[] {
+    const ports = [...this.attachments.values()].map(({ hostDevice }) => hostDevice);
+    return [this.root.loopback, this.eth0, this.flannel, ...(this.cni0 === null ? [] : [this.cni0]), ...ports];
+  }
+
+  /** Where network policy is asked; null accepts all. */
+  setPolicy(policy: PacketPolicy | null): void {
+    this.netfilter.policy = policy;
+  }
+
+  /** Makes `cni0` with the first address of the CIDR and `flannel.1` with the zeroth. A node keeps its CIDR for life. */
+  setPodCidr(podCidr: Ipv4Prefix): void {
+    const network = networkOf(podCidr.address, podCidr.prefixLength);
+    if (this.cidr !== null) {
+      if (this.cidr.address === network && this.cidr.prefixLength === podCidr.prefixLength) return;
+      throw new Error(
+        `${this.nodeName} has pod CIDR ${prefixText(this.cidr)} and cannot change to ${prefixText(podCidr)}`,
+      );
+    }
+    this.cidr = { address: network, prefixLength: podCidr.prefixLength };
+    const { engine, memory } = this.options;
+    const gateway = network + 1;
+    this.cni0 = new BridgeDevice({
+      engine,
+      memory,
+      host: this.root,
+      tables: this.tables,
+      name: 'cni0',
+      index: CNI0_INDEX,
+      macAddress: macOfIpv4(gateway),
+      mtuBytes: this.flannel.mtuBytes,
+    });
+    this.cni0.observer = this.eth0.observer; // a trace may have begun before
+    this.root.addAddress(this.flannel, network, 32);
+    this.root.addAddress(this.cni0, gateway, podCidr.prefixLength);
+    const reply = this.tables.apply(flannelRules(this.bootId, this.options.clusterCidr, this.cidr));
+    if (reply.kind !== 'applied') throw new Error(`flannel's rules were refused: ${JSON.stringify(reply)}`);
+  }
+
+  /** Plugs a pod in. Throws when the node has no CIDR yet, or the pod or its address is there already. */
+  attachPod(pod: PodAttachOptions): PodAttachment {
+    if (this.cni0 === null || this.cidr === null) {
+      throw new Error(`pod ${pod.id}: node ${this.nodeName} has no pod CIDR yet`);
+    }
+    for (const { id, address } of this.attachments.values()) {
+      if (id === pod.id || address === pod.address) {
+        throw new Error(`pod ${pod.id} with ${formatIpv4(pod.address)}: ${id} has ${formatIpv4(address)} already`);
+      }
+    }
+    const { engine, memory } = this.options;
+    const attachment = attachPod(
+      {
+        bridge: this.cni0,
+        gateway: this.cni0Address(),
+        podCidr: this.cidr,
+        clusterCidr: this.options.clusterCidr,
+        hostDeviceIndex: this.nextIndex++,
+        hostDeviceName: pod.hostDeviceName ?? `veth${hex8(engine.random)}`,
+        hostDeviceMac: randomMac(engine.random),
+        mtuBytes: this.flannel.mtuBytes,
+      },
+      pod,
+      { engine, memory, name: pod.id, observer: this.drops.of(pod.id), secret: this.options.secret },
+      () => this.attachments.delete(pod.id),
+    );
+    this.attachments.set(pod.id, attachment);
+    return attachment;
+  }
+
+  /** Makes another node reachable, or follows its changes. */
+  setPeer(peer: PeerOptions): void {
+    this.peers.set(peer);
+  }
+
+  removePeer(nodeName: string): void {
+    this.peers.remove(nodeName);
+  }
+
+  /** Between two packets; established connections go on as they were decided. */
+  applyRules(transaction: RulesTransaction): RulesReply {
+    return this.tables.apply(transaction);
+  }
+
+  /** `iptables-save [-t table] [-c]`. */
+  listRules(options: { readonly table?: TableName; readonly counters?: boolean } = {}): string {
+    return iptablesSave(this.tables.ruleset, {
+      table: options.table,
+      counters: options.counters ? (table, chain, index) => this.tables.counters(table, chain, index) : undefined,
+    });
+  }
+
+  /** Follows packets that fit the filter until the trace is stopped. */
+  trace(filter: TraceFilter): Trace {
+    return this.tracer.start(filter);
+  }
+
+  /** Timers and the link's callback end; the caller closes the link. */
+  dispose(): void {
+    for (const pod of [...this.attachments.values()]) pod.detach();
+    this.conntrack.dispose();
+    this.options.link.onReceive = null;
+  }
+
+  private cni0Address(): number {
+    return this.cidr!.address + 1;
+  }
+
+  private describeRoute(destination: number): string {
+    const route = this.root.route(destination);
+    if (route === undefined) return 'nowhere';
+    const via = route.gateway === 0 ? '' : `via ${formatIpv4(route.gateway)} `;
+    return `${via}dev ${route.device?.name ?? route.type}`;
+  }
+
+  private observe(tracer: Tracer | null): void {
+    this.eth0.observer = tracer;
+    this.flannel.observer = tracer;
+    if (this.cni0 !== null) this.cni0.observer = tracer;
+    this.netfilter.observer = tracer;
+    this.drops.observer = tracer;
+    this.tables.observer =
+      tracer === null ? null : (packet, table, chain, rule) => tracer.matched(packet, table, chain, rule);
+  }
+}
+
+/** `02:42` and the address, so that a node that comes back is known by the same MAC. */
+export function underlayMacOf(internalIp: number): number {
+  return 0x0242 * 2 ** 32 + internalIp;
+}
+
+/** Unicast, locally administered. */
+function randomMac(random: () => number): number {
+  const mac = Math.floor(random() * 2 ** 40);
+  return 0x02 * 2 ** 40 + mac;
+}
+
+function hex8(random: () => number): string {
+  return Math.floor(random() * 2 ** 32)
+    .toString(16)
+    .padStart(8, '0');
+}
+
+function prefixText(prefix: Ipv4Prefix): string {
+  return `${formatIpv4(prefix.address)}/${prefix.prefixLength}`;
+}

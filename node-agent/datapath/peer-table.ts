@@ -1,0 +1,103 @@
+/** The other nodes: for each the link's peer, its MACs on both networks, and the overlay's route, neighbour and FDB entry. */
+import type { Host } from '../../shared/netstack/host.ts';
+import type { Ipv4Prefix } from '../../shared/wire/address.ts';
+import type { LinkEndpoint } from './link.ts';
+import type { Peer, Underlay } from './underlay.ts';
+import type { UnderlayDevice } from './underlay-device.ts';
+import type { VxlanDevice } from './vxlan-device.ts';
+
+/** Nodes one node knows. */
+export const MAX_PEERS = 4096;
+
+export interface PeerOptions {
+  readonly nodeName: string;
+  readonly internalIp: number;
+  /** Where its real socket is. */
+  readonly endpoint: LinkEndpoint;
+  /** null while the node has none yet: it is then reachable by its InternalIP only. */
+  readonly podCidr: Ipv4Prefix | null;
+  readonly vtepMac: number;
+  readonly underlayMac: number;
+}
+
+export interface KnownPeer {
+  readonly options: PeerOptions;
+  readonly peer: Peer;
+}
+
+export class PeerTable {
+  private readonly root: Host;
+  private readonly underlay: Underlay;
+  private readonly eth0: UnderlayDevice;
+  private readonly flannel: VxlanDevice;
+  private readonly known = new Map<string, KnownPeer>();
+
+  constructor(root: Host, underlay: Underlay, eth0: UnderlayDevice, flannel: VxlanDevice) {
+    this.root = root;
+    this.underlay = underlay;
+    this.eth0 = eth0;
+    this.flannel = flannel;
+  }
+
+  list(): KnownPeer[] {
+    return [...this.known.values()];
+  }
+
+  /** Adds a node, or replaces what differs from what was known of it. */
+  set(options: PeerOptions): void {
+    const present = this.known.get(options.nodeName);
+    if (present !== undefined && samePeer(present.options, options)) return;
+    if (present !== undefined) this.remove(options.nodeName);
+    if (this.known.size >= MAX_PEERS)
+      throw new Error(`peer ${options.nodeName}: a node knows at most ${MAX_PEERS} others`);
+    const peer = this.underlay.addPeer(options.nodeName, options.endpoint);
+    this.known.set(options.nodeName, { options, peer });
+    this.eth0.setFdbEntry(options.underlayMac, peer);
+    if (options.podCidr !== null) this.addOverlay(options.podCidr, options.vtepMac, peer);
+  }
+
+  /** False when it was not known. */
+  remove(nodeName: string): boolean {
+    const present = this.known.get(nodeName);
+    if (present === undefined) return false;
+    const { options, peer } = present;
+    this.known.delete(nodeName);
+    this.eth0.removeFdbEntry(options.underlayMac);
+    this.root.neighbours.remove(this.eth0, options.internalIp);
+    if (options.podCidr !== null) this.removeOverlay(options.podCidr, options.vtepMac);
+    this.underlay.removePeer(peer);
+    return true;
+  }
+
+  private addOverlay(podCidr: Ipv4Prefix, vtepMac: number, peer: Peer): void {
+    const { address, prefixLength } = podCidr;
+    this.flannel.setFdbEntry(vtepMac, peer);
+    this.root.neighbours.setPermanent(this.flannel, address, vtepMac);
+    this.root.routes.replace({
+      destination: address,
+      prefixLength,
+      gateway: address,
+      device: this.flannel,
+      onLink: true,
+    });
+  }
+
+  private removeOverlay(podCidr: Ipv4Prefix, vtepMac: number): void {
+    const { address, prefixLength } = podCidr;
+    this.root.routes.remove({ destination: address, prefixLength, device: this.flannel });
+    this.root.neighbours.remove(this.flannel, address);
+    this.flannel.removeFdbEntry(vtepMac);
+  }
+}
+
+function samePeer(a: PeerOptions, b: PeerOptions): boolean {
+  return (
+    a.internalIp === b.internalIp &&
+    a.endpoint.address === b.endpoint.address &&
+    a.endpoint.port === b.endpoint.port &&
+    a.podCidr?.address === b.podCidr?.address &&
+    a.podCidr?.prefixLength === b.podCidr?.prefixLength &&
+    a.vtepMac === b.vtepMac &&
+    a.underlayMac === b.underlayMac
+  );
+}

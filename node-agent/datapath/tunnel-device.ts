@@ -1,0 +1,121 @@
+/** What the two devices over the underlay share: counters, MTU, and the way to the peer that has a MAC. */
+import { type DeviceCounters, type FrameUpcall, type NetDevice, zeroCounters } from '../../shared/netstack/device.ts';
+import * as drop from '../../shared/netstack/drop-reasons.ts';
+import type { DropReason } from '../../shared/netstack/hooks.ts';
+import * as ethernet from '../../shared/wire/ethernet.ts';
+import type { Packet, PacketMemory } from '../../shared/wire/packet-memory.ts';
+import type { DropLedger } from './drop-ledger.ts';
+import type { FrameObserver } from './frame-observer.ts';
+import type { Peer, TunnelEnd, Underlay } from './underlay.ts';
+
+/** No FDB entry leads to the destination MAC. */
+export const NO_FDB_ENTRY: DropReason = Object.freeze({ code: 'no-fdb-entry' });
+
+export interface TunnelOptions {
+  readonly memory: PacketMemory;
+  readonly underlay: Underlay;
+  readonly drops: DropLedger;
+  readonly name: string;
+  readonly index: number;
+  readonly macAddress: number;
+  readonly mtuBytes: number;
+}
+
+export abstract class TunnelDevice implements NetDevice, TunnelEnd {
+  abstract readonly kind: 'vxlan' | 'ethernet';
+  abstract readonly vni: number;
+  readonly name: string;
+  readonly index: number;
+  readonly macAddress: number;
+  readonly superSegmentBytes = 0;
+  readonly counters: DeviceCounters = zeroCounters();
+  mtuBytes: number;
+  up = true;
+  upcall: FrameUpcall | null = null;
+  observer: FrameObserver | null = null;
+  protected readonly memory: PacketMemory;
+  protected readonly underlay: Underlay;
+  private readonly drops: DropLedger;
+  /** By MAC: which node has it. */
+  private readonly fdb = new Map<number, Peer>();
+
+  constructor(options: TunnelOptions) {
+    this.memory = options.memory;
+    this.underlay = options.underlay;
+    this.drops = options.drops;
+    this.name = options.name;
+    this.index = options.index;
+    this.macAddress = options.macAddress;
+    this.mtuBytes = options.mtuBytes;
+  }
+
+  setFdbEntry(macAddress: number, peer: Peer): void {
+    this.fdb.set(macAddress, peer);
+  }
+
+  removeFdbEntry(macAddress: number): void {
+    this.fdb.delete(macAddress);
+  }
+
+  fdbEntries(): ReadonlyMap<number, Peer> {
+    return this.fdb;
+  }
+
+  transmit(frame: Packet): void {
+    const defect = this.defectOf(frame);
+    if (defect !== null) {
+      this.drop(frame, defect);
+      return;
+    }
+    const destination = ethernet.destination(this.memory.view, frame.offset);
+    if (ethernet.isGroup(destination)) {
+      this.transmitGroup(frame);
+      return;
+    }
+    const peer = this.fdb.get(destination);
+    if (peer === undefined) this.drop(frame, NO_FDB_ENTRY);
+    else this.sendTo(peer, frame);
+  }
+
+  receiveFrom(peer: Peer, frame: Packet): void {
+    this.observer?.frame('received', this, frame, peer.nodeName);
+    this.receive(frame);
+  }
+
+  receive(frame: Packet): void {
+    if (!this.up || this.upcall === null) {
+      this.counters.rxDropped++;
+      this.drops.dropped(frame, drop.DEVICE_DOWN, this.name);
+      this.memory.free(frame);
+      return;
+    }
+    this.counters.rxPackets++;
+    this.counters.rxBytes += frame.length;
+    this.upcall.input(this, frame);
+  }
+
+  /** Broadcast and multicast. */
+  protected abstract transmitGroup(frame: Packet): void;
+
+  protected sendTo(peer: Peer, frame: Packet): void {
+    this.counters.txPackets++;
+    this.counters.txBytes += frame.length;
+    this.observer?.frame('sent', this, frame, peer.nodeName);
+    this.underlay.send(peer, this.vni, frame);
+  }
+
+  protected drop(frame: Packet, reason: DropReason): void {
+    this.counters.txDropped++;
+    this.drops.dropped(frame, reason, this.name);
+    this.memory.free(frame);
+  }
+
+  protected peers(): Iterable<Peer> {
+    return this.fdb.values();
+  }
+
+  private defectOf(frame: Packet): DropReason | null {
+    if (!this.up) return drop.DEVICE_DOWN;
+    return frame.length > this.mtuBytes + ethernet.HEADER_BYTES ? drop.FRAGMENTATION_NEEDED : null;
+  }
+}

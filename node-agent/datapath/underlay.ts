@@ -1,0 +1,132 @@
+/**
+ * The node's end of the link to the other nodes: gathers what one turn sends to each peer, and hands what arrives to the
+ * device of its VXLAN network identifier (RFC 7348).
+ *
+ *   flannel.1 --VNI 1--\                    /--> link.send(peer, batch)
+ *   eth0      --VNI 0---> prepend header --+
+ *
+ * VNI 0 is the emulated physical network: plain frames between the nodes' eth0, so that ARP and everything else that is
+ * not overlay happens there for real, and a capture of the real socket shows it.
+ */
+import * as drop from '../../shared/netstack/drop-reasons.ts';
+import type { Engine } from '../../shared/netstack/engine.ts';
+import type { DropReason } from '../../shared/netstack/hooks.ts';
+import { completeChecksums } from '../../shared/wire/complete-checksums.ts';
+import * as ethernet from '../../shared/wire/ethernet.ts';
+import type { Packet, PacketMemory } from '../../shared/wire/packet-memory.ts';
+import * as vxlan from '../../shared/wire/vxlan.ts';
+import type { DropLedger } from './drop-ledger.ts';
+import type { LinkEndpoint, PeerId, UnderlayLink } from './link.ts';
+
+export const UNKNOWN_VNI: DropReason = Object.freeze({ code: 'vxlan-unknown-vni' });
+export const VXLAN_MALFORMED: DropReason = Object.freeze({ code: 'vxlan-malformed' });
+
+/** Another node as the link knows it. */
+export class Peer {
+  readonly nodeName: string;
+  readonly id: PeerId;
+  readonly endpoint: LinkEndpoint;
+  /** What this turn sends to it. */
+  readonly batch: Packet[] = [];
+
+  constructor(nodeName: string, id: PeerId, endpoint: LinkEndpoint) {
+    this.nodeName = nodeName;
+    this.id = id;
+    this.endpoint = endpoint;
+  }
+}
+
+/** A device whose frames the underlay carries. */
+export interface TunnelEnd {
+  readonly name: string;
+  receiveFrom(peer: Peer, frame: Packet): void;
+}
+
+export class Underlay {
+  private readonly engine: Engine;
+  private readonly memory: PacketMemory;
+  private readonly link: UnderlayLink;
+  private readonly drops: DropLedger;
+  private readonly ends = new Map<number, TunnelEnd>();
+  private readonly peers = new Map<PeerId, Peer>();
+  private readonly waiting: Peer[] = [];
+  private readonly flush = () => this.flushBatches();
+
+  constructor(engine: Engine, memory: PacketMemory, link: UnderlayLink, drops: DropLedger) {
+    this.engine = engine;
+    this.memory = memory;
+    this.link = link;
+    this.drops = drops;
+    link.onReceive = (peer, datagrams) => this.receive(peer, datagrams);
+  }
+
+  addEnd(vni: number, end: TunnelEnd): void {
+    this.ends.set(vni, end);
+  }
+
+  addPeer(nodeName: string, endpoint: LinkEndpoint): Peer {
+    const peer = new Peer(nodeName, this.link.addPeer(endpoint), endpoint);
+    this.peers.set(peer.id, peer);
+    return peer;
+  }
+
+  removePeer(peer: Peer): void {
+    this.peers.delete(peer.id);
+    for (const datagram of peer.batch.splice(0)) this.memory.free(datagram);
+    this.link.removePeer(peer.id);
+  }
+
+  /** Puts the VXLAN header before a frame and keeps it for the end of the turn. Takes ownership. */
+  send(peer: Peer, vni: number, frame: Packet): void {
+    completeChecksums(this.memory, frame);
+    frame.connection = null;
+    frame.mark = 0;
+    frame.prepend(vxlan.HEADER_BYTES);
+    vxlan.encode(this.memory.view, frame.offset, vni);
+    if (peer.batch.length === 0) {
+      if (this.waiting.length === 0) this.engine.onTurnEnd(this.flush);
+      this.waiting.push(peer);
+    }
+    peer.batch.push(frame);
+  }
+
+  private flushBatches(): void {
+    for (const peer of this.waiting) {
+      if (peer.batch.length > 0) this.link.send(peer.id, peer.batch);
+      peer.batch.length = 0;
+    }
+    this.waiting.length = 0;
+  }
+
+  private receive(id: PeerId, datagrams: readonly Packet[]): void {
+    const peer = this.peers.get(id);
+    for (const datagram of datagrams) {
+      if (peer === undefined) this.drop(datagram, VXLAN_MALFORMED);
+      else this.receiveDatagram(peer, datagram);
+    }
+  }
+
+  private receiveDatagram(peer: Peer, datagram: Packet): void {
+    const { view } = this.memory;
+    if (!vxlan.check(view, datagram.offset, datagram.length)) {
+      this.drop(datagram, VXLAN_MALFORMED);
+      return;
+    }
+    const end = this.ends.get(vxlan.vni(view, datagram.offset));
+    if (end === undefined) {
+      this.drop(datagram, UNKNOWN_VNI);
+      return;
+    }
+    datagram.strip(vxlan.HEADER_BYTES);
+    if (!ethernet.check(view, datagram.offset, datagram.length)) {
+      this.drop(datagram, drop.FRAME_MALFORMED);
+      return;
+    }
+    end.receiveFrom(peer, datagram);
+  }
+
+  private drop(datagram: Packet, reason: DropReason): void {
+    this.drops.dropped(datagram, reason, 'underlay');
+    this.memory.free(datagram);
+  }
+}

@@ -1,0 +1,180 @@
+/**
+ * Tier 0 of the link between nodes: one plain `dgram` socket. It sends at once (`sendmsg` within the call, no DNS lookup),
+ * and copies each datagram that arrives once, into packet memory.
+ */
+import { createSocket, type RemoteInfo, type Socket } from 'node:dgram';
+import { once } from 'node:events';
+import type { Packet, PacketMemory } from '../../shared/wire/packet-memory.ts';
+import type { LinkEndpoint, PeerId, UnderlayLink } from '../datapath/link.ts';
+import type { EventLoop } from './event-loop.ts';
+
+/** Asked for; the kernel caps them at net.core.rmem_max and wmem_max. */
+const SOCKET_BUFFER_BYTES = 4 * 1024 * 1024;
+/** Datagrams the kernel has not taken yet; above it the link drops. */
+const MAX_IN_FLIGHT = 2048;
+
+export interface DgramLinkOptions {
+  readonly memory: PacketMemory;
+  readonly loop: EventLoop;
+  /** Where to bind: the node's own loopback address and 4789. */
+  readonly bind: LinkEndpoint;
+}
+
+export interface LinkCounters {
+  datagramsReceived: number;
+  datagramsSent: number;
+  /** The kernel refused it (EMSGSIZE, ENETUNREACH, EPERM, ...). */
+  sendErrors: number;
+  /** Dropped because MAX_IN_FLIGHT waited already. */
+  sendOverflows: number;
+  /** From an endpoint that is no peer's. */
+  foreignSenders: number;
+  /** Packet memory had no room for it. */
+  receiveDrops: number;
+}
+
+/** The socket could not be bound where it was to be, nor anywhere else. */
+export class LinkBindError extends Error {
+  constructor(bind: LinkEndpoint, cause: Error) {
+    super(`cannot bind the data path's UDP socket to ${bind.address}:${bind.port} (${cause.message})`, { cause });
+    this.name = 'LinkBindError';
+  }
+}
+
+export class DgramLink implements UnderlayLink {
+  readonly local: LinkEndpoint;
+  readonly counters: LinkCounters = {
+    datagramsReceived: 0,
+    datagramsSent: 0,
+    sendErrors: 0,
+    sendOverflows: 0,
+    foreignSenders: 0,
+    receiveDrops: 0,
+  };
+  onReceive: UnderlayLink['onReceive'] = null;
+  private readonly socket: Socket;
+  private readonly memory: PacketMemory;
+  private readonly loop: EventLoop;
+  private readonly peers: (LinkEndpoint | undefined)[] = [];
+  /** By address, then port. */
+  private readonly peersByEndpoint = new Map<string, Map<number, PeerId>>();
+  /** Datagrams handed to the kernel whose callback is to come, in order: until then their bytes must stay. */
+  private readonly inFlight: Packet[] = [];
+  private readonly received: Packet[] = [];
+  private closed = false;
+  private readonly onSent = (error: Error | null) => this.sent(error);
+
+  private constructor(socket: Socket, options: DgramLinkOptions) {
+    this.socket = socket;
+    this.memory = options.memory;
+    this.loop = options.loop;
+    const { address, port } = socket.address();
+    this.local = { address, port };
+    socket.on('message', (message, remote) => this.receive(message, remote));
+    socket.on('error', () => {
+      this.counters.sendErrors++;
+    });
+  }
+
+  /**
+   * Binds the socket. Where the port is taken it takes another one, and where the system has no such loopback address
+   * (macOS, Windows) 127.0.0.1: `local` says what it became. Throws LinkBindError.
+   */
+  static async open(options: DgramLinkOptions): Promise<DgramLink> {
+    const { bind } = options;
+    const choices = [bind, { ...bind, port: 0 }, { address: '127.0.0.1', port: 0 }];
+    let failure = new Error('not tried');
+    for (const choice of choices) {
+      const socket = createSocket({ type: 'udp4', lookup: literalLookup });
+      try {
+        const listening = once(socket, 'listening'); // first: with our lookup the event may come within `bind`
+        socket.bind({ address: choice.address, port: choice.port, exclusive: true });
+        await listening;
+        socket.setRecvBufferSize(SOCKET_BUFFER_BYTES);
+        socket.setSendBufferSize(SOCKET_BUFFER_BYTES);
+        return new DgramLink(socket, options);
+      } catch (error) {
+        failure = error instanceof Error ? error : new Error(String(error));
+        socket.close();
+      }
+    }
+    throw new LinkBindError(bind, failure);
+  }
+
+  addPeer(endpoint: LinkEndpoint): PeerId {
+    const peer = this.peers.push(endpoint) - 1;
+    let ports = this.peersByEndpoint.get(endpoint.address);
+    if (ports === undefined) {
+      ports = new Map();
+      this.peersByEndpoint.set(endpoint.address, ports);
+    }
+    ports.set(endpoint.port, peer);
+    return peer;
+  }
+
+  removePeer(peer: PeerId): void {
+    const endpoint = this.peers[peer];
+    if (endpoint === undefined) return;
+    this.peers[peer] = undefined;
+    const ports = this.peersByEndpoint.get(endpoint.address);
+    if (ports?.get(endpoint.port) === peer) ports.delete(endpoint.port);
+    if (ports?.size === 0) this.peersByEndpoint.delete(endpoint.address);
+  }
+
+  send(peer: PeerId, datagrams: readonly Packet[]): void {
+    const endpoint = this.peers[peer];
+    for (const datagram of datagrams) {
+      if (endpoint === undefined || this.closed || this.inFlight.length >= MAX_IN_FLIGHT) {
+        this.counters.sendOverflows++;
+        this.memory.free(datagram);
+        continue;
+      }
+      this.inFlight.push(datagram);
+      const { bytes } = this.memory;
+      this.socket.send(bytes, datagram.offset, datagram.length, endpoint.port, endpoint.address, this.onSent);
+    }
+  }
+
+  close(): void {
+    if (this.closed) return;
+    this.closed = true;
+    this.socket.close();
+    for (const datagram of this.inFlight.splice(0)) this.memory.free(datagram);
+  }
+
+  private sent(error: Error | null): void {
+    const datagram = this.inFlight.shift();
+    if (datagram === undefined) return; // closed meanwhile
+    this.memory.free(datagram);
+    if (error === null) this.counters.datagramsSent++;
+    else this.counters.sendErrors++;
+  }
+
+  private receive(message: Uint8Array, remote: RemoteInfo): void {
+    const peer = this.peersByEndpoint.get(remote.address)?.get(remote.port);
+    if (peer === undefined || this.onReceive === null) {
+      this.counters.foreignSenders++;
+      return;
+    }
+    const packet = this.memory.allocate(message.length);
+    if (packet === undefined) {
+      this.counters.receiveDrops++;
+      return;
+    }
+    this.memory.bytes.set(message, packet.offset);
+    this.counters.datagramsReceived++;
+    this.received[0] = packet;
+    this.loop.enter();
+    this.onReceive(peer, this.received);
+    this.loop.leave();
+  }
+}
+
+/** Peers are literal addresses: the resolver's thread pool has no part in sending. */
+function literalLookup(
+  address: string,
+  _options: object,
+  callback: (error: null, address: string, family: number) => void,
+): void {
+  callback(null, address, 4);
+}

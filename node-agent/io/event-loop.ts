@@ -1,0 +1,94 @@
+/**
+ * The edge of a process' engine: the real clock, the one real timer, and the turns.
+ *
+ *   socket readable | timer due | program calls -> enter (engine gets the time, due timers run)
+ *     -> the data path works -> leave (backlog drained, links flushed, the real timer set to the next deadline)
+ */
+import { hrtime } from 'node:process';
+import type { Engine } from '../../shared/netstack/engine.ts';
+
+/** Shorter waits than this are spun through on setImmediate: setTimeout knows no shorter one. */
+const TIMER_RESOLUTION_US = 1000;
+/** Up to here a deadline is met within the spin; a longer wait may end up to a millisecond late. */
+const PRECISE_BELOW_US = 10_000;
+
+/** Added to `performance.now()`, it gives CLOCK_MONOTONIC, which all processes of a machine share. */
+const monotonicOriginUs = Number(hrtime.bigint() / 1000n) - performance.now() * 1000;
+
+/** Microseconds of the machine's monotonic clock: comparable between the processes of one machine. */
+export function monotonicUs(): number {
+  return monotonicOriginUs + performance.now() * 1000;
+}
+
+export class EventLoop {
+  readonly engine: Engine;
+  private readonly clockUs: () => number;
+  private readonly onTimer = () => this.fire();
+  private timeout: NodeJS.Timeout | null = null;
+  private immediate: NodeJS.Immediate | null = null;
+  /** When the pending timer fires at the latest; Infinity when none is pending. */
+  private armedUs = Number.POSITIVE_INFINITY;
+  private closed = false;
+
+  constructor(engine: Engine, clockUs: () => number = monotonicUs) {
+    this.engine = engine;
+    this.clockUs = clockUs;
+  }
+
+  /** Begins a turn; every `enter` is followed by a `leave`. Nested turns join the outer one. */
+  enter(): void {
+    this.engine.enter(this.clockUs());
+  }
+
+  leave(): void {
+    this.engine.drain();
+    this.arm();
+  }
+
+  /** A turn round a call from outside the engine: a program's write, an API's request. */
+  run<Result>(call: () => Result): Result {
+    this.enter();
+    try {
+      return call();
+    } finally {
+      this.leave();
+    }
+  }
+
+  /** No timer fires after this. */
+  close(): void {
+    this.closed = true;
+    this.disarm();
+  }
+
+  /** A timer that fires too early costs one turn and arms itself again; so a later deadline needs nothing now. */
+  private arm(): void {
+    const deadlineUs = this.engine.nextDeadlineUs();
+    if (deadlineUs >= this.armedUs || this.closed) return;
+    this.disarm();
+    this.armedUs = deadlineUs;
+    const waitUs = deadlineUs - this.clockUs();
+    if (waitUs < TIMER_RESOLUTION_US) {
+      this.immediate = setImmediate(this.onTimer);
+      return;
+    }
+    const waitMs = waitUs / 1000;
+    this.timeout = setTimeout(this.onTimer, waitUs < PRECISE_BELOW_US ? Math.floor(waitMs) : Math.ceil(waitMs));
+  }
+
+  private disarm(): void {
+    if (this.timeout !== null) clearTimeout(this.timeout);
+    if (this.immediate !== null) clearImmediate(this.immediate);
+    this.timeout = null;
+    this.immediate = null;
+    this.armedUs = Number.POSITIVE_INFINITY;
+  }
+
+  private fire(): void {
+    this.timeout = null;
+    this.immediate = null;
+    this.armedUs = Number.POSITIVE_INFINITY;
+    this.enter();
+    this.leave();
+  }
+}
