@@ -33,14 +33,12 @@ export type Action =
       readonly gracePeriodSeconds?: number;
       readonly propagationPolicy?: 'Background' | 'Foreground' | 'Orphan';
     }
-  /** POST to a subresource: `namespaces/finalize`, `pods/eviction`. */
+  /** PUT of the whole object to a subresource: `namespaces/finalize`. */
   | {
-      readonly kind: 'subresource';
+      readonly kind: 'update-subresource';
       readonly resource: ResourceRef;
-      readonly name: string;
-      readonly namespace: string | undefined;
       readonly subresource: string;
-      readonly body: unknown;
+      readonly object: object;
     }
   | {
       readonly kind: 'event';

@@ -6,7 +6,7 @@ import type { Namespace } from 'kubernetes-types/core/v1.js';
 import type { Live } from '../../../../shared/api/live.ts';
 import type { KubeObject } from '../../../../shared/api/object.ts';
 import { isTerminating } from '../../../../shared/api/pod-condition.ts';
-import { groupResourceText, type ResourceRef } from '../../../../shared/api/resource.ts';
+import type { ResourceRef } from '../../../../shared/api/resource.ts';
 import { NAMESPACES } from '../../../../shared/api/resources.ts';
 import { type Action, NOTHING, type Outcome } from '../../action.ts';
 
@@ -55,15 +55,6 @@ function deleteContent({ resource, objects }: NamespaceContent): Action[] {
 }
 
 function finalize(namespace: Live<Namespace>, finalizers: readonly string[]): Action {
-  const body = { ...namespace, spec: { ...namespace.spec, finalizers } };
-  const { name } = namespace.metadata;
-  return { kind: 'subresource', resource: NAMESPACES, name, namespace: undefined, subresource: 'finalize', body };
-}
-
-/** `pods (2), configmaps (1)`: what a namespace still waits for. */
-export function remainingText(contents: readonly NamespaceContent[]): string {
-  return contents
-    .filter(({ objects }) => objects.length > 0)
-    .map(({ resource, objects }) => `${groupResourceText(resource)} (${objects.length})`)
-    .join(', ');
+  const object = { ...namespace, spec: { ...namespace.spec, finalizers } };
+  return { kind: 'update-subresource', resource: NAMESPACES, subresource: 'finalize', object };
 }

@@ -17,7 +17,7 @@ import {
   TAINT_UNREACHABLE,
   TAINT_UNSCHEDULABLE,
 } from '../../../../shared/api/toleration.ts';
-import type { Action, EventSubject, Outcome } from '../../action.ts';
+import type { Action, Outcome } from '../../action.ts';
 import { same } from '../../same.ts';
 
 export interface NodeLifecycleState {
@@ -49,6 +49,7 @@ export function reconcileNodeLifecycle(state: NodeLifecycleState, nowMs: number)
   let conditions = node.status?.conditions ?? [];
   if (silent && hasKnownCondition(conditions)) {
     conditions = unknownConditions(node, conditions, nowMs);
+    actions.push(notReadyNodeEvent(node));
     actions.push({
       kind: 'update-status',
       resource: NODES,
@@ -58,7 +59,7 @@ export function reconcileNodeLifecycle(state: NodeLifecycleState, nowMs: number)
   const ready = conditions.find(({ type }) => type === 'Ready')?.status;
   const taints = taintsFor(node, conditions, nowMs);
   if (!same(taints, node.spec.taints ?? [])) actions.push(taintPatch(node, taints));
-  if (ready !== 'True' && conditions.length > 0) actions.push(...markPodsNotReady(state, nowMs));
+  if (ready === 'Unknown') actions.push(...markPodsNotReady(state, nowMs));
   return silent ? { actions } : { actions, requeueAfterMs: Math.max(1, lastHeartbeatMs + graceMs - nowMs + 1) };
 }
 
@@ -140,20 +141,18 @@ function taintPatch(node: Live<Node>, taints: readonly Taint[]): Action {
   };
 }
 
-function markPodsNotReady({ node, pods }: NodeLifecycleState, nowMs: number): Action[] {
-  const ready = pods.filter(isPodReady);
-  if (ready.length === 0) return [];
-  const about: EventSubject = { apiVersion: 'v1', kind: 'Node', name: node.metadata.name, uid: node.metadata.uid };
-  return [
-    {
-      kind: 'event',
-      about,
-      type: 'Normal',
-      reason: 'NodeNotReady',
-      message: `Node ${node.metadata.name} status is now: NodeNotReady`,
-    },
-    ...ready.flatMap((pod): Action[] => [notReadyStatus(pod, nowMs), notReadyEvent(pod)]),
-  ];
+function markPodsNotReady({ pods }: NodeLifecycleState, nowMs: number): Action[] {
+  return pods.filter(isPodReady).flatMap((pod): Action[] => [notReadyStatus(pod, nowMs), notReadyEvent(pod)]);
+}
+
+function notReadyNodeEvent({ metadata: { name, uid } }: Live<Node>): Action {
+  return {
+    kind: 'event',
+    about: { apiVersion: 'v1', kind: 'Node', name, uid },
+    type: 'Normal',
+    reason: 'NodeNotReady',
+    message: `Node ${name} status is now: NodeNotReady`,
+  };
 }
 
 function notReadyStatus(pod: Live<Pod>, nowMs: number): Action {

@@ -1,0 +1,105 @@
+/** What the controllers of workloads watch, and which key each change leads to. */
+import type { DaemonSet, Deployment, ReplicaSet } from 'kubernetes-types/apps/v1.js';
+import type { Node, Pod } from 'kubernetes-types/core/v1.js';
+import type { Live } from '../../../shared/api/live.ts';
+import { controllerOf, type ObjectMeta } from '../../../shared/api/object.ts';
+import { DAEMONSETS, DEPLOYMENTS, NODES, PODS, REPLICASETS } from '../../../shared/api/resources.ts';
+import type { Informer } from '../../../shared/bus/informer.ts';
+import { type Controller, keyOf, keysFrom, splitKey } from '../controller.ts';
+import type { Informers } from '../informers.ts';
+import { controllerKey } from '../owner.ts';
+import { type DaemonSetState, reconcileDaemonSet } from './daemonset/daemonset.ts';
+import { type DeploymentState, reconcileDeployment } from './deployment/deployment.ts';
+import { type ReplicaSetState, reconcileReplicaSet } from './replicaset/replicaset.ts';
+
+interface InNamespace {
+  readonly metadata: ObjectMeta & { readonly name: string };
+}
+
+/** An object without an owner may be adopted by any of these. */
+function adopters<T extends InNamespace>(object: InNamespace, informer: Informer<T>): string[] {
+  return controllerOf(object) === undefined ? informer.list(object.metadata.namespace).map(keyOf) : [];
+}
+
+function ownerKeys<T extends InNamespace>(
+  object: InNamespace,
+  resource: Parameters<typeof controllerKey>[1],
+  informer: Informer<T>,
+): string[] {
+  const key = controllerKey(object, resource);
+  return key === undefined ? adopters(object, informer) : [key];
+}
+
+export function deploymentController(informers: Informers): Controller<DeploymentState> {
+  const deployments = informers.of<Live<Deployment>>(DEPLOYMENTS);
+  const replicaSets = informers.of<Live<ReplicaSet>>(REPLICASETS);
+  const pods = informers.of<Live<Pod>>(PODS);
+  /** Recreate waits for the last old pod to go. */
+  const recreating = (pod: Live<Pod>): string[] => {
+    const owner = controllerOf(pod);
+    if (owner?.kind !== 'ReplicaSet') return [];
+    const replicaSet = replicaSets.get(owner.name, pod.metadata.namespace);
+    const key = replicaSet === undefined ? undefined : controllerKey(replicaSet, DEPLOYMENTS);
+    if (key === undefined) return [];
+    const { namespace, name } = splitKey(key);
+    return deployments.get(name, namespace)?.spec.strategy?.type === 'Recreate' ? [key] : [];
+  };
+  return {
+    name: 'deployment-controller',
+    sources: [
+      keysFrom(deployments, (deployment) => [keyOf(deployment)]),
+      keysFrom(replicaSets, (replicaSet) => ownerKeys(replicaSet, DEPLOYMENTS, deployments)),
+      keysFrom(pods, recreating),
+    ],
+    gather(key) {
+      const { namespace, name } = splitKey(key);
+      const deployment = deployments.get(name, namespace);
+      if (deployment === undefined) return undefined;
+      const needsPods = deployment.spec.strategy?.type === 'Recreate';
+      return {
+        deployment,
+        replicaSets: replicaSets.list(namespace),
+        pods: needsPods ? pods.list(namespace) : [],
+      };
+    },
+    reconcile: reconcileDeployment,
+  };
+}
+
+export function replicaSetController(informers: Informers): Controller<ReplicaSetState> {
+  const replicaSets = informers.of<Live<ReplicaSet>>(REPLICASETS);
+  const pods = informers.of<Live<Pod>>(PODS);
+  return {
+    name: 'replicaset-controller',
+    sources: [
+      keysFrom(replicaSets, (replicaSet) => [keyOf(replicaSet)]),
+      keysFrom(pods, (pod) => ownerKeys(pod, REPLICASETS, replicaSets)),
+    ],
+    gather(key, lastFailure) {
+      const { namespace, name } = splitKey(key);
+      const replicaSet = replicaSets.get(name, namespace);
+      return replicaSet === undefined ? undefined : { replicaSet, pods: pods.list(namespace), lastFailure };
+    },
+    reconcile: reconcileReplicaSet,
+  };
+}
+
+export function daemonSetController(informers: Informers): Controller<DaemonSetState> {
+  const daemonSets = informers.of<Live<DaemonSet>>(DAEMONSETS);
+  const nodes = informers.of<Live<Node>>(NODES);
+  const pods = informers.of<Live<Pod>>(PODS);
+  return {
+    name: 'daemonset-controller',
+    sources: [
+      keysFrom(daemonSets, (daemonSet) => [keyOf(daemonSet)]),
+      keysFrom(pods, (pod) => ownerKeys(pod, DAEMONSETS, daemonSets)),
+      keysFrom(nodes, () => daemonSets.list().map(keyOf)),
+    ],
+    gather(key) {
+      const { namespace, name } = splitKey(key);
+      const daemonSet = daemonSets.get(name, namespace);
+      return daemonSet === undefined ? undefined : { daemonSet, nodes: nodes.list(), pods: pods.list(namespace) };
+    },
+    reconcile: reconcileDaemonSet,
+  };
+}

@@ -1,0 +1,101 @@
+/** The controller-manager: all controllers in one process; of several such processes the holder of a Lease works. */
+import { hostname } from 'node:os';
+import { REGISTRY } from '../../shared/api/registry.ts';
+import { groupResourceText } from '../../shared/api/resource.ts';
+import { createApiClient } from '../../shared/bus/api-client.ts';
+import { connectBus } from '../../shared/bus/connection.ts';
+import { runAsLeader } from '../../shared/bus/leader-election.ts';
+import { type ProcessContext, runProcess } from '../../shared/runtime/process.ts';
+import { bootstrapCluster } from './bootstrap/bootstrap.ts';
+import { type ControllerEnvironment, type ControllerLoop, createLoop } from './controller.ts';
+import { garbageCollector } from './controllers/garbage-collector-loop.ts';
+import {
+  defaultAccountController,
+  namespaceController,
+  rootCaController,
+} from './controllers/namespace-controllers.ts';
+import {
+  nodeIpamController,
+  nodeLifecycleController,
+  podGcController,
+  taintEvictionController,
+} from './controllers/node-controllers.ts';
+import { endpointSliceController, endpointsController } from './controllers/service-endpoints-controllers.ts';
+import { daemonSetController, deploymentController, replicaSetController } from './controllers/workloads.ts';
+import { Informers } from './informers.ts';
+import { rootCertificate } from './root-certificate.ts';
+
+const stored = REGISTRY.filter(
+  (definition) => !definition.virtual && groupResourceText(definition.storage) === groupResourceText(definition),
+);
+
+await runProcess({
+  name: 'controller-manager',
+  async start(context) {
+    const { config, log, shutdown, clock, health } = context;
+    const bus = await connectBus({
+      url: config.natsUrl,
+      token: config.natsToken,
+      cluster: config.cluster,
+      clientName: 'controller-manager',
+      log,
+    });
+    shutdown.onStop('bus', () => bus.close());
+    health.addCheck('nats', () => (bus.connected ? undefined : 'the connection is down'));
+    const api = createApiClient(bus, { user: 'system:kube-controller-manager' });
+    const informers = new Informers(bus);
+    const environment = { api, informers, clock, log };
+    const loops = await controllers(context, environment, bus);
+    const election = runAsLeader(api, {
+      name: 'kube-controller-manager',
+      // The same after a restart, so that a killed leader's successor need not wait for the Lease to run out.
+      identity: `controller-manager_${hostname()}`,
+      clock,
+      log,
+      signal: shutdown.signal,
+      async onStarted(signal) {
+        signal.addEventListener('abort', () => {
+          // What is under way was decided as the leader: another one may be at work already.
+          if (!shutdown.signal.aborted) process.exit(1);
+        });
+        await Promise.all([informers.start(), bootstrapCluster({ api, clock, log, signal, config })]);
+        for (const loop of loops) loop.start();
+        log.info({ controllers: loops.length }, 'controllers are running');
+      },
+    });
+    election.catch((error: unknown) => {
+      log.fatal({ error }, 'the controllers could not be started');
+      process.exit(1);
+    });
+    shutdown.onStop('election', () => election);
+    shutdown.onStop('controllers', () => {
+      for (const loop of loops) loop.stop();
+    });
+  },
+});
+
+async function controllers(
+  { config, clock, environment: variables }: ProcessContext,
+  environment: ControllerEnvironment,
+  bus: Awaited<ReturnType<typeof connectBus>>,
+): Promise<ControllerLoop[]> {
+  const { api, informers } = environment;
+  const nodeOptions = { clock, graceMs: config.nodeGraceMs, podCidr: config.podCidr };
+  const certificate = await rootCertificate(variables, informers);
+  const namespacedResources = stored.filter(({ namespaced }) => namespaced);
+  return [
+    createLoop(deploymentController(informers), environment),
+    createLoop(replicaSetController(informers), environment),
+    createLoop(daemonSetController(informers), environment),
+    createLoop(endpointSliceController(informers), environment),
+    createLoop(endpointsController(informers), environment),
+    createLoop(nodeIpamController(informers, nodeOptions), environment),
+    createLoop(nodeLifecycleController(informers, nodeOptions), environment),
+    createLoop(taintEvictionController(informers), environment),
+    createLoop(podGcController(informers, nodeOptions), environment),
+    createLoop(defaultAccountController(informers), environment),
+    createLoop(rootCaController(informers, certificate), environment),
+    createLoop(namespaceController(informers, api, namespacedResources), environment),
+    createLoop(garbageCollector(bus, api, stored), environment),
+  ];
+}
