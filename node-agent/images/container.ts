@@ -1,4 +1,5 @@
 /** One running container of an emulated image: its files, its processes, and how programs are started in it. */
+import type { Writable } from 'node:stream';
 import type { PodNetwork } from '../../shared/podnet/pod-network.ts';
 import { Resolver } from '../../shared/podnet/resolver.ts';
 import { ContainerFiles, resolvePath } from './files/container-files.ts';
@@ -21,7 +22,7 @@ export interface ContainerOptions {
   readonly programs: Readonly<Record<string, Program>>;
   readonly etcHosts: string;
   readonly resolvConf: string;
-  readonly writeLog: (stream: 'stdout' | 'stderr', data: Uint8Array) => void;
+  readonly logWriter: (stream: 'stdout' | 'stderr') => Writable;
 }
 
 const MAX_SCRIPT_DEPTH = 4;
@@ -37,7 +38,7 @@ export class Container implements ContainerView {
   readonly files: ContainerFiles;
   readonly processes = new ProcessTable();
   readonly kernel: KernelView | undefined;
-  readonly writeLog: (stream: 'stdout' | 'stderr', data: Uint8Array) => void;
+  readonly logWriter: (stream: 'stdout' | 'stderr') => Writable;
   private readonly programs: Readonly<Record<string, Program>>;
 
   constructor(options: ContainerOptions) {
@@ -49,7 +50,7 @@ export class Container implements ContainerView {
     this.network = options.network;
     this.kernel = options.kernel;
     this.programs = options.programs;
-    this.writeLog = options.writeLog;
+    this.logWriter = options.logWriter;
     this.files = new ContainerFiles(options.layer);
     this.files.writeFile('/etc/hosts', options.etcHosts);
     this.files.writeFile('/etc/resolv.conf', options.resolvConf);
@@ -75,7 +76,9 @@ export class Container implements ContainerView {
 
   launch(options: LaunchOptions): Process {
     const { program, argv } = this.programAt(options.path, options.argv, 0);
-    const process = this.processes.spawn({ argv, parent: options.parent, newGroup: options.newGroup });
+    const { replace, parent, newGroup } = options;
+    const process = replace ?? this.processes.spawn({ argv, parent, newGroup });
+    replace?.becomes(argv);
     const files = [options.stdin.retain(), options.stdout.retain(), options.stderr.retain()];
     const context: ProgramContext = {
       argv,

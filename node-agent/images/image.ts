@@ -26,6 +26,8 @@ export interface LaunchOptions {
   readonly terminal?: TerminalSession;
   readonly parent?: Process;
   readonly newGroup?: boolean;
+  /** The process that becomes this program (`exec`) instead of a new one. */
+  readonly replace?: Process;
 }
 
 export type Executable =
@@ -49,8 +51,8 @@ export interface ContainerView {
   findExecutable(command: string, searchPath: string, cwd: string): Executable;
   /** Starts the program at an absolute path; takes its own references to the files. */
   launch(options: LaunchOptions): Process;
-  /** Writes to the container's log whatever process asks (`/proc/1/fd/1`). */
-  writeLog(stream: 'stdout' | 'stderr', data: Uint8Array): void;
+  /** The container's log, for whatever process opens it (`/proc/1/fd/1`). */
+  logWriter(stream: 'stdout' | 'stderr'): Writable;
 }
 
 export interface ProgramContext {

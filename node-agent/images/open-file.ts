@@ -2,7 +2,7 @@
 import { PassThrough, Readable, Writable } from 'node:stream';
 import type { ContainerFiles } from './files/container-files.ts';
 import { FileError } from './files/file-error.ts';
-import type { FileNode, FileTreeNode } from './files/file-node.ts';
+import type { DeviceName, FileNode, FileTreeNode } from './files/file-node.ts';
 
 export interface OpenFileEnds {
   /** The stream to read from; asked anew by every program, for a terminal starts a new stream after an end of file. */
@@ -114,7 +114,7 @@ export function bytesReadable(bytes: Uint8Array): Readable {
 export type OpenMode = 'read' | 'write' | 'append' | 'read-write' | 'exclusive';
 
 /** What the opening process has as its own standard streams, for `/dev/stdout` and its kin. */
-export type StandardFiles = (device: 'stdin' | 'stdout' | 'stderr' | 'tty') => OpenFile | undefined;
+export type StandardFiles = (device: DeviceName) => OpenFile | undefined;
 
 /** Opens an absolute path as open(2); throws `FileError`. */
 export function openPath(files: ContainerFiles, path: string, mode: OpenMode, standard: StandardFiles): OpenFile {
@@ -155,7 +155,7 @@ function fileWritable(file: FileNode, mode: OpenMode): Writable {
   });
 }
 
-function openDevice(device: string, path: string, standard: StandardFiles): OpenFile {
+function openDevice(device: DeviceName, path: string, standard: StandardFiles): OpenFile {
   switch (device) {
     case 'null':
       return new OpenFile({ reader: emptyReadable, writer: discardWritable });
@@ -166,16 +166,11 @@ function openDevice(device: string, path: string, standard: StandardFiles): Open
     case 'random':
     case 'urandom':
       return new OpenFile({ reader: () => endless((bytes) => crypto.getRandomValues(bytes)), writer: discardWritable });
-    case 'stdin':
-    case 'stdout':
-    case 'stderr':
-    case 'tty': {
+    default: {
       const file = standard(device);
       if (file === undefined) throw new FileError('ENXIO', path);
       return file.retain();
     }
-    default:
-      throw new FileError('ENXIO', path);
   }
 }
 

@@ -92,6 +92,12 @@ export class Process {
     else this.handlers.set(name, handler);
   }
 
+  /** exec(2): another program in the same process; handlers are gone, ignored signals stay ignored. */
+  becomes(argv: readonly string[]): void {
+    this.argv = argv;
+    for (const [name, handler] of this.handlers) if (handler !== 'ignore') this.handlers.delete(name);
+  }
+
   deliver(name: SignalName): void {
     if (this.status !== undefined) return;
     const handler = name === 'SIGKILL' ? undefined : this.handlers.get(name);

@@ -129,7 +129,7 @@ class ContainerRun implements RunningContainer {
       ...options,
       layer: layerOf(image),
       programs: image.programs,
-      writeLog: (stream, data) => this.emit(stream, data),
+      logWriter: (stream) => this.logWriter(stream),
     });
     for (const mount of options.mounts ?? []) this.mount(mount);
     this.view.files.mkdir(this.workingDirectory, { recursive: true });
@@ -183,21 +183,14 @@ class ContainerRun implements RunningContainer {
   private startMain(): Process {
     const { image, command, args, tty } = this.options;
     const words = commandLine(image, command, args);
-    const output = (stream: 'stdout' | 'stderr'): Writable =>
-      new Writable({
-        write: (chunk: Buffer, _encoding, done) => {
-          this.emit(stream, chunk);
-          done();
-        },
-      });
     if (tty) {
-      this.terminal = new TerminalSession({ screen: output('stdout'), processes: this.view.processes });
+      this.terminal = new TerminalSession({ screen: this.logWriter('stdout'), processes: this.view.processes });
       return this.launch(words, { TERM: 'xterm', ...this.environment }, terminalFiles(this.terminal), this.terminal);
     }
     const files = {
       stdin: readerFile(this.input ?? emptyReadable()),
-      stdout: writerFile(output('stdout')),
-      stderr: writerFile(output('stderr')),
+      stdout: writerFile(this.logWriter('stdout')),
+      stderr: writerFile(this.logWriter('stderr')),
     };
     return this.launch(words, this.environment, files, undefined);
   }
@@ -242,6 +235,15 @@ class ContainerRun implements RunningContainer {
       this.input?.write(chunk);
     }
     if (this.options.stdinOnce && !stop.aborted) this.input?.end();
+  }
+
+  private logWriter(stream: 'stdout' | 'stderr'): Writable {
+    return new Writable({
+      write: (chunk: Buffer, _encoding, done) => {
+        this.emit(stream, chunk);
+        done();
+      },
+    });
   }
 
   private emit(stream: 'stdout' | 'stderr', data: Uint8Array): void {

@@ -166,8 +166,22 @@ export class SymlinkNode {
   }
 }
 
-/** `/dev/null` and its kin; `stdin`, `stdout`, `stderr` and `tty` stand for what the opening process has there. */
-export type DeviceName = 'null' | 'zero' | 'full' | 'random' | 'urandom' | 'tty' | 'stdin' | 'stdout' | 'stderr';
+/**
+ * `/dev/null` and its kin; `stdin`, `stdout`, `stderr` and `tty` stand for what the opening process has there,
+ * `log-stdout` and `log-stderr` for the container's log (`/proc/1/fd/1`).
+ */
+export type DeviceName =
+  | 'null'
+  | 'zero'
+  | 'full'
+  | 'random'
+  | 'urandom'
+  | 'tty'
+  | 'stdin'
+  | 'stdout'
+  | 'stderr'
+  | 'log-stdout'
+  | 'log-stderr';
 
 export class DeviceNode {
   readonly kind = 'device';

@@ -1,7 +1,7 @@
 /** `/proc` as far as people and scripts look into it: processes, `net/`, `sys/`, a few figures of the machine. */
 import type { ContainerView } from '../image.ts';
 import type { Process } from '../process.ts';
-import { DeviceNode, type FileTreeNode, GeneratedDirectory, GeneratedFile, SymlinkNode } from './file-node.ts';
+import { DeviceNode, type FileTreeNode, GeneratedDirectory, GeneratedFile } from './file-node.ts';
 
 const NET_FILES = ['arp', 'dev', 'route', 'tcp', 'udp', 'tcp6', 'udp6', 'snmp', 'netstat', 'if_inet6'];
 
@@ -15,7 +15,7 @@ export function procDirectory(container: ContainerView): GeneratedDirectory {
       ),
     mounts: () => new GeneratedFile(() => mountTable(container)),
     net: () => netDirectory(container),
-    self: () => new SymlinkNode('1'),
+    self: () => selfDirectory(),
     sys: () => sysDirectory(container),
     uptime: () => new GeneratedFile(() => `${uptimeSeconds(container).toFixed(2)} 0.00\n`),
     version: () => new GeneratedFile(() => 'Linux version 6.1.0-podwire (podwire) #1 SMP\n'),
@@ -47,8 +47,8 @@ function processDirectory(container: ContainerView, process: Process): Generated
     fd: () =>
       directoryOf({
         '0': () => new DeviceNode('stdin'),
-        '1': () => new DeviceNode('stdout'),
-        '2': () => new DeviceNode('stderr'),
+        '1': () => new DeviceNode(process.pid === 1 ? 'log-stdout' : 'stdout'),
+        '2': () => new DeviceNode(process.pid === 1 ? 'log-stderr' : 'stderr'),
       }),
     mounts: () => new GeneratedFile(() => mountTable(container)),
     net: () => netDirectory(container),
@@ -61,6 +61,18 @@ function processDirectory(container: ContainerView, process: Process): Generated
         () =>
           `Name:\t${command}\nState:\tS (sleeping)\nPid:\t${process.pid}\nPPid:\t${process.parentPid}\nUid:\t0\t0\t0\t0\n`,
       ),
+  });
+}
+
+/** Whoever opens it: only its descriptors can be known without knowing who that is. */
+function selfDirectory(): GeneratedDirectory {
+  return directoryOf({
+    fd: () =>
+      directoryOf({
+        '0': () => new DeviceNode('stdin'),
+        '1': () => new DeviceNode('stdout'),
+        '2': () => new DeviceNode('stderr'),
+      }),
   });
 }
 
