@@ -8,6 +8,10 @@ import type { TcpConnection } from './connection.ts';
 const SYN_OPTIONS_BYTES = 4 + 4 + tcp.TIMESTAMPS_BYTES + 4;
 const MAX_WINDOW_FIELD = 0xffff;
 
+const MAX_SACK_BLOCKS_BESIDE_TIMESTAMPS = 3;
+
+/** What `sackOptionBytes` found last; used at once, by the segment being made. */
+let sackBlocks = 0;
 const sackEdges = new Uint32Array(2 * tcp.MAX_SACK_BLOCKS);
 
 /** Sends a SYN, with ACK when it answers one. The window of a SYN is not scaled (RFC 7323 section 2.2). */
@@ -61,20 +65,21 @@ export function sendSegment(
   const { host, receiver, sender } = connection;
   const { memory } = host;
   const { view } = memory;
-  const optionBytes = optionsLength(connection);
+  const sackBytes = sackOptionBytes(connection);
+  const optionBytes = sackBytes + (connection.timestampsEnabled ? tcp.TIMESTAMPS_BYTES : 0);
   const header = tcp.HEADER_BYTES + optionBytes;
   const packet = memory.allocate(header + length);
   if (packet === undefined) {
     host.countDrop(drop.NO_PACKET_MEMORY);
     return;
   }
-  if (optionBytes > 0) writeOptions(connection, packet.offset + tcp.HEADER_BYTES);
+  if (optionBytes > 0) writeOptions(connection, packet.offset + tcp.HEADER_BYTES, sackBytes);
   const acknowledgement = receiver.next;
   const { localPort, remotePort } = connection;
   const window = receiver.windowField();
   tcp.encode(view, packet.offset, localPort, remotePort, sequence, acknowledgement, header, flags, window);
   if (length > 0) sender.buffer.copyTo(memory.bytes, packet.offset + header, position, length);
-  if (length > sender.mssBytes) packet.segmentBytes = sender.mssBytes;
+  if (length > sender.mssBytes) packet.segmentBytes = sender.mssBytes - sackBytes;
   receiver.acknowledgementSent(acknowledgement);
   connection.transmit(packet);
 }
@@ -89,26 +94,21 @@ export function sendReset(connection: TcpConnection): void {
   sendSegment(connection, tcp.RST | tcp.ACK, connection.sender.next, 0, 0);
 }
 
-function optionsLength(connection: TcpConnection): number {
-  const timestamps = connection.timestampsEnabled ? tcp.TIMESTAMPS_BYTES : 0;
-  if (!connection.sackEnabled || connection.receiver.outOfOrder.isEmpty) return timestamps;
-  sackCount = connection.receiver.outOfOrder.sackBlocks(sackEdges, timestamps > 0 ? 3 : tcp.MAX_SACK_BLOCKS);
-  return sackCount === 0 ? timestamps : timestamps + 4 + 8 * sackCount;
+/** What the SACK blocks that are to be reported now take from a segment. */
+export function sackOptionBytes(connection: TcpConnection): number {
+  if (!connection.sackEnabled || connection.receiver.outOfOrder.isEmpty) return 0;
+  const limit = connection.timestampsEnabled ? MAX_SACK_BLOCKS_BESIDE_TIMESTAMPS : tcp.MAX_SACK_BLOCKS;
+  sackBlocks = connection.receiver.outOfOrder.sackBlocks(sackEdges, limit);
+  return sackBlocks === 0 ? 0 : 4 + 8 * sackBlocks;
 }
 
-/** Blocks that `optionsLength` left in `sackEdges`, for the segment being made. */
-let sackCount = 0;
-
-function writeOptions(connection: TcpConnection, offset: number): void {
+function writeOptions(connection: TcpConnection, offset: number, sackBytes: number): void {
   const { view } = connection.host.memory;
   let at = offset;
   if (connection.timestampsEnabled) {
     at = tcp.writeTimestamps(view, at, connection.timestampNow(), connection.timestampRecent);
   }
-  if (sackCount > 0) {
-    tcp.writeSack(view, at, sackEdges, sackCount);
-    sackCount = 0;
-  }
+  if (sackBytes > 0) tcp.writeSack(view, at, sackEdges, sackBlocks);
 }
 
 /** Bytes of a segment that are not data: what the MSS of the path is smaller by than the MTU. */

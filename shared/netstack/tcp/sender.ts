@@ -5,7 +5,7 @@ import type { TcpConnection } from './connection.ts';
 import { LossDetection } from './loss-detection.ts';
 import { RetransmissionTimeout } from './rto.ts';
 import type { Segment } from './segment.ts';
-import { sendSegment } from './segment-output.ts';
+import { sackOptionBytes, sendSegment } from './segment-output.ts';
 import { SendBuffer } from './send-buffer.ts';
 import * as seq from './seq.ts';
 
@@ -47,6 +47,8 @@ export class Sender {
   private timedAtUs = 0;
   private lastSentUs = 0;
   private probes = 0;
+  /** Data that fits a segment now: the MSS but for the SACK blocks that go with it. */
+  private payloadBytes = DEFAULT_MSS_BYTES;
 
   constructor(connection: TcpConnection, initialSequence: number) {
     const { settings } = connection.host.tcp;
@@ -121,6 +123,7 @@ export class Sender {
   /** Sends what may be sent: first what was lost, then what is new, as far as both windows reach. */
   output(): void {
     if (!this.connection.maySend) return;
+    this.payloadBytes = this.mssBytes - sackOptionBytes(this.connection);
     let pipe = this.loss.pipeBytes(this.unacknowledged, this.next, this.mssBytes, this.connection.sackEnabled);
     pipe = this.resendLost(pipe);
     if (this.buffer.length > 0) this.sendNew(pipe);
@@ -191,6 +194,7 @@ export class Sender {
     this.connection.counters.fastRetransmits++;
     this.congestion.lost(this.inFlightBytes, this.connection.host.engine.nowUs);
     this.loss.beginFastRecovery(this.unacknowledged, this.next);
+    this.payloadBytes = this.mssBytes - sackOptionBytes(this.connection);
     // The first lost segment goes out whatever is in flight (RFC 6675 section 5, step 4.3).
     this.resend(this.unacknowledged);
   }
@@ -234,7 +238,7 @@ export class Sender {
   /** Sends the segment at `from` again, up to what the peer has; answers the sequence numbers it took. */
   private resend(from: number): number {
     const gapEnd = this.loss.sacked.nextLeft(from, this.next);
-    const gap = Math.min(this.mssBytes, seq.distance(gapEnd, from));
+    const gap = Math.min(this.payloadBytes, seq.distance(gapEnd, from));
     const sent = this.sendAt(from, gap);
     this.timedAtUs = 0;
     this.connection.counters.retransmits++;
@@ -256,7 +260,7 @@ export class Sender {
       }
       const sent = this.sendAt(this.next, length);
       this.next = seq.add(this.next, sent);
-      if (length < this.mssBytes) this.smallSegmentEnd = this.next;
+      if (length < this.payloadBytes) this.smallSegmentEnd = this.next;
       pipe += sent;
     }
   }
@@ -264,8 +268,8 @@ export class Sender {
   /** The MSS, or what a device takes as one super-segment. */
   private segmentLimitBytes(): number {
     const superBytes = this.connection.superSegmentBytes();
-    if (superBytes < 2 * this.mssBytes) return this.mssBytes;
-    return superBytes - (superBytes % this.mssBytes);
+    if (superBytes < 2 * this.payloadBytes) return this.payloadBytes;
+    return superBytes - (superBytes % this.payloadBytes);
   }
 
   /** Data of the next new segment; 0 when none may go now (RFC 9293 section 3.8.6.2.1, and Nagle). */
@@ -273,14 +277,14 @@ export class Sender {
     const unsent = this.unsentBytes;
     const usable = seq.distance(seq.add(this.unacknowledged, this.windowBytes), this.next);
     const room = this.congestion.windowBytes - pipe;
-    const full = Math.min(unsent, usable, limit);
-    if (full <= 0 || (room < Math.min(full, this.mssBytes) && pipe > 0)) return 0;
-    let length = full;
-    if (length > this.mssBytes) {
-      const allowed = Math.max(Math.min(length, room), this.mssBytes);
-      length = allowed < unsent ? allowed - (allowed % this.mssBytes) : allowed;
+    const full = this.payloadBytes;
+    let length = Math.min(unsent, usable, limit);
+    if (length <= 0 || (room < Math.min(length, full) && pipe > 0)) return 0;
+    if (length > full) {
+      length = Math.max(Math.min(length, room), full);
+      if (length < unsent) length -= length % full;
     }
-    if (length >= this.mssBytes) return length;
+    if (length >= full) return length;
     if (length < unsent) return length >= this.maxWindowBytes >>> 1 ? length : 0;
     if (this.noDelay || this.finQueued || !seq.after(this.smallSegmentEnd, this.unacknowledged)) return length;
     return 0;
@@ -336,6 +340,7 @@ export class Sender {
     else {
       this.congestion.timedOut(this.inFlightBytes, !repeated, this.connection.host.engine.nowUs);
       this.loss.beginTimeoutRecovery(this.unacknowledged, this.next, repeated);
+      this.payloadBytes = this.mssBytes - sackOptionBytes(this.connection);
       this.resend(this.unacknowledged);
     }
     this.armTimer();
@@ -365,7 +370,7 @@ export class Sender {
   /** The window is open but smaller than is worth while: after this long it is used all the same (the override of SWS avoidance). */
   private forceSmallSegment(): void {
     const usable = seq.distance(seq.add(this.unacknowledged, this.windowBytes), this.next);
-    const sent = this.sendAt(this.next, Math.min(usable, this.unsentBytes, this.mssBytes));
+    const sent = this.sendAt(this.next, Math.min(usable, this.unsentBytes, this.payloadBytes));
     this.next = seq.add(this.next, sent);
     this.armTimer();
   }

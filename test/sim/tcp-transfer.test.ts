@@ -1,0 +1,51 @@
+/** Streams both ways over bad cables arrive byte for byte, whatever the seed. */
+import { describe, expect, test } from 'vitest';
+import { ip } from '../../shared/netstack/network.testkit.ts';
+import type { CableFaults } from './faulty-cable.ts';
+import { type Simulation, simulate } from './simulation.ts';
+import { startTransfer } from './transfer.ts';
+
+/** Segments may still be on the way when both programs are done. */
+const QUIET_US = 200_000_000;
+
+function transferOver(simulation: Simulation, faults: Partial<CableFaults>, bytes: number, mtuBytes = 1450): void {
+  const a = simulation.host('a');
+  const b = simulation.host('b');
+  simulation.cable(a, '10.0.0.1/24', b, '10.0.0.2/24', { delayUs: 500, ...faults }, mtuBytes);
+  const transfer = startTransfer(a, b, {
+    remoteAddress: ip('10.0.0.2'),
+    port: 5001,
+    upBytes: bytes,
+    downBytes: bytes,
+    seed: simulation.seed,
+  });
+  simulation.runUntil(() => transfer.done());
+  expect(transfer.errors).toEqual([null, null]);
+  simulation.run(QUIET_US);
+  expect(simulation.memory.inUse).toBe(0);
+  expect(a.tcp.list()).toEqual([]);
+  expect(b.tcp.list()).toEqual([]);
+}
+
+describe.each([0, 0.01, 0.05, 0.2])('with %f of the frames lost', (loss) => {
+  const bytes = loss >= 0.2 ? 100_000 : 1_000_000;
+  test('alone', () => simulate((simulation) => transferOver(simulation, { loss }, bytes), 3));
+  test('and a fifth reordered', () =>
+    simulate((simulation) => transferOver(simulation, { loss, reordering: 0.2 }, bytes), 3));
+  test('and a tenth duplicated', () =>
+    simulate((simulation) => transferOver(simulation, { loss, duplication: 0.1 }, bytes), 3));
+  test('and a hundredth damaged', () =>
+    simulate((simulation) => transferOver(simulation, { loss, corruption: 0.01 }, bytes), 3));
+  test('and all of it, with jitter', () =>
+    simulate((simulation) => {
+      const faults = { loss, reordering: 0.1, duplication: 0.1, corruption: 0.01, jitterUs: 2000 };
+      transferOver(simulation, faults, bytes);
+    }, 3));
+});
+
+test.each([1280, 1450, 8950])('with an MTU of %i and a queue that overflows', (mtuBytes) => {
+  simulate((simulation) => {
+    const faults = { bitsPerSecond: 100_000_000, queueFrames: 20, delayUs: 2000 };
+    transferOver(simulation, faults, 2_000_000, mtuBytes);
+  }, 3);
+});
