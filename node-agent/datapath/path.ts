@@ -136,7 +136,7 @@ export class NodeDatapath {
     underlay.addEnd(this.eth0.vni, this.eth0);
     underlay.addEnd(this.flannel.vni, this.flannel);
     this.root.addDevice(this.eth0);
-    this.root.addAddress(this.eth0, options.internalIp, options.internalPrefixLength ?? 24);
+    this.addUnderlayRoutes(options.internalIp, options.internalPrefixLength ?? 24);
     this.root.addDevice(this.flannel);
     this.peers = new PeerTable(this.root, underlay, this.eth0, this.flannel);
     this.tracer = new Tracer({
@@ -273,6 +273,13 @@ export class NodeDatapath {
     for (const pod of [...this.attachments.values()]) pod.detach();
     this.conntrack.dispose();
     this.options.link.onReceive = null;
+  }
+
+  /** The default route too: without one, not even a Service address, which OUTPUT translates, could be sent to. */
+  private addUnderlayRoutes(internalIp: number, prefixLength: number): void {
+    this.root.addAddress(this.eth0, internalIp, prefixLength);
+    const gateway = networkOf(internalIp, prefixLength) + 1;
+    this.root.routes.add({ destination: 0, prefixLength: 0, gateway, device: this.eth0 });
   }
 
   private cni0Address(): number {
