@@ -26,6 +26,7 @@ const allowedImports: Record<string, readonly string[]> = {
     'shared/api',
     'shared/bus',
     'shared/netstack',
+    'shared/rules',
     'shared/runtime',
     'shared/wire',
   ],

@@ -104,7 +104,7 @@ function processesOf(worker: PodWorker): NodeProcess[] {
   const { name = '', namespace = '' } = worker.pod.metadata ?? {};
   const processes: NodeProcess[] = [];
   for (const record of worker.records) {
-    const container = worker.container(record.name);
+    const container = worker.container(record.name)?.live;
     const pid = container?.instance.pid;
     if (container === undefined || pid === undefined) continue;
     const running = record.phase === 'running' || record.phase === 'stopping';

@@ -4,8 +4,9 @@ import { PODS } from '../../shared/api/resources.ts';
 import { badRequest, notFound } from '../../shared/api/status.ts';
 import type { ContainerTarget } from '../../shared/bus/subjects.ts';
 import type { ContainerRecord } from '../pods/container-record.ts';
+import type { LiveContainer } from '../pods/container-worker.ts';
 import { NoSuchContainerError, type PodManager } from '../pods/pod-manager.ts';
-import type { LiveContainer, PodWorker } from '../pods/pod-worker.ts';
+import type { PodWorker } from '../pods/pod-worker.ts';
 
 const DEFAULT_CONTAINER_ANNOTATION = 'kubectl.kubernetes.io/default-container';
 
@@ -39,7 +40,7 @@ export function findPod(pods: PodManager, namespace: string, name: string): PodW
 /** Throws ApiError BadRequest when the container does not run. */
 export function findRunning(pods: PodManager, target: ContainerTarget): LiveContainer {
   const { worker, record } = findContainer(pods, target);
-  const container = worker.container(record.name);
+  const container = worker.container(record.name)?.live;
   if (container === undefined || (record.phase !== 'running' && record.phase !== 'stopping')) {
     throw badRequest(`unable to upgrade connection: container not found ("${record.name}")`);
   }

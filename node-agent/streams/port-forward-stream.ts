@@ -10,7 +10,7 @@ const CONNECT_LIMIT_MS = 10_000;
 
 /** Throws ApiError when the pod is not on this node or does not run. */
 export function servePortForward(pods: PodManager, request: PortForwardStreamRequest, stream: ChannelStream): void {
-  const sandbox = findPod(pods, request.namespace, request.pod).podSandbox;
+  const sandbox = findPod(pods, request.namespace, request.pod).sandbox;
   if (sandbox === undefined) throw badRequest(`unable to forward port because pod ${request.pod} is not running`);
   void forward(sandbox.network, request, stream);
 }

@@ -1,0 +1,65 @@
+/** One node's kernel at work: packet memory, engine, event loop, the socket to the other nodes, and the data path over them. */
+import { EventEngine } from '../shared/netstack/event-engine.ts';
+import type { NodeConfig } from '../shared/runtime/config.ts';
+import type { Random } from '../shared/runtime/random.ts';
+import { type Ipv4Prefix, parseIpv4 } from '../shared/wire/address.ts';
+import { PacketMemory } from '../shared/wire/packet-memory.ts';
+import type { LinkEndpoint } from './datapath/link.ts';
+import { NodeDatapath } from './datapath/path.ts';
+import { DgramLink } from './io/dgram-link.ts';
+import { EventLoop, monotonicUs } from './io/event-loop.ts';
+
+export interface NodeKernel {
+  readonly memory: PacketMemory;
+  readonly loop: EventLoop;
+  readonly link: DgramLink;
+  readonly datapath: NodeDatapath;
+  /** Where other nodes reach this one's socket. */
+  readonly endpoint: LinkEndpoint;
+  close(): void;
+}
+
+export interface KernelOptions {
+  readonly node: NodeConfig;
+  readonly clusterCidr: Ipv4Prefix;
+  readonly bootId: string;
+  readonly random: Random;
+}
+
+const SECRET_BYTES = 32;
+
+/** Throws LinkBindError when no UDP socket can be had. */
+export async function startKernel({ node, clusterCidr, bootId, random }: KernelOptions): Promise<NodeKernel> {
+  const memory = new PacketMemory();
+  const engine = new EventEngine({ random: () => random.next() });
+  const loop = new EventLoop(engine);
+  const link = await DgramLink.open({ memory, loop, bind: { address: node.bindAddress, port: node.vxlanPort } });
+  const datapath = loop.run(
+    () =>
+      new NodeDatapath({
+        engine,
+        memory,
+        nodeName: node.nodeName,
+        internalIp: requiredIpv4(node.internalIp),
+        clusterCidr,
+        link,
+        bootId,
+        secret: random.bytes(SECRET_BYTES),
+        traceClockUs: monotonicUs,
+      }),
+  );
+  const { advertise } = node;
+  const endpoint = advertise === undefined ? link.local : { address: advertise.host, port: advertise.port };
+  const close = (): void => {
+    datapath.dispose();
+    loop.close();
+    link.close();
+  };
+  return { memory, loop, link, datapath, endpoint, close };
+}
+
+function requiredIpv4(text: string): number {
+  const address = parseIpv4(text);
+  if (address === undefined) throw new Error(`${text} is no IPv4 address`);
+  return address;
+}

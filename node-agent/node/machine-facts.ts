@@ -1,0 +1,33 @@
+/** What a node says of the machine it stands for. */
+import { createHash } from 'node:crypto';
+import { release } from 'node:os';
+import type { NodeFacts } from './node-object.ts';
+
+const ARCHITECTURES: Readonly<Record<string, string>> = { x64: 'amd64', arm64: 'arm64', ia32: '386' };
+const REGION = 'local';
+const DEFAULT_ZONE = 'local-a';
+
+export interface MachineIdentity {
+  readonly cluster: string;
+  readonly nodeName: string;
+  readonly internalIp: string;
+  readonly bootId: string;
+  /** `local-a` by default. */
+  readonly zone: string | undefined;
+  readonly annotations: Readonly<Record<string, string>>;
+}
+
+export function machineFacts(identity: MachineIdentity): NodeFacts {
+  const { cluster, nodeName, internalIp, bootId, zone, annotations } = identity;
+  return {
+    name: nodeName,
+    internalIp,
+    zone: zone ?? DEFAULT_ZONE,
+    region: REGION,
+    architecture: ARCHITECTURES[process.arch] ?? process.arch,
+    kernelVersion: release(),
+    machineId: createHash('sha256').update(`${cluster}/${nodeName}`).digest('hex').slice(0, 32),
+    bootId,
+    annotations,
+  };
+}
