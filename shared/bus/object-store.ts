@@ -186,6 +186,11 @@ export class ObjectStore {
   }
 }
 
+/** Deletes the store with all that is in it, if there is one. */
+export async function deleteStore(bus: Bus): Promise<void> {
+  if ((await readStoreStream(bus)) !== undefined) await bus.jetStreamManager.streams.delete(streamName(bus.cluster));
+}
+
 async function ensureStream(bus: Bus, replicas: number): Promise<void> {
   const config: Partial<StreamConfig> = {
     name: streamName(bus.cluster),

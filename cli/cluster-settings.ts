@@ -1,0 +1,70 @@
+/** What `podwire up` was told and chose, kept so that the next start continues where this one ended. */
+import { readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { isJsonObject, type JsonObject } from '../shared/api/object.ts';
+import { UserError } from './user-error.ts';
+
+export const TIMINGS = ['lab', 'kubernetes'] as const;
+export type Timing = (typeof TIMINGS)[number];
+
+export const CNI_PLUGINS = ['flannel', 'none'] as const;
+export type CniPlugin = (typeof CNI_PLUGINS)[number];
+
+export const PROXY_MODES = ['iptables'] as const;
+export type ProxyMode = (typeof PROXY_MODES)[number];
+
+export interface ClusterSettings {
+  readonly nodes: number;
+  readonly cni: CniPlugin;
+  readonly proxyMode: ProxyMode;
+  readonly timing: Timing;
+  readonly apiPort: number;
+  readonly natsPort: number;
+  /** The x of 127.0.x.10 and up, the nodes' addresses; 0 where the system has only 127.0.0.1. */
+  readonly addressBlock: number;
+}
+
+/** Undefined when there is no such file. A file that cannot be understood is an error that names it. */
+export function readSettings(path: string): ClusterSettings | undefined {
+  let text: string;
+  try {
+    text = readFileSync(path, 'utf8');
+  } catch {
+    return undefined;
+  }
+  try {
+    return decodeSettings(JSON.parse(text));
+  } catch {
+    throw new UserError(`${path} is damaged: remove it, or the whole folder to begin with an empty cluster`);
+  }
+}
+
+export function writeSettings(path: string, settings: ClusterSettings): void {
+  const draft = `${path}.new`;
+  writeFileSync(draft, `${JSON.stringify(settings, null, 2)}\n`, { mode: 0o600 });
+  renameSync(draft, path);
+}
+
+function decodeSettings(value: unknown): ClusterSettings {
+  if (!isJsonObject(value)) throw new Error('not an object');
+  return {
+    nodes: wholeNumber(value, 'nodes'),
+    cni: oneOf(value, 'cni', CNI_PLUGINS),
+    proxyMode: oneOf(value, 'proxyMode', PROXY_MODES),
+    timing: oneOf(value, 'timing', TIMINGS),
+    apiPort: wholeNumber(value, 'apiPort'),
+    natsPort: wholeNumber(value, 'natsPort'),
+    addressBlock: wholeNumber(value, 'addressBlock'),
+  };
+}
+
+function wholeNumber(value: JsonObject, field: string): number {
+  const number = value[field];
+  if (typeof number !== 'number' || !Number.isInteger(number) || number < 0) throw new Error(`${field} is no number`);
+  return number;
+}
+
+function oneOf<T extends string>(value: JsonObject, field: string, allowed: readonly T[]): T {
+  const found = allowed.find((candidate) => candidate === value[field]);
+  if (found === undefined) throw new Error(`${field} is unknown`);
+  return found;
+}

@@ -1,0 +1,108 @@
+import { type Command, Option } from 'commander';
+import { LOG_LEVELS, type LogLevel } from '../../shared/runtime/log.ts';
+import { MAX_NODES } from '../address-plan.ts';
+import type { ClusterFolder } from '../cluster-folder.ts';
+import { CNI_PLUGINS, type CniPlugin, PROXY_MODES, type ProxyMode, TIMINGS, type Timing } from '../cluster-settings.ts';
+import { print } from '../output.ts';
+import { REPORT_TO_PARENT, startDetached } from '../supervisor/detach.ts';
+import type { RunningCluster } from '../supervisor/running-cluster.ts';
+import type { RequestedSettings } from '../supervisor/start-plan.ts';
+import { parentReporter, type StartReporter, terminalReporter } from '../supervisor/start-report.ts';
+import { messageOf } from '../user-error.ts';
+import { type FormattedOptions, folderOf, formattedCommand, wholeNumber } from './cluster-option.ts';
+
+interface UpOptions extends FormattedOptions {
+  readonly nodes?: number;
+  readonly cni?: CniPlugin;
+  readonly proxyMode?: ProxyMode;
+  readonly timing?: Timing;
+  readonly apiPort?: number;
+  readonly natsPort?: number;
+  readonly logLevel: LogLevel;
+  readonly fresh?: boolean;
+  readonly detach?: boolean;
+  readonly reportToParent?: boolean;
+}
+
+const port = wholeNumber(1, 65_535);
+
+export function upCommand(): Command {
+  return formattedCommand({
+    name: 'up',
+    summary: 'Start a cluster and keep it running until Ctrl-C. What an earlier run stored is there again.',
+    examples: [
+      ['podwire up', 'three nodes, in the foreground'],
+      ['podwire up --detach --nodes 5', 'five nodes, in the background'],
+      ['podwire up --name lab-2', 'a second cluster beside the first'],
+      ['podwire up --fresh', 'an empty cluster, whatever was stored'],
+    ],
+  })
+    .option('--nodes <count>', 'nodes: worker-1, worker-2, ... (default: 3)', wholeNumber(1, MAX_NODES))
+    .addOption(new Option('--cni <plugin>', 'the pod network (default: flannel)').choices(CNI_PLUGINS))
+    .addOption(new Option('--proxy-mode <mode>', 'how kube-proxy works (default: iptables)').choices(PROXY_MODES))
+    .addOption(
+      new Option(
+        '--timing <set>',
+        'how fast a silent node is noticed: lab, in seconds; kubernetes, in minutes',
+      ).choices(TIMINGS),
+    )
+    .option('--api-port <port>', 'the API (default: 6443, or the next free one)', port)
+    .option('--nats-port <port>', 'the message bus (default: 4222, or the next free one)', port)
+    .addOption(new Option('--log-level <level>', 'of every process').choices(LOG_LEVELS).default('info'))
+    .option('--fresh', 'forget what an earlier run stored')
+    .option('--detach', 'return when the cluster is ready, and leave it running')
+    .addOption(new Option(REPORT_TO_PARENT).hideHelp())
+    .action(async (options: UpOptions) => {
+      const folder = folderOf(options);
+      if (options.detach === true) {
+        await startDetached(folder, process.argv.slice(2), terminalReporter(options.output));
+      } else if (options.reportToParent === true) {
+        await runForParent(folder, options);
+      } else {
+        await run(folder, options, terminalReporter(options.output));
+      }
+    });
+}
+
+async function runForParent(folder: ClusterFolder, options: UpOptions): Promise<void> {
+  const reporter = parentReporter();
+  try {
+    await run(folder, options, reporter);
+  } catch (error) {
+    reporter.failed(messageOf(error));
+    throw error;
+  }
+}
+
+/** From start to end; this process is the cluster's supervisor meanwhile. */
+async function run(folder: ClusterFolder, options: UpOptions, reporter: StartReporter): Promise<void> {
+  const { RunningCluster } = await import('../supervisor/running-cluster.ts');
+  const cluster = await RunningCluster.claim(folder, reporter);
+  stopOnSignals(cluster);
+  try {
+    const { nodes, cni, proxyMode, timing, apiPort, natsPort, logLevel } = options;
+    const requested: RequestedSettings = { nodes, cni, proxyMode, timing, apiPort, natsPort };
+    await Promise.race([cluster.start({ requested, logLevel, fresh: options.fresh === true }), cluster.stopped]);
+    const { ready, kubeconfig, pid } = cluster.status;
+    if (ready) reporter.ready({ cluster: folder.name, kubeconfig, pid });
+    await cluster.stopped;
+  } catch (error) {
+    await cluster.stop();
+    throw error;
+  }
+}
+
+/** The first Ctrl-C ends everything in order, the second at once. */
+function stopOnSignals(cluster: RunningCluster): void {
+  let asked = false;
+  const stop = (): void => {
+    if (asked) {
+      void cluster.killAll();
+      return;
+    }
+    asked = true;
+    if (process.stdout.isTTY) print('\nstopping');
+    void cluster.stop();
+  };
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, stop);
+}

@@ -1,0 +1,66 @@
+/**
+ * Where nats-server comes from, in this order: a server of the user's own ($NATS_URL), a program on PATH, one that was
+ * fetched before, the system's package manager, the project's release page. Each step that fails says what it tried.
+ */
+import { delimiter, join } from 'node:path';
+import { messageOf, UserError } from '../user-error.ts';
+import { installWithApt } from './apt.ts';
+import { installWithBrew } from './brew.ts';
+import { executable, type FetchContext, type FetchOutcome, fetchedProgram } from './program-file.ts';
+import { downloadRelease } from './release.ts';
+
+export type NatsSource =
+  | { readonly kind: 'external'; readonly url: string; readonly token: string | undefined }
+  | { readonly kind: 'program'; readonly path: string };
+
+interface FetchStep {
+  readonly name: string;
+  fetch(context: FetchContext): Promise<FetchOutcome>;
+}
+
+const FETCH_STEPS: readonly FetchStep[] = [
+  { name: 'apt', fetch: installWithApt },
+  { name: 'Homebrew', fetch: installWithBrew },
+  { name: 'release download', fetch: downloadRelease },
+];
+
+/** Where distributions put servers, which is not on every user's PATH. */
+const SYSTEM_FOLDERS = ['/usr/local/sbin', '/usr/sbin', '/usr/local/bin', '/usr/bin', '/opt/homebrew/bin'];
+
+/** Throws a UserError that lists all attempts when there is no way to a server. */
+export async function findNatsServer(
+  context: FetchContext,
+  environment: Readonly<Record<string, string | undefined>> = process.env,
+  steps: readonly FetchStep[] = FETCH_STEPS,
+): Promise<NatsSource> {
+  if (environment.NATS_URL) return { kind: 'external', url: environment.NATS_URL, token: environment.NATS_TOKEN };
+  const installed = findOnPath(environment.PATH) ?? executable(fetchedProgram(context.folder));
+  if (installed !== undefined) return { kind: 'program', path: installed };
+
+  const failures = ['PATH: no nats-server', `${context.folder}: nothing fetched before`];
+  for (const { name, fetch } of steps) {
+    const outcome = await attempt(() => fetch(context));
+    if ('path' in outcome) return { kind: 'program', path: outcome.path };
+    failures.push(`${name}: ${outcome.failure}`);
+  }
+  throw new UserError(
+    `nats-server is needed and could not be had:\n${failures.map((failure) => `  - ${failure}`).join('\n')}\n` +
+      'Install it (https://nats.io/download), or set NATS_URL (and NATS_TOKEN) to a server with JetStream.',
+  );
+}
+
+async function attempt(fetch: () => Promise<FetchOutcome>): Promise<FetchOutcome> {
+  try {
+    return await fetch();
+  } catch (error) {
+    return { failure: messageOf(error) };
+  }
+}
+
+function findOnPath(path: string | undefined): string | undefined {
+  for (const folder of [...(path ?? '').split(delimiter), ...SYSTEM_FOLDERS]) {
+    const program = folder === '' ? undefined : executable(join(folder, 'nats-server'));
+    if (program !== undefined) return program;
+  }
+  return undefined;
+}

@@ -1,0 +1,52 @@
+import { connect } from 'node:net';
+import type { ClusterFolder } from '../cluster-folder.ts';
+import { messageOf, systemErrorCode, UserError } from '../user-error.ts';
+import { type ControlRequest, decodeControlReply, type SupervisorStatus } from './control-protocol.ts';
+
+/** Nobody listens on the socket: the cluster does not run. */
+const NOT_RUNNING = new Set(['ENOENT', 'ECONNREFUSED', 'ENOTSOCK']);
+const ANSWER_LIMIT_MS = 30_000;
+
+/** Undefined when the cluster does not run. */
+export async function askSupervisor(
+  folder: ClusterFolder,
+  request: ControlRequest,
+): Promise<SupervisorStatus | undefined> {
+  let line: string;
+  try {
+    line = await exchange(folder.controlSocket, JSON.stringify(request));
+  } catch (error) {
+    if (NOT_RUNNING.has(systemErrorCode(error) ?? '')) return undefined;
+    throw new UserError(`the supervisor of cluster '${folder.name}' cannot be reached: ${messageOf(error)}`);
+  }
+  const reply = decodeControlReply(JSON.parse(line));
+  if (reply === undefined) throw new UserError(`the supervisor of cluster '${folder.name}' is of another version`);
+  if (!reply.ok) throw new UserError(reply.message);
+  return reply.status;
+}
+
+/** As `askSupervisor`, for commands that need a running cluster. */
+export async function askRunningSupervisor(folder: ClusterFolder, request: ControlRequest): Promise<SupervisorStatus> {
+  const status = await askSupervisor(folder, request);
+  if (status !== undefined) return status;
+  const option = folder.name === 'podwire' ? '' : ` --name ${folder.name}`;
+  throw new UserError(`no cluster '${folder.name}' is running: start it with podwire up${option}`);
+}
+
+function exchange(socketPath: string, request: string): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const socket = connect(socketPath);
+    let received = '';
+    socket.setEncoding('utf8');
+    socket.setTimeout(ANSWER_LIMIT_MS, () => socket.destroy(new Error('it does not answer')));
+    socket.on('connect', () => socket.write(`${request}\n`));
+    socket.on('data', (text: string) => {
+      received += text;
+    });
+    socket.on('error', reject);
+    socket.on('close', () => {
+      if (received.endsWith('\n')) resolve(received);
+      else reject(new Error('it ended before it answered'));
+    });
+  });
+}

@@ -1,0 +1,48 @@
+/** Starts the supervisor as a process of its own, shows its progress, and leaves it when the cluster is ready. */
+import { spawn } from 'node:child_process';
+import { closeSync, openSync } from 'node:fs';
+import type { ClusterFolder } from '../cluster-folder.ts';
+import { UserError } from '../user-error.ts';
+import { rotateLog } from './process-slot.ts';
+import { decodeStartMessage, type StartReporter } from './start-report.ts';
+
+/** The option by which the detached process knows that it is one. */
+export const REPORT_TO_PARENT = '--report-to-parent';
+
+/** `commandLine`: that of the `up` command. Resolves when the cluster is ready; throws a UserError when it cannot be. */
+export async function startDetached(
+  folder: ClusterFolder,
+  commandLine: readonly string[],
+  reporter: StartReporter,
+): Promise<void> {
+  folder.prepare();
+  const logFile = folder.logFile('supervisor');
+  const script = process.argv[1] ?? '';
+  const args = [...process.execArgv, script, ...commandLine.filter((word) => word !== '--detach'), REPORT_TO_PARENT];
+  rotateLog(logFile);
+  const log = openSync(logFile, 'a', 0o600);
+  const child = spawn(process.execPath, args, { detached: true, stdio: ['ignore', log, log, 'ipc'] });
+  closeSync(log);
+  const giveUp = (): void => void child.kill('SIGTERM');
+  process.on('SIGINT', giveUp);
+  try {
+    await new Promise<void>((resolve, reject) => {
+      child.once('error', reject);
+      child.once('exit', () => reject(new UserError(`the cluster did not start: see ${logFile}`)));
+      child.on('message', (value: unknown) => {
+        const message = decodeStartMessage(value);
+        if (message?.type === 'progress') reporter.progress(message.text);
+        else if (message?.type === 'warning') reporter.warning(message.text);
+        else if (message?.type === 'failed') reject(new UserError(message.text));
+        else if (message?.type === 'ready') {
+          reporter.ready(message.started);
+          resolve();
+        }
+      });
+    });
+  } finally {
+    process.off('SIGINT', giveUp);
+    if (child.connected) child.disconnect();
+    child.unref();
+  }
+}

@@ -1,0 +1,113 @@
+/** Which processes a cluster consists of, each with its program and environment. */
+import type { ProcessName } from '../../shared/runtime/entry-point.ts';
+import type { LogLevel } from '../../shared/runtime/log.ts';
+import type { NodeAddress } from '../address-plan.ts';
+import type { ClusterFolder } from '../cluster-folder.ts';
+import type { ClusterSettings, Timing } from '../cluster-settings.ts';
+import type { ProcessSpec } from './process-slot.ts';
+
+export interface ClusterPlan {
+  readonly folder: ClusterFolder;
+  readonly settings: ClusterSettings;
+  readonly nodes: readonly NodeAddress[];
+  readonly logLevel: LogLevel;
+  readonly natsUrl: string;
+  readonly natsToken: string | undefined;
+  /** Absent when the user brought a server (`$NATS_URL`). */
+  readonly natsServer: { readonly program: string; readonly configFile: string } | undefined;
+  readonly programs: (name: ProcessName) => string;
+  /** Where Node keeps compiled code. */
+  readonly compileCache: string;
+}
+
+type Environment = Record<string, string | undefined>;
+
+/** In the order they are started; what they need of each other they wait for. */
+export function planProcesses(plan: ClusterPlan): ProcessSpec[] {
+  return [
+    ...planNats(plan),
+    component(plan, 'apiserver', {
+      PODWIRE_API_PORT: String(plan.settings.apiPort),
+      PODWIRE_API_PKI_DIR: plan.folder.pkiFolder,
+    }),
+    component(plan, 'controller-manager', {}),
+    component(plan, 'scheduler', {}),
+    ...plan.nodes.map((node) => planNode(plan, node)),
+  ];
+}
+
+function planNats({ natsServer, folder }: ClusterPlan): ProcessSpec[] {
+  if (natsServer === undefined) return [];
+  return [
+    {
+      name: 'nats-server',
+      kind: 'foreign',
+      program: natsServer.program,
+      arguments: ['-c', natsServer.configFile],
+      environment: process.env,
+      logFile: folder.logFile('nats-server'),
+      whenItEnds: 'restart',
+    },
+  ];
+}
+
+function component(plan: ClusterPlan, name: ProcessName, environment: Environment): ProcessSpec {
+  return {
+    name,
+    kind: 'node',
+    program: plan.programs(name),
+    arguments: [],
+    environment: { ...commonEnvironment(plan), ...environment },
+    logFile: plan.folder.logFile(name),
+    whenItEnds: 'restart',
+  };
+}
+
+function planNode(plan: ClusterPlan, node: NodeAddress): ProcessSpec {
+  return {
+    ...component(plan, 'node-agent', {
+      PODWIRE_NODE_NAME: node.name,
+      PODWIRE_NODE_INTERNAL_IP: node.internalIp,
+      PODWIRE_NODE_BIND_ADDRESS: node.bindAddress,
+      PODWIRE_VXLAN_PORT: String(node.vxlanPort),
+    }),
+    name: node.name,
+    logFile: plan.folder.logFile(node.name),
+    whenItEnds: 'stay-dead',
+  };
+}
+
+const TIMING_ENVIRONMENT: Readonly<Record<Timing, Environment>> = {
+  // The processes' own defaults.
+  lab: {},
+  kubernetes: {
+    PODWIRE_NODE_LEASE_RENEW_MS: '10000',
+    PODWIRE_NODE_GRACE_MS: '40000',
+    PODWIRE_EVICTION_AFTER_MS: '300000',
+  },
+};
+
+function commonEnvironment(plan: ClusterPlan): Environment {
+  const { settings, folder } = plan;
+  return {
+    ...withoutPodwireVariables(process.env),
+    NODE_COMPILE_CACHE: plan.compileCache,
+    PODWIRE_CLUSTER: folder.name,
+    PODWIRE_STATE_DIR: folder.path,
+    PODWIRE_NATS_URL: plan.natsUrl,
+    PODWIRE_NATS_TOKEN: plan.natsToken,
+    PODWIRE_LOG_LEVEL: plan.logLevel,
+    PODWIRE_CNI: settings.cni,
+    PODWIRE_PROXY_MODE: settings.proxyMode,
+    ...TIMING_ENVIRONMENT[settings.timing],
+  };
+}
+
+/** Whose values are about this command, not about the cluster's processes; NODE_OPTIONS stays for who debugs. */
+const OWN_VARIABLES = new Set(['PODWIRE_HOME', 'PODWIRE_NATS_RELEASE_URL']);
+
+function withoutPodwireVariables(environment: Environment): Environment {
+  const rest: Environment = {};
+  for (const [name, value] of Object.entries(environment)) if (!OWN_VARIABLES.has(name)) rest[name] = value;
+  return rest;
+}

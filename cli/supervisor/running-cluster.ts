@@ -1,0 +1,189 @@
+/**
+ * A cluster from its start to its end, in the process of `podwire up`:
+ *
+ *   control socket -> plan -> processes, all at once -> ready -> ... -> stop
+ */
+import type { Bus } from '../../shared/bus/connection.ts';
+import { systemClock } from '../../shared/runtime/clock.ts';
+import type { ClusterFolder } from '../cluster-folder.ts';
+import { readSettings } from '../cluster-settings.ts';
+import { tryTcpPort } from '../ports.ts';
+import { UserError } from '../user-error.ts';
+import { askSupervisor } from './control-client.ts';
+import type { ControlRequest, SupervisorStatus } from './control-protocol.ts';
+import { ControlServer } from './control-server.ts';
+import { type ClusterPlan, planProcesses } from './process-plan.ts';
+import type { ProcessStatus } from './process-slot.ts';
+import { planStart, type StartRequest } from './start-plan.ts';
+import type { StartReporter } from './start-report.ts';
+import { Supervisor } from './supervisor.ts';
+
+/** After so long the user is told what is waited for, again and again. */
+const PATIENCE_MS = 20_000;
+
+const LEFTOVERS_LIMIT_MS = 5000;
+/** The first version with all that the store needs. */
+const OLDEST_NATS_VERSION = [2, 9] as const;
+
+export class RunningCluster {
+  /** Resolves once somebody asked for the end (`podwire down`) and everything is gone. */
+  readonly stopped: Promise<void>;
+  private readonly folder: ClusterFolder;
+  private readonly listener: StartReporter;
+  private readonly control: ControlServer;
+  private readonly startedAtMs = systemClock.nowMs();
+  private readonly resolveStopped: () => void;
+  private plan: ClusterPlan | undefined;
+  private supervisor: Supervisor | undefined;
+  private bus: Bus | undefined;
+  private isReady = false;
+  private stopping: Promise<void> | undefined;
+
+  private constructor(folder: ClusterFolder, listener: StartReporter) {
+    this.folder = folder;
+    this.listener = listener;
+    this.control = new ControlServer(folder.controlSocket, (request) => this.handle(request));
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.stopped = promise;
+    this.resolveStopped = resolve;
+  }
+
+  /** Becomes the cluster's supervisor. A UserError when there is one already. */
+  static async claim(folder: ClusterFolder, listener: StartReporter): Promise<RunningCluster> {
+    folder.prepare();
+    const cluster = new RunningCluster(folder, listener);
+    while (!(await cluster.control.listen())) {
+      if ((await askSupervisor(folder, { command: 'status' })) !== undefined) {
+        throw new UserError(
+          `cluster '${folder.name}' is running already: use it, stop it with podwire down, or start another with --name`,
+        );
+      }
+      await waitForLeftovers(folder);
+      cluster.control.removeFile();
+    }
+    return cluster;
+  }
+
+  get status(): SupervisorStatus {
+    const { plan, folder } = this;
+    return {
+      cluster: folder.name,
+      pid: process.pid,
+      startedAtMs: this.startedAtMs,
+      ready: this.isReady,
+      natsUrl: plan?.natsUrl ?? '',
+      natsToken: plan?.natsToken,
+      apiPort: plan?.settings.apiPort ?? 0,
+      kubeconfig: folder.kubeconfig,
+      nodes: (plan?.nodes ?? []).map(({ name, internalIp, bindAddress, vxlanPort }) => ({
+        name,
+        internalIp,
+        endpoint: `${bindAddress}:${vxlanPort}`,
+      })),
+      processes: this.supervisor?.processes ?? [],
+    };
+  }
+
+  /** Starts everything and resolves when the cluster is ready, however long that takes. */
+  async start(request: Omit<StartRequest, 'folder' | 'report'>): Promise<void> {
+    const report = (text: string): void => this.listener.progress(text);
+    const plan = await planStart({ ...request, folder: this.folder, report });
+    if (this.stopping !== undefined) return;
+    this.plan = plan;
+    this.supervisor = new Supervisor(planProcesses(plan), systemClock, {
+      changed: (status) => this.processChanged(status),
+    });
+    this.supervisor.start();
+    await this.waitUntilReady(plan);
+  }
+
+  stop(): Promise<void> {
+    this.stopping ??= this.stopEverything();
+    return this.stopping;
+  }
+
+  /** Without last words. */
+  async killAll(): Promise<void> {
+    await this.supervisor?.killAll();
+  }
+
+  private async waitUntilReady(plan: ClusterPlan): Promise<void> {
+    const [{ connectBus }, { ClusterReadiness }] = await Promise.all([
+      import('../../shared/bus/connection.ts'),
+      import('./readiness.ts'),
+    ]);
+    const { natsUrl: url, natsToken: token, settings } = plan;
+    this.bus = await connectBus({ url, token, cluster: this.folder.name, clientName: 'supervisor' });
+    checkServer(this.bus, url);
+    this.listener.progress(`nats-server ${this.bus.nats.info?.version ?? ''} at ${url}`);
+    const names = plan.nodes.map(({ name }) => name);
+    const readiness = new ClusterReadiness(this.bus, names, settings.cni !== 'none', {
+      nodeReady: (name) => this.listener.progress(`node ${name} is Ready`),
+      dnsAvailable: () => this.listener.progress('CoreDNS is available'),
+    });
+    const impatience = setInterval(() => {
+      this.listener.warning(`still waiting for ${readiness.missing.join(', ')}; see podwire logs`);
+    }, PATIENCE_MS);
+    try {
+      await Promise.race([readiness.ready, this.stopped]);
+      this.isReady = true;
+    } finally {
+      clearInterval(impatience);
+      readiness.stop();
+    }
+  }
+
+  private processChanged(status: ProcessStatus): void {
+    if (this.stopping !== undefined) return;
+    const { name, state, lastEnd, restarts } = status;
+    if (state === 'running' && !this.isReady && name !== 'nats-server') this.listener.progress(`${name} is up`);
+    if (state === 'waiting')
+      this.listener.warning(`${name} ended (${lastEnd}) and will be started again; podwire logs ${name}`);
+    if (state === 'dead') this.listener.warning(`node ${name} is down (${lastEnd}): podwire node start ${name}`);
+    if (state === 'running' && restarts > 0 && this.isReady) this.listener.warning(`${name} is up again`);
+  }
+
+  private async handle(request: ControlRequest): Promise<SupervisorStatus> {
+    if (request.command === 'stop') {
+      await this.stopProcesses();
+      // The reply leaves before the socket goes.
+      setImmediate(() => void this.stop());
+    } else if (request.command === 'node') {
+      if (this.supervisor === undefined) throw new UserError('the cluster is still being started');
+      await this.supervisor.actOnNode(request.action, request.node);
+    }
+    return this.status;
+  }
+
+  private async stopProcesses(): Promise<void> {
+    await this.bus?.close();
+    await this.supervisor?.stop();
+  }
+
+  private async stopEverything(): Promise<void> {
+    await this.stopProcesses();
+    this.control.close();
+    this.resolveStopped();
+  }
+}
+
+/** The supervisor was killed: what it started ends by itself, and is given the time to. */
+async function waitForLeftovers(folder: ClusterFolder): Promise<void> {
+  const natsPort = readSettings(folder.settingsFile)?.natsPort;
+  const deadlineMs = systemClock.monotonicMs() + LEFTOVERS_LIMIT_MS;
+  while (natsPort !== undefined && (await tryTcpPort(natsPort)) === 'taken') {
+    // Somebody else's by now; another port will be chosen.
+    if (systemClock.monotonicMs() > deadlineMs) return;
+    await systemClock.sleep(20);
+  }
+}
+
+function checkServer(bus: Bus, url: string): void {
+  const { version = '0.0', jetstream } = bus.nats.info ?? {};
+  const [major = 0, minor = 0] = version.split('.').map(Number);
+  const [oldestMajor, oldestMinor] = OLDEST_NATS_VERSION;
+  if (major < oldestMajor || (major === oldestMajor && minor < oldestMinor)) {
+    throw new UserError(`the nats-server at ${url} is ${version}: ${OLDEST_NATS_VERSION.join('.')} or later is needed`);
+  }
+  if (jetstream !== true) throw new UserError(`the nats-server at ${url} has no JetStream: enable it with -js`);
+}

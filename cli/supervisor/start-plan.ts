@@ -1,0 +1,109 @@
+/** Decides what `podwire up` starts: settings kept from the last time and given now, ports, addresses, programs. */
+import { join, resolve } from 'node:path';
+import { entryPoint, type ProcessName } from '../../shared/runtime/entry-point.ts';
+import type { LogLevel } from '../../shared/runtime/log.ts';
+import { chooseAddressBlock, planNodes } from '../address-plan.ts';
+import { type ClusterFolder, cacheFolder } from '../cluster-folder.ts';
+import { type ClusterSettings, readSettings, writeSettings } from '../cluster-settings.ts';
+import { findNatsServer } from '../nats-server/find.ts';
+import { writeNatsServerFiles } from '../nats-server/server-config.ts';
+import { nextFreeTcpPort, tryTcpPort } from '../ports.ts';
+import { UserError } from '../user-error.ts';
+import type { ClusterPlan } from './process-plan.ts';
+
+/** What the user asked for; what is left out stays as it was, or gets its default. */
+export type RequestedSettings = Partial<Omit<ClusterSettings, 'addressBlock'>>;
+
+export interface StartRequest {
+  readonly folder: ClusterFolder;
+  readonly requested: RequestedSettings;
+  readonly logLevel: LogLevel;
+  /** Forgets what an earlier run stored. */
+  readonly fresh: boolean;
+  readonly report: (text: string) => void;
+}
+
+const DEFAULT_API_PORT = 6443;
+const DEFAULT_NATS_PORT = 4222;
+
+export async function planStart(request: StartRequest): Promise<ClusterPlan> {
+  const { folder, requested, report } = request;
+  if (request.fresh) folder.forget();
+  const saved = readSettings(folder.settingsFile);
+  const nodeCount = requested.nodes ?? saved?.nodes ?? 3;
+  const [apiPort, natsPort, addressBlock, nats, bundles] = await Promise.all([
+    choosePort('the API', '--api-port', requested.apiPort, saved?.apiPort, DEFAULT_API_PORT),
+    choosePort('NATS', '--nats-port', requested.natsPort, saved?.natsPort, DEFAULT_NATS_PORT),
+    chooseAddressBlock(nodeCount, saved?.addressBlock),
+    findNatsServer({ folder: cacheFolder(), report }),
+    prepareBundles(report),
+  ]);
+  const settings: ClusterSettings = {
+    nodes: nodeCount,
+    cni: requested.cni ?? saved?.cni ?? 'flannel',
+    proxyMode: requested.proxyMode ?? saved?.proxyMode ?? 'iptables',
+    timing: requested.timing ?? saved?.timing ?? 'lab',
+    apiPort,
+    natsPort,
+    addressBlock,
+  };
+  writeSettings(folder.settingsFile, settings);
+  const plan = {
+    folder,
+    settings,
+    nodes: await planNodes(nodeCount, addressBlock),
+    logLevel: request.logLevel,
+    programs: (name: ProcessName) => (bundles === undefined ? entryPoint(name) : join(bundles, `${name}.mjs`)),
+    compileCache: join(cacheFolder(), 'compiled'),
+  };
+  if (nats.kind === 'external') {
+    if (request.fresh) await forgetStore(nats.url, nats.token, folder.name);
+    return { ...plan, natsUrl: nats.url, natsToken: nats.token, natsServer: undefined };
+  }
+  const { configFile, token } = writeNatsServerFiles(folder.natsFolder, {
+    host: '127.0.0.1',
+    port: natsPort,
+    storeFolder: join(folder.natsFolder, 'store'),
+  });
+  const natsServer = { program: nats.path, configFile };
+  return { ...plan, natsUrl: `nats://127.0.0.1:${natsPort}`, natsToken: token, natsServer };
+}
+
+/** In a server of the user's own the store is not in the state folder. */
+async function forgetStore(url: string, token: string | undefined, cluster: string): Promise<void> {
+  const [{ connectBus }, { deleteStore }] = await Promise.all([
+    import('../../shared/bus/connection.ts'),
+    import('../../shared/bus/object-store.ts'),
+  ]);
+  const bus = await connectBus({ url, token, cluster, clientName: 'supervisor', connectTimeoutMs: 5000 });
+  await deleteStore(bus);
+  await bus.close();
+}
+
+/** A port that was asked for must be free; else the last one if it is free, else the first free one from the default. */
+async function choosePort(
+  what: string,
+  option: string,
+  requested: number | undefined,
+  saved: number | undefined,
+  fallback: number,
+): Promise<number> {
+  if (requested !== undefined) {
+    const outcome = await tryTcpPort(requested);
+    if (outcome === 'free') return requested;
+    const problem = outcome === 'not-allowed' ? 'may not be bound by this user' : 'is taken by another process';
+    throw new UserError(`port ${requested} for ${what} ${problem}: choose another with ${option}, or leave it out`);
+  }
+  if (saved !== undefined && (await tryTcpPort(saved)) === 'free') return saved;
+  const port = await nextFreeTcpPort(fallback);
+  if (port === undefined)
+    throw new UserError(`no port at or above ${fallback} is free for ${what}: name one with ${option}`);
+  return port;
+}
+
+/** The folder of the bundles; undefined when this program is one itself, and its siblings lie beside it. */
+async function prepareBundles(report: (text: string) => void): Promise<string | undefined> {
+  if (entryPoint('podwire').endsWith('.mjs')) return undefined;
+  const { bundleWhenChanged } = await import('../bundler.ts');
+  return bundleWhenChanged(resolve(import.meta.dirname, '../..'), report);
+}
