@@ -1,0 +1,94 @@
+/** `conntrack -L`, in conntrack-tools' format. */
+import { formatIpv4 } from '../../../shared/wire/address.ts';
+import * as ipv4 from '../../../shared/wire/ipv4.ts';
+import type { Conntrack } from '../conntrack.ts';
+import type { Connection, Flow } from '../flow.ts';
+import { asText } from './link.ts';
+
+export interface TupleRow {
+  readonly src: string;
+  readonly dst: string;
+  readonly sport?: number;
+  readonly dport?: number;
+  /** Of ICMP echo. */
+  readonly type?: number;
+  readonly code?: number;
+  readonly id?: number;
+  readonly packets: number;
+  readonly bytes: number;
+}
+
+export interface ConnectionRow {
+  readonly protocol: string;
+  readonly protocolNumber: number;
+  /** Seconds until it expires. */
+  readonly timeoutSeconds: number;
+  /** Of TCP. */
+  readonly state?: string;
+  readonly original: TupleRow;
+  readonly reply: TupleRow;
+  readonly replied: boolean;
+  readonly assured: boolean;
+}
+
+const NAMES: Readonly<Record<number, string>> = {
+  [ipv4.PROTOCOL_TCP]: 'tcp',
+  [ipv4.PROTOCOL_UDP]: 'udp',
+  [ipv4.PROTOCOL_ICMP]: 'icmp',
+};
+
+/** Oldest first; expired ones that no sweep has met yet are left out. */
+export function connectionRows(conntrack: Conntrack, nowUs: number): ConnectionRow[] {
+  const rows: ConnectionRow[] = [];
+  for (const connection of conntrack.table.connections()) {
+    if (connection.expiresUs > nowUs) rows.push(connectionRow(connection, nowUs));
+  }
+  return rows;
+}
+
+function connectionRow(connection: Connection, nowUs: number): ConnectionRow {
+  const { protocol } = connection;
+  return {
+    protocol: NAMES[protocol] ?? 'unknown',
+    protocolNumber: protocol,
+    timeoutSeconds: Math.floor((connection.expiresUs - nowUs) / 1_000_000),
+    state: protocol === ipv4.PROTOCOL_TCP ? connection.tcpState : undefined,
+    original: tupleRow(connection.original, protocol),
+    reply: tupleRow(connection.reply, protocol),
+    replied: connection.seenReply,
+    assured: connection.assured,
+  };
+}
+
+function tupleRow(flow: Flow, protocol: number): TupleRow {
+  const common = {
+    src: formatIpv4(flow.source),
+    dst: formatIpv4(flow.destination),
+    packets: flow.packets,
+    bytes: flow.bytes,
+  };
+  if (protocol === ipv4.PROTOCOL_ICMP) return { ...common, type: flow.ports & 255, code: 0, id: flow.sourcePort };
+  if (protocol !== ipv4.PROTOCOL_TCP && protocol !== ipv4.PROTOCOL_UDP) return common;
+  return { ...common, sport: flow.sourcePort, dport: flow.destinationPort };
+}
+
+export function formatConnections(rows: readonly ConnectionRow[]): string {
+  return asText(rows.map(formatConnection));
+}
+
+function formatConnection(row: ConnectionRow): string {
+  const parts = [`${row.protocol.padEnd(8)} ${row.protocolNumber} ${row.timeoutSeconds}`];
+  if (row.state !== undefined) parts.push(row.state);
+  parts.push(formatTuple(row.original));
+  if (!row.replied) parts.push('[UNREPLIED]');
+  parts.push(formatTuple(row.reply));
+  if (row.assured) parts.push('[ASSURED]');
+  parts.push('mark=0 use=1');
+  return parts.join(' ');
+}
+
+function formatTuple(tuple: TupleRow): string {
+  const addresses = `src=${tuple.src} dst=${tuple.dst}`;
+  if (tuple.sport !== undefined) return `${addresses} sport=${tuple.sport} dport=${tuple.dport}`;
+  return tuple.id === undefined ? addresses : `${addresses} type=${tuple.type} code=${tuple.code} id=${tuple.id}`;
+}

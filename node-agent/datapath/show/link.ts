@@ -1,0 +1,167 @@
+/** `ip link show`, `ip -d link show`, `ip -s link show`, `bridge link show`: devices as data in the shape of `ip -j`, and as iproute2's text. */
+import type { NetDevice } from '../../../shared/netstack/device.ts';
+import { formatIpv4, formatMac } from '../../../shared/wire/address.ts';
+import * as ethernet from '../../../shared/wire/ethernet.ts';
+import * as vxlan from '../../../shared/wire/vxlan.ts';
+import { BridgeDevice } from '../bridge.ts';
+import { FDB_AGEING_US } from '../fdb.ts';
+import { VxlanDevice } from '../vxlan-device.ts';
+import { bridgesOf, masterOf, peerIndex, type ShownNamespace } from './namespace.ts';
+
+export interface LinkRow {
+  readonly ifindex: number;
+  readonly ifname: string;
+  /** The peer's index in another namespace. */
+  readonly link_index?: number;
+  readonly flags: readonly string[];
+  readonly mtu: number;
+  readonly qdisc: string;
+  readonly master?: string;
+  readonly operstate: 'UP' | 'DOWN' | 'UNKNOWN';
+  readonly linkmode: 'DEFAULT';
+  readonly group: 'default';
+  readonly txqlen?: number;
+  readonly link_type: 'loopback' | 'ether';
+  readonly address: string;
+  readonly broadcast: string;
+  readonly link_netnsid?: number;
+  readonly stats64: { readonly rx: LinkStatistics; readonly tx: LinkStatistics };
+  /** `-d`: what the kind of device has to say. */
+  readonly details: readonly string[];
+}
+
+export interface LinkStatistics {
+  readonly bytes: number;
+  readonly packets: number;
+  readonly errors: number;
+  readonly dropped: number;
+}
+
+export interface LinkTextOptions {
+  /** `-d` */
+  readonly details?: boolean;
+  /** `-s` */
+  readonly statistics?: boolean;
+}
+
+const QUEUE_LENGTH = 1000;
+
+export function linkRows(namespace: ShownNamespace): LinkRow[] {
+  return namespace.devices.map((device) => linkRow(namespace, device));
+}
+
+function linkRow(namespace: ShownNamespace, device: NetDevice): LinkRow {
+  const loopback = device.kind === 'loopback';
+  const otherEnd = peerIndex(device);
+  const { counters } = device;
+  return {
+    ifindex: device.index,
+    ifname: device.name,
+    link_index: otherEnd,
+    flags: [...(loopback ? ['LOOPBACK'] : ['BROADCAST', 'MULTICAST']), ...(device.up ? ['UP', 'LOWER_UP'] : [])],
+    mtu: device.mtuBytes,
+    qdisc: device.kind === 'ethernet' ? 'fq_codel' : 'noqueue',
+    master: masterOf(namespace, device)?.name,
+    operstate: operstate(device),
+    linkmode: 'DEFAULT',
+    group: 'default',
+    txqlen: device.kind === 'veth' || device.kind === 'vxlan' ? undefined : QUEUE_LENGTH,
+    link_type: loopback ? 'loopback' : 'ether',
+    address: formatMac(device.macAddress),
+    broadcast: loopback ? formatMac(0) : formatMac(ethernet.BROADCAST),
+    link_netnsid: otherEnd === undefined ? undefined : 0,
+    stats64: {
+      rx: { bytes: counters.rxBytes, packets: counters.rxPackets, errors: 0, dropped: counters.rxDropped },
+      tx: { bytes: counters.txBytes, packets: counters.txPackets, errors: 0, dropped: counters.txDropped },
+    },
+    details: details(namespace, device),
+  };
+}
+
+function operstate(device: NetDevice): LinkRow['operstate'] {
+  if (!device.up) return 'DOWN';
+  return device.kind === 'loopback' || device.kind === 'vxlan' ? 'UNKNOWN' : 'UP';
+}
+
+function details(namespace: ShownNamespace, device: NetDevice): string[] {
+  if (device instanceof VxlanDevice) {
+    const local = namespace.host.addresses().find((assigned) => assigned.device.kind === 'ethernet');
+    const source = local === undefined ? '' : `local ${formatIpv4(local.address)} dev ${local.device.name} `;
+    return [`vxlan id ${device.vni} ${source}srcport 0 0 dstport ${vxlan.PORT} nolearning ttl auto ageing 300 udpcsum`];
+  }
+  if (device instanceof BridgeDevice) {
+    const filter = device.callIptables ? 1 : 0;
+    return [
+      `bridge forward_delay 1500 hello_time 200 max_age 2000 ageing_time ${FDB_AGEING_US / 10_000} stp_state 0 priority 32768 vlan_filtering 0 nf_call_iptables ${filter}`,
+    ];
+  }
+  if (device.kind !== 'veth') return [];
+  const port = masterOf(namespace, device)?.ports.get(device);
+  const slave = `bridge_slave state forwarding priority 32 cost 2 hairpin ${port?.hairpin ? 'on' : 'off'} guard off root_block off fastleave off learning on flood on`;
+  return port === undefined ? ['veth'] : ['veth', slave];
+}
+
+/** The first line of a device in `ip link` and `ip addr`. */
+export function linkHeading(row: LinkRow, mode: string): string {
+  const name = row.link_index === undefined ? row.ifname : `${row.ifname}@if${row.link_index}`;
+  const master = row.master === undefined ? '' : `master ${row.master} `;
+  const queue = row.txqlen === undefined ? '' : `qlen ${row.txqlen}`;
+  return `${row.ifindex}: ${name}: <${row.flags.join(',')}> mtu ${row.mtu} qdisc ${row.qdisc} ${master}state ${row.operstate} ${mode}group ${row.group} ${queue}`;
+}
+
+/** The second line: `    link/ether 0a:58:0a:f4:01:05 brd ff:ff:ff:ff:ff:ff link-netnsid 0`. */
+export function linkAddress(row: LinkRow): string {
+  const netns = row.link_netnsid === undefined ? '' : ` link-netnsid ${row.link_netnsid}`;
+  return `    link/${row.link_type} ${row.address} brd ${row.broadcast}${netns}`;
+}
+
+export function formatLinks(rows: readonly LinkRow[], options: LinkTextOptions = {}): string {
+  const lines = rows.flatMap((row) => {
+    const device = [linkHeading(row, 'mode DEFAULT '), linkAddress(row)];
+    if (options.details) {
+      device[1] += ' promiscuity 0 minmtu 68 maxmtu 65535 ';
+      device.push(...row.details.map((detail) => `    ${detail} `));
+    }
+    if (options.statistics) device.push(...statisticsLines(row));
+    return device;
+  });
+  return asText(lines);
+}
+
+/** `bridge link show`. */
+export function formatBridgeLinks(namespace: ShownNamespace): string {
+  const rows = linkRows(namespace).filter((row) => row.master !== undefined);
+  return asText(
+    rows.map(
+      (row) =>
+        `${row.ifindex}: ${row.ifname}@if${row.link_index ?? 0}: <${row.flags.join(',')}> mtu ${row.mtu} master ${row.master} state forwarding priority 32 cost 2 `,
+    ),
+  );
+}
+
+/** Names of the bridges and of their ports, for `brctl show`-like listings. */
+export function bridgePorts(
+  namespace: ShownNamespace,
+): { readonly bridge: string; readonly ports: readonly string[] }[] {
+  return bridgesOf(namespace).map((bridge) => ({
+    bridge: bridge.name,
+    ports: [...bridge.ports.keys()].map((device) => device.name),
+  }));
+}
+
+function statisticsLines(row: LinkRow): string[] {
+  const numbers = ({ bytes, packets, errors, dropped }: LinkStatistics) =>
+    [bytes, packets, errors, dropped, 0, 0].map((value) => String(value).padStart(8)).join(' ');
+  const titles = ['bytes', 'packets', 'errors', 'dropped'].map((title) => title.padStart(8)).join(' ');
+  return [
+    `    RX: ${titles}  missed   mcast           `,
+    `    ${numbers(row.stats64.rx)} `,
+    `    TX: ${titles} carrier collsns           `,
+    `    ${numbers(row.stats64.tx)} `,
+  ];
+}
+
+/** Lines, each ended; nothing for none. */
+export function asText(lines: readonly string[]): string {
+  return lines.length === 0 ? '' : `${lines.join('\n')}\n`;
+}

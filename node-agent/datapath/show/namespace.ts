@@ -1,0 +1,40 @@
+/** What the listings look at: one network namespace, a node's or a pod's. */
+import type { NetDevice } from '../../../shared/netstack/device.ts';
+import type { Host } from '../../../shared/netstack/host.ts';
+import { VethDevice } from '../../../shared/netstack/veth.ts';
+import { BridgeDevice } from '../bridge.ts';
+import type { NodeDatapath } from '../path.ts';
+
+export interface ShownNamespace {
+  readonly host: Host;
+  /** In the order of their indexes. */
+  readonly devices: readonly NetDevice[];
+  /** The underlay address of another node, by name, for the FDB of `flannel.1`. */
+  readonly peerAddress: (nodeName: string) => number | undefined;
+}
+
+export function nodeNamespace(node: NodeDatapath): ShownNamespace {
+  return {
+    host: node.root,
+    devices: node.devices,
+    peerAddress: (nodeName) => node.peers.list().find(({ peer }) => peer.nodeName === nodeName)?.options.internalIp,
+  };
+}
+
+export function podNamespace(host: Host): ShownNamespace {
+  return { host, devices: [...host.interfaces.keys()], peerAddress: () => undefined };
+}
+
+/** The bridge a device is a port of. */
+export function masterOf(namespace: ShownNamespace, device: NetDevice): BridgeDevice | undefined {
+  return bridgesOf(namespace).find((bridge) => bridge.ports.has(device));
+}
+
+export function bridgesOf(namespace: ShownNamespace): BridgeDevice[] {
+  return namespace.devices.filter((device) => device instanceof BridgeDevice);
+}
+
+/** Index of the other end of a cable, in its own namespace. */
+export function peerIndex(device: NetDevice): number | undefined {
+  return device instanceof VethDevice ? device.peer?.index : undefined;
+}
