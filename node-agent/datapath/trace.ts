@@ -13,6 +13,7 @@ import * as arp from '../../shared/wire/arp.ts';
 import * as ethernet from '../../shared/wire/ethernet.ts';
 import * as ipv4 from '../../shared/wire/ipv4.ts';
 import type { Packet } from '../../shared/wire/packet-memory.ts';
+import * as tcp from '../../shared/wire/tcp.ts';
 import { type Conntrack, flowOf } from './conntrack.ts';
 import type { FrameObserver } from './frame-observer.ts';
 import type { NatSide } from './nat.ts';
@@ -153,7 +154,10 @@ export class Tracer implements FrameObserver, StageObserver, DropObserver {
 
   dropped(packet: Packet, reason: DropReason, where: string): void {
     const { view } = this.options;
-    const at = [packet.offset, packet.networkOffset].find((offset) => ipv4.check(view, offset, packet.length));
+    // Wherever the packet was dropped, its IP header is where it stands or where the network layer noted it.
+    const at = [packet.offset, packet.networkOffset].find(
+      (offset) => offset >= packet.slotStart && ipv4.check(view, offset, packet.slotEnd - offset),
+    );
     if (at === undefined) return;
     const cause = reason.cause === undefined ? '' : ` by ${reason.cause}`;
     this.note(packet, at, at + ipv4.headerBytes(view, at), where, `dropped: ${reason.code}${cause}`);
@@ -168,6 +172,7 @@ export class Tracer implements FrameObserver, StageObserver, DropObserver {
   }
 
   private note(packet: Packet, network: number, transport: number, stage: string, event: string): void {
+    if (transport + tcp.HEADER_BYTES > packet.slotEnd) return;
     const flow = flowOf(packet) ?? this.options.conntrack.peek(this.options.view, network, transport);
     for (const trace of this.traces) {
       const followed = flow !== null && (flow.connection.traceBits & trace.bit) !== 0;
