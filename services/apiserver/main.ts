@@ -6,18 +6,21 @@ import { ObjectStore } from '../../shared/bus/object-store.ts';
 import { readCompactedRevision } from '../../shared/bus/store-feed.ts';
 import { readApiServerConfig } from '../../shared/runtime/config.ts';
 import { type ProcessContext, runProcess } from '../../shared/runtime/process.ts';
+import { clusterIpAllocator, nodePortAllocator } from './allocation/service-ranges.ts';
 import { Authenticator } from './authentication/authentication.ts';
 import { ServiceAccountTokens } from './authentication/service-account-token.ts';
 import { ALWAYS_ALLOW } from './authorization/authorizer.ts';
 import { apiServiceAddress, bootstrap } from './bootstrap.ts';
 import { serveBus } from './bus-front.ts';
 import { ConnectFront } from './connect/connect-front.ts';
+import { nodeStreamOpener } from './connect/node-streams.ts';
 import { HttpsServer } from './http/https-server.ts';
 import { RequestMetrics } from './http/request-metrics.ts';
 import { kubeconfigText } from './kubeconfig.ts';
 import { loadPki, writePrivateFile } from './pki/pki.ts';
 import { ApiCore } from './registry/api-core.ts';
 import { strategies } from './registry/strategies.ts';
+import { subresourceHandlers } from './registry/subresources/handlers.ts';
 import { followStore } from './storage/follow.ts';
 import { ObjectStorage } from './storage/object-storage.ts';
 
@@ -55,15 +58,21 @@ async function start(context: ProcessContext): Promise<void> {
     `https://kubernetes.default.svc.${config.clusterDomain}`,
   );
   const authenticator = new Authenticator(pki.tokenFile, tokens, storage);
-  const strategyOf = strategies({ storage, config });
-  const core = new ApiCore({ storage, clock, random, strategyOf }, ALWAYS_ALLOW);
+  const ranges = {
+    clusterIps: clusterIpAllocator(storage, config.serviceCidr, random),
+    nodePorts: nodePortAllocator(storage, random),
+    serviceCidr: config.serviceCidr,
+  };
+  const strategyOf = strategies({ storage, random, ranges, config });
+  const handlers = subresourceHandlers({ authorizer: ALWAYS_ALLOW, authenticator, tokens });
+  const core = new ApiCore({ storage, clock, random, strategyOf }, ALWAYS_ALLOW, handlers);
 
   const notReady = () => (bus.connected ? undefined : 'the store is not reachable');
   health.addCheck('store', notReady);
   const server = new HttpsServer({
     core,
     authenticator,
-    connect: new ConnectFront(),
+    connect: new ConnectFront(storage, nodeStreamOpener(bus)),
     pki,
     facts: {
       advertised: `${advertisedAddress}:${listen.port}`,

@@ -9,6 +9,8 @@ export interface ClientChannels {
   onEnd: (channel: number) => void;
   /** The client is gone. */
   onClose: () => void;
+  /** Begins to deliver what the client sends; the callbacks are set by then. */
+  start(): void;
   /** Resolves when the connection takes more. Nothing happens on a channel that the client did not open. */
   send(channel: number, data: Uint8Array): Promise<void>;
   end(channel: number): void;

@@ -26,19 +26,30 @@ export class WebSocketChannels implements ClientChannels {
   onEnd: ClientChannels['onEnd'] = () => undefined;
   onClose: ClientChannels['onClose'] = () => undefined;
 
+  /** What was negotiated; empty when nothing was. */
+  readonly protocol: string;
   private readonly socket: WebSocket;
   private readonly base64: boolean;
   private readonly halfClose: boolean;
-  private work: Promise<void> = Promise.resolve();
+  private work: Promise<void>;
+  private readonly begin: () => void;
 
   constructor(socket: WebSocket) {
     this.socket = socket;
+    this.protocol = socket.protocol;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.work = promise;
+    this.begin = resolve;
     this.base64 = socket.protocol.includes('base64');
     this.halfClose = socket.protocol.startsWith('v5.');
     socket.on('message', (data, isBinary) => this.enqueue(toBuffer(data), isBinary));
     socket.on('close', () => this.onClose());
     // 'close' follows; the reason is the client's.
     socket.on('error', () => socket.terminate());
+  }
+
+  start(): void {
+    this.begin();
   }
 
   send(channel: number, data: Uint8Array): Promise<void> {

@@ -1,10 +1,19 @@
 /** The body of an answer in the shape that the client asked for: whole objects, a Table, or metadata only. */
+import {
+  partialMetadata,
+  printerOf,
+  type Table,
+  type TableOptions,
+  tableOf,
+} from '../../../shared/api/columns/table.ts';
 import type { KubeObject } from '../../../shared/api/object.ts';
-import type { ResourceDefinition } from '../../../shared/api/registry.ts';
+import { findResource, type ResourceDefinition } from '../../../shared/api/registry.ts';
 import { apiVersionOf } from '../../../shared/api/resource.ts';
 import type { ApiAnswer, ObjectList } from '../registry/api-call.ts';
+import { toStorage } from '../registry/object-model.ts';
 import type { Shape } from './negotiation.ts';
-import { type IncludeObject, tableOf } from './table.ts';
+
+export type IncludeObject = 'None' | 'Metadata' | 'Object';
 
 export function shapeAnswer(
   answer: ApiAnswer,
@@ -21,7 +30,7 @@ export function shapeAnswer(
   const metadata =
     answer.kind === 'list' ? listMetadata(answer.list) : { resourceVersion: answer.object.metadata.resourceVersion };
   if (shape.kind === 'table') {
-    return { ...tableOf(definition, items, { version: shape.version, includeObject, nowMs }), metadata };
+    return objectTable(definition, items, { version: shape.version, includeObject, listMeta: metadata, nowMs });
   }
   if (answer.kind === 'object') return partialMetadata(answer.object, shape.version);
   return {
@@ -55,6 +64,14 @@ function listMetadata(list: ObjectList): Record<string, unknown> {
   };
 }
 
-export function partialMetadata(object: KubeObject, version = 'v1'): KubeObject {
-  return { kind: 'PartialObjectMetadata', apiVersion: `meta.k8s.io/${version}`, metadata: object.metadata };
+/** Columns are those of the stored version, which all versions of a kind share. */
+export function objectTable(
+  definition: ResourceDefinition,
+  items: readonly KubeObject[],
+  options: TableOptions,
+): Table {
+  const { group, version, resource } = definition.storage;
+  const stored = findResource(group, version, resource) ?? definition;
+  const objects = stored === definition ? items : items.map((item) => toStorage(definition, item));
+  return tableOf(printerOf(stored.schema), objects, options);
 }

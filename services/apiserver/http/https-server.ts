@@ -20,14 +20,13 @@ import type { User } from '../authentication/user.ts';
 import type { ConnectFront } from '../connect/connect-front.ts';
 import type { Pki } from '../pki/pki.ts';
 import type { ApiCore, Request } from '../registry/api-core.ts';
-import { shapeAnswer } from './answer-shape.ts';
+import { type IncludeObject, shapeAnswer } from './answer-shape.ts';
 import { readBody } from './body.ts';
 import { type Negotiated, negotiate, SUPPORTED_MEDIA_TYPES } from './negotiation.ts';
 import { answerPath, isPublicPath, type ServerFacts } from './non-resource.ts';
 import { type RequestInfo, type ResourceRequestInfo, requestInfo } from './request-info.ts';
 import type { RequestMetrics } from './request-metrics.ts';
 import { type Reply, sendBody, sendError, toApiError } from './response.ts';
-import type { IncludeObject } from './table.ts';
 import { streamWatch } from './watch-response.ts';
 
 const MAX_HEADER_BYTES = 64 * 1024;

@@ -2,16 +2,16 @@
  * A watch as a chunked response: one JSON object a line, for as long as the client listens. A client that does not read
  * is cut off rather than buffered without end; it resumes from its last resourceVersion.
  */
+import { partialMetadata } from '../../../shared/api/columns/table.ts';
 import type { KubeObject } from '../../../shared/api/object.ts';
 import type { ResourceDefinition } from '../../../shared/api/registry.ts';
 import { apiVersionOf } from '../../../shared/api/resource.ts';
 import { expired } from '../../../shared/api/status.ts';
 import { fromStorage } from '../registry/object-model.ts';
 import type { Watch, WatchEvent } from '../registry/watch.ts';
-import { partialMetadata } from './answer-shape.ts';
+import { type IncludeObject, objectTable } from './answer-shape.ts';
 import type { Shape } from './negotiation.ts';
 import type { Reply } from './response.ts';
-import { type IncludeObject, tableOf } from './table.ts';
 
 const MAX_BUFFERED_BYTES = 16 * 1024 * 1024;
 const BOOKMARK_INTERVAL_MS = 60_000;
@@ -100,11 +100,15 @@ class WatchEncoder {
   private table(object: KubeObject): unknown {
     const { definition, shape, includeObject, nowMs } = this.format;
     const version = shape.kind === 'table' ? shape.version : 'v1';
-    const table = tableOf(definition, [object], { version, includeObject, nowMs: nowMs() });
-    const metadata = { resourceVersion: object.metadata.resourceVersion };
-    if (this.columnsTold) return { ...table, columnDefinitions: null, metadata };
+    const withColumns = !this.columnsTold;
     this.columnsTold = true;
-    return { ...table, metadata };
+    return objectTable(definition, [object], {
+      version,
+      includeObject,
+      withColumns,
+      listMeta: { resourceVersion: object.metadata.resourceVersion },
+      nowMs: nowMs(),
+    });
   }
 
   private bookmark(resourceVersion: string, initialEventsEnd: boolean): unknown {

@@ -19,7 +19,7 @@ import { deleteCollection, deleteOne } from './delete.ts';
 import { getOne, list } from './list.ts';
 import { patch } from './patch.ts';
 import type { RegistryContext } from './registry-context.ts';
-import { type SubresourceHandler, subresourceHandler } from './subresources.ts';
+import type { HandlerLookup, SubresourceHandler } from './subresources/handlers.ts';
 import { update } from './update.ts';
 import { openWatch, type Watch } from './watch.ts';
 
@@ -41,7 +41,10 @@ export class ApiCore {
   readonly context: RegistryContext;
   private readonly authorizer: Authorizer;
 
-  constructor(context: RegistryContext, authorizer: Authorizer) {
+  private readonly subresourceHandler: HandlerLookup;
+
+  constructor(context: RegistryContext, authorizer: Authorizer, subresourceHandler: HandlerLookup) {
+    this.subresourceHandler = subresourceHandler;
     this.context = context;
     this.authorizer = authorizer;
   }
@@ -58,14 +61,23 @@ export class ApiCore {
 
   async handle(request: Request): Promise<ApiAnswer> {
     const call = this.callFor(request);
-    return verbHandler(call)(this.context, call);
+    return this.handlerOf(call)(this.context, call);
   }
 
   watch(request: Request): Promise<Watch> {
     return openWatch(this.context, this.callFor(request));
   }
 
-  callFor({ info, query, body, user, warn }: Request): ApiCall {
+  private handlerOf(call: ApiCall): SubresourceHandler {
+    const { definition, subresource } = call;
+    // A status is written as its object is.
+    if (!definition.virtual && (subresource === undefined || subresource.name === 'status')) return verbHandler(call);
+    const handler = this.subresourceHandler(call);
+    if (handler === undefined) throw methodNotSupported(definition, call.verb);
+    return handler;
+  }
+
+  private callFor({ info, query, body, user, warn }: Request): ApiCall {
     const { definition, subresource } = this.admit(info, user);
     const { verb, namespace, name } = info;
     return { verb, definition, subresource, namespace, name, query, body, user, warn };
@@ -95,14 +107,7 @@ function checkVerb({ definition, subresource }: Resolved, info: Request['info'])
   if (!fits) throw methodNotSupported(definition, verb);
 }
 
-type VerbHandler = (context: RegistryContext, call: ApiCall) => Promise<ApiAnswer>;
-
-function verbHandler(call: ApiCall): VerbHandler | SubresourceHandler {
-  if (call.definition.virtual || (call.subresource !== undefined && call.subresource.name !== 'status')) {
-    const handler = subresourceHandler(call);
-    if (handler === undefined) throw methodNotSupported(call.definition, call.verb);
-    return handler;
-  }
+function verbHandler(call: ApiCall): SubresourceHandler {
   switch (call.verb) {
     case 'get':
       return getOne;

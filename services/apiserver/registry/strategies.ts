@@ -1,20 +1,36 @@
 /** Which kinds have a strategy of their own. */
 import type { ResourceDefinition } from '../../../shared/api/registry.ts';
 import type { ClusterConfig } from '../../../shared/runtime/config.ts';
+import type { Random } from '../../../shared/runtime/random.ts';
 import type { ObjectStorage } from '../storage/object-storage.ts';
+import { jobStrategy } from './strategies/job.ts';
 import { namespaceStrategy } from './strategies/namespace.ts';
+import { podStrategy } from './strategies/pod.ts';
+import { secretStrategy } from './strategies/secret.ts';
+import { type ServiceRanges, serviceStrategy } from './strategies/service.ts';
 import type { Strategy } from './strategy.ts';
 
 export interface StrategySources {
   readonly storage: ObjectStorage;
-  readonly config: Pick<ClusterConfig, 'serviceCidr' | 'evictionAfterMs'>;
+  readonly random: Random;
+  readonly ranges: ServiceRanges;
+  readonly config: Pick<ClusterConfig, 'evictionAfterMs'>;
 }
 
 const NOTHING_SPECIAL: Strategy = {};
 
-export function strategies(_sources: StrategySources): (definition: ResourceDefinition) => Strategy {
+export function strategies({
+  storage,
+  random,
+  ranges,
+  config,
+}: StrategySources): (definition: ResourceDefinition) => Strategy {
   const byResource: Readonly<Record<string, Strategy>> = {
     '/namespaces': namespaceStrategy,
+    '/pods': podStrategy({ storage, random, evictionAfterMs: config.evictionAfterMs }),
+    '/secrets': secretStrategy,
+    '/services': serviceStrategy(ranges),
+    'batch/jobs': jobStrategy,
   };
   return ({ group, resource }) => byResource[`${group}/${resource}`] ?? NOTHING_SPECIAL;
 }

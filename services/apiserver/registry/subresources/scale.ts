@@ -1,14 +1,14 @@
 /** The `scale` subresource: one small object for everything that has replicas (autoscaling/v1 Scale). */
 
-import { labelSelectorText, selectorFromLabels, selectorFromObject } from '../../../shared/api/label-selector.ts';
-import { fieldAt, isJsonObject, type KubeObject } from '../../../shared/api/object.ts';
-import { badRequest, invalid, notFound } from '../../../shared/api/status.ts';
-import type { ApiAnswer, ApiCall } from './api-call.ts';
-import { fromStorage } from './object-model.ts';
-import { APPLY_PATCH, applyPatch, requiredBody } from './patch.ts';
-import type { RegistryContext } from './registry-context.ts';
-import { writeOptions } from './request-options.ts';
-import { updateObject } from './update.ts';
+import { labelSelectorText, selectorFromLabels, selectorFromObject } from '../../../../shared/api/label-selector.ts';
+import { fieldAt, isJsonObject, type KubeObject } from '../../../../shared/api/object.ts';
+import { badRequest, invalid, notFound } from '../../../../shared/api/status.ts';
+import type { ApiAnswer, ApiCall } from '../api-call.ts';
+import { fromStorage } from '../object-model.ts';
+import { APPLY_PATCH, applyPatch, requiredBody } from '../patch.ts';
+import type { RegistryContext } from '../registry-context.ts';
+import { writeOptions } from '../request-options.ts';
+import { updateObject } from '../update.ts';
 
 const SCALE_SCHEMA = 'autoscaling.v1.Scale';
 

@@ -1,0 +1,29 @@
+/** Opens byte streams to node-agents, with failures as the API tells them. */
+import { ApiError, internalError } from '../../../shared/api/status.ts';
+import { BusTimeoutError, BusUnavailableError, RemoteError } from '../../../shared/bus/bus-error.ts';
+import type { Bus } from '../../../shared/bus/connection.ts';
+import { type ChannelStream, openStream } from '../../../shared/bus/stream.ts';
+import { NODE_STREAM, type NodeStreamRequest } from '../../../shared/bus/subjects.ts';
+
+/** Opens a stream to a node; a fake stands in for it in tests. */
+export type StreamOpener = (node: string, request: NodeStreamRequest) => Promise<ChannelStream>;
+
+export function nodeStreamOpener(bus: Bus): StreamOpener {
+  return async (node, request) => {
+    try {
+      return await openStream(bus, NODE_STREAM, { node }, request);
+    } catch (error) {
+      throw streamError(error, node);
+    }
+  };
+}
+
+/** What a stream ended with, or could not be opened for. */
+export function streamError(error: unknown, node: string): ApiError {
+  if (error instanceof ApiError) return error;
+  if (error instanceof RemoteError) return error.status ?? internalError(error.message);
+  if (error instanceof BusUnavailableError || error instanceof BusTimeoutError) {
+    return internalError(`error dialing backend: node ${node} does not answer (${error.message})`);
+  }
+  return internalError(error instanceof Error ? error.message : String(error));
+}

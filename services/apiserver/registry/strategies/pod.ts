@@ -1,0 +1,158 @@
+/**
+ * Pods: what admission adds (service account, tolerations, priority), the first status, and their slow death
+ * (Kubernetes "Configure Service Accounts for Pods", "Taints and Tolerations", "Pod Priority", "Pod Lifecycle").
+ */
+import type { Container, Pod, PodSpec, Toleration, Volume } from 'kubernetes-types/core/v1.js';
+import { fieldAt, type KubeObject } from '../../../../shared/api/object.ts';
+import { PODS, PRIORITYCLASSES, SERVICEACCOUNTS } from '../../../../shared/api/resources.ts';
+import { forbidden } from '../../../../shared/api/status.ts';
+import { nameSuffix, type Random } from '../../../../shared/runtime/random.ts';
+import type { ObjectStorage } from '../../storage/object-storage.ts';
+import type { Strategy } from '../strategy.ts';
+import { qosClass } from './qos-class.ts';
+
+const TOKEN_PATH = '/var/run/secrets/kubernetes.io/serviceaccount';
+const TOKEN_SECONDS = 3607;
+const FILE_MODE = 0o644;
+const EVICTING_TAINTS = ['node.kubernetes.io/not-ready', 'node.kubernetes.io/unreachable'];
+const DEFAULT_GRACE_SECONDS = 30;
+/** The controller that makes a namespace's first service account may be a little late. */
+const ACCOUNT_TIMEOUT_MS = 1000;
+
+export interface PodAdmission {
+  readonly storage: ObjectStorage;
+  readonly random: Random;
+  /** How long pods stay on a node that is not ready or not reachable. */
+  readonly evictionAfterMs: number;
+}
+
+export function podStrategy(admission: PodAdmission): Strategy {
+  return {
+    async create(object) {
+      const pod = asPod(object);
+      await admitServiceAccount(admission, object, pod.spec);
+      addTolerations(pod.spec, Math.ceil(admission.evictionAfterMs / 1000));
+      admitPriority(admission, object, pod.spec);
+      object.status = { phase: 'Pending', qosClass: qosClass(pod.spec) };
+      return undefined;
+    },
+
+    gracePeriodSeconds(object, { gracePeriodSeconds }) {
+      const { spec } = asPod(object);
+      const phase = fieldAt(object, 'status', 'phase');
+      // Nobody runs it, or it has ended already.
+      if (!spec.nodeName || phase === 'Succeeded' || phase === 'Failed') return 0;
+      return gracePeriodSeconds ?? spec.terminationGracePeriodSeconds ?? DEFAULT_GRACE_SECONDS;
+    },
+
+    returnsDeleted: true,
+  };
+}
+
+function asPod(object: KubeObject): Pod & { spec: PodSpec } {
+  // The decoder has checked the object against the Pod type.
+  const pod = object as unknown as Pod;
+  pod.spec ??= { containers: [] };
+  return pod as Pod & { spec: PodSpec };
+}
+
+async function admitServiceAccount(
+  { storage, random }: PodAdmission,
+  object: KubeObject,
+  spec: PodSpec,
+): Promise<void> {
+  spec.serviceAccountName ||= 'default';
+  spec.serviceAccount = spec.serviceAccountName;
+  const account = await serviceAccount(storage, object, spec.serviceAccountName);
+  const automount = spec.automountServiceAccountToken ?? fieldAt(account, 'automountServiceAccountToken') ?? true;
+  if (automount !== true) return;
+  const containers = [...(spec.initContainers ?? []), ...(spec.containers ?? [])];
+  const unmounted = containers.filter(
+    (container) => !(container.volumeMounts ?? []).some((mount) => mount.mountPath === TOKEN_PATH),
+  );
+  if (unmounted.length === 0) return;
+  const present = (spec.volumes ?? []).find((volume) => volume.name.startsWith('kube-api-access-'));
+  const name = present?.name ?? `kube-api-access-${nameSuffix(random)}`;
+  if (present === undefined) spec.volumes = [...(spec.volumes ?? []), tokenVolume(name)];
+  for (const container of unmounted) mountToken(container, name);
+}
+
+async function serviceAccount(storage: ObjectStorage, object: KubeObject, name: string): Promise<KubeObject> {
+  const { namespace = '' } = object.metadata;
+  const key = `${namespace}/${name}`;
+  const accounts = storage.of(SERVICEACCOUNTS);
+  if (accounts.get(key) === undefined && name === 'default') {
+    await accounts.waitForKey(key, accounts.lastRevision(key), ACCOUNT_TIMEOUT_MS);
+  }
+  const account = accounts.get(key)?.object;
+  if (account !== undefined) return account;
+  throw forbidden(
+    PODS,
+    object.metadata.name ?? '',
+    `error looking up service account ${namespace}/${name}: serviceaccount "${name}" not found`,
+  );
+}
+
+function tokenVolume(name: string): Volume {
+  return {
+    name,
+    projected: {
+      defaultMode: FILE_MODE,
+      sources: [
+        { serviceAccountToken: { expirationSeconds: TOKEN_SECONDS, path: 'token' } },
+        { configMap: { name: 'kube-root-ca.crt', items: [{ key: 'ca.crt', path: 'ca.crt' }] } },
+        {
+          downwardAPI: {
+            items: [{ path: 'namespace', fieldRef: { apiVersion: 'v1', fieldPath: 'metadata.namespace' } }],
+          },
+        },
+      ],
+    },
+  };
+}
+
+function mountToken(container: Container, name: string): void {
+  container.volumeMounts = [...(container.volumeMounts ?? []), { name, mountPath: TOKEN_PATH, readOnly: true }];
+}
+
+function addTolerations(spec: PodSpec, tolerationSeconds: number): void {
+  const present = spec.tolerations ?? [];
+  const missing = EVICTING_TAINTS.filter((key) => !present.some((toleration) => toleratesEviction(toleration, key)));
+  if (missing.length === 0) return;
+  spec.tolerations = [
+    ...present,
+    ...missing.map((key) => ({ key, operator: 'Exists', effect: 'NoExecute', tolerationSeconds })),
+  ];
+}
+
+function toleratesEviction({ key, effect }: Toleration, taint: string): boolean {
+  return (!key || key === taint) && (!effect || effect === 'NoExecute');
+}
+
+/** Classes that every cluster has. */
+const SYSTEM_PRIORITIES: Readonly<Record<string, number>> = {
+  'system-cluster-critical': 2_000_000_000,
+  'system-node-critical': 2_000_001_000,
+};
+
+function admitPriority({ storage }: PodAdmission, object: KubeObject, spec: PodSpec): void {
+  if (!spec.priorityClassName) {
+    const byDefault = [...storage.of(PRIORITYCLASSES).values()].find((entry) => entry.object.globalDefault === true);
+    if (byDefault !== undefined) spec.priorityClassName = byDefault.object.metadata.name;
+  }
+  const { priorityClassName } = spec;
+  if (!priorityClassName) {
+    spec.priority ??= 0;
+    spec.preemptionPolicy ??= 'PreemptLowerPriority';
+    return;
+  }
+  const system = SYSTEM_PRIORITIES[priorityClassName];
+  const stored = storage.get(PRIORITYCLASSES, priorityClassName);
+  const value = system ?? fieldAt(stored, 'value');
+  if (typeof value !== 'number') {
+    throw forbidden(PODS, object.metadata.name ?? '', `no PriorityClass with name ${priorityClassName} was found`);
+  }
+  spec.priority = value;
+  const policy = fieldAt(stored, 'preemptionPolicy');
+  spec.preemptionPolicy ??= typeof policy === 'string' ? policy : 'PreemptLowerPriority';
+}

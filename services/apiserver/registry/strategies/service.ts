@@ -1,0 +1,264 @@
+/** Services: cluster IPs and node ports are taken when they are needed and given back when they are not. */
+import type { Service, ServicePort, ServiceSpec } from 'kubernetes-types/core/v1.js';
+import type { KubeObject } from '../../../../shared/api/object.ts';
+import { SERVICES } from '../../../../shared/api/resources.ts';
+import { type FieldError, internalError, invalid } from '../../../../shared/api/status.ts';
+import { formatIpv4, parseIpv4 } from '../../../../shared/wire/address.ts';
+import type { Allocator } from '../../allocation/allocator.ts';
+import type { Claimant } from '../../allocation/claim.ts';
+import { NODE_PORTS } from '../../allocation/service-ranges.ts';
+import type { Strategy, Undo, WriteContext } from '../strategy.ts';
+
+const HEADLESS = 'None';
+
+export interface ServiceRanges {
+  readonly clusterIps: Allocator;
+  readonly nodePorts: Allocator;
+  readonly serviceCidr: string;
+}
+
+export function serviceStrategy(ranges: ServiceRanges): Strategy {
+  return {
+    create(object) {
+      const { spec } = asService(object);
+      object.status = { loadBalancer: {} };
+      if (spec.clusterIPs === undefined && spec.clusterIP) spec.clusterIPs = [spec.clusterIP];
+      if (spec.clusterIP === undefined && spec.clusterIPs?.[0]) spec.clusterIP = spec.clusterIPs[0];
+      return undefined;
+    },
+
+    async allocate(object, context) {
+      const allocation = new ServiceAllocation(ranges, object, context);
+      await allocation.complete(undefined);
+      return allocation.undo;
+    },
+
+    async update(object, old, context) {
+      keepAllocated(asService(object).spec, asService(old).spec);
+      const allocation = new ServiceAllocation(ranges, object, context);
+      await allocation.complete(old);
+      return allocation.undo;
+    },
+
+    async updated(object, old) {
+      const kept = heldBy(object);
+      for (const { range, value } of heldBy(old)) {
+        const stays = kept.some((held) => held.range === range && held.value === value);
+        if (!stays) await ranges[range].release(value, claimantOf(old));
+      }
+    },
+
+    async deleted(object) {
+      for (const { range, value } of heldBy(object)) await ranges[range].release(value, claimantOf(object));
+    },
+
+    returnsDeleted: true,
+  };
+}
+
+interface TypedService {
+  readonly object: KubeObject;
+  readonly spec: ServiceSpec;
+}
+
+function asService(object: KubeObject): TypedService {
+  // The decoder has checked the object against the Service type.
+  const service = object as unknown as Service;
+  service.spec ??= {};
+  return { object, spec: service.spec };
+}
+
+function claimantOf({ metadata }: KubeObject): Claimant {
+  return { namespace: metadata.namespace ?? '', name: metadata.name ?? '' };
+}
+
+type RangeName = 'clusterIps' | 'nodePorts';
+
+interface Held {
+  readonly range: RangeName;
+  readonly value: number;
+}
+
+/** What a Service has of the ranges. */
+export function heldBy(object: KubeObject): Held[] {
+  const { spec } = asService(object);
+  const held: Held[] = [];
+  for (const clusterIp of needsClusterIp(spec) ? (spec.clusterIPs ?? []) : []) {
+    const value = parseIpv4(clusterIp);
+    if (value !== undefined) held.push({ range: 'clusterIps', value });
+  }
+  for (const value of nodePortsOf(spec)) held.push({ range: 'nodePorts', value });
+  return held;
+}
+
+function nodePortsOf(spec: ServiceSpec): Set<number> {
+  const ports = (spec.ports ?? []).map((port) => port.nodePort ?? 0);
+  return new Set([...ports, spec.healthCheckNodePort ?? 0].filter((port) => port !== 0));
+}
+
+function needsClusterIp(spec: ServiceSpec): boolean {
+  return spec.type !== 'ExternalName';
+}
+
+function needsNodePorts(spec: ServiceSpec): boolean {
+  return spec.type === 'NodePort' || (spec.type === 'LoadBalancer' && spec.allocateLoadBalancerNodePorts !== false);
+}
+
+function needsHealthCheckPort(spec: ServiceSpec): boolean {
+  return spec.type === 'LoadBalancer' && spec.externalTrafficPolicy === 'Local';
+}
+
+/** An update that leaves allocated fields out means to keep them. */
+function keepAllocated(spec: ServiceSpec, old: ServiceSpec): void {
+  if (needsClusterIp(spec) && needsClusterIp(old)) {
+    if (!spec.clusterIP) spec.clusterIP = old.clusterIP;
+    if (!spec.clusterIPs?.length && spec.clusterIP === old.clusterIP) spec.clusterIPs = old.clusterIPs;
+  }
+  if (!needsClusterIp(spec)) {
+    delete spec.clusterIP;
+    delete spec.clusterIPs;
+    delete spec.ipFamilies;
+    delete spec.ipFamilyPolicy;
+    delete spec.internalTrafficPolicy;
+  }
+  if (needsNodePorts(spec)) keepNodePorts(spec.ports ?? [], old.ports ?? []);
+  else if (spec.type !== 'LoadBalancer') for (const port of spec.ports ?? []) delete port.nodePort;
+  if (needsHealthCheckPort(spec)) spec.healthCheckNodePort ??= old.healthCheckNodePort;
+  else delete spec.healthCheckNodePort;
+}
+
+/** By protocol and port; a node port that another port now asks for is not kept. */
+function keepNodePorts(ports: readonly ServicePort[], old: readonly ServicePort[]): void {
+  const asked = new Set(ports.map((port) => port.nodePort).filter(Boolean));
+  for (const port of ports) {
+    if (port.nodePort) continue;
+    const before = old.find((candidate) => candidate.port === port.port && candidate.protocol === port.protocol);
+    if (before?.nodePort && !asked.has(before.nodePort)) port.nodePort = before.nodePort;
+  }
+}
+
+/** Takes what one Service needs and has not, and can give it back. */
+class ServiceAllocation {
+  private readonly ranges: ServiceRanges;
+  private readonly object: KubeObject;
+  private readonly spec: ServiceSpec;
+  private readonly context: WriteContext;
+  private readonly claimant: Claimant;
+  private readonly taken: { readonly allocator: Allocator; readonly value: number }[] = [];
+
+  constructor(ranges: ServiceRanges, object: KubeObject, context: WriteContext) {
+    this.ranges = ranges;
+    this.object = object;
+    this.spec = asService(object).spec;
+    this.context = context;
+    this.claimant = claimantOf(object);
+  }
+
+  readonly undo: Undo = async () => {
+    for (const { allocator, value } of this.taken) await allocator.release(value, this.claimant);
+  };
+
+  async complete(old: KubeObject | undefined): Promise<void> {
+    const held = old === undefined ? [] : heldBy(old);
+    const owned = (name: RangeName) => new Set(held.filter(({ range }) => range === name).map(({ value }) => value));
+    try {
+      if (needsClusterIp(this.spec)) await this.takeClusterIp(owned('clusterIps'));
+      await this.takeNodePorts(owned('nodePorts'));
+    } catch (error) {
+      await this.undo();
+      throw error;
+    }
+  }
+
+  private async takeClusterIp(owned: ReadonlySet<number>): Promise<void> {
+    const { spec } = this;
+    spec.clusterIPs ??= spec.clusterIP ? [spec.clusterIP] : [];
+    if (spec.clusterIP === HEADLESS) {
+      spec.clusterIPs = [HEADLESS];
+      return;
+    }
+    if (spec.clusterIP) {
+      await this.takeGivenClusterIp(spec.clusterIP, owned);
+      return;
+    }
+    const { clusterIps } = this.ranges;
+    const value = await clusterIps.takeAny(this.claimant, this.context.nowMs, this.context.dryRun);
+    if (value === undefined) throw internalError('failed to allocate a serviceIP: range is full');
+    this.remember(clusterIps, value);
+    spec.clusterIP = formatIpv4(value);
+    spec.clusterIPs = [spec.clusterIP];
+  }
+
+  private async takeGivenClusterIp(text: string, owned: ReadonlySet<number>): Promise<void> {
+    const { clusterIps, serviceCidr } = this.ranges;
+    const value = parseIpv4(text);
+    if (value === undefined || owned.has(value)) return;
+    const fail = (detail: string) =>
+      this.invalid('spec.clusterIPs', `[]string{${JSON.stringify(text)}}`, `failed to allocate IP ${text}: ${detail}`);
+    if (!clusterIps.contains(value)) {
+      throw fail(`the provided IP (${text}) is not in the valid range. The range of valid IPs is ${serviceCidr}`);
+    }
+    if (!(await clusterIps.take(value, this.claimant, this.context.nowMs, this.context.dryRun))) {
+      throw fail('provided IP is already allocated');
+    }
+    this.remember(clusterIps, value);
+  }
+
+  private async takeNodePorts(owned: ReadonlySet<number>): Promise<void> {
+    const { spec } = this;
+    const mine = new Set(owned);
+    for (const [index, port] of (spec.ports ?? []).entries()) {
+      if (port.nodePort) await this.takeGivenPort(port.nodePort, `spec.ports[${index}].nodePort`, mine);
+    }
+    if (needsNodePorts(spec)) await this.takeFreePorts(spec.ports ?? []);
+    if (!needsHealthCheckPort(spec)) return;
+    if (spec.healthCheckNodePort) await this.takeGivenPort(spec.healthCheckNodePort, 'spec.healthCheckNodePort', mine);
+    else spec.healthCheckNodePort = await this.takeFreePort();
+  }
+
+  private async takeFreePorts(ports: readonly ServicePort[]): Promise<void> {
+    for (const port of ports) {
+      if (port.nodePort) continue;
+      // The same port over TCP and UDP gets the same node port, as the original tries to.
+      const twin = ports.find(
+        (other) => other !== port && other.port === port.port && other.protocol !== port.protocol,
+      );
+      port.nodePort = twin?.nodePort ?? (await this.takeFreePort());
+    }
+  }
+
+  private async takeFreePort(): Promise<number> {
+    const { nodePorts } = this.ranges;
+    const value = await nodePorts.takeAny(this.claimant, this.context.nowMs, this.context.dryRun);
+    if (value === undefined) throw internalError('failed to allocate a nodePort: range is full');
+    this.remember(nodePorts, value);
+    return value;
+  }
+
+  private async takeGivenPort(value: number, field: string, mine: Set<number>): Promise<void> {
+    if (mine.has(value)) return;
+    const { nodePorts } = this.ranges;
+    if (!nodePorts.contains(value)) {
+      const range = `${NODE_PORTS.first}-${NODE_PORTS.last}`;
+      throw this.invalid(
+        field,
+        String(value),
+        `provided port is not in the valid range. The range of valid ports is ${range}`,
+      );
+    }
+    if (!(await nodePorts.take(value, this.claimant, this.context.nowMs, this.context.dryRun))) {
+      throw this.invalid(field, String(value), 'provided port is already allocated');
+    }
+    mine.add(value);
+    this.remember(nodePorts, value);
+  }
+
+  private remember(allocator: Allocator, value: number): void {
+    if (!this.context.dryRun) this.taken.push({ allocator, value });
+  }
+
+  private invalid(field: string, value: string, detail: string): Error {
+    const error: FieldError = { field, reason: 'FieldValueInvalid', message: `Invalid value: ${value}: ${detail}` };
+    return invalid({ group: SERVICES.group, kind: SERVICES.kind }, this.object.metadata.name ?? '', [error]);
+  }
+}

@@ -1,0 +1,73 @@
+/** `pods/ephemeralcontainers` and `pods/resize`: updates of one part of a pod that is otherwise fixed. */
+import { fieldAt, isJsonObject, type JsonObject, type KubeObject } from '../../../../shared/api/object.ts';
+import { badRequest } from '../../../../shared/api/status.ts';
+import type { ApiAnswer, ApiCall } from '../api-call.ts';
+import { getOne } from '../list.ts';
+import { decodeBody, decodeValue } from '../object-model.ts';
+import { applyPatch, requiredBody } from '../patch.ts';
+import type { RegistryContext } from '../registry-context.ts';
+import { writeOptions } from '../request-options.ts';
+import { updateObject } from '../update.ts';
+
+export const getPodPart = getOne;
+
+export async function updatePodPart(context: RegistryContext, call: ApiCall): Promise<ApiAnswer> {
+  const options = writeOptions(call.query);
+  const sent = decodeBody(call, options.fieldValidation);
+  return write(context, call, options.dryRun, () => sent);
+}
+
+export async function patchPodPart(context: RegistryContext, call: ApiCall): Promise<ApiAnswer> {
+  const options = writeOptions(call.query);
+  const body = requiredBody(call);
+  return write(context, call, options.dryRun, (current) =>
+    decodeValue(call, call.definition, applyPatch(current, body, call.definition.schema), options.fieldValidation),
+  );
+}
+
+async function write(
+  context: RegistryContext,
+  call: ApiCall,
+  dryRun: boolean,
+  wanted: (current: KubeObject) => KubeObject,
+): Promise<ApiAnswer> {
+  const object = await updateObject(context, call, dryRun, (current) => {
+    const sent = wanted(current);
+    const spec: JsonObject = isJsonObject(current.spec) ? current.spec : {};
+    const changed = call.subresource?.name === 'resize' ? resized(spec, sent) : withEphemeral(spec, sent);
+    return {
+      ...current,
+      metadata: { ...current.metadata, resourceVersion: sent.metadata.resourceVersion },
+      spec: changed,
+    };
+  });
+  return { kind: 'object', code: 200, object };
+}
+
+/** Debug containers are only ever added. */
+function withEphemeral(spec: JsonObject, sent: KubeObject): JsonObject {
+  const before = listOf(spec.ephemeralContainers);
+  const after = listOf(fieldAt(sent, 'spec', 'ephemeralContainers'));
+  const names = new Set(after.map((container) => fieldAt(container, 'name')));
+  const lost = before.find((container) => !names.has(fieldAt(container, 'name')));
+  if (lost !== undefined) {
+    throw badRequest(`existing ephemeral containers "${String(fieldAt(lost, 'name'))}" may not be removed`);
+  }
+  return { ...spec, ephemeralContainers: after };
+}
+
+/** Of each container, only the resources. */
+function resized(spec: JsonObject, sent: KubeObject): JsonObject {
+  const wanted = listOf(fieldAt(sent, 'spec', 'containers'));
+  const containers = listOf(spec.containers).map((container) => {
+    const name = fieldAt(container, 'name');
+    const match = wanted.find((candidate) => fieldAt(candidate, 'name') === name);
+    const resources = fieldAt(match, 'resources');
+    return isJsonObject(container) && resources !== undefined ? { ...container, resources } : container;
+  });
+  return { ...spec, containers };
+}
+
+function listOf(value: unknown): readonly unknown[] {
+  return Array.isArray(value) ? value : [];
+}
