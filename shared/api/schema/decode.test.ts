@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { REGISTRY } from '../registry.ts';
 import { ApiError } from '../status.ts';
-import { decodeObject, strictDecodingError } from './decode.ts';
+import { decodeObject, strictDecodingError, unknownFieldText } from './decode.ts';
 import { findType, typeNamed, typeNames } from './schema.ts';
 
 const POD = { kind: 'Pod', version: 'v1' };
@@ -40,7 +40,7 @@ describe('decoding', () => {
     const { object, unknownFields } = decodePod({ containers: [{ name: 'a', foo: 1 }], bar: {} });
     expect(unknownFields).toEqual(['spec.containers[0].foo', 'spec.bar']);
     expect(object.spec).toEqual({ containers: [{ name: 'a', resources: {} }] });
-    expect(strictDecodingError(POD, unknownFields).message).toBe(
+    expect(strictDecodingError(POD, unknownFields.map(unknownFieldText)).message).toBe(
       'Pod in version "v1" cannot be handled as a Pod: strict decoding error: ' +
         'unknown field "spec.containers[0].foo", unknown field "spec.bar"',
     );

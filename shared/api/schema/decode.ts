@@ -37,9 +37,9 @@ export function decodeObject(value: unknown, typeName: string, subject: DecodeSu
   }
 }
 
-/** BadRequest for `fieldValidation=Strict`. */
-export function strictDecodingError(subject: DecodeSubject, unknownFields: readonly string[]): ApiError {
-  return cannotBeHandled(subject, `strict decoding error: ${unknownFields.map(unknownFieldText).join(', ')}`);
+/** BadRequest for `fieldValidation=Strict`; `problems` are texts such as `unknownFieldText` gives. */
+export function strictDecodingError(subject: DecodeSubject, problems: readonly string[]): ApiError {
+  return cannotBeHandled(subject, `strict decoding error: ${problems.join(', ')}`);
 }
 
 /** The text of a warning for `fieldValidation=Warn`, and of each part of a strict error. */

@@ -1,0 +1,79 @@
+/** NetworkPolicies, Ingresses and address ranges (Kubernetes API reference, networking.k8s.io). */
+
+import { IPv4CidrRange, IPv6CidrRange } from 'ip-num';
+import type {
+  HTTPIngressPath,
+  IngressRule,
+  IPBlock,
+  NetworkPolicyPeer,
+  NetworkPolicyPort,
+} from 'kubernetes-types/networking/v1.js';
+import { dns1123SubdomainErrors, wildcardSubdomainErrors } from '../name-format.ts';
+import type { FieldError } from '../status.ts';
+import { forbiddenValue, invalidValue, requiredValue } from './field-error.ts';
+import { isCidr, isIp } from './ip.ts';
+import { cidr, each, oneOf, portReference, type TypeRules } from './rule.ts';
+
+function peerErrors({ podSelector, namespaceSelector, ipBlock }: NetworkPolicyPeer, path: string): FieldError[] {
+  const selects = podSelector !== undefined || namespaceSelector !== undefined;
+  if (!selects && ipBlock === undefined) return [requiredValue(path, 'must specify a peer')];
+  return selects && ipBlock !== undefined
+    ? [forbiddenValue(path, 'may not specify both ipBlock and another peer')]
+    : [];
+}
+
+function portErrors({ port, endPort }: NetworkPolicyPort, path: string): FieldError[] {
+  if (endPort === undefined) return [];
+  if (port === undefined)
+    return [invalidValue(`${path}.endPort`, endPort, 'may not be specified when `port` is not specified')];
+  if (typeof port === 'string') {
+    return [invalidValue(`${path}.endPort`, endPort, 'may not be specified when `port` is non-numeric')];
+  }
+  return endPort < port ? [invalidValue(`${path}.endPort`, endPort, 'must be greater than or equal to `port`')] : [];
+}
+
+function ipBlockErrors({ cidr: range, except = [] }: IPBlock, path: string): FieldError[] {
+  if (!isCidr(range)) return [];
+  return except.flatMap((inner, i) =>
+    isCidr(inner) && !isStrictlyInside(inner, range)
+      ? [invalidValue(`${path}.except[${i}]`, inner, 'must be a strict subset of `cidr`')]
+      : [],
+  );
+}
+
+function isStrictlyInside(inner: string, outer: string): boolean {
+  if (inner.includes(':') !== outer.includes(':')) return false;
+  if (Number(inner.split('/')[1]) <= Number(outer.split('/')[1])) return false;
+  return inner.includes(':')
+    ? IPv6CidrRange.fromCidr(outer).contains(IPv6CidrRange.fromCidr(inner))
+    : IPv4CidrRange.fromCidr(outer).contains(IPv4CidrRange.fromCidr(inner));
+}
+
+function ingressRuleErrors({ host }: IngressRule, path: string): FieldError[] {
+  if (!host) return [];
+  const at = `${path}.host`;
+  if (isIp(host)) return [invalidValue(at, host, 'must be a DNS name, not an IP address')];
+  const messages = host.includes('*') ? wildcardSubdomainErrors(host) : dns1123SubdomainErrors(host);
+  return messages.map((text) => invalidValue(at, host, text));
+}
+
+function ingressPathErrors({ path: value, pathType }: HTTPIngressPath, path: string): FieldError[] {
+  if (pathType === 'ImplementationSpecific' && !value) return [];
+  return value?.startsWith('/') ? [] : [invalidValue(`${path}.path`, value ?? '', 'must be an absolute path')];
+}
+
+export const NETWORK_POLICY_RULES: Readonly<Record<string, TypeRules>> = {
+  'networking.v1.NetworkPolicySpec': { fields: { policyTypes: each(oneOf('Egress', 'Ingress')) } },
+  'networking.v1.NetworkPolicyPeer': { object: peerErrors },
+  'networking.v1.NetworkPolicyPort': {
+    fields: { port: portReference, protocol: oneOf('SCTP', 'TCP', 'UDP') },
+    object: portErrors,
+  },
+  'networking.v1.IPBlock': { fields: { cidr, except: each(cidr) }, object: ipBlockErrors },
+  'networking.v1.ServiceCIDRSpec': { fields: { cidrs: each(cidr) } },
+  'networking.v1.IngressRule': { object: ingressRuleErrors },
+  'networking.v1.HTTPIngressPath': {
+    fields: { pathType: oneOf('Exact', 'ImplementationSpecific', 'Prefix') },
+    object: ingressPathErrors,
+  },
+};

@@ -1,0 +1,298 @@
+/** Pods, containers, probes, volumes (Kubernetes API reference, "PodSpec"). */
+import type {
+  Container,
+  PodAffinityTerm,
+  PodDNSConfig,
+  PodSpec,
+  ResourceRequirements,
+  Toleration,
+  Volume,
+} from 'kubernetes-types/core/v1.js';
+import { compareQuantities, parseQuantity } from '../quantity.ts';
+import type { FieldError } from '../status.ts';
+import { duplicateValue, forbiddenValue, invalidValue, notFoundValue, requiredValue } from './field-error.ts';
+import { labels } from './labels.ts';
+import {
+  atLeast,
+  between,
+  dnsLabel,
+  dnsSubdomain,
+  each,
+  envVarName,
+  ipAddress,
+  oneOf,
+  portName,
+  portNumber,
+  portReference,
+  positive,
+  qualifiedName,
+  type Rule,
+  type TypeRules,
+  uniqueBy,
+} from './rule.ts';
+
+const MAXIMUM_ID = 2 ** 31 - 1;
+const TAINT_EFFECTS = ['NoSchedule', 'PreferNoSchedule', 'NoExecute'];
+
+function namedContainers(spec: PodSpec, path: string): [container: Container, path: string][] {
+  const listed = (list: readonly Container[] | undefined, field: string): [Container, string][] =>
+    (list ?? []).map((container, i) => [container, `${path}.${field}[${i}]`]);
+  return [...listed(spec.initContainers, 'initContainers'), ...listed(spec.containers, 'containers')];
+}
+
+function podSpecErrors(spec: PodSpec, path: string): FieldError[] {
+  const containers = namedContainers(spec, path);
+  return [
+    ...containerNameErrors(containers),
+    ...mountErrors(spec, containers),
+    ...hostPortErrors(spec, containers),
+    ...dnsErrors(spec, path),
+    ...readinessProbeOnlyErrors(containers),
+  ];
+}
+
+function containerNameErrors(containers: readonly [Container, string][]): FieldError[] {
+  const seen = new Set<string>();
+  const errors: FieldError[] = [];
+  for (const [{ name }, path] of containers) {
+    if (seen.has(name)) errors.push(duplicateValue(`${path}.name`, name));
+    seen.add(name);
+  }
+  return errors;
+}
+
+function mountErrors(spec: PodSpec, containers: readonly [Container, string][]): FieldError[] {
+  const volumes = new Set((spec.volumes ?? []).map(({ name }) => name));
+  return containers.flatMap(([{ volumeMounts = [] }, path]) => {
+    const mountPaths = new Set<string>();
+    return volumeMounts.flatMap(({ name, mountPath }, i) => {
+      const here = `${path}.volumeMounts[${i}]`;
+      const errors: FieldError[] = [];
+      if (name && !volumes.has(name)) errors.push(notFoundValue(`${here}.name`, name));
+      if (mountPaths.has(mountPath)) errors.push(invalidValue(`${here}.mountPath`, mountPath, 'must be unique'));
+      mountPaths.add(mountPath);
+      return errors;
+    });
+  });
+}
+
+/** Ports on the host's network are the host's own, so each can be taken once. */
+function hostPortErrors(spec: PodSpec, containers: readonly [Container, string][]): FieldError[] {
+  const taken = new Set<string>();
+  const errors: FieldError[] = [];
+  for (const [{ ports = [] }, path] of containers) {
+    for (const [i, { hostPort, hostIP, containerPort, protocol }] of ports.entries()) {
+      const here = `${path}.ports[${i}]`;
+      if (spec.hostNetwork && hostPort !== containerPort) {
+        errors.push(
+          invalidValue(`${here}.containerPort`, containerPort, 'must match `hostPort` when `hostNetwork` is true'),
+        );
+      }
+      if (hostPort === undefined || path.includes('initContainers')) continue;
+      const key = `${protocol}/${hostIP ?? ''}/${hostPort}`;
+      if (taken.has(key)) errors.push(duplicateValue(`${here}.hostPort`, key));
+      taken.add(key);
+    }
+  }
+  return errors;
+}
+
+const MAXIMUM_NAMESERVERS = 3;
+
+function dnsErrors({ dnsPolicy, dnsConfig }: PodSpec, path: string): FieldError[] {
+  const nameservers = (dnsConfig as PodDNSConfig | undefined)?.nameservers ?? [];
+  if (dnsPolicy === 'None' && nameservers.length === 0) {
+    return [
+      requiredValue(
+        `${path}.dnsConfig.nameservers`,
+        `must provide at least one DNS nameserver when \`dnsPolicy\` is None`,
+      ),
+    ];
+  }
+  if (nameservers.length <= MAXIMUM_NAMESERVERS) return [];
+  return [
+    invalidValue(
+      `${path}.dnsConfig.nameservers`,
+      nameservers,
+      `must not have more than ${MAXIMUM_NAMESERVERS} nameservers`,
+    ),
+  ];
+}
+
+/** Only readiness may ask for several successes in a row. */
+function readinessProbeOnlyErrors(containers: readonly [Container, string][]): FieldError[] {
+  return containers.flatMap(([container, path]) =>
+    (['livenessProbe', 'startupProbe'] as const).flatMap((field) => {
+      const successes = container[field]?.successThreshold;
+      if (successes === undefined || successes === 1) return [];
+      return [invalidValue(`${path}.${field}.successThreshold`, successes, 'must be 1')];
+    }),
+  );
+}
+
+function containerErrors({ image, resources }: Container, path: string): FieldError[] {
+  const errors = resources === undefined ? [] : resourceErrors(resources, `${path}.resources`);
+  if (image === undefined || image === '') return [requiredValue(`${path}.image`), ...errors];
+  if (image.trim() !== image) {
+    errors.push(invalidValue(`${path}.image`, image, 'must not have leading or trailing whitespace'));
+  }
+  return errors;
+}
+
+function resourceErrors({ limits = {}, requests = {} }: ResourceRequirements, path: string): FieldError[] {
+  const errors: FieldError[] = [];
+  for (const [field, quantities] of Object.entries({ limits, requests })) {
+    for (const [name, text] of Object.entries(quantities)) {
+      if (parseQuantity(String(text))!.nano < 0n) {
+        errors.push(invalidValue(`${path}.${field}[${name}]`, text, 'must be greater than or equal to 0'));
+      }
+    }
+  }
+  for (const [name, text] of Object.entries(requests)) {
+    const limit = limits[name];
+    if (limit === undefined) continue;
+    if (compareQuantities(parseQuantity(String(text))!, parseQuantity(String(limit))!) > 0) {
+      errors.push(invalidValue(`${path}.requests`, text, `must be less than or equal to ${name} limit of ${limit}`));
+    }
+  }
+  return errors;
+}
+
+const HANDLERS = ['exec', 'httpGet', 'tcpSocket', 'grpc', 'sleep'];
+
+function handlerErrors(handler: object, path: string): FieldError[] {
+  const given = HANDLERS.filter((name) => Object.hasOwn(handler, name));
+  if (given.length === 0) return [requiredValue(path, 'must specify a handler type')];
+  return given.slice(1).map((name) => forbiddenValue(`${path}.${name}`, 'may not specify more than 1 handler type'));
+}
+
+function volumeErrors(volume: Volume, path: string): FieldError[] {
+  const sources = Object.keys(volume).filter((field) => field !== 'name');
+  if (sources.length === 0) return [requiredValue(path, 'must specify a volume type')];
+  return sources
+    .slice(1)
+    .map((source) => forbiddenValue(`${path}.${source}`, 'may not specify more than 1 volume type'));
+}
+
+function tolerationErrors({ key, operator, value, effect, tolerationSeconds }: Toleration, path: string): FieldError[] {
+  const errors: FieldError[] = [];
+  if (!key && operator !== 'Exists') {
+    errors.push(
+      invalidValue(
+        `${path}.operator`,
+        operator ?? '',
+        'operator must be Exists when `key` is empty, which means "match all values and all keys"',
+      ),
+    );
+  }
+  if (operator === 'Exists' && value) {
+    errors.push(invalidValue(`${path}.operator`, value, "value must be empty when `operator` is 'Exists'"));
+  }
+  if (tolerationSeconds !== undefined && effect !== 'NoExecute') {
+    errors.push(
+      invalidValue(`${path}.effect`, effect ?? '', "effect must be 'NoExecute' when `tolerationSeconds` is set"),
+    );
+  }
+  return errors;
+}
+
+function affinityTermErrors({ topologyKey }: PodAffinityTerm, path: string): FieldError[] {
+  return topologyKey ? [] : [requiredValue(`${path}.topologyKey`, 'can not be empty')];
+}
+
+const absolutePath: Rule = (value, path) =>
+  typeof value === 'string' && value.split('/').includes('..')
+    ? [invalidValue(path, value, "must not contain '..'")]
+    : [];
+
+const nodeSelectorOperator = oneOf('In', 'NotIn', 'Exists', 'DoesNotExist', 'Gt', 'Lt');
+const probeSeconds = atLeast(0);
+const weight = between(1, 100);
+
+export const POD_RULES: Readonly<Record<string, TypeRules>> = {
+  'core.v1.PodSpec': {
+    fields: {
+      activeDeadlineSeconds: between(1, MAXIMUM_ID),
+      dnsPolicy: oneOf('ClusterFirst', 'ClusterFirstWithHostNet', 'Default', 'None'),
+      hostname: dnsLabel,
+      nodeSelector: labels,
+      restartPolicy: oneOf('Always', 'Never', 'OnFailure'),
+      schedulerName: qualifiedName,
+      schedulingGates: uniqueBy('name'),
+      serviceAccountName: dnsSubdomain,
+      subdomain: dnsLabel,
+      terminationGracePeriodSeconds: atLeast(0),
+      volumes: uniqueBy('name'),
+    },
+    object: podSpecErrors,
+  },
+  'core.v1.Container': {
+    fields: {
+      name: dnsLabel,
+      imagePullPolicy: oneOf('Always', 'IfNotPresent', 'Never'),
+      ports: uniqueBy('name'),
+      terminationMessagePolicy: oneOf('FallbackToLogsOnError', 'File'),
+    },
+    object: containerErrors,
+  },
+  'core.v1.EphemeralContainer': { fields: { name: dnsLabel }, object: containerErrors },
+  'core.v1.ContainerPort': {
+    fields: {
+      containerPort: portNumber,
+      hostPort: portNumber,
+      hostIP: ipAddress,
+      name: portName,
+      protocol: oneOf('SCTP', 'TCP', 'UDP'),
+    },
+  },
+  'core.v1.EnvVar': { fields: { name: envVarName } },
+  'core.v1.Probe': {
+    fields: {
+      failureThreshold: probeSeconds,
+      initialDelaySeconds: probeSeconds,
+      periodSeconds: probeSeconds,
+      successThreshold: probeSeconds,
+      terminationGracePeriodSeconds: positive,
+      timeoutSeconds: probeSeconds,
+    },
+    object: handlerErrors,
+  },
+  'core.v1.LifecycleHandler': { object: handlerErrors },
+  'core.v1.HTTPGetAction': { fields: { port: portReference, scheme: oneOf('HTTP', 'HTTPS') } },
+  'core.v1.TCPSocketAction': { fields: { port: portReference } },
+  'core.v1.GRPCAction': { fields: { port: portNumber } },
+  'core.v1.Volume': { fields: { name: dnsLabel }, object: volumeErrors },
+  'core.v1.KeyToPath': { fields: { path: absolutePath, mode: between(0, 0o777) } },
+  'core.v1.ConfigMapVolumeSource': { fields: { defaultMode: between(0, 0o777) } },
+  'core.v1.SecretVolumeSource': { fields: { defaultMode: between(0, 0o777) } },
+  'core.v1.ServiceAccountTokenProjection': { fields: { expirationSeconds: atLeast(600) } },
+  'core.v1.VolumeMount': { fields: { subPath: absolutePath } },
+  'core.v1.Toleration': {
+    fields: { operator: oneOf('Equal', 'Exists'), effect: oneOf(...TAINT_EFFECTS) },
+    object: tolerationErrors,
+  },
+  'core.v1.Taint': { fields: { key: qualifiedName, effect: oneOf(...TAINT_EFFECTS) } },
+  'core.v1.HostAlias': { fields: { ip: ipAddress, hostnames: each(dnsSubdomain) } },
+  'core.v1.PodDNSConfig': { fields: { nameservers: each(ipAddress) } },
+  'core.v1.NodeSelectorRequirement': { fields: { key: qualifiedName, operator: nodeSelectorOperator } },
+  'core.v1.PreferredSchedulingTerm': { fields: { weight } },
+  'core.v1.WeightedPodAffinityTerm': { fields: { weight } },
+  'core.v1.PodAffinityTerm': { object: affinityTermErrors },
+  'core.v1.TopologySpreadConstraint': {
+    fields: {
+      maxSkew: positive,
+      topologyKey: qualifiedName,
+      whenUnsatisfiable: oneOf('DoNotSchedule', 'ScheduleAnyway'),
+    },
+  },
+  'core.v1.SecurityContext': { fields: { runAsUser: between(0, MAXIMUM_ID), runAsGroup: between(0, MAXIMUM_ID) } },
+  'core.v1.PodSecurityContext': {
+    fields: {
+      runAsUser: between(0, MAXIMUM_ID),
+      runAsGroup: between(0, MAXIMUM_ID),
+      fsGroup: between(0, MAXIMUM_ID),
+      supplementalGroups: each(between(0, MAXIMUM_ID)),
+    },
+  },
+  'core.v1.PodReadinessGate': { fields: { conditionType: qualifiedName } },
+};

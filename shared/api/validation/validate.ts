@@ -1,0 +1,26 @@
+/**
+ * Validation of whole objects, after decoding and defaults. What is wrong comes back as a list; `invalid` (status.ts)
+ * makes the 422 answer of it.
+ */
+import type { KubeObject } from '../object.ts';
+import type { ResourceDefinition } from '../registry.ts';
+import type { FieldError } from '../status.ts';
+import { immutabilityErrors } from './immutable.ts';
+import { metadataErrors } from './metadata.ts';
+import { walkErrors } from './walk.ts';
+
+export function validateCreate(object: KubeObject, definition: ResourceDefinition): FieldError[] {
+  return [...metadataErrors(definition, object), ...walkErrors(object, definition.schema)];
+}
+
+/** `old` is the stored object; updates of a subresource such as `status` are judged by their metadata only. */
+export function validateUpdate(
+  object: KubeObject,
+  old: KubeObject,
+  definition: ResourceDefinition,
+  subresource?: string,
+): FieldError[] {
+  const errors = metadataErrors(definition, object);
+  if (subresource !== undefined) return errors;
+  return [...errors, ...immutabilityErrors(object, old, definition.schema), ...walkErrors(object, definition.schema)];
+}

@@ -1,0 +1,214 @@
+/** The kinds that make pods (Kubernetes API reference, apps/v1 and batch/v1). */
+import type { DaemonSetSpec, DeploymentSpec, ReplicaSetSpec, StatefulSetSpec } from 'kubernetes-types/apps/v1.js';
+import type { CronJobSpec, JobSpec } from 'kubernetes-types/batch/v1.js';
+import type { PodTemplateSpec, ReplicationControllerSpec } from 'kubernetes-types/core/v1.js';
+import type { LabelSelector } from 'kubernetes-types/meta/v1.js';
+import { type IntOrString, percentOf } from '../int-or-string.ts';
+import { objectSelectorMatches } from '../label-selector.ts';
+import type { FieldError } from '../status.ts';
+import { isApiError } from '../status.ts';
+import { forbiddenValue, invalidValue, unsupportedValue } from './field-error.ts';
+import { isEmptySelector } from './labels.ts';
+import { atLeast, oneOf, type Rule, type TypeRules } from './rule.ts';
+
+interface SelectingSpec {
+  readonly selector?: LabelSelector;
+  readonly template?: PodTemplateSpec;
+}
+
+function selectingErrors({ selector, template }: SelectingSpec, path: string, kind: string): FieldError[] {
+  const errors: FieldError[] = [];
+  const templateLabels = template?.metadata?.labels ?? {};
+  if (selector !== undefined && isEmptySelector(selector as Record<string, unknown>)) {
+    errors.push(invalidValue(`${path}.selector`, selector, `empty selector is invalid for ${kind}`));
+  } else if (selector !== undefined && !matches(selector, templateLabels)) {
+    errors.push(
+      invalidValue(`${path}.template.metadata.labels`, templateLabels, '`selector` does not match template `labels`'),
+    );
+  }
+  return [...errors, ...alwaysRestarted(template, path)];
+}
+
+/** A selector that cannot be read is reported by the rules of selectors. */
+function matches(selector: LabelSelector, labels: Record<string, string>): boolean {
+  try {
+    return objectSelectorMatches(selector, labels);
+  } catch (error) {
+    if (isApiError(error)) return true;
+    throw error;
+  }
+}
+
+function alwaysRestarted(template: PodTemplateSpec | undefined, path: string): FieldError[] {
+  const policy = template?.spec?.restartPolicy;
+  if (policy === undefined || policy === 'Always') return [];
+  return [unsupportedValue(`${path}.template.spec.restartPolicy`, policy, ['Always'])];
+}
+
+function deploymentErrors(spec: DeploymentSpec, path: string): FieldError[] {
+  const errors = selectingErrors(spec, path, 'deployment');
+  const { strategy, progressDeadlineSeconds, minReadySeconds = 0 } = spec;
+  if (strategy?.type === 'Recreate' && strategy.rollingUpdate !== undefined) {
+    errors.push(
+      forbiddenValue(`${path}.strategy.rollingUpdate`, "may not be specified when strategy `type` is 'Recreate'"),
+    );
+  }
+  if (strategy?.rollingUpdate !== undefined) {
+    const { maxUnavailable, maxSurge } = strategy.rollingUpdate;
+    if (isNothing(maxUnavailable) && isNothing(maxSurge)) {
+      errors.push(
+        invalidValue(
+          `${path}.strategy.rollingUpdate.maxUnavailable`,
+          maxUnavailable,
+          'may not be 0 when `maxSurge` is 0',
+        ),
+      );
+    }
+  }
+  if (progressDeadlineSeconds !== undefined && progressDeadlineSeconds <= minReadySeconds) {
+    errors.push(
+      invalidValue(`${path}.progressDeadlineSeconds`, progressDeadlineSeconds, 'must be greater than minReadySeconds'),
+    );
+  }
+  return errors;
+}
+
+function isNothing(value: IntOrString | undefined): boolean {
+  return value === 0 || value === '0%';
+}
+
+/** A count of at least 0 or a percentage up to 100. */
+const countOrPercentage: Rule = (value, path) => {
+  if (typeof value === 'number') return atLeast(0)(value, path);
+  const percent = percentOf(String(value));
+  if (percent === undefined) {
+    return [invalidValue(path, value, "a valid percent string must be a numeric string followed by an ending '%'")];
+  }
+  return percent > 100 && path.endsWith('maxUnavailable')
+    ? [invalidValue(path, value, 'must not be greater than 100%')]
+    : [];
+};
+
+function daemonSetErrors(spec: DaemonSetSpec, path: string): FieldError[] {
+  const errors = selectingErrors(spec, path, 'daemonset');
+  const { maxUnavailable, maxSurge } = spec.updateStrategy?.rollingUpdate ?? {};
+  if (maxUnavailable !== undefined && isNothing(maxUnavailable) && isNothing(maxSurge)) {
+    errors.push(
+      invalidValue(
+        `${path}.updateStrategy.rollingUpdate.maxUnavailable`,
+        maxUnavailable,
+        'cannot be 0 when maxSurge is 0',
+      ),
+    );
+  }
+  return errors;
+}
+
+function replicationControllerErrors(
+  { selector = {}, template }: ReplicationControllerSpec,
+  path: string,
+): FieldError[] {
+  const templateLabels = template?.metadata?.labels ?? {};
+  const errors = alwaysRestarted(template, path);
+  if (!matches({ matchLabels: selector }, templateLabels)) {
+    errors.push(
+      invalidValue(`${path}.template.metadata.labels`, templateLabels, '`selector` does not match template `labels`'),
+    );
+  }
+  return errors;
+}
+
+const JOB_RESTART_POLICIES = ['OnFailure', 'Never'];
+
+function jobErrors({ template }: JobSpec, path: string): FieldError[] {
+  const policy = template?.spec?.restartPolicy;
+  if (policy === undefined || JOB_RESTART_POLICIES.includes(policy)) return [];
+  return [unsupportedValue(`${path}.template.spec.restartPolicy`, policy, JOB_RESTART_POLICIES)];
+}
+
+const CRON_FIELD = /^[\d*?/,\-A-Za-z]+$/;
+const CRON_MACRO = /^@(yearly|annually|monthly|weekly|daily|midnight|hourly|every \S+)$/;
+const CRON_FIELDS = 5;
+
+function cronJobErrors({ schedule }: CronJobSpec, path: string): FieldError[] {
+  if (!schedule || CRON_MACRO.test(schedule)) return [];
+  const fields = schedule.trim().split(/\s+/);
+  if (schedule.includes('TZ')) {
+    return [
+      invalidValue(`${path}.schedule`, schedule, 'cannot use TZ or CRON_TZ in schedule, use timeZone field instead'),
+    ];
+  }
+  if (fields.length === CRON_FIELDS && fields.every((field) => CRON_FIELD.test(field))) return [];
+  const detail =
+    fields.length === CRON_FIELDS
+      ? 'failed to parse the fields'
+      : `expected exactly ${CRON_FIELDS} fields, found ${fields.length}: [${fields.join(' ')}]`;
+  return [invalidValue(`${path}.schedule`, schedule, detail)];
+}
+
+const natural = atLeast(0);
+const updateStrategy = oneOf('OnDelete', 'RollingUpdate');
+
+function replicaSetErrors(spec: ReplicaSetSpec, path: string): FieldError[] {
+  return selectingErrors(spec, path, 'deployment');
+}
+
+function statefulSetErrors(spec: StatefulSetSpec, path: string): FieldError[] {
+  return selectingErrors(spec, path, 'statefulset');
+}
+
+export const WORKLOAD_RULES: Readonly<Record<string, TypeRules>> = {
+  'apps.v1.DeploymentSpec': {
+    fields: {
+      replicas: natural,
+      minReadySeconds: natural,
+      revisionHistoryLimit: natural,
+      progressDeadlineSeconds: natural,
+    },
+    object: deploymentErrors,
+  },
+  'apps.v1.DeploymentStrategy': { fields: { type: oneOf('Recreate', 'RollingUpdate') } },
+  'apps.v1.RollingUpdateDeployment': { fields: { maxUnavailable: countOrPercentage, maxSurge: countOrPercentage } },
+  'apps.v1.ReplicaSetSpec': { fields: { replicas: natural, minReadySeconds: natural }, object: replicaSetErrors },
+  'core.v1.ReplicationControllerSpec': {
+    fields: { replicas: natural, minReadySeconds: natural },
+    object: replicationControllerErrors,
+  },
+  'apps.v1.DaemonSetSpec': {
+    fields: { minReadySeconds: natural, revisionHistoryLimit: natural },
+    object: daemonSetErrors,
+  },
+  'apps.v1.DaemonSetUpdateStrategy': { fields: { type: updateStrategy } },
+  'apps.v1.RollingUpdateDaemonSet': { fields: { maxUnavailable: countOrPercentage, maxSurge: countOrPercentage } },
+  'apps.v1.StatefulSetSpec': {
+    fields: {
+      replicas: natural,
+      minReadySeconds: natural,
+      revisionHistoryLimit: natural,
+      podManagementPolicy: oneOf('OrderedReady', 'Parallel'),
+    },
+    object: statefulSetErrors,
+  },
+  'apps.v1.StatefulSetUpdateStrategy': { fields: { type: updateStrategy } },
+  'apps.v1.RollingUpdateStatefulSetStrategy': { fields: { partition: natural } },
+  'batch.v1.JobSpec': {
+    fields: {
+      activeDeadlineSeconds: natural,
+      backoffLimit: natural,
+      completionMode: oneOf('Indexed', 'NonIndexed'),
+      completions: natural,
+      parallelism: natural,
+      ttlSecondsAfterFinished: natural,
+    },
+    object: jobErrors,
+  },
+  'batch.v1.CronJobSpec': {
+    fields: {
+      concurrencyPolicy: oneOf('Allow', 'Forbid', 'Replace'),
+      failedJobsHistoryLimit: natural,
+      startingDeadlineSeconds: natural,
+      successfulJobsHistoryLimit: natural,
+    },
+    object: cronJobErrors,
+  },
+};
