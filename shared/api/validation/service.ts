@@ -6,17 +6,7 @@ import type { FieldError } from '../status.ts';
 import { duplicateValue, forbiddenValue, invalidValue, requiredValue } from './field-error.ts';
 import { ipErrors, isIpv4, isIpv6, notAnEndpointErrors } from './ip.ts';
 import { labels } from './labels.ts';
-import {
-  cidr,
-  dnsLabel,
-  each,
-  oneOf,
-  portName,
-  portNumber,
-  portReference,
-  type Rule,
-  type TypeRules,
-} from './rule.ts';
+import { cidr, dnsLabel, each, oneOf, portName, portNumber, portReference, type Rule, type TypeRules } from './rule.ts';
 
 const HEADLESS = 'None';
 const PROTOCOLS = oneOf('SCTP', 'TCP', 'UDP');
