@@ -14,6 +14,7 @@ import type { NetfilterHooks, Verdict } from '../../shared/netstack/hooks.ts';
 import type { BuiltInChain, TableName } from '../../shared/rules/table.ts';
 import * as ipv4 from '../../shared/wire/ipv4.ts';
 import type { Packet, PacketMemory } from '../../shared/wire/packet-memory.ts';
+import type { CompiledChain } from './compiled-chain.ts';
 import { type Conntrack, flowOf } from './conntrack.ts';
 import type { Connection } from './flow.ts';
 import { bindDestination, bindSource, isTranslated, type NatSide, translate } from './nat.ts';
@@ -30,6 +31,17 @@ export interface NetfilterOptions {
   readonly policy?: PacketPolicy;
 }
 
+type BuiltIns<Name extends BuiltInChain> = Readonly<Record<Name, CompiledChain>>;
+
+function builtIns<Name extends BuiltInChain>(
+  tables: RuleTables,
+  table: TableName,
+  names: readonly Name[],
+): BuiltIns<Name> {
+  const entries = names.map((name) => [name, tables.builtIn(table, name)] as const);
+  return Object.fromEntries(entries) as BuiltIns<Name>; // one entry for each of the names
+}
+
 /** Told of each stage that a packet passes; null while nothing is traced. */
 export interface StageObserver {
   passed(stage: BuiltInChain, packet: Packet, inDevice: NetDevice | null, outDevice: NetDevice | null): void;
@@ -43,6 +55,9 @@ export class Netfilter implements NetfilterHooks {
   observer: StageObserver | null = null;
   private readonly options: NetfilterOptions;
   private readonly memory: PacketMemory;
+  private readonly mangle: BuiltIns<'PREROUTING' | 'INPUT' | 'FORWARD' | 'OUTPUT' | 'POSTROUTING'>;
+  private readonly nat: BuiltIns<'PREROUTING' | 'INPUT' | 'OUTPUT' | 'POSTROUTING'>;
+  private readonly filterChains: BuiltIns<'INPUT' | 'FORWARD' | 'OUTPUT'>;
 
   constructor(options: NetfilterOptions) {
     this.options = options;
@@ -50,6 +65,9 @@ export class Netfilter implements NetfilterHooks {
     this.conntrack = options.conntrack;
     this.tables = options.tables;
     this.policy = options.policy ?? null;
+    this.mangle = builtIns(options.tables, 'mangle', ['PREROUTING', 'INPUT', 'FORWARD', 'OUTPUT', 'POSTROUTING']);
+    this.nat = builtIns(options.tables, 'nat', ['PREROUTING', 'INPUT', 'OUTPUT', 'POSTROUTING']);
+    this.filterChains = builtIns(options.tables, 'filter', ['INPUT', 'FORWARD', 'OUTPUT']);
   }
 
   prerouting(packet: Packet, inDevice: NetDevice): Verdict {
@@ -57,7 +75,7 @@ export class Netfilter implements NetfilterHooks {
     if (full !== null) return full;
     this.observer?.passed('PREROUTING', packet, inDevice, null);
     return (
-      this.filter('mangle', 'PREROUTING', packet, inDevice, null) ??
+      this.filter('mangle', this.mangle.PREROUTING, packet, inDevice, null) ??
       this.destinationNat('PREROUTING', packet, inDevice, null)
     );
   }
@@ -65,8 +83,8 @@ export class Netfilter implements NetfilterHooks {
   input(packet: Packet, inDevice: NetDevice): Verdict {
     this.observer?.passed('INPUT', packet, inDevice, null);
     const refused =
-      this.filter('mangle', 'INPUT', packet, inDevice, null) ??
-      this.filter('filter', 'INPUT', packet, inDevice, null) ??
+      this.filter('mangle', this.mangle.INPUT, packet, inDevice, null) ??
+      this.filter('filter', this.filterChains.INPUT, packet, inDevice, null) ??
       this.sourceNat('INPUT', packet, inDevice, null);
     if (refused === null) this.conntrack.confirm(packet);
     return refused;
@@ -75,8 +93,8 @@ export class Netfilter implements NetfilterHooks {
   forward(packet: Packet, inDevice: NetDevice, outDevice: NetDevice): Verdict {
     this.observer?.passed('FORWARD', packet, inDevice, outDevice);
     return (
-      this.filter('mangle', 'FORWARD', packet, inDevice, outDevice) ??
-      this.filter('filter', 'FORWARD', packet, inDevice, outDevice) ??
+      this.filter('mangle', this.mangle.FORWARD, packet, inDevice, outDevice) ??
+      this.filter('filter', this.filterChains.FORWARD, packet, inDevice, outDevice) ??
       this.policy?.judge(packet, flowOf(packet), inDevice, outDevice) ??
       null
     );
@@ -87,16 +105,16 @@ export class Netfilter implements NetfilterHooks {
     if (full !== null) return full;
     this.observer?.passed('OUTPUT', packet, null, null);
     return (
-      this.filter('mangle', 'OUTPUT', packet, null, null) ??
+      this.filter('mangle', this.mangle.OUTPUT, packet, null, null) ??
       this.destinationNat('OUTPUT', packet, null, null) ??
-      this.filter('filter', 'OUTPUT', packet, null, null)
+      this.filter('filter', this.filterChains.OUTPUT, packet, null, null)
     );
   }
 
   postrouting(packet: Packet, outDevice: NetDevice): Verdict {
     this.observer?.passed('POSTROUTING', packet, null, outDevice);
     const refused =
-      this.filter('mangle', 'POSTROUTING', packet, null, outDevice) ??
+      this.filter('mangle', this.mangle.POSTROUTING, packet, null, outDevice) ??
       this.sourceNat('POSTROUTING', packet, null, outDevice);
     if (refused === null) this.conntrack.confirm(packet);
     return refused;
@@ -104,12 +122,12 @@ export class Netfilter implements NetfilterHooks {
 
   private filter(
     table: TableName,
-    chain: BuiltInChain,
+    chain: CompiledChain,
     packet: Packet,
     inDevice: NetDevice | null,
     outDevice: NetDevice | null,
   ): Verdict {
-    if (this.tables.isEmpty(table, chain)) return null;
+    if (chain.rules.length === 0) return null;
     return this.tables.evaluate(table, chain, packet, inDevice, outDevice)?.verdict ?? null;
   }
 
@@ -124,7 +142,7 @@ export class Netfilter implements NetfilterHooks {
     const { connection } = flow;
     if (!connection.destinationDecided && flow.relatedTo === null) {
       connection.destinationDecided = true;
-      const rule = this.tables.evaluate('nat', chain, packet, inDevice, outDevice);
+      const rule = this.tables.evaluate('nat', this.nat[chain], packet, inDevice, outDevice);
       if (rule?.verdict != null) return rule.verdict;
       if (rule?.target?.kind === 'dnat') bindDestination(connection, rule.target.address, rule.target.port ?? 0);
     }
@@ -157,7 +175,7 @@ export class Netfilter implements NetfilterHooks {
     inDevice: NetDevice | null,
     outDevice: NetDevice | null,
   ): Verdict {
-    const rule = this.tables.evaluate('nat', chain, packet, inDevice, outDevice);
+    const rule = this.tables.evaluate('nat', this.nat[chain], packet, inDevice, outDevice);
     if (rule?.verdict != null) return rule.verdict;
     let address = connection.original.source >>> 0;
     let randomly = false;

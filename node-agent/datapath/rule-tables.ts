@@ -61,20 +61,21 @@ export class RuleTables {
     return { packets: rule?.packets ?? 0, bytes: rule?.bytes ?? 0 };
   }
 
-  /** Whether a built-in chain has rules at all. */
-  isEmpty(table: TableName, chain: BuiltInChain): boolean {
-    return this.chains[table].get(chain)!.rules.length === 0;
+  /** A built-in chain's compiled form, which lasts as long as the tables. */
+  builtIn(table: TableName, chain: BuiltInChain): CompiledChain {
+    const compiled = this.chains[table].get(chain);
+    if (compiled === undefined) throw new Error(`table ${table} has no built-in chain ${chain}`);
+    return compiled;
   }
 
   /** Walks a packet through a built-in chain: the rule whose target decided; null when the policy (ACCEPT) did. */
   evaluate(
     table: TableName,
-    builtIn: BuiltInChain,
+    start: CompiledChain,
     packet: Packet,
     inDevice: NetDevice | null,
     outDevice: NetDevice | null,
   ): CompiledRule | null {
-    const start = this.chains[table].get(builtIn)!;
     const { facts } = this;
     facts.read(this.view, packet, inDevice, outDevice);
     facts.physIn = this.physIn;
