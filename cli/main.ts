@@ -1,39 +1,7 @@
-import { Command, CommanderError } from 'commander';
-import { busConfigCommand } from './commands/bus-config.ts';
-import { downCommand } from './commands/down.ts';
-import { kubeconfigCommand } from './commands/kubeconfig.ts';
-import { logsCommand } from './commands/logs.ts';
-import { nodeCommand } from './commands/node/node.ts';
-import { statusCommand } from './commands/status.ts';
-import { upCommand } from './commands/up.ts';
-import { UserError } from './user-error.ts';
+/** Lets Node keep the compiled form of what the command consists of, and runs it: half the time of a short command. */
+import { enableCompileCache } from 'node:module';
+import { join } from 'node:path';
+import { cacheFolder } from './cluster-folder.ts';
 
-const program = new Command('podwire')
-  .description("Emulates a Kubernetes cluster's network with real processes and real packets, for real clients.")
-  .enablePositionalOptions()
-  .showHelpAfterError('(podwire --help lists the commands)')
-  .addHelpText(
-    'after',
-    '\nExamples:\n  podwire up --detach\n  export KUBECONFIG=$(podwire kubeconfig)\n  kubectl get pods -A -o wide\n  podwire down',
-  );
-for (const command of [
-  upCommand(),
-  downCommand(),
-  statusCommand(),
-  kubeconfigCommand(),
-  nodeCommand(),
-  logsCommand(),
-  busConfigCommand(),
-]) {
-  program.addCommand(command);
-}
-
-try {
-  await program.parseAsync();
-  process.exit(process.exitCode);
-} catch (error) {
-  if (error instanceof CommanderError) process.exit(error.exitCode);
-  if (!(error instanceof UserError)) throw error;
-  process.stderr.write(`podwire: ${error.message}\n`);
-  process.exit(1);
-}
+enableCompileCache(join(cacheFolder(), 'compiled'));
+await import('./program.ts');

@@ -4,6 +4,7 @@ import { closeSync, openSync } from 'node:fs';
 import type { ClusterFolder } from '../cluster-folder.ts';
 import { UserError } from '../user-error.ts';
 import { rotateLog } from './process-slot.ts';
+import { programFile } from './program-file.ts';
 import { decodeStartMessage, type StartReporter } from './start-report.ts';
 
 /** The option by which the detached process knows that it is one. */
@@ -17,8 +18,8 @@ export async function startDetached(
 ): Promise<void> {
   folder.prepare();
   const logFile = folder.logFile('supervisor');
-  const script = process.argv[1] ?? '';
-  const args = [...process.execArgv, script, ...commandLine.filter((word) => word !== '--detach'), REPORT_TO_PARENT];
+  const program = await programFile('podwire', (text) => reporter.progress(text));
+  const args = [program, ...commandLine.filter((word) => word !== '--detach'), REPORT_TO_PARENT];
   rotateLog(logFile);
   const log = openSync(logFile, 'a', 0o600);
   const child = spawn(process.execPath, args, { detached: true, stdio: ['ignore', log, log, 'ipc'] });

@@ -1,5 +1,5 @@
 /** Which processes a cluster consists of, each with its program and environment. */
-import type { ProcessName } from '../../shared/runtime/entry-point.ts';
+import { nodeOptions, type ProcessName } from '../../shared/runtime/entry-point.ts';
 import type { LogLevel } from '../../shared/runtime/log.ts';
 import type { NodeAddress } from '../address-plan.ts';
 import type { ClusterFolder } from '../cluster-folder.ts';
@@ -57,6 +57,7 @@ function component(plan: ClusterPlan, name: ProcessName, environment: Environmen
     kind: 'node',
     program: plan.programs(name),
     arguments: [],
+    nodeOptions: nodeOptions(name),
     environment: { ...commonEnvironment(plan), ...environment },
     logFile: plan.folder.logFile(name),
     whenItEnds: 'restart',
@@ -92,6 +93,8 @@ function commonEnvironment(plan: ClusterPlan): Environment {
   return {
     ...withoutPodwireVariables(process.env),
     NODE_COMPILE_CACHE: plan.compileCache,
+    // One heap of the C library for all threads: less memory, and these processes have one thread that works.
+    MALLOC_ARENA_MAX: '1',
     PODWIRE_CLUSTER: folder.name,
     PODWIRE_STATE_DIR: folder.path,
     PODWIRE_NATS_URL: plan.natsUrl,

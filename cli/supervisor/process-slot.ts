@@ -18,6 +18,8 @@ export interface ProcessSpec {
   /** The program's file. */
   readonly program: string;
   readonly arguments: readonly string[];
+  /** Options for Node itself. */
+  readonly nodeOptions?: readonly string[];
   readonly environment: Readonly<Record<string, string | undefined>>;
   readonly logFile: string;
   /** `restart`: started again whenever it ends; `stay-dead`: ended is ended, as with a node that fails. */
@@ -142,7 +144,7 @@ export class ProcessSlot {
       // A session of its own: Ctrl-C in the terminal reaches the supervisor alone, which then ends all in order.
       const options = { env: this.spec.environment, detached: true };
       if (kind === 'node') {
-        const args = [program, ...this.spec.arguments];
+        const args = [...(this.spec.nodeOptions ?? []), program, ...this.spec.arguments];
         return spawn(process.execPath, args, { ...options, stdio: ['ignore', log, log, 'ipc'] });
       }
       const args = ['-c', WATCHED_EXEC, 'sh', program, ...this.spec.arguments];

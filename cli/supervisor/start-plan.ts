@@ -1,6 +1,6 @@
 /** Decides what `podwire up` starts: settings kept from the last time and given now, ports, addresses, programs. */
-import { join, resolve } from 'node:path';
-import { entryPoint, type ProcessName } from '../../shared/runtime/entry-point.ts';
+import { dirname, join } from 'node:path';
+import type { ProcessName } from '../../shared/runtime/entry-point.ts';
 import type { LogLevel } from '../../shared/runtime/log.ts';
 import { chooseAddressBlock, planNodes } from '../address-plan.ts';
 import { type ClusterFolder, cacheFolder } from '../cluster-folder.ts';
@@ -10,6 +10,7 @@ import { writeNatsServerFiles } from '../nats-server/server-config.ts';
 import { nextFreeTcpPort, tryTcpPort } from '../ports.ts';
 import { UserError } from '../user-error.ts';
 import type { ClusterPlan } from './process-plan.ts';
+import { programFile } from './program-file.ts';
 
 /** What the user asked for; what is left out stays as it was, or gets its default. */
 export type RequestedSettings = Partial<Omit<ClusterSettings, 'addressBlock'>>;
@@ -31,12 +32,12 @@ export async function planStart(request: StartRequest): Promise<ClusterPlan> {
   if (request.fresh) folder.forget();
   const saved = readSettings(folder.settingsFile);
   const nodeCount = requested.nodes ?? saved?.nodes ?? 3;
-  const [apiPort, natsPort, addressBlock, nats, bundles] = await Promise.all([
+  const [apiPort, natsPort, addressBlock, nats, apiserver] = await Promise.all([
     choosePort('the API', '--api-port', requested.apiPort, saved?.apiPort, DEFAULT_API_PORT),
     choosePort('NATS', '--nats-port', requested.natsPort, saved?.natsPort, DEFAULT_NATS_PORT),
     chooseAddressBlock(nodeCount, saved?.addressBlock),
     findNatsServer({ folder: cacheFolder(), report }),
-    prepareBundles(report),
+    programFile('apiserver', report),
   ]);
   const settings: ClusterSettings = {
     nodes: nodeCount,
@@ -53,7 +54,8 @@ export async function planStart(request: StartRequest): Promise<ClusterPlan> {
     settings,
     nodes: await planNodes(nodeCount, addressBlock),
     logLevel: request.logLevel,
-    programs: (name: ProcessName) => (bundles === undefined ? entryPoint(name) : join(bundles, `${name}.mjs`)),
+    // All bundles lie in one folder.
+    programs: (name: ProcessName) => join(dirname(apiserver), `${name}.mjs`),
     compileCache: join(cacheFolder(), 'compiled'),
   };
   if (nats.kind === 'external') {
@@ -99,11 +101,4 @@ async function choosePort(
   if (port === undefined)
     throw new UserError(`no port at or above ${fallback} is free for ${what}: name one with ${option}`);
   return port;
-}
-
-/** The folder of the bundles; undefined when this program is one itself, and its siblings lie beside it. */
-async function prepareBundles(report: (text: string) => void): Promise<string | undefined> {
-  if (entryPoint('podwire').endsWith('.mjs')) return undefined;
-  const { bundleWhenChanged } = await import('../bundler.ts');
-  return bundleWhenChanged(resolve(import.meta.dirname, '../..'), report);
 }

@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
-import { isJsonObject } from '../../../shared/api/object.ts';
 import type { ChannelStream } from '../../../shared/bus/stream.ts';
 import { connectToCluster } from '../../cluster-connection.ts';
+import { decodeCommandStatus } from '../../command-status.ts';
 import { askRunningSupervisor } from '../../supervisor/control-client.ts';
 import { messageOf, UserError } from '../../user-error.ts';
 import { type ClusterOptions, clusterCommand, folderOf } from '../cluster-option.ts';
@@ -85,7 +85,9 @@ async function joinStreams(stream: ChannelStream, stdin: boolean, tty: boolean):
   process.stdin.pause();
   if (tty && process.stdin.isTTY) process.stdin.setRawMode(false);
   if (error !== undefined) throw new UserError(`the connection to the command broke: ${error.message}`);
-  return exitCodeOf(statusText);
+  const status = decodeCommandStatus(statusText);
+  if (status.message !== undefined) process.stderr.write(`podwire: ${status.message}\n`);
+  return status.exitCode;
 }
 
 /** Resolves when the bytes are taken, so that a slow reader slows the command down. */
@@ -98,16 +100,4 @@ function ignoreClosed(sent: Promise<void>): Promise<void> {
   return sent.catch((error: unknown) => {
     if (process.env.PODWIRE_DEBUG) process.stderr.write(`${messageOf(error)}\n`);
   });
-}
-
-/** From the Status that ends a command (Kubernetes' remote command protocol): its exit code; 1 for any other failure. */
-function exitCodeOf(statusText: string): number {
-  const status: unknown = statusText === '' ? undefined : JSON.parse(statusText);
-  if (!isJsonObject(status) || status.status === 'Success') return 0;
-  const causes = isJsonObject(status.details) && Array.isArray(status.details.causes) ? status.details.causes : [];
-  for (const cause of causes) {
-    if (isJsonObject(cause) && cause.reason === 'ExitCode') return Number(cause.message);
-  }
-  if (typeof status.message === 'string') process.stderr.write(`podwire: ${status.message}\n`);
-  return 1;
 }

@@ -1,0 +1,13 @@
+import { join, resolve } from 'node:path';
+import { entryPoint, type ProcessName } from '../../shared/runtime/entry-point.ts';
+
+/**
+ * The file to run for a process: its bundle, made first when the sources changed. When this program is a bundle itself, its
+ * siblings lie beside it.
+ */
+export async function programFile(name: ProcessName, report: (text: string) => void): Promise<string> {
+  const entry = entryPoint(name);
+  if (entry.endsWith('.mjs')) return entry;
+  const { bundleWhenChanged } = await import('../bundler.ts');
+  return join(await bundleWhenChanged(resolve(import.meta.dirname, '../..'), report), `${name}.mjs`);
+}
