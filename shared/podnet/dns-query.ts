@@ -73,7 +73,8 @@ async function queryUdp(network: PodNetwork, query: DnsQuery, signal: AbortSigna
   const startedMs = performance.now();
   const id = query.id ?? Math.floor(Math.random() * 65_536);
   const server = { address: query.server, port: query.port ?? DNS_PORT };
-  const socket = await network.bindUdp();
+  // Connected, so that a server that does not listen is noticed at once.
+  const socket = await network.bindUdp({ remote: server });
   try {
     const message = await exchange(socket, encodeQuery(query, id), server, id, query, signal);
     return { ...message, server, transport: 'UDP', durationMs: performance.now() - startedMs };

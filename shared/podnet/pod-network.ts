@@ -57,7 +57,7 @@ export interface PodTcpServer extends EventEmitter {
   close(): Promise<void>;
 }
 
-/** Events: `message(data: Uint8Array, from: SocketAddress)`, `error` (ECONNREFUSED after an ICMP answer), `close`. */
+/** Events: `message(data: Uint8Array, from: SocketAddress)`, `error` (of a connected socket: ECONNREFUSED and its kin), `close`. */
 export interface PodUdpSocket extends EventEmitter {
   address(): SocketAddress;
   /** Sends one datagram; rejects with EMSGSIZE, ENETUNREACH, ... when it cannot leave the stack. */
@@ -84,6 +84,8 @@ export interface PingOptions {
   readonly ttl?: number;
   readonly dontFragment?: boolean;
   readonly sequence?: number;
+  /** The same for all requests of one `ping`; a new one for each call by default. */
+  readonly identifier?: number;
   readonly timeoutMs: number;
 }
 
@@ -93,12 +95,20 @@ export interface InterfaceAddress {
   readonly prefixLength: number;
 }
 
+export interface UdpBindOptions {
+  /** 0, the default, takes an ephemeral port. */
+  readonly port?: number;
+  /** 0.0.0.0 by default. */
+  readonly address?: string;
+  /** A connected socket: it hears only this peer, and of ICMP errors (ECONNREFUSED). */
+  readonly remote?: SocketAddress;
+}
+
 export interface PodNetwork {
   /** Resolves once the handshake is complete; rejects with the socket error. `signal` aborts the attempt. */
   connectTcp(options: TcpConnectOptions, signal?: AbortSignal): Promise<PodTcpSocket>;
   listenTcp(options: TcpListenOptions): Promise<PodTcpServer>;
-  /** `port` 0 takes an ephemeral port; `address` 0.0.0.0 by default. */
-  bindUdp(options?: { readonly port?: number; readonly address?: string }): Promise<PodUdpSocket>;
+  bindUdp(options?: UdpBindOptions): Promise<PodUdpSocket>;
   ping(options: PingOptions, signal?: AbortSignal): Promise<PingOutcome>;
   addresses(): Promise<InterfaceAddress[]>;
   close(): void;

@@ -11,6 +11,7 @@ import type {
   PodUdpSocket,
   TcpConnectOptions,
   TcpListenOptions,
+  UdpBindOptions,
 } from './pod-network.ts';
 import { SocketError, type SocketErrorCode } from './socket-error.ts';
 import {
@@ -110,9 +111,10 @@ class SocketNetwork implements PodNetwork {
     return this.request(channel, request, opened, 'listen');
   }
 
-  async bindUdp(options: { readonly port?: number; readonly address?: string } = {}): Promise<PodUdpSocket> {
+  async bindUdp(options: UdpBindOptions = {}): Promise<PodUdpSocket> {
     const channel = this.takeChannel();
-    const request: PodRequest = { op: 'bind-udp', address: options.address ?? '0.0.0.0', port: options.port ?? 0 };
+    const { address = '0.0.0.0', port = 0, remote } = options;
+    const request: PodRequest = { op: 'bind-udp', address, port, remote };
     const opened = (message: Record<string, unknown>): PodUdpSocket => {
       const sends = new Map<number, PendingSend>();
       let nextSend = 1;
@@ -364,6 +366,14 @@ class ChannelTransport implements TcpTransport {
   resume(): void {
     this.paused = false;
     this.giveBack();
+  }
+
+  setNoDelay(on: boolean): void {
+    this.network.send(FRAME_KIND.noDelay, this.channel, encodeUint32(on ? 1 : 0));
+  }
+
+  setKeepAlive(on: boolean, idleMs: number): void {
+    this.network.send(FRAME_KIND.keepAlive, this.channel, encodeUint32(on ? Math.max(1, idleMs) : 0));
   }
 
   receive(bytes: Uint8Array): void {

@@ -43,6 +43,10 @@ export const FRAME_KIND = {
   sent: 12,
   /** server: the error a UDP socket met (ICMP). */
   socketError: 13,
+  /** client: u32, 1 for on. */
+  noDelay: 14,
+  /** client: u32 idle time in ms, 0 for off. */
+  keepAlive: 15,
 } as const;
 
 export interface Frame {
@@ -108,7 +112,12 @@ export type PodRequest =
       readonly localPort?: number;
     }
   | { readonly op: 'listen'; readonly host: string; readonly port: number; readonly backlog?: number }
-  | { readonly op: 'bind-udp'; readonly address: string; readonly port: number }
+  | {
+      readonly op: 'bind-udp';
+      readonly address: string;
+      readonly port: number;
+      readonly remote?: { readonly address: string; readonly port: number };
+    }
   | {
       readonly op: 'ping';
       readonly address: string;
@@ -117,6 +126,7 @@ export type PodRequest =
       readonly ttl?: number;
       readonly dontFragment?: boolean;
       readonly sequence?: number;
+      readonly identifier?: number;
     }
   | { readonly op: 'addresses' };
 
@@ -167,7 +177,12 @@ export function decodeRequest(payload: Uint8Array): PodRequest {
         backlog: optionalNumber(message, 'backlog'),
       };
     case 'bind-udp':
-      return { op: 'bind-udp', address: text(message, 'address'), port: port(message, 'port') };
+      return {
+        op: 'bind-udp',
+        address: text(message, 'address'),
+        port: port(message, 'port'),
+        remote: isRecord(message.remote) ? decodeSocketAddress(message.remote) : undefined,
+      };
     case 'ping':
       return {
         op: 'ping',
@@ -177,6 +192,7 @@ export function decodeRequest(payload: Uint8Array): PodRequest {
         ttl: optionalNumber(message, 'ttl'),
         dontFragment: message.dontFragment === true,
         sequence: optionalNumber(message, 'sequence'),
+        identifier: optionalNumber(message, 'identifier'),
       };
     case 'addresses':
       return { op: 'addresses' };

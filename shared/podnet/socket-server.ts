@@ -133,6 +133,14 @@ class ClientSession {
       case FRAME_KIND.reset:
         connection?.socket.resetAndDestroy();
         return;
+      case FRAME_KIND.noDelay:
+        connection?.socket.setNoDelay(decodeUint32(frame.payload) !== 0);
+        return;
+      case FRAME_KIND.keepAlive: {
+        const idleMs = decodeUint32(frame.payload);
+        connection?.socket.setKeepAlive(idleMs > 0, idleMs);
+        return;
+      }
       case FRAME_KIND.datagram:
         this.sendDatagram(frame);
         return;

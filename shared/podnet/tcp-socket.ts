@@ -19,6 +19,8 @@ export interface TcpTransport {
   /** Stops deliveries; the receive window fills up and the sender waits. */
   pause(): void;
   resume(): void;
+  setNoDelay(on: boolean): void;
+  setKeepAlive(on: boolean, idleMs: number): void;
 }
 
 export interface TcpEndpoints {
@@ -135,11 +137,13 @@ export class TcpSocket extends Duplex implements PodTcpSocket {
     return super.emit(event, ...values);
   }
 
-  setNoDelay(): this {
+  setNoDelay(on = true): this {
+    if (!this.transportClosed && !this.destroyed) this.transport.setNoDelay(on);
     return this;
   }
 
-  setKeepAlive(): this {
+  setKeepAlive(on = false, initialDelayMs = 0): this {
+    if (!this.transportClosed && !this.destroyed) this.transport.setKeepAlive(on, initialDelayMs);
     return this;
   }
 

@@ -112,7 +112,7 @@ export async function callFunction(shell: Shell, body: FunctionBody, args: reado
   shell.positional = args;
   shell.loopDepth = 0;
   try {
-    return (await body.type) === 'CompoundList' ? runStatements(shell, body.commands) : runNode(shell, body);
+    return await runNode(shell, body);
   } catch (flow) {
     if (flow instanceof ReturnFlow) return flow.status;
     throw flow;

@@ -92,11 +92,10 @@ export class LineEditor {
   }
 
   private takeKey(): string {
-    const sequence =
-      /^\x1b(?:\[[0-9;]*[A-Za-z~]|O[A-Z]|.)?/.exec(this.typed)?.[0] ??
-      String.fromCodePoint(this.typed.codePointAt(0) ?? 0);
-    this.typed = this.typed.slice(sequence.length);
-    return sequence;
+    const first = String.fromCodePoint(this.typed.codePointAt(0) ?? 0);
+    const rest = first === '\x1b' ? (/^(?:\[[0-9;]*[A-Za-z~]|O[A-Z]|.)?/.exec(this.typed.slice(1))?.[0] ?? '') : '';
+    this.typed = this.typed.slice(first.length + rest.length);
+    return first + rest;
   }
 
   private press(sequence: string): LineResult | undefined {
