@@ -1,0 +1,134 @@
+/**
+ * How long a cluster takes from nothing to three Ready nodes and CoreDNS, and what it costs when it idles. The reference is
+ * the machine's own speed at starting processes: as many empty Node processes at once as the cluster has.
+ */
+import { execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { promisify } from 'node:util';
+import type { Benchmark, BenchmarkContext } from './benchmark.ts';
+import type { FigureInput } from './figure.ts';
+
+const execFileAsync = promisify(execFile);
+const MAIN = resolve(import.meta.dirname, '../cli/main.ts');
+const NODES = 3;
+const IDLE_WINDOW_MS = 5000;
+/** After the start: caches are filled, controllers have settled. */
+const SETTLE_MS = 3000;
+const CLOCK_TICKS_PER_SECOND = 100;
+
+interface ClusterProcess {
+  readonly name: string;
+  readonly pid: number;
+}
+
+export const startBenchmark: Benchmark = {
+  name: 'start',
+  summary: 'start of a three-node cluster; memory and CPU when idle',
+  async run(context: BenchmarkContext): Promise<Record<string, FigureInput>> {
+    const home = mkdtempSync(join(tmpdir(), 'podwire-bench-'));
+    const environment = { ...process.env, PODWIRE_HOME: home };
+    const podwire = (...args: string[]) => execFileAsync(process.execPath, [MAIN, ...args], { env: environment });
+    const samples = {
+      start: [] as number[],
+      reference: [] as number[],
+      memory: [] as number[],
+      largest: [] as number[],
+      cpu: [] as number[],
+    };
+    try {
+      // Once unmeasured: the bundles are made and the disk caches filled.
+      await podwire('up', '--name', 'warm', '--detach', '--nodes', String(NODES));
+      await podwire('down', '--name', 'warm');
+      for (let round = 1; round <= context.repeats; round++) {
+        context.progress(`round ${round} of ${context.repeats}`);
+        const name = `bench-${round}`;
+        const startedMs = performance.now();
+        await podwire('up', '--name', name, '--detach', '--nodes', String(NODES));
+        samples.start.push((performance.now() - startedMs) / 1000);
+        try {
+          await delay(SETTLE_MS);
+          const processes = await clusterProcesses(podwire, name);
+          const before = cpuSeconds(processes);
+          await delay(IDLE_WINDOW_MS);
+          samples.cpu.push(((cpuSeconds(processes) - before) / (IDLE_WINDOW_MS / 1000)) * 100);
+          const memory = processes.map(residentMiB);
+          samples.memory.push(memory.reduce((sum, mib) => sum + mib, 0));
+          samples.largest.push(Math.max(...processes.filter(isNode).map(residentMiB)));
+          samples.reference.push(await emptyProcessesSeconds(processes.length));
+        } finally {
+          await podwire('down', '--name', name);
+        }
+      }
+    } finally {
+      rmSync(home, { recursive: true, force: true });
+    }
+    return {
+      start: {
+        label: 'up to 3 Ready nodes and CoreDNS',
+        unit: 's',
+        samples: samples.start,
+        reference: { label: 'as many empty Node processes', samples: samples.reference },
+        goal: { compare: '<=', bound: 3, of: 'value' },
+      },
+      memory: {
+        label: 'idle cluster, resident',
+        unit: 'MiB',
+        samples: samples.memory,
+        goal: { compare: '<=', bound: 900, of: 'value' },
+      },
+      largest: {
+        label: 'largest Node process, idle',
+        unit: 'MiB',
+        samples: samples.largest,
+        goal: { compare: '<=', bound: 70, of: 'value' },
+      },
+      cpu: {
+        label: 'idle cluster, of one core',
+        unit: '%',
+        samples: samples.cpu,
+        goal: { compare: '<=', bound: 10, of: 'value' },
+      },
+    };
+  },
+};
+
+type Podwire = (...args: string[]) => Promise<{ readonly stdout: string }>;
+
+/** Every process of the cluster, its supervisor included. */
+async function clusterProcesses(podwire: Podwire, name: string): Promise<ClusterProcess[]> {
+  const { stdout } = await podwire('status', '--name', name, '-o', 'json');
+  const status = JSON.parse(stdout) as { processes: { name: string; pid?: number }[] };
+  return status.processes.flatMap(({ name, pid }) => (pid === undefined ? [] : [{ name, pid }]));
+}
+
+function isNode({ pid }: ClusterProcess): boolean {
+  return readFileSync(`/proc/${pid}/comm`, 'utf8').trim() !== 'nats-server';
+}
+
+function residentMiB({ pid }: ClusterProcess): number {
+  const kib = /^VmRSS:\s+(\d+) kB/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1];
+  return Number(kib) / 1024;
+}
+
+/** User and system time so far (proc(5), fields 14 and 15 of stat). */
+function cpuSeconds(processes: readonly ClusterProcess[]): number {
+  let ticks = 0;
+  for (const { pid } of processes) {
+    const fields = readFileSync(`/proc/${pid}/stat`, 'utf8')
+      .replace(/^.*\) /, '')
+      .split(' ');
+    ticks += Number(fields[11]) + Number(fields[12]);
+  }
+  return ticks / CLOCK_TICKS_PER_SECOND;
+}
+
+async function emptyProcessesSeconds(count: number): Promise<number> {
+  const startedMs = performance.now();
+  const children = Array.from({ length: count }, () => spawn(process.execPath, ['-e', ''], { stdio: 'ignore' }));
+  await Promise.all(children.map((child) => once(child, 'exit')));
+  return (performance.now() - startedMs) / 1000;
+}
