@@ -8,7 +8,6 @@
  */
 
 import type { Ipv4Prefix } from '../../shared/wire/address.ts';
-import type { LinkEndpoint } from '../datapath/link.ts';
 import type { NodeDatapath } from '../datapath/path.ts';
 import type { PodAttachment as DatapathAttachment } from '../datapath/pod-attachment.ts';
 import type { LeaseStore } from './ipam/host-local.ts';
@@ -16,8 +15,6 @@ import type { LeaseStore } from './ipam/host-local.ts';
 /** What a plugin has to work with. */
 export interface CniContext {
   readonly datapath: NodeDatapath;
-  /** Where this node's real socket is reached. */
-  readonly endpoint: LinkEndpoint;
   readonly leases: LeaseStore;
 }
 

@@ -7,7 +7,7 @@ import type { CniPlugin, NodeNetworkUp } from '../cni/plugin.ts';
 import { hostPortsOf, type PortMap } from '../cni/portmap/portmap.ts';
 import type { PodAttachment, SandboxNetworks } from './sandbox.ts';
 
-export interface SandboxNetworksOptions {
+export interface CniNetworksOptions {
   /** Undefined with `--cni none`. */
   readonly plugin: CniPlugin | undefined;
   readonly portMap: PortMap;
@@ -20,12 +20,12 @@ export interface SandboxNetworksOptions {
 
 const NOT_CONFIGURED = 'network plugin is not ready: cni config uninitialized';
 
-export class CniSandboxNetworks implements SandboxNetworks {
+export class CniNetworks implements SandboxNetworks {
   readonly node: SandboxNetworks['node'];
-  private readonly options: SandboxNetworksOptions;
+  private readonly options: CniNetworksOptions;
   private up: NodeNetworkUp | undefined;
 
-  constructor(options: SandboxNetworksOptions) {
+  constructor(options: CniNetworksOptions) {
     this.options = options;
     this.node = options.node;
   }

@@ -16,6 +16,9 @@ export interface NodeDns {
   readonly searches: readonly string[];
 }
 
+/** The emulated underlay has no resolver: names of the outside do not exist there. */
+export const NO_NODE_DNS: NodeDns = { nameservers: [], searches: [] };
+
 const MAX_NAMESERVERS = 3;
 const MAX_SEARCHES = 32;
 

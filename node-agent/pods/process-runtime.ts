@@ -24,8 +24,6 @@ export interface ProcessImage {
   readonly repository: string;
   /** The file to run. */
   readonly entry: string;
-  /** Node's own options, such as a heap limit. */
-  readonly execArgv: readonly string[];
 }
 
 export interface ProcessRuntimeOptions {
@@ -60,7 +58,6 @@ export class ProcessRuntime implements ContainerRuntime {
     const path = await this.socketPath(launch.id);
     const server = await servePodNetwork({ network: launch.sandbox.network, path });
     const child = fork(image.entry, [], {
-      execArgv: [...image.execArgv],
       env: { ...this.environment(launch), PODWIRE_PODNET_SOCKET: path },
       stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
     });

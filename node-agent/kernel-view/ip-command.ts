@@ -1,0 +1,96 @@
+/** `ip`: address, link, neigh and route listings (ip(8)); objects and commands may be shortened as there. */
+import { parseIpv4 } from '../../shared/wire/address.ts';
+import { addressRows, formatAddresses } from '../datapath/show/address.ts';
+import { formatLinks, linkRows } from '../datapath/show/link.ts';
+import type { ShownNamespace } from '../datapath/show/namespace.ts';
+import { formatNeighbours, neighbourRows } from '../datapath/show/neighbour.ts';
+import { formatRouteGet, formatRoutes, routeRows } from '../datapath/show/route.ts';
+import { type CommandOutput, failed, printed, printedJson } from './command-output.ts';
+
+const OBJECTS = ['address', 'link', 'neighbour', 'neighbor', 'route'] as const;
+const USAGE =
+  'Usage: ip [ -j ] [ -d ] [ -s ] [ -4 ] { address | link | neighbour } [ show ] [ dev DEVICE ]\n' +
+  '       ip [ -j ] route [ show | get ADDRESS ]';
+
+interface IpOptions {
+  readonly json: boolean;
+  readonly details: boolean;
+  readonly statistics: boolean;
+}
+
+export function ipCommand(namespace: ShownNamespace, words: readonly string[]): CommandOutput {
+  const flags = words.filter((word) => word.startsWith('-'));
+  const [object = '', ...rest] = words.filter((word) => !word.startsWith('-'));
+  const options: IpOptions = {
+    json: has(flags, 'j', 'json'),
+    details: has(flags, 'd', 'details'),
+    statistics: has(flags, 's', 'statistics'),
+  };
+  if (object === '') return { stdout: '', stderr: `${USAGE}\n`, code: 255 };
+  const found = OBJECTS.find((candidate) => candidate.startsWith(object));
+  switch (found) {
+    case 'address':
+      return show(namespace, rest, (device) => addresses(namespace, device, options));
+    case 'link':
+      return show(namespace, rest, (device) => links(namespace, device, options));
+    case 'neighbour':
+    case 'neighbor':
+      return show(namespace, rest, (device) => neighbours(namespace, device, options));
+    case 'route':
+      return routes(namespace, rest, options);
+    default:
+      return failed(`Object "${object}" is unknown, try "ip help".`);
+  }
+}
+
+/** `-j`, `-json`, or letters together as in `-dj`. */
+function has(flags: readonly string[], letter: string, word: string): boolean {
+  return flags.some(
+    (flag) => flag === `-${word}` || flag === `--${word}` || (/^-[a-z0-9]{1,3}$/.test(flag) && flag.includes(letter)),
+  );
+}
+
+/** `[show|list] [dev] [DEVICE]` */
+function show(
+  namespace: ShownNamespace,
+  words: readonly string[],
+  list: (device: string | undefined) => CommandOutput,
+): CommandOutput {
+  const [verb = 'show', ...rest] = words;
+  const isVerb = 'show'.startsWith(verb) || 'list'.startsWith(verb) || verb === 'ls';
+  const names = (isVerb ? rest : words).filter((word) => word !== 'dev');
+  const device = names[0];
+  if (device !== undefined && !namespace.devices.some(({ name }) => name === device)) {
+    return failed(`Device "${device}" does not exist.`);
+  }
+  return list(device);
+}
+
+function addresses(namespace: ShownNamespace, device: string | undefined, { json }: IpOptions): CommandOutput {
+  const rows = addressRows(namespace).filter((row) => device === undefined || row.ifname === device);
+  return json ? printedJson(rows) : printed(formatAddresses(rows));
+}
+
+function links(namespace: ShownNamespace, device: string | undefined, options: IpOptions): CommandOutput {
+  const rows = linkRows(namespace).filter((row) => device === undefined || row.ifname === device);
+  return options.json ? printedJson(rows) : printed(formatLinks(rows, options));
+}
+
+function neighbours(namespace: ShownNamespace, device: string | undefined, { json }: IpOptions): CommandOutput {
+  const rows = neighbourRows(namespace.host).filter((row) => device === undefined || row.dev === device);
+  return json ? printedJson(rows) : printed(formatNeighbours(rows));
+}
+
+function routes(namespace: ShownNamespace, words: readonly string[], { json }: IpOptions): CommandOutput {
+  const [verb = 'show', ...rest] = words;
+  if ('get'.startsWith(verb)) {
+    const destination = parseIpv4(rest[0] ?? '');
+    if (destination === undefined) return failed(`Error: inet prefix is expected rather than "${rest[0] ?? ''}".`);
+    const text = formatRouteGet(namespace.host, destination);
+    return text === undefined ? failed('RTNETLINK answers: Network is unreachable', 2) : printed(text);
+  }
+  const dev = rest.indexOf('dev');
+  const device = dev === -1 ? undefined : rest[dev + 1];
+  const rows = routeRows(namespace.host).filter((row) => device === undefined || row.dev === device);
+  return json ? printedJson(rows) : printed(formatRoutes(rows));
+}

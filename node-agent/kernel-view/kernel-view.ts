@@ -1,0 +1,46 @@
+/** What `ip`, `ss` and their kin show of a network namespace: a pod's, or a node's with its bridge, connections and rules. */
+import type { Host } from '../../shared/netstack/host.ts';
+import type { NodeDatapath } from '../datapath/path.ts';
+import { nodeNamespace, podNamespace, type ShownNamespace } from '../datapath/show/namespace.ts';
+import { formatNeighbours, neighbourRows } from '../datapath/show/neighbour.ts';
+import { formatRoutes, routeRows } from '../datapath/show/route.ts';
+import type { KernelView } from '../images/image.ts';
+import { type CommandOutput, failed, printed } from './command-output.ts';
+import { ipCommand } from './ip-command.ts';
+import { bridgeCommand, conntrackCommand, iptablesCommand, iptablesSaveCommand } from './node-tables.ts';
+import { netstatCommand, ssCommand } from './socket-commands.ts';
+
+type Command = (words: readonly string[]) => CommandOutput;
+
+/** Commands beyond those that every pod has. */
+export const NODE_ONLY_COMMANDS = ['bridge', 'conntrack', 'iptables', 'iptables-save'] as const;
+
+export function podKernelView(host: Host): KernelView {
+  return viewOf(commonCommands(host, () => podNamespace(host)));
+}
+
+export function nodeKernelView(datapath: NodeDatapath): KernelView {
+  return viewOf({
+    ...commonCommands(datapath.root, () => nodeNamespace(datapath)),
+    bridge: (words) => bridgeCommand(datapath, words),
+    conntrack: (words) => conntrackCommand(datapath, words),
+    iptables: (words) => iptablesCommand(datapath, words),
+    'iptables-save': (words) => iptablesSaveCommand(datapath, words),
+  });
+}
+
+function commonCommands(host: Host, namespace: () => ShownNamespace): Record<string, Command> {
+  return {
+    ip: (words) => ipCommand(namespace(), words),
+    ss: (words) => ssCommand(host, words),
+    netstat: (words) => netstatCommand(host, words),
+    route: () => printed(formatRoutes(routeRows(host))),
+    arp: () => printed(formatNeighbours(neighbourRows(host))),
+  };
+}
+
+function viewOf(commands: Readonly<Record<string, Command>>): KernelView {
+  return {
+    run: ([name = '', ...words]) => commands[name]?.(words) ?? failed(`${name}: not a command of this kernel`, 127),
+  };
+}

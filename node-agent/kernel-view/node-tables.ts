@@ -1,0 +1,85 @@
+/** Commands that only a node has: `bridge`, `conntrack`, `iptables-save`, `iptables -S|-L`. */
+import { isTableName, TABLE_NAMES, type TableName } from '../../shared/rules/table.ts';
+import type { NodeDatapath } from '../datapath/path.ts';
+import { connectionRows, formatConnections } from '../datapath/show/conntrack.ts';
+import { fdbRows, formatFdb } from '../datapath/show/fdb.ts';
+import { formatBridgeLinks } from '../datapath/show/link.ts';
+import { nodeNamespace } from '../datapath/show/namespace.ts';
+import { type CommandOutput, failed, printed, printedJson } from './command-output.ts';
+
+export function bridgeCommand(datapath: NodeDatapath, words: readonly string[]): CommandOutput {
+  const json = words.includes('-j') || words.includes('-json');
+  const [object = '', ...rest] = words.filter((word) => !word.startsWith('-'));
+  const namespace = nodeNamespace(datapath);
+  if (object !== '' && 'fdb'.startsWith(object)) {
+    const br = rest.indexOf('br');
+    const rows = fdbRows(namespace, br === -1 ? undefined : rest[br + 1]);
+    const dev = rest.indexOf('dev');
+    const shown = dev === -1 ? rows : rows.filter((row) => row.ifname === rest[dev + 1]);
+    return json ? printedJson(shown) : printed(formatFdb(shown));
+  }
+  if (object !== '' && 'link'.startsWith(object)) return printed(formatBridgeLinks(namespace));
+  return failed('Usage: bridge [ -j ] { fdb | link } [ show ] [ br BRIDGE ] [ dev DEVICE ]', 255);
+}
+
+/** `conntrack -L [-p tcp|udp|icmp] [-s ADDRESS] [-d ADDRESS]` and `-C`. */
+export function conntrackCommand(datapath: NodeDatapath, words: readonly string[]): CommandOutput {
+  const rows = connectionRows(datapath.conntrack, datapath.root.engine.nowUs);
+  if (words.includes('-C') || words.includes('--count')) return printed(`${rows.length}\n`);
+  if (!words.includes('-L') && !words.includes('--dump')) {
+    return failed('Usage: conntrack { -L | -C } [ -p PROTOCOL ] [ -s ADDRESS ] [ -d ADDRESS ]', 2);
+  }
+  const wanted = (option: string): string | undefined => {
+    const at = words.indexOf(option);
+    return at === -1 ? undefined : words[at + 1];
+  };
+  const [protocol, source, destination] = [wanted('-p'), wanted('-s'), wanted('-d')];
+  const shown = rows.filter(
+    (row) =>
+      (protocol === undefined || row.protocol === protocol) &&
+      (source === undefined || row.original.src === source) &&
+      (destination === undefined || row.original.dst === destination),
+  );
+  const summary = `conntrack v1.4.8 (conntrack-tools): ${shown.length} flow entries have been shown.\n`;
+  return { stdout: formatConnections(shown), stderr: summary, code: 0 };
+}
+
+/** `iptables-save [-t TABLE] [-c]` */
+export function iptablesSaveCommand(datapath: NodeDatapath, words: readonly string[]): CommandOutput {
+  const table = tableOf(words);
+  if (table === 'unknown') return failed(`iptables-save: there are the tables ${TABLE_NAMES.join(', ')}`, 2);
+  return printed(datapath.listRules({ table, counters: words.includes('-c') || words.includes('--counters') }));
+}
+
+/** `iptables [-t TABLE] -S|-L|-nL [CHAIN]`, as rules in iptables-save's form; `filter` is the table meant by default. */
+export function iptablesCommand(datapath: NodeDatapath, words: readonly string[]): CommandOutput {
+  const table = tableOf(words);
+  if (table === 'unknown') return failed(`iptables: there are the tables ${TABLE_NAMES.join(', ')}`, 2);
+  if (!words.some((word) => /^-[a-z]*[SL]/.test(word) || word === '--list' || word === '--list-rules')) {
+    return failed('iptables: rules are listed here (-S, -L); they are changed by kube-proxy and the CNI plugin', 2);
+  }
+  const at = words.findIndex((word) => /^-[a-z]*[SL]/.test(word));
+  const next = words[at + 1];
+  const chain = next === undefined || next.startsWith('-') ? undefined : next;
+  const lines = datapath
+    .listRules({ table: table ?? 'filter' })
+    .split('\n')
+    .filter((line) => line.startsWith(':') || line.startsWith('-A'))
+    .filter((line) => chain === undefined || line.startsWith(`:${chain} `) || line.startsWith(`-A ${chain} `));
+  if (lines.length === 0) return failed('iptables: No chain/target/match by that name.');
+  return printed(`${lines.map(listed).join('\n')}\n`);
+}
+
+/** `:INPUT ACCEPT [0:0]` is `-P INPUT ACCEPT` there, `:KUBE-X - [0:0]` is `-N KUBE-X`. */
+function listed(line: string): string {
+  const chain = /^:(\S+) (\S+)/.exec(line);
+  if (chain === null) return line;
+  return chain[2] === '-' ? `-N ${chain[1]}` : `-P ${chain[1]} ${chain[2]}`;
+}
+
+function tableOf(words: readonly string[]): TableName | 'unknown' | undefined {
+  const at = words.findIndex((word) => word === '-t' || word === '--table');
+  if (at === -1) return undefined;
+  const name = words[at + 1] ?? '';
+  return isTableName(name) ? name : 'unknown';
+}

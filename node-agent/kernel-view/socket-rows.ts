@@ -1,0 +1,59 @@
+/** The sockets of a network namespace as data: what `ss` and `netstat` print. */
+import type { Host } from '../../shared/netstack/host.ts';
+import { formatIpv4 } from '../../shared/wire/address.ts';
+
+export interface SocketRow {
+  readonly protocol: 'tcp' | 'udp';
+  /** As `ss` names it: `LISTEN`, `ESTAB`, `UNCONN`. */
+  readonly state: string;
+  readonly receiveQueueBytes: number;
+  readonly sendQueueBytes: number;
+  readonly localAddress: string;
+  readonly localPort: number;
+  readonly remoteAddress: string;
+  /** 0 for none. */
+  readonly remotePort: number;
+}
+
+export function socketRows(host: Host): SocketRow[] {
+  return [...udpRows(host), ...listenRows(host), ...connectionRows(host)];
+}
+
+function udpRows(host: Host): SocketRow[] {
+  return host.udp.list().map((socket) => ({
+    protocol: 'udp',
+    state: socket.remotePort === 0 ? 'UNCONN' : 'ESTAB',
+    receiveQueueBytes: socket.receiveQueueBytes,
+    sendQueueBytes: 0,
+    localAddress: formatIpv4(socket.localAddress),
+    localPort: socket.localPort,
+    remoteAddress: formatIpv4(socket.remoteAddress),
+    remotePort: socket.remotePort,
+  }));
+}
+
+function listenRows(host: Host): SocketRow[] {
+  return host.tcp.listListeners().map((listener) => ({
+    protocol: 'tcp',
+    state: 'LISTEN',
+    receiveQueueBytes: listener.pendingConnections,
+    sendQueueBytes: listener.backlog,
+    localAddress: formatIpv4(listener.localAddress),
+    localPort: listener.localPort,
+    remoteAddress: '0.0.0.0',
+    remotePort: 0,
+  }));
+}
+
+function connectionRows(host: Host): SocketRow[] {
+  return host.tcp.list().map((endpoint) => ({
+    protocol: 'tcp',
+    state: endpoint.state === 'ESTABLISHED' ? 'ESTAB' : endpoint.state,
+    receiveQueueBytes: 0,
+    sendQueueBytes: 0,
+    localAddress: formatIpv4(endpoint.localAddress),
+    localPort: endpoint.localPort,
+    remoteAddress: formatIpv4(endpoint.remoteAddress),
+    remotePort: endpoint.remotePort,
+  }));
+}

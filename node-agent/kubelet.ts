@@ -1,0 +1,208 @@
+/**
+ * The kubelet of one node:
+ *
+ *   Node object, Lease ---- Nodes of the cluster -> pod CIDR, peers -> CNI -> pods can be attached
+ *   pods of this node -> a worker each -> sandbox, containers, probes, status, events
+ *   streams of the bus -> exec, attach, logs, port-forward, commands of the node
+ */
+import { randomBytes } from 'node:crypto';
+import { join } from 'node:path';
+import { createApiClient } from '../shared/bus/api-client.ts';
+import type { Bus } from '../shared/bus/connection.ts';
+import { EventRecorder } from '../shared/bus/event-recorder.ts';
+import { NODE_PROCESSES } from '../shared/bus/subjects.ts';
+import type { Host } from '../shared/netstack/host.ts';
+import type { PodNetwork } from '../shared/podnet/pod-network.ts';
+import { StackNetwork } from '../shared/podnet/stack-network.ts';
+import type { NodeConfig } from '../shared/runtime/config.ts';
+import type { ProcessContext } from '../shared/runtime/process.ts';
+import { LeaseFile } from './cni/ipam/lease-file.ts';
+import { followNodes } from './cni/node-peers.ts';
+import type { CniPlugin } from './cni/plugin.ts';
+import { PortMap } from './cni/portmap/portmap.ts';
+import { createPlugin } from './cni/registry.ts';
+import { encodeUnderlay } from './cni/underlay-annotations.ts';
+import type { NodeKernel } from './kernel.ts';
+import { podKernelView } from './kernel-view/kernel-view.ts';
+import { runHeartbeat } from './node/heartbeat.ts';
+import { machineFacts } from './node/machine-facts.ts';
+import { NodeCommands } from './node/node-commands.ts';
+import { NODE_CAPACITY, type NodeFacts } from './node/node-object.ts';
+import { NodeRegistration } from './node/registration.ts';
+import { CniNetworks } from './pods/cni-networks.ts';
+import { componentImages } from './pods/component-images.ts';
+import { EmulatedRuntime } from './pods/emulated-runtime.ts';
+import type { KubeletContext } from './pods/kubelet-context.ts';
+import { hostsFile, NO_NODE_DNS, resolvConf } from './pods/name-resolution.ts';
+import { PodLogs } from './pods/pod-logs.ts';
+import { PodManager } from './pods/pod-manager.ts';
+import { ProcessRuntime } from './pods/process-runtime.ts';
+import { ReferencedObjectCache } from './pods/referenced-objects.ts';
+import { ServiceAccountTokens } from './pods/service-account-tokens.ts';
+import { serveNodeStreams } from './streams/node-stream.ts';
+
+export interface KubeletOptions {
+  readonly context: ProcessContext;
+  readonly node: NodeConfig;
+  /** Of this node alone. */
+  readonly stateFolder: string;
+  readonly bus: Bus;
+  readonly kernel: NodeKernel;
+}
+
+interface KubeletParts {
+  readonly plugin: CniPlugin | undefined;
+  readonly networks: CniNetworks;
+  readonly objects: ReferencedObjectCache;
+  readonly registration: NodeRegistration;
+  readonly pods: PodManager;
+  readonly shared: KubeletContext;
+}
+
+/** Resolves once the node is registered and its pods are looked after. */
+export async function startKubelet(options: KubeletOptions): Promise<PodManager> {
+  const parts = assemble(options);
+  const { pods, objects, registration } = parts;
+  const { shutdown } = options.context;
+  shutdown.onStop('referenced objects', () => objects.stop());
+  const [node] = await Promise.all([registration.register(), objects.start()]);
+  void runHeartbeat({
+    ...parts.shared,
+    nodeUid: node.metadata?.uid ?? '',
+    renewEveryMs: options.context.config.nodeLeaseRenewMs,
+    graceMs: options.context.config.nodeGraceMs,
+    signal: shutdown.signal,
+  });
+  await followCluster(options, parts);
+  objects.onChange((namespace, name) => pods.objectChanged(namespace, name));
+  shutdown.onStop('pods', () => pods.stop());
+  await pods.start(async (known) => {
+    parts.plugin?.retainOnly(new Set(known.map((pod) => pod.metadata?.uid ?? '')));
+    await parts.shared.logs.retainOnly(known);
+  });
+  serveRequests(options, parts);
+  return pods;
+}
+
+function assemble(options: KubeletOptions): KubeletParts {
+  const { context, node, bus, kernel, stateFolder } = options;
+  const { clock, config, log, shutdown } = context;
+  const { nodeName, internalIp } = node;
+  const { datapath, loop } = kernel;
+  const api = createApiClient(bus, { user: `system:node:${nodeName}` });
+  const networkOf = (host: Host): PodNetwork => new StackNetwork({ host, loop });
+  const nodeNetwork = networkOf(datapath.root);
+  const plugin = createPlugin(config.cni, { datapath, leases: new LeaseFile(join(stateFolder, 'ipam.json')) });
+  const networks = new CniNetworks({
+    plugin,
+    portMap: new PortMap(datapath),
+    node: { host: datapath.root, network: nodeNetwork, address: internalIp },
+    networkOf,
+    inTurn: (call) => loop.run(call),
+  });
+  const facts = factsOf(options, plugin);
+  const objects = new ReferencedObjectCache(bus, api);
+  const shared: KubeletContext = {
+    clock,
+    log,
+    api,
+    events: new EventRecorder({ api, clock, log, source: { component: 'kubelet', host: nodeName } }),
+    nodeName,
+    hostIp: internalIp,
+    allocatable: NODE_CAPACITY,
+    clusterDns: { serviceIp: config.dnsIp, domain: config.clusterDomain },
+    nodeDns: NO_NODE_DNS,
+    objects,
+    tokens: new ServiceAccountTokens(api, clock),
+    networks,
+    runtimes: [
+      new ProcessRuntime({
+        images: componentImages(),
+        socketFolder: join(stateFolder, 'podnet'),
+        environment: componentEnvironment(context.environment),
+      }),
+      new EmulatedRuntime(podKernelView),
+    ],
+    logs: new PodLogs(stateFolder, () => clock.nowMs()),
+    nodeNetwork,
+    newContainerId: () => randomBytes(32).toString('hex'),
+  };
+  const registration = new NodeRegistration({ facts, api, clock, log, signal: shutdown.signal });
+  return { plugin, networks, objects, registration, shared, pods: new PodManager(bus, shared) };
+}
+
+function factsOf({ context, node, kernel }: KubeletOptions, plugin: CniPlugin | undefined): NodeFacts {
+  const { datapath, endpoint } = kernel;
+  return machineFacts({
+    cluster: context.config.cluster,
+    nodeName: node.nodeName,
+    internalIp: node.internalIp,
+    bootId: datapath.bootId,
+    zone: context.environment.PODWIRE_NODE_ZONE,
+    annotations: { ...encodeUnderlay({ endpoint, mac: datapath.underlayMac }), ...plugin?.annotations() },
+  });
+}
+
+/** The cluster's nodes, this one among them: its pod CIDR makes the network, the others become peers. */
+async function followCluster(options: KubeletOptions, parts: KubeletParts): Promise<void> {
+  const { bus, kernel, node, context } = options;
+  const { plugin, networks, registration, pods } = parts;
+  const nodes = await followNodes({
+    bus,
+    nodeName: node.nodeName,
+    onPodCidr: (podCidr) => {
+      const up = networks.setUpNode(podCidr);
+      if (up === undefined) return;
+      registration.setNetwork({ ready: true, ...up });
+      pods.networkReady();
+    },
+    onPeer: (peer) => kernel.loop.run(() => plugin?.setPeer(peer)),
+    onPeerGone: (name) => kernel.loop.run(() => plugin?.removePeer(name)),
+  });
+  context.shutdown.onStop('nodes', () => nodes.stop());
+}
+
+function serveRequests({ bus, kernel, node, context }: KubeletOptions, { pods, shared }: KubeletParts): void {
+  const { nodeName } = node;
+  const { clusterDns, nodeDns, hostIp } = shared;
+  // The node resolves names as a pod of its network with `dnsPolicy: Default` does.
+  const likePod = { spec: { hostNetwork: true, dnsPolicy: 'Default', containers: [] } };
+  const commands = new NodeCommands({
+    nodeName,
+    datapath: kernel.datapath,
+    network: shared.nodeNetwork,
+    hostsFile: () => hostsFile(likePod, hostIp, nodeName, clusterDns),
+    resolvConf: () => resolvConf(likePod, clusterDns, nodeDns),
+  });
+  const subscriptions = [
+    serveNodeStreams(bus, nodeName, {
+      pods,
+      logs: shared.logs,
+      clock: shared.clock,
+      runNodeCommand: (command, streams, signal) => commands.run(command, streams, signal),
+    }),
+    bus.serve(NODE_PROCESSES, { node: nodeName }, async () => ({ processes: pods.processes() })),
+  ];
+  context.shutdown.onStop('node streams', () => {
+    for (const subscription of subscriptions) subscription.unsubscribe();
+    commands.stop();
+  });
+}
+
+/** Variables of this node-agent that its components' processes have of their own. */
+const NODE_VARIABLES = new Set([
+  'PODWIRE_HEALTH_ADDRESS',
+  'PODWIRE_NODE_ADVERTISE',
+  'PODWIRE_NODE_BIND_ADDRESS',
+  'PODWIRE_NODE_INTERNAL_IP',
+  'PODWIRE_VXLAN_PORT',
+]);
+
+function componentEnvironment(environment: Readonly<Record<string, string | undefined>>): Record<string, string> {
+  const passed: Record<string, string> = {};
+  for (const [name, value] of Object.entries(environment)) {
+    const wanted = name.startsWith('PODWIRE_') || name.startsWith('NODE_');
+    if (wanted && value !== undefined && !NODE_VARIABLES.has(name)) passed[name] = value;
+  }
+  return passed;
+}

@@ -1,0 +1,57 @@
+/**
+ * A node: its kernel (devices, bridge, connections, rules, tunnels), its CNI plugin and its kubelet, in one process.
+ *
+ *   environment -> bus, kernel -> node serves its rules and traces -> kubelet
+ */
+import { randomUUID } from 'node:crypto';
+import { join } from 'node:path';
+import { connectBus } from '../shared/bus/connection.ts';
+import { NODE_RULES } from '../shared/bus/subjects.ts';
+import { ConfigError, readNodeConfig } from '../shared/runtime/config.ts';
+import { type ProcessContext, runProcess } from '../shared/runtime/process.ts';
+import { parseIpv4Prefix } from '../shared/wire/address.ts';
+import { type NodeKernel, startKernel } from './kernel.ts';
+import { startKubelet } from './kubelet.ts';
+import { registerMetrics } from './node/metrics.ts';
+import { TraceServer } from './node/trace-server.ts';
+
+async function start(context: ProcessContext): Promise<void> {
+  const { config, log, random, shutdown } = context;
+  const node = readNodeConfig(context.environment);
+  const { stateDir } = config;
+  if (stateDir === undefined)
+    throw new ConfigError('PODWIRE_STATE_DIR is not set: a node keeps addresses and logs there');
+  const clusterCidr = parseIpv4Prefix(config.podCidr);
+  if (clusterCidr === undefined) throw new ConfigError(`PODWIRE_POD_CIDR is '${config.podCidr}': expected a block`);
+  const [bus, kernel] = await Promise.all([
+    connectBus({
+      url: config.natsUrl,
+      token: config.natsToken,
+      cluster: config.cluster,
+      clientName: `node-agent ${node.nodeName}`,
+      log,
+    }),
+    startKernel({ node, clusterCidr, bootId: randomUUID(), random }),
+  ]);
+  shutdown.onStop('bus', () => bus.close());
+  shutdown.onStop('kernel', () => kernel.close());
+  log.info({ endpoint: kernel.endpoint, bootId: kernel.datapath.bootId }, 'kernel started');
+  const rules = bus.serve(NODE_RULES, { node: node.nodeName }, async (transaction) => applyRules(kernel, transaction));
+  shutdown.onStop('rules', () => rules.unsubscribe());
+  const traces = new TraceServer(kernel.datapath, context.clock);
+  const traceRequests = traces.serve(bus, node.nodeName);
+  shutdown.onStop('traces', () => {
+    traceRequests.unsubscribe();
+    traces.close();
+  });
+  const stateFolder = join(stateDir, 'nodes', node.nodeName);
+  const pods = await startKubelet({ context, node, stateFolder, bus, kernel });
+  registerMetrics(context.metrics, kernel, pods);
+  context.health.addCheck('nats', () => (bus.connected ? undefined : 'not connected'));
+}
+
+function applyRules({ loop, datapath }: NodeKernel, transaction: Parameters<typeof datapath.applyRules>[0]) {
+  return loop.run(() => datapath.applyRules(transaction));
+}
+
+await runProcess({ name: 'node-agent', start });
