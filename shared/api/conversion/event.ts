@@ -27,7 +27,7 @@ export function eventFromCore(event: KubeObject): KubeObject {
 
 /** As it is stored. */
 export function eventToCore(event: KubeObject): KubeObject {
-  const core = { ...(renamed(event, TO_CORE) as KubeObject), apiVersion: 'v1' };
+  const core: KubeObject = { ...(renamed(event, TO_CORE) as KubeObject), apiVersion: 'v1' };
   if (!isJsonObject(core.source)) core.source = {};
   return core;
 }

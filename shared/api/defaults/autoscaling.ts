@@ -1,4 +1,5 @@
 /** Defaults of autoscaling kinds. */
+import type { HorizontalPodAutoscaler as HorizontalPodAutoscalerV1 } from 'kubernetes-types/autoscaling/v1.js';
 import type { HorizontalPodAutoscaler } from 'kubernetes-types/autoscaling/v2.js';
 
 const DEFAULT_CPU_UTILIZATION_PERCENT = 80;
@@ -16,4 +17,8 @@ export function defaultHorizontalPodAutoscaler(autoscaler: HorizontalPodAutoscal
       },
     },
   ];
+}
+
+export function defaultHorizontalPodAutoscalerV1(autoscaler: HorizontalPodAutoscalerV1): void {
+  if (autoscaler.spec !== undefined) autoscaler.spec.minReplicas ??= 1;
 }

@@ -5,7 +5,7 @@ import type { Namespace, PersistentVolume, PersistentVolumeClaim, Secret } from 
 import type { PriorityClass } from 'kubernetes-types/scheduling/v1.js';
 import type { StorageClass } from 'kubernetes-types/storage/v1.js';
 import type { JsonObject } from '../object.ts';
-import { defaultHorizontalPodAutoscaler } from './autoscaling.ts';
+import { defaultHorizontalPodAutoscaler, defaultHorizontalPodAutoscalerV1 } from './autoscaling.ts';
 import { defaultCustomResourceDefinition } from './custom-resource.ts';
 import { defaultNetworkPolicy } from './network-policy.ts';
 import { defaultPod } from './pod.ts';
@@ -66,6 +66,7 @@ const DEFAULTERS: Readonly<Record<string, Defaulter>> = {
   'apps.v1.ReplicaSet': defaultReplicaSet,
   'apps.v1.StatefulSet': defaultStatefulSet,
   'authentication.v1.TokenRequest': defaultTokenRequest,
+  'autoscaling.v1.HorizontalPodAutoscaler': defaultHorizontalPodAutoscalerV1,
   'autoscaling.v2.HorizontalPodAutoscaler': defaultHorizontalPodAutoscaler,
   'batch.v1.CronJob': defaultCronJob,
   'batch.v1.Job': defaultJob,

@@ -1,8 +1,11 @@
 /** What an update may not change, by kind (each kind's API reference). */
 import type { ConfigMap, Pod, PodSpec, Secret, Service } from 'kubernetes-types/core/v1.js';
+import { isSame } from '../json-equality.ts';
 import { fieldAt, type KubeObject } from '../object.ts';
 import type { FieldError } from '../status.ts';
 import { forbiddenValue, IMMUTABLE, invalidValue } from './field-error.ts';
+
+export { isSame } from '../json-equality.ts';
 
 /** Paths whose value stays what it was, by the type's name. */
 const IMMUTABLE_FIELDS: Readonly<Record<string, readonly string[]>> = {
@@ -43,17 +46,6 @@ export function immutabilityErrors(object: KubeObject, old: KubeObject, typeName
   });
   // Both objects were decoded as this very type.
   return [...errors, ...(UPDATE_CHECKS[typeName]?.(object as never, old as never) ?? [])];
-}
-
-/** Equal as JSON values; the order of fields does not count, absent and undefined are the same. */
-export function isSame(a: unknown, b: unknown): boolean {
-  if (Object.is(a, b)) return true;
-  if (typeof a !== 'object' || typeof b !== 'object' || a === null || b === null) return false;
-  if (Array.isArray(a) !== Array.isArray(b)) return false;
-  const left = a as Record<string, unknown>;
-  const right = b as Record<string, unknown>;
-  const keys = new Set([...Object.keys(left), ...Object.keys(right)]);
-  return [...keys].every((key) => isSame(left[key], right[key]));
 }
 
 const POD_SPEC_CHANGED =
