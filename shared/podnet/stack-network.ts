@@ -25,13 +25,13 @@ import { isSocketErrorCode, SocketError, type SocketErrorCode, socketErrorCode }
 import { type TcpEndpoints, TcpSocket, type TcpTransport } from './tcp-socket.ts';
 
 /** Runs a call as a turn of the engine: its time set before, its backlog drained after. */
-export interface Turns {
+export interface StackLoop {
   run<Result>(call: () => Result): Result;
 }
 
 export interface StackNetworkOptions {
   readonly host: Host;
-  readonly loop: Turns;
+  readonly loop: StackLoop;
 }
 
 interface Closable {
@@ -43,7 +43,7 @@ let nextPingIdentifier = 1;
 
 export class StackNetwork implements PodNetwork {
   private readonly host: Host;
-  private readonly loop: Turns;
+  private readonly loop: StackLoop;
   /** What is to be closed with the pod. */
   private readonly open = new Set<Closable>();
   private pingSequence = 0;
@@ -229,11 +229,11 @@ class StackTransport implements TcpTransport, Closable {
   onOutcome: ((code: SocketErrorCode | null) => void) | null = null;
   onGone: (() => void) | null = null;
   private readonly connection: TcpConnection;
-  private readonly loop: Turns;
+  private readonly loop: StackLoop;
   private established: boolean;
   private abandoned = false;
 
-  constructor(connection: TcpConnection, loop: Turns, allowHalfOpen: boolean) {
+  constructor(connection: TcpConnection, loop: StackLoop, allowHalfOpen: boolean) {
     this.connection = connection;
     this.loop = loop;
     const deliveries = deliveriesOf(loop);
@@ -308,11 +308,11 @@ class StackTransport implements TcpTransport, Closable {
  * that what the programs answer leaves as one batch.
  */
 class Deliveries {
-  private readonly loop: Turns;
+  private readonly loop: StackLoop;
   private waiting: (() => void)[] = [];
   private readonly run = (): void => this.loop.run(() => this.deliverAll());
 
-  constructor(loop: Turns) {
+  constructor(loop: StackLoop) {
     this.loop = loop;
   }
 
@@ -329,9 +329,9 @@ class Deliveries {
 }
 
 /** One for all networks of an event loop. */
-const deliveriesOfLoops = new WeakMap<Turns, Deliveries>();
+const deliveriesOfLoops = new WeakMap<StackLoop, Deliveries>();
 
-function deliveriesOf(loop: Turns): Deliveries {
+function deliveriesOf(loop: StackLoop): Deliveries {
   let deliveries = deliveriesOfLoops.get(loop);
   if (deliveries === undefined) {
     deliveries = new Deliveries(loop);
