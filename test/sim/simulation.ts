@@ -76,6 +76,9 @@ export class Simulation {
     const [first, second] = ends as [CableEnd, CableEnd];
     first.peer = second;
     second.peer = first;
+    // Known from the start: three lost ARP requests are an error of their own, and not the one looked for.
+    a.neighbours.setPermanent(first, parseIpv4Prefix(addressB)!.address, second.macAddress);
+    b.neighbours.setPermanent(second, parseIpv4Prefix(addressA)!.address, first.macAddress);
     return [first, second];
   }
 

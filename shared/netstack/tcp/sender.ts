@@ -45,6 +45,8 @@ export class Sender {
   /** The segment whose round trip is timed: its end, and when it left; 0 when none is. */
   private timedEnd = 0;
   private timedAtUs = 0;
+  /** Timestamp of the last retransmission: an echo of an earlier one says nothing of the path's present delay. */
+  private resentTimestamp = 0;
   private lastSentUs = 0;
   private probes = 0;
   /** Data that fits a segment now: the MSS but for the SACK blocks that go with it. */
@@ -84,6 +86,7 @@ export class Sender {
     this.loss.start(this.initialSequence);
     this.timedEnd = this.next;
     this.timedAtUs = this.connection.host.engine.nowUs;
+    this.resentTimestamp = this.connection.timestampNow();
     this.armTimer();
   }
 
@@ -146,8 +149,11 @@ export class Sender {
     this.rto.progressed();
     this.timer.clear();
     const ended = this.loss.advanced(this.unacknowledged, this.mssBytes);
+    const { recovery } = this.loss;
     if (ended) this.congestion.recovered(this.inFlightBytes);
-    else if (this.loss.recovery !== 'fast' && this.windowWasLimit(flightBefore)) {
+    // Without reports the next hole is only known by the partial acknowledgement (RFC 6582 section 3.2, step 3).
+    else if (recovery === 'fast' && !this.connection.sackEnabled) this.resend(this.unacknowledged);
+    else if (recovery !== 'fast' && this.windowWasLimit(flightBefore)) {
       this.congestion.acknowledged(advance, nowUs, this.rto.smoothedRttUs);
     }
   }
@@ -159,15 +165,21 @@ export class Sender {
     this.bufferSequence = seq.add(this.bufferSequence, bytes);
   }
 
-  /** RFC 6298 section 3: by the one segment that is timed, or by the timestamp when segments were sent again. */
+  /** RFC 6298 section 3: by the one segment that is timed, or by the timestamp that tells a retransmission from the first. */
   private measure(segment: Segment, nowUs: number): void {
-    if (this.timedAtUs > 0 && !seq.before(segment.acknowledgement, this.timedEnd)) {
+    if (this.timedAtUs > 0) {
+      if (seq.before(segment.acknowledgement, this.timedEnd)) return;
       this.rto.measured(nowUs - this.timedAtUs);
       this.timedAtUs = 0;
-    } else if (this.timedAtUs === 0 && this.connection.timestampsEnabled && segment.options.hasTimestamps) {
-      const elapsedMs = seq.distance(this.connection.timestampNow(), segment.options.timestampEcho);
-      if (elapsedMs >= 0) this.rto.measured(elapsedMs * 1000);
+      return;
     }
+    const { options } = segment;
+    // A SYN-ACK sent again echoes the same SYN: its round trip is of no use.
+    const ofSyn = this.unacknowledged === this.initialSequence;
+    if (ofSyn || !this.connection.timestampsEnabled || !options.hasTimestamps) return;
+    if (seq.before(options.timestampEcho, this.resentTimestamp)) return;
+    const elapsedMs = seq.distance(this.connection.timestampNow(), options.timestampEcho);
+    if (elapsedMs >= 0) this.rto.measured(elapsedMs * 1000);
   }
 
   /** A window that was not used up says nothing about how much more the path takes (RFC 7661). */
@@ -241,6 +253,7 @@ export class Sender {
     const gap = Math.min(this.payloadBytes, seq.distance(gapEnd, from));
     const sent = this.sendAt(from, gap);
     this.timedAtUs = 0;
+    this.resentTimestamp = this.connection.timestampNow();
     this.connection.counters.retransmits++;
     this.loss.retransmittedEdge = seq.later(this.loss.retransmittedEdge, seq.add(from, sent));
     return sent;
@@ -335,6 +348,7 @@ export class Sender {
     }
     this.rto.expired();
     this.timedAtUs = 0;
+    this.resentTimestamp = this.connection.timestampNow();
     this.connection.counters.timeouts++;
     if (this.unacknowledged === this.initialSequence) this.connection.resendSyn();
     else {
