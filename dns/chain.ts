@@ -1,0 +1,64 @@
+/**
+ * The plugins in the order in which a query passes them, whatever the order in the Corefile
+ * (the order is that of CoreDNS, so that a Corefile means the same here).
+ */
+import { CorefileError, type Directive } from './corefile.ts';
+import { emptyReply } from './message.ts';
+import type { Handler, Plugin, PluginContext, PluginSetup } from './plugin.ts';
+import { setupCache } from './plugins/cache/cache.ts';
+import { setupErrors } from './plugins/errors/errors.ts';
+import { setupForward } from './plugins/forward/forward.ts';
+import { setupHealth } from './plugins/health/health.ts';
+import { setupHosts } from './plugins/hosts/hosts.ts';
+import { setupKubernetes } from './plugins/kubernetes/kubernetes.ts';
+import { setupLoadbalance } from './plugins/loadbalance/loadbalance.ts';
+import { setupLog } from './plugins/log/log.ts';
+import { setupLoop } from './plugins/loop/loop.ts';
+import { setupPrometheus } from './plugins/prometheus/prometheus.ts';
+import { setupReady } from './plugins/ready/ready.ts';
+import { setupReload } from './plugins/reload/reload.ts';
+import { setupTemplate } from './plugins/template/template.ts';
+import { setupWhoami } from './plugins/whoami/whoami.ts';
+
+const ORDER: readonly (readonly [string, PluginSetup])[] = [
+  ['reload', setupReload],
+  ['ready', setupReady],
+  ['health', setupHealth],
+  ['prometheus', setupPrometheus],
+  ['errors', setupErrors],
+  ['log', setupLog],
+  ['loadbalance', setupLoadbalance],
+  ['cache', setupCache],
+  ['template', setupTemplate],
+  ['hosts', setupHosts],
+  ['kubernetes', setupKubernetes],
+  ['loop', setupLoop],
+  ['forward', setupForward],
+  ['whoami', setupWhoami],
+];
+
+const KNOWN = new Map(ORDER);
+
+export interface Chain {
+  readonly handler: Handler;
+  /** In the order of the chain. */
+  readonly plugins: readonly { readonly name: string; readonly plugin: Plugin }[];
+}
+
+/** Throws CorefileError for a plugin that there is not. */
+export function buildChain(directives: readonly Directive[], context: PluginContext): Chain {
+  for (const directive of directives) {
+    if (KNOWN.has(directive.name)) continue;
+    const names = ORDER.map(([name]) => name).sort();
+    throw new CorefileError(directive, `there is no plugin '${directive.name}': expected one of ${names.join(', ')}`);
+  }
+  const plugins = ORDER.flatMap(([name, setup]) =>
+    directives
+      .filter((directive) => directive.name === name)
+      .map((directive) => ({ name, plugin: setup(directive, context) })),
+  );
+  // Nobody answered: this server knows nothing of the name and will not ask others.
+  let handler: Handler = () => Promise.resolve(emptyReply('REFUSED'));
+  for (const { plugin } of [...plugins].reverse()) handler = plugin.handler?.(handler) ?? handler;
+  return { handler, plugins };
+}

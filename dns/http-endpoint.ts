@@ -1,0 +1,54 @@
+/** A small HTTP server on the server's own network, for health, ready and metrics. */
+import type { DnsNetwork } from './plugin.ts';
+
+export interface HttpAnswer {
+  readonly status: number;
+  readonly contentType?: string;
+  readonly body: string;
+}
+
+export interface HttpEndpoint {
+  close(): Promise<void>;
+}
+
+/** `:8080` or `address:port`, as it stands in a Corefile; undefined when it is neither. */
+export function parseListenAddress(text: string): { readonly host: string; readonly port: number } | undefined {
+  const match = /^(.*):(\d{1,5})$/.exec(text);
+  const port = Number(match?.[2] ?? Number.NaN);
+  if (match === null || port > 65_535) return undefined;
+  return { host: match[1] === '' || match[1] === 'localhost' ? '0.0.0.0' : (match[1] ?? ''), port };
+}
+
+/** GETs of `path` are answered by `answer`, all others with 404. */
+export async function serveHttp(
+  network: DnsNetwork,
+  listen: { readonly host: string; readonly port: number },
+  path: string,
+  answer: () => HttpAnswer | Promise<HttpAnswer>,
+): Promise<HttpEndpoint> {
+  const { createServer } = await import('node:http');
+  const http = createServer((request, response) => {
+    const respond = async (): Promise<HttpAnswer> =>
+      new URL(request.url ?? '/', 'http://localhost').pathname === path
+        ? answer()
+        : { status: 404, body: '404 page not found\n' };
+    respond().then(
+      ({ status, contentType = 'text/plain; charset=utf-8', body }) => {
+        response.writeHead(status, { 'content-type': contentType });
+        response.end(body);
+      },
+      (error: unknown) => {
+        response.writeHead(500);
+        response.end(`${String(error)}\n`);
+      },
+    );
+  });
+  const tcp = await network.listenTcp({ ...listen, allowHalfOpen: true });
+  tcp.on('connection', (socket) => http.emit('connection', socket));
+  return {
+    async close() {
+      http.closeAllConnections();
+      await tcp.close();
+    },
+  };
+}

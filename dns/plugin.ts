@@ -1,0 +1,58 @@
+/** What a plugin is: it answers a query, or passes it on, or changes what the next one answered. */
+import type { PodNetwork } from '../shared/podnet/pod-network.ts';
+import type { Clock } from '../shared/runtime/clock.ts';
+import type { Metrics } from '../shared/runtime/metrics.ts';
+import type { Random } from '../shared/runtime/random.ts';
+import type { Directive } from './corefile.ts';
+import type { DecodedQuery, Reply } from './message.ts';
+import type { ClusterSource } from './plugins/kubernetes/cluster-source.ts';
+
+export interface Query extends DecodedQuery {
+  readonly remote: { readonly address: string; readonly port: number };
+  readonly transport: 'udp' | 'tcp';
+  /** Bytes of the query on the wire. */
+  readonly sizeBytes: number;
+}
+
+/** Rejects for a failure that the `errors` plugin logs; the client then gets SERVFAIL. */
+export type Handler = (query: Query) => Promise<Reply>;
+
+export interface Plugin {
+  readonly handler?: (next: Handler) => Handler;
+  /** Before the first query. */
+  start?(): Promise<void> | void;
+  /** Undefined when ready, else why not; asked by the `ready` plugin. */
+  notReady?(): string | undefined;
+  /** Before the server stops or is replaced by a reloaded one. */
+  stop?(): Promise<void> | void;
+}
+
+/** The network that the server and its plugins use: the pod's, or the host's with `--listen`. */
+export type DnsNetwork = Pick<PodNetwork, 'bindUdp' | 'listenTcp' | 'connectTcp'>;
+
+export type LogLevel = 'INFO' | 'WARNING' | 'ERROR' | 'FATAL';
+
+export interface PluginContext {
+  /** The server block's zones, for plugins that take them over. */
+  readonly zones: readonly string[];
+  readonly port: number;
+  readonly network: DnsNetwork;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly metrics: Metrics;
+  readonly cluster: ClusterSource;
+  readonly environment: Readonly<Record<string, string | undefined>>;
+  /** A line of the server's own log, in CoreDNS' form. */
+  print(level: LogLevel, text: string): void;
+  /** Asks this server itself, as a client would. */
+  lookup(name: string, type: string): Promise<Reply>;
+  /** Plugins of the same block that are not ready. */
+  notReady(): string[];
+  /** Replaces the running configuration by the present Corefile when it changed. */
+  reload(): Promise<void>;
+  /** Ends the process: the configuration can not work. */
+  halt(reason: string): void;
+}
+
+/** Throws CorefileError for words that it does not understand. */
+export type PluginSetup = (directive: Directive, context: PluginContext) => Plugin;

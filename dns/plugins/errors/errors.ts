@@ -1,0 +1,61 @@
+/** Prints what went wrong while a query was answered, and answers SERVFAIL. */
+import { CorefileError, type Directive } from '../../corefile.ts';
+import { durationWord, expectWords, unknownProperty, wrong } from '../../directive.ts';
+import { emptyReply } from '../../message.ts';
+import type { LogLevel, PluginContext, PluginSetup } from '../../plugin.ts';
+
+interface Consolidation {
+  readonly intervalMs: number;
+  readonly pattern: RegExp;
+  readonly level: LogLevel;
+  count: number;
+}
+
+const LEVELS: Readonly<Record<string, LogLevel>> = { warning: 'WARNING', error: 'ERROR', info: 'INFO' };
+
+export const setupErrors: PluginSetup = (directive, context) => {
+  expectWords(directive, 0, 1, 'no argument');
+  const consolidations = (directive.block ?? []).flatMap((property) => {
+    if (property.name === 'stacktrace') return [];
+    if (property.name !== 'consolidate') throw unknownProperty('errors', property, ['consolidate', 'stacktrace']);
+    return [consolidation(property)];
+  });
+  return {
+    handler: (next) => async (query) => {
+      try {
+        return await next(query);
+      } catch (error) {
+        const text = error instanceof Error ? error.message : String(error);
+        report(`plugin/errors: 2 ${query.question.name}. ${query.question.type}: ${text}`, consolidations, context);
+        return emptyReply('SERVFAIL');
+      }
+    },
+  };
+};
+
+/** `consolidate 5m ".* i/o timeout$" warning`: one line with a count instead of many. */
+function consolidation(property: Directive): Consolidation {
+  expectWords(property, 2, 3, 'a duration, a regular expression and a level');
+  const level = LEVELS[property.words[2] ?? 'error'];
+  if (level === undefined) throw wrong(property, 'one of the levels warning, error, info');
+  try {
+    return { intervalMs: durationWord(property, 0), pattern: new RegExp(property.words[1] ?? ''), level, count: 0 };
+  } catch (error) {
+    if (!(error instanceof SyntaxError)) throw error;
+    throw new CorefileError(property, `plugin/errors: ${error.message}`);
+  }
+}
+
+function report(text: string, consolidations: readonly Consolidation[], { clock, print }: PluginContext): void {
+  const one = consolidations.find(({ pattern }) => pattern.test(text));
+  if (one === undefined) {
+    print('ERROR', text);
+    return;
+  }
+  if (one.count++ > 0) return;
+  clock.setTimer(one.intervalMs, () => {
+    const like = `errors like '${one.pattern.source}' occurred in last ${one.intervalMs / 1000}s`;
+    print(one.level, `plugin/errors: ${one.count} ${like}`);
+    one.count = 0;
+  });
+}

@@ -1,0 +1,95 @@
+/** Answers for the cluster's zone from the cluster's objects. */
+import { fallsThrough } from '../../fallthrough.ts';
+import { emptyReply, type Reply, type ResourceRecord } from '../../message.ts';
+import type { Handler, PluginContext, PluginSetup, Query } from '../../plugin.ts';
+import { matchingZone } from '../../zone.ts';
+import { type ClusterView, type Lookup, lookupRecords, soaRecord } from './answer.ts';
+import { parseKubernetesOptions } from './options.ts';
+
+export const setupKubernetes: PluginSetup = (directive, context) => {
+  const options = parseKubernetesOptions(directive, context.zones);
+  const cluster = context.cluster.open({ pods: options.pods === 'verified' });
+  const view: ClusterView = {
+    records: cluster.records,
+    options,
+    // The DNS server's own Service is the name server of the zone.
+    get dnsAddresses() {
+      return cluster.records.service('kube-system', 'kube-dns')?.clusterIps ?? [];
+    },
+  };
+  return {
+    handler: (next) => (query) => {
+      const zone = matchingZone(query.question.key, options.zones);
+      if (zone === undefined || query.question.class !== 'IN') return next(query);
+      if (!cluster.synced()) return Promise.resolve(emptyReply('SERVFAIL', true));
+      return answer(query, zone, view, context, next);
+    },
+    start: () => waitForSync(() => cluster.synced(), options.startupTimeoutMs, context),
+    notReady: () => (cluster.synced() ? undefined : 'kubernetes'),
+  };
+};
+
+const SYNC_POLL_MS = 20;
+
+/** A server that starts without knowing everything answers SERVFAIL, which makes resolvers ask another one. */
+async function waitForSync(synced: () => boolean, timeoutMs: number, { clock, print }: PluginContext): Promise<void> {
+  const deadlineMs = clock.monotonicMs() + timeoutMs;
+  while (!synced()) {
+    if (clock.monotonicMs() >= deadlineMs) {
+      print('WARNING', 'plugin/kubernetes: starting server with unsynced Kubernetes API');
+      return;
+    }
+    await clock.sleep(SYNC_POLL_MS);
+  }
+}
+
+async function answer(
+  query: Query,
+  zone: string,
+  view: ClusterView,
+  context: PluginContext,
+  next: Handler,
+): Promise<Reply> {
+  const { name, key, type } = query.question;
+  if (type === 'AXFR' || type === 'IXFR') return emptyReply('REFUSED');
+  const found = lookupRecords({ name, key, type, zone }, view);
+  if (found.kind === 'nxdomain' && fallsThrough(key, view.options.fallthrough)) return next(query);
+  return replyOf(found, type, zone, view, context);
+}
+
+async function replyOf(
+  found: Lookup,
+  type: string,
+  zone: string,
+  view: ClusterView,
+  context: PluginContext,
+): Promise<Reply> {
+  switch (found.kind) {
+    case 'records': {
+      const { answers, additionals } = found;
+      return { ...emptyReply('NOERROR', true), answers, additionals };
+    }
+    case 'cname': {
+      const target = type === 'CNAME' ? [] : await resolveTarget(found.target, type, context);
+      return { ...emptyReply('NOERROR', true), answers: [found.record, ...target] };
+    }
+    case 'nodata':
+      return negative('NOERROR', zone, view);
+    case 'nxdomain':
+      return negative('NXDOMAIN', zone, view);
+  }
+}
+
+/** A target that cannot be resolved leaves the alias alone, as the client may know better. */
+async function resolveTarget(
+  target: string,
+  type: string,
+  { lookup }: PluginContext,
+): Promise<readonly ResourceRecord[]> {
+  const { rcode, answers } = await lookup(target, type);
+  return rcode === 'NOERROR' ? answers : [];
+}
+
+function negative(rcode: 'NOERROR' | 'NXDOMAIN', zone: string, { records, options }: ClusterView): Reply {
+  return { ...emptyReply(rcode, true), authorities: [soaRecord(zone, records.serial, options.ttlSeconds)] };
+}
