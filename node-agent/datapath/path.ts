@@ -21,6 +21,7 @@
  * Files in the order of the path: bridge, fdb | netfilter, conntrack, rule-tables, nat, packet-policy | vxlan-device,
  * underlay-device, underlay, link. Beside it: drop-ledger, trace, show/.
  */
+import type { DeviceCounters } from '../../shared/netstack/device.ts';
 import type { Engine } from '../../shared/netstack/engine.ts';
 import { Host } from '../../shared/netstack/host.ts';
 import { iptablesSave } from '../../shared/rules/iptables-save.ts';
@@ -31,8 +32,9 @@ import type { PacketMemory } from '../../shared/wire/packet-memory.ts';
 import { OVERHEAD_BYTES } from '../../shared/wire/vxlan.ts';
 import { BridgeDevice } from './bridge.ts';
 import { Conntrack } from './conntrack.ts';
-import { DropLedger } from './drop-ledger.ts';
+import { type DropCount, DropLedger } from './drop-ledger.ts';
 import { flannelRules } from './flannel-rules.ts';
+import { forgetConnections } from './forget-connections.ts';
 import type { UnderlayLink } from './link.ts';
 import { Netfilter } from './netfilter.ts';
 import type { PacketPolicy } from './packet-policy.ts';
@@ -69,6 +71,16 @@ export interface NodeDatapathOptions {
   /** Time of trace hops; the engine's time, which stands still within a turn, by default. */
   readonly traceClockUs?: () => number;
   readonly maxConnections?: number;
+}
+
+export interface NodeCounters {
+  readonly connections: number;
+  readonly maxConnections: number;
+  readonly connectionsDroppedEarly: number;
+  readonly connectionsRefused: number;
+  readonly invalidPackets: number;
+  readonly devices: readonly (DeviceCounters & { readonly name: string })[];
+  readonly drops: readonly DropCount[];
 }
 
 export class NodeDatapath {
@@ -252,7 +264,9 @@ export class NodeDatapath {
 
   /** Between two packets; established connections go on as they were decided. */
   applyRules(transaction: RulesTransaction): RulesReply {
-    return this.tables.apply(transaction);
+    const reply = this.tables.apply(transaction);
+    if (reply.kind === 'applied') forgetConnections(this.conntrack, transaction.forget ?? []);
+    return reply;
   }
 
   /** `iptables-save [-t table] [-c]`. */
@@ -261,6 +275,20 @@ export class NodeDatapath {
       table: options.table,
       counters: options.counters ? (table, chain, index) => this.tables.counters(table, chain, index) : undefined,
     });
+  }
+
+  /** For metrics; the rows of `drops` name place, reason and cause. */
+  counters(): NodeCounters {
+    const { table, invalid } = this.conntrack;
+    return {
+      connections: table.size,
+      maxConnections: table.maxConnections,
+      connectionsDroppedEarly: table.earlyDrops,
+      connectionsRefused: table.refused,
+      invalidPackets: invalid,
+      devices: this.devices.map(({ name, counters }) => ({ name, ...counters })),
+      drops: this.drops.list(),
+    };
   }
 
   /** Follows packets that fit the filter until the trace is stopped. */

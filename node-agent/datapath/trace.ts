@@ -21,7 +21,7 @@ import type { StageObserver } from './netfilter.ts';
 import { packetSummary } from './packet-summary.ts';
 
 export interface TraceFilter {
-  /** Either address of the packet is one of these; empty or left out: any. */
+  /** Either address of the packet is one of these; none named fits every packet. */
   readonly addresses?: readonly number[];
   /** Either port. */
   readonly ports?: readonly number[];

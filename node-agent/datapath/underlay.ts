@@ -19,6 +19,8 @@ import type { DropLedger } from './drop-ledger.ts';
 import type { LinkEndpoint, PeerId, UnderlayLink } from './link.ts';
 
 export const UNKNOWN_VNI: DropReason = Object.freeze({ code: 'vxlan-unknown-vni' });
+/** The link took it from a peer that was removed meanwhile. */
+export const UNKNOWN_PEER: DropReason = Object.freeze({ code: 'unknown-peer' });
 export const VXLAN_MALFORMED: DropReason = Object.freeze({ code: 'vxlan-malformed' });
 
 /** Another node as the link knows it. */
@@ -101,7 +103,7 @@ export class Underlay {
   private receive(id: PeerId, datagrams: readonly Packet[]): void {
     const peer = this.peers.get(id);
     for (const datagram of datagrams) {
-      if (peer === undefined) this.drop(datagram, VXLAN_MALFORMED);
+      if (peer === undefined) this.drop(datagram, UNKNOWN_PEER);
       else this.receiveDatagram(peer, datagram);
     }
   }

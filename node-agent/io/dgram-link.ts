@@ -4,6 +4,7 @@
  */
 import { createSocket, type RemoteInfo, type Socket } from 'node:dgram';
 import { once } from 'node:events';
+import { isIPv4 } from 'node:net';
 import type { Packet, PacketMemory } from '../../shared/wire/packet-memory.ts';
 import type { LinkEndpoint, PeerId, UnderlayLink } from '../datapath/link.ts';
 import type { EventLoop } from './event-loop.ts';
@@ -102,6 +103,11 @@ export class DgramLink implements UnderlayLink {
   }
 
   addPeer(endpoint: LinkEndpoint): PeerId {
+    if (!isIPv4(endpoint.address)) {
+      throw new Error(
+        `peer endpoint ${endpoint.address}:${endpoint.port}: expected an IPv4 address, look names up first`,
+      );
+    }
     const peer = this.peers.push(endpoint) - 1;
     let ports = this.peersByEndpoint.get(endpoint.address);
     if (ports === undefined) {

@@ -70,7 +70,11 @@ function decodeDevice(value: unknown, path: string): DeviceMatch {
   return { name: text(fields, 'name', path), negated: flag(fields, 'negated', path) };
 }
 
+export function decodeProtocolName(fields: Fields, name: string, path: string): ProtocolName {
+  return oneOf(fields, name, path, PROTOCOLS);
+}
+
 function decodeProtocol(value: unknown, path: string): ProtocolMatch {
   const fields = asFields(value, path);
-  return { name: oneOf(fields, 'name', path, PROTOCOLS), negated: flag(fields, 'negated', path) };
+  return { name: decodeProtocolName(fields, 'name', path), negated: flag(fields, 'negated', path) };
 }

@@ -31,6 +31,10 @@ const transaction: RulesTransaction = {
       hooks: [{ chain: 'OUTPUT', position: 'last', rule: { target: { kind: 'masquerade' } } }],
     },
   },
+  forget: [
+    { protocol: 'udp', originalDestination: 9, originalDestinationPort: 53 },
+    { protocol: 'udp', replySource: 7 },
+  ],
 };
 
 describe('decodeTransaction', () => {

@@ -1,10 +1,10 @@
 /** A whole transaction from a message (the node's side of the wire) and a reply (the programmer's side). */
 import { RulesDecodeError } from './decode-error.ts';
-import { decodeRule } from './decode-rule.ts';
-import { asFields, asList, integer, oneOf, text } from './decode-value.ts';
+import { decodeProtocolName, decodeRule } from './decode-rule.ts';
+import { asFields, asList, integer, oneOf, optionalInteger, text } from './decode-value.ts';
 import type { Rule } from './rule.ts';
 import { BUILT_IN_CHAINS, isTableName, TABLE_NAMES, type TableName } from './table.ts';
-import type { HookRule, RulesReply, RulesTransaction, TableChange } from './transaction.ts';
+import type { ForgottenConnections, HookRule, RulesReply, RulesTransaction, TableChange } from './transaction.ts';
 
 /** Throws RulesDecodeError. Whether the rules make sense together is for `applyTransaction` to say. */
 export function decodeTransaction(value: unknown): RulesTransaction {
@@ -20,6 +20,7 @@ export function decodeTransaction(value: unknown): RulesTransaction {
     bootId: text(fields, 'bootId', 'transaction'),
     base: fields.base === null ? null : integer(fields, 'base', 'transaction', 0, Number.MAX_SAFE_INTEGER),
     tables,
+    forget: fields.forget === undefined ? undefined : decodeForget(fields.forget, 'transaction.forget'),
   };
 }
 
@@ -59,6 +60,19 @@ function decodeChains(value: unknown, path: string): Record<string, readonly Rul
 
 function decodeNames(value: unknown, path: string): readonly string[] {
   return asList(value, path).map((name, i) => text({ name }, 'name', `${path}[${i}]`));
+}
+
+function decodeForget(value: unknown, path: string): readonly ForgottenConnections[] {
+  return asList(value, path).map((item, i) => {
+    const at = `${path}[${i}]`;
+    const fields = asFields(item, at);
+    return {
+      protocol: decodeProtocolName(fields, 'protocol', at),
+      originalDestination: optionalInteger(fields, 'originalDestination', at, 0, 0xffff_ffff),
+      originalDestinationPort: optionalInteger(fields, 'originalDestinationPort', at, 1, 65_535),
+      replySource: optionalInteger(fields, 'replySource', at, 0, 0xffff_ffff),
+    };
+  });
 }
 
 function decodeHooks(value: unknown, table: TableName, path: string): readonly HookRule[] {

@@ -6,7 +6,7 @@
  * transactions. A transaction says on which generation of which boot it builds; the node answers `resync` when it
  * stands elsewhere (it rebooted, or a reply was lost), and the owner then sends everything anew with `base: null`.
  */
-import type { Rule } from './rule.ts';
+import type { ProtocolName, Rule } from './rule.ts';
 import type { BuiltInChain, TableName } from './table.ts';
 
 /** A rule in a built-in chain: `first` stands before every `last`, as `iptables -I` and `-A` would put them. */
@@ -25,6 +25,19 @@ export interface TableChange {
   readonly hooks?: readonly HookRule[];
 }
 
+/**
+ * Connections to delete from conntrack once the rules are in place: those with all the fields that are named. kube-proxy
+ * does so for UDP when an endpoint goes away or the first one comes, since a flow that keeps sending never expires.
+ */
+export interface ForgottenConnections {
+  readonly protocol: ProtocolName;
+  /** What the client asked: a Service's address (uint32) and port. */
+  readonly originalDestination?: number;
+  readonly originalDestinationPort?: number;
+  /** Who answers: a backend's address (uint32). */
+  readonly replySource?: number;
+}
+
 export interface RulesTransaction {
   readonly owner: string;
   /** The node's boot this builds on; ignored when `base` is null. */
@@ -32,6 +45,7 @@ export interface RulesTransaction {
   /** The owner's generation this builds on; null replaces all that the owner has. */
   readonly base: number | null;
   readonly tables: Readonly<Partial<Record<TableName, TableChange>>>;
+  readonly forget?: readonly ForgottenConnections[];
 }
 
 export interface RuleProblem {

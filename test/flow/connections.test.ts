@@ -2,7 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import { connectionRows, formatConnections } from '../../node-agent/datapath/show/conntrack.ts';
 import { formatIpv4 } from '../../shared/wire/address.ts';
-import { TestCluster } from './cluster.testkit.ts';
+import { ip, TestCluster } from './cluster.testkit.ts';
 import { serviceRules, type TestService } from './service-rules.testkit.ts';
 
 const SECOND_US = 1_000_000;
@@ -112,6 +112,17 @@ describe('rules', () => {
     cluster.services(service([]));
     expect(backendOf(cluster.askFrom(socket, '10.96.12.3', 80).answer), cluster.journey()).toBe('10.244.1.6');
     expect(cluster.ask(client, '10.96.12.3', 80).error).toBe('ECONNREFUSED');
+  });
+
+  it('forgets flows to a backend that is gone, when told to', () => {
+    const { cluster, client } = clusterWithServers();
+    cluster.services(service(['10.244.1.6:8080']));
+    const socket = client.udp.bind({});
+    cluster.askFrom(socket, '10.96.12.3', 80);
+    const node = cluster.node(1);
+    const rules = serviceRules(node.bootId, [service(['10.244.2.7:8080'])]);
+    node.applyRules({ ...rules, forget: [{ protocol: 'udp', replySource: ip('10.244.1.6') }] });
+    expect(backendOf(cluster.askFrom(socket, '10.96.12.3', 80).answer), cluster.journey()).toBe('10.244.2.7');
   });
 
   it('client-IP affinity holds for its time', () => {

@@ -110,6 +110,7 @@ describe('datagrams between nodes', () => {
       const read = (filter: string) =>
         execFileSync('tshark', ['-r', file, '-d', `udp.port==${vxlan.PORT},vxlan`, ...checks, '-Y', filter], {
           encoding: 'utf8',
+          stdio: ['ignore', 'pipe', 'ignore'],
         })
           .split('\n')
           .filter((line) => line !== '');
