@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import type { KubeObject } from '../object.ts';
+import { fieldAt, type KubeObject } from '../object.ts';
 import { mergeTypeOf, mergeTypeOfOpenApi } from '../schema/merge-type.ts';
 import type { ApiError } from '../status.ts';
 import { FieldSet, pathText } from './field-set.ts';
@@ -181,6 +181,20 @@ describe('updates', () => {
   test('an update that changes nothing keeps the managers', () => {
     const live = apply(undefined, deployment({ replicas: 1 }), 'kubectl');
     expect(trackUpdate(live, live, DEPLOYMENT, writer('editor'))).toEqual(live);
+  });
+
+  test('only what differs changes hands, elements of lists too', () => {
+    const before = deployment(withContainers({ name: 'a', image: 'x' }, { name: 'b', image: 'y' }));
+    const live = trackUpdate(undefined, before, DEPLOYMENT, writer('maker'));
+    const edited = { ...live, ...deployment(withContainers({ name: 'b', image: 'z' }, { name: 'c' }), live.metadata) };
+    const after = trackUpdate(live, edited, DEPLOYMENT, writer('editor'));
+    const containers = (i: number): unknown =>
+      fieldAt(after.metadata.managedFields?.[i]?.fieldsV1, 'f:spec', 'f:template', 'f:spec', 'f:containers');
+    expect(containers(0)).toEqual({ 'k:{"name":"b"}': { '.': {}, 'f:name': {} } });
+    expect(containers(1)).toEqual({
+      'k:{"name":"b"}': { 'f:image': {} },
+      'k:{"name":"c"}': { '.': {}, 'f:name': {} },
+    });
   });
 
   test('lists that keys cannot tell apart are one field', () => {

@@ -6,7 +6,15 @@ import type { JsonObject, KubeObject, ManagedFieldsEntry } from '../object.ts';
 import type { MergeType } from '../schema/merge-type.ts';
 import { ApiError, badRequest } from '../status.ts';
 import { type FieldPath, FieldSet, pathText } from './field-set.ts';
-import { checkKeys, fieldsOf, isSameAt, mergeValues, removePaths, valueAt } from './typed-value.ts';
+import {
+  checkKeys,
+  type Difference,
+  differenceOf,
+  fieldsOf,
+  isSameAt,
+  mergeValues,
+  removePaths,
+} from './typed-value.ts';
 
 /** Who writes, and how it is noted. */
 export interface Writer {
@@ -43,7 +51,11 @@ const UNMANAGED = FieldSet.of([
 ]);
 
 function managedFieldsOf(object: JsonObject, type: MergeType): FieldSet {
-  const fields = fieldsOf(object, type).withoutBranches(UNMANAGED);
+  return managed(fieldsOf(object, type));
+}
+
+function managed(all: FieldSet): FieldSet {
+  const fields = all.withoutBranches(UNMANAGED);
   // A metadata object that holds nothing else says nothing.
   return FieldSet.of([...fields.paths()].filter((path) => path.length > 1 || path[0] !== 'f:metadata'));
 }
@@ -129,11 +141,9 @@ export function trackUpdate(
 ): KubeObject {
   const { managedFields: sent, ...metadata } = updated.metadata;
   const object = { ...updated, metadata };
-  const fields = managedFieldsOf(object, type);
   const isReset = sent !== undefined && sent.length === 1 && Object.keys(sent[0]!).length === 0;
   const managers = live === undefined || isReset ? [] : readManagers(live, type, undefined);
-  const changed = live === undefined ? fields : changedFields(live, object, fields, type);
-  const gone = live === undefined ? new FieldSet() : managedFieldsOf(live, type).without(fields);
+  const { changed, gone } = managedDifference(live, object, type);
   if (changed.isEmpty() && gone.isEmpty()) return withManagers(object, managers);
   const kept = managers.map(({ entry, fields: owned }) => ({
     entry,
@@ -146,12 +156,10 @@ export function trackUpdate(
   return withManagers(object, [...others, { entry, fields: all }]);
 }
 
-function changedFields(live: KubeObject, object: JsonObject, fields: FieldSet, type: MergeType): FieldSet {
-  return FieldSet.of(
-    [...fields.paths()].filter((path) =>
-      isContainer(fields, path) ? valueAt(live, type, path) === undefined : !isSameAt(live, object, type, path),
-    ),
-  );
+function managedDifference(live: KubeObject | undefined, object: JsonObject, type: MergeType): Difference {
+  if (live === undefined) return { changed: managedFieldsOf(object, type), gone: new FieldSet() };
+  const { changed, gone } = differenceOf(live, object, type);
+  return { changed: managed(changed), gone: managed(gone) };
 }
 
 /** The manager of all that was there before fields were tracked. */

@@ -88,6 +88,64 @@ function withoutKey(path: FieldPath, i: number, type: ListType): ApiError {
   );
 }
 
+/** What changed from one value to another: fields that are new or different, and fields that are gone. */
+export interface Difference {
+  readonly changed: FieldSet;
+  readonly gone: FieldSet;
+}
+
+export function differenceOf(before: JsonObject, after: JsonObject, type: MergeType): Difference {
+  const changed: FieldPath[] = [];
+  const gone: FieldPath[] = [];
+  compare(before, after, type, [], changed, gone);
+  const present = FieldSet.of(changed);
+  return { changed: present, gone: FieldSet.of(gone).without(present) };
+}
+
+function compare(
+  before: unknown,
+  after: unknown,
+  type: MergeType,
+  path: FieldPath,
+  changed: FieldPath[],
+  gone: FieldPath[],
+): void {
+  if (isSame(before, after)) return;
+  const [old, now] = [membersOf(before, type), membersOf(after, type)];
+  if (old === undefined || now === undefined || old.size === 0 || now.size === 0) {
+    if (type.kind === 'leaf' && type.isQuantity && isSame(canonical(before), canonical(after))) return;
+    collect(before, type, path, gone);
+    collect(after, type, path, changed);
+    return;
+  }
+  for (const [element, entry] of old) {
+    if (!now.has(element)) collectMember(entry, type, [...path, element], gone);
+  }
+  for (const [element, entry] of now) {
+    const here = [...path, element];
+    if (!old.has(element)) collectMember(entry, type, here, changed);
+    else if (type.kind !== 'set') compare(old.get(element), entry, memberType(type, element), here, changed, gone);
+  }
+}
+
+/** Fields of an object and elements of a list, by path element; undefined for what is taken whole. */
+function membersOf(value: unknown, type: MergeType): ReadonlyMap<PathElement, unknown> | undefined {
+  if (isJsonObject(value) && (type.kind === 'object' || type.kind === 'deduced')) {
+    return new Map(Object.entries(value).map(([name, entry]) => [`f:${name}`, entry]));
+  }
+  return elementsOf(value, type);
+}
+
+function memberType(type: MergeType, element: PathElement): MergeType {
+  return type.kind === 'keyed' ? type.element : fieldType(type, element.slice(2));
+}
+
+/** An element of a list is a field of its own, beside those in it. */
+function collectMember(value: unknown, type: MergeType, path: FieldPath, paths: FieldPath[]): void {
+  if (isListType(type)) paths.push(path);
+  if (type.kind !== 'set') collect(value, memberType(type, path.at(-1)!), path, paths);
+}
+
 /** The value at a path; undefined when there is none. */
 export function valueAt(value: unknown, type: MergeType, path: FieldPath): unknown {
   const [first, ...rest] = path;
