@@ -18,8 +18,6 @@ export interface FieldSelector {
   readonly requirements: readonly FieldRequirement[];
 }
 
-export const EVERY_FIELD: FieldSelector = { requirements: [] };
-
 /** Reads `a=b,c!=d`; `\`, `,` and `=` in a value are escaped by `\`. BadRequest when a term has no operator. */
 export function parseFieldSelector(text: string): FieldSelector {
   const requirements = splitTerms(text)

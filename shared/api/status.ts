@@ -167,15 +167,6 @@ export function notAcceptable(supported: readonly string[]): ApiError {
   return new ApiError(406, 'NotAcceptable', `only the following media types are accepted: ${supported.join(', ')}`);
 }
 
-export function serverTimeout(of: GroupResource, operation: string, retryAfterSeconds: number): ApiError {
-  return new ApiError(
-    500,
-    'ServerTimeout',
-    `The ${operation} operation against ${resourceText(of)} could not be completed at this time, please try again.`,
-    { ...detailsOf(of, operation), retryAfterSeconds },
-  );
-}
-
 export function timeout(message: string): ApiError {
   return new ApiError(504, 'Timeout', `Timeout: ${message}`, {});
 }

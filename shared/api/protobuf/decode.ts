@@ -14,8 +14,6 @@ import { type FieldSchema, type FieldType, type ScalarName, type TypeSchema, typ
 import { type ApiError, badRequest } from '../status.ts';
 import { formatMicroTimestamp, formatTimestamp } from '../timestamp.ts';
 
-export const PROTOBUF_MEDIA_TYPE = 'application/vnd.kubernetes.protobuf';
-
 const MAGIC = [0x6b, 0x38, 0x73, 0x00];
 const VARINT = 0;
 const FIXED64 = 1;

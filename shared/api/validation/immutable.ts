@@ -5,8 +5,6 @@ import { fieldAt, type KubeObject } from '../object.ts';
 import type { FieldError } from '../status.ts';
 import { forbiddenValue, IMMUTABLE, invalidValue } from './field-error.ts';
 
-export { isSame } from '../json-equality.ts';
-
 /** Paths whose value stays what it was, by the type's name. */
 const IMMUTABLE_FIELDS: Readonly<Record<string, readonly string[]>> = {
   'apps.v1.ControllerRevision': ['data'],
