@@ -4,7 +4,7 @@ import type { Clock } from '../shared/runtime/clock.ts';
 import type { Metrics } from '../shared/runtime/metrics.ts';
 import type { Random } from '../shared/runtime/random.ts';
 import type { Directive } from './corefile.ts';
-import type { DecodedQuery, Reply } from './message.ts';
+import type { DecodedQuery, DecodedQuery, Reply, Reply } from './message.ts';
 import type { ClusterSource } from './plugins/kubernetes/cluster-source.ts';
 
 export interface Query extends DecodedQuery {
@@ -12,6 +12,8 @@ export interface Query extends DecodedQuery {
   readonly transport: 'udp' | 'tcp';
   /** Bytes of the query on the wire. */
   readonly sizeBytes: number;
+  /** How many aliases of an original query led here. */
+  readonly depth: number;
 }
 
 /** Rejects for a failure that the `errors` plugin logs; the client then gets SERVFAIL. */
@@ -23,8 +25,8 @@ export interface Plugin {
   start?(): Promise<void> | void;
   /** Undefined when ready, else why not; asked by the `ready` plugin. */
   notReady?(): string | undefined;
-  /** Before the server stops or is replaced by a reloaded one. */
-  stop?(): Promise<void> | void;
+  /** Before the process ends, or before a reloaded configuration takes over. */
+  stop?(reason: 'shutdown' | 'reload'): Promise<void> | void;
 }
 
 /** The network that the server and its plugins use: the pod's, or the host's with `--listen`. */
@@ -40,12 +42,17 @@ export interface PluginContext {
   readonly clock: Clock;
   readonly random: Random;
   readonly metrics: Metrics;
+  readonly queryMetrics: QueryMetrics;
   readonly cluster: ClusterSource;
   readonly environment: Readonly<Record<string, string | undefined>>;
   /** A line of the server's own log, in CoreDNS' form. */
   print(level: LogLevel, text: string): void;
-  /** Asks this server itself, as a client would. */
-  lookup(name: string, type: string): Promise<Reply>;
+  /** Asks this server itself, as a client would; `cause` is the query that needs it (aliases may lead in a circle). */
+  lookup(name: string, type: string, cause?: Query): Promise<Reply>;
+  /** The text of a file; undefined when there is none. */
+  readFile(path: string): string | undefined;
+  /** The host's own network, when the user lets the cluster out (`--egress host`). */
+  readonly egress: DnsNetwork | undefined;
   /** Plugins of the same block that are not ready. */
   notReady(): string[];
   /** Replaces the running configuration by the present Corefile when it changed. */

@@ -199,11 +199,7 @@ function endpointName({ hostname, podName, address }: DnsEndpoint, { endpointPod
   return dashedAddress(address);
 }
 
-function addressRecords(
-  { name, type }: LookupRequest,
-  { options }: ClusterView,
-  addresses: readonly string[],
-): Lookup {
+function addressRecords({ name, type }: LookupRequest, { options }: ClusterView, addresses: readonly string[]): Lookup {
   if (type !== 'A' && type !== 'AAAA') return NODATA;
   const ofFamily = [...new Set(addresses)].filter((address) => address.includes(':') === (type === 'AAAA'));
   return records(ofFamily.map((address) => addressRecord(name, address, options.ttlSeconds)));

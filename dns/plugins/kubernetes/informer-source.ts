@@ -55,7 +55,10 @@ interface RecordEvents<T> {
   trim(object: T): T;
 }
 
-type SlimMeta = Pick<Live<object>['metadata'], 'name' | 'namespace' | 'uid' | 'labels' | 'resourceVersion' | 'creationTimestamp'>;
+type SlimMeta = Pick<
+  Live<object>['metadata'],
+  'name' | 'namespace' | 'uid' | 'labels' | 'resourceVersion' | 'creationTimestamp'
+>;
 
 function slimMeta({ metadata }: Live<object>): SlimMeta {
   const { name, namespace, uid, labels, resourceVersion, creationTimestamp } = metadata;

@@ -54,12 +54,12 @@ async function answer(
   if (type === 'AXFR' || type === 'IXFR') return emptyReply('REFUSED');
   const found = lookupRecords({ name, key, type, zone }, view);
   if (found.kind === 'nxdomain' && fallsThrough(key, view.options.fallthrough)) return next(query);
-  return replyOf(found, type, zone, view, context);
+  return replyOf(found, query, zone, view, context);
 }
 
 async function replyOf(
   found: Lookup,
-  type: string,
+  query: Query,
   zone: string,
   view: ClusterView,
   context: PluginContext,
@@ -70,7 +70,7 @@ async function replyOf(
       return { ...emptyReply('NOERROR', true), answers, additionals };
     }
     case 'cname': {
-      const target = type === 'CNAME' ? [] : await resolveTarget(found.target, type, context);
+      const target = await resolveTarget(found.target, query, context);
       return { ...emptyReply('NOERROR', true), answers: [found.record, ...target] };
     }
     case 'nodata':
@@ -83,10 +83,12 @@ async function replyOf(
 /** A target that cannot be resolved leaves the alias alone, as the client may know better. */
 async function resolveTarget(
   target: string,
-  type: string,
+  query: Query,
   { lookup }: PluginContext,
 ): Promise<readonly ResourceRecord[]> {
-  const { rcode, answers } = await lookup(target, type);
+  const { type } = query.question;
+  if (type === 'CNAME') return [];
+  const { rcode, answers } = await lookup(target, type, query);
   return rcode === 'NOERROR' ? answers : [];
 }
 

@@ -39,7 +39,8 @@ const PROPERTIES = [
 ];
 
 export function parseKubernetesOptions(directive: Directive, serverZones: readonly string[]): KubernetesOptions {
-  const zones = directive.words.length === 0 ? serverZones : directive.words.flatMap((word) => zonesOf(word, directive));
+  const zones =
+    directive.words.length === 0 ? serverZones : directive.words.flatMap((word) => zonesOf(word, directive));
   const options: Mutable<KubernetesOptions> = {
     zones,
     pods: 'disabled',

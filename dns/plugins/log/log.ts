@@ -73,5 +73,8 @@ function print(template: string, query: Query, reply: Reply, durationMs: number,
     duration: `${(durationMs / 1000).toFixed(9)}s`,
     '>opcode': 0,
   };
-  context.print('INFO', template.replace(/\{([^}]+)\}/g, (text, name: string) => String(values[name] ?? text)));
+  context.print(
+    'INFO',
+    template.replace(/\{([^}]+)\}/g, (text, name: string) => String(values[name] ?? text)),
+  );
 }

@@ -2,10 +2,11 @@
  * Finds out whether this server forwards to itself: at start it asks for a random name, and when that question comes back more
  * than twice, the process ends with an explanation instead of circling for ever.
  */
+
+import type { Timer } from '../../../shared/runtime/clock.ts';
 import { expectWords } from '../../directive.ts';
 import { emptyReply } from '../../message.ts';
 import type { PluginSetup } from '../../plugin.ts';
-import type { Timer } from '../../../shared/runtime/clock.ts';
 
 const SEEN_LIMIT = 2;
 const PROBE_MS = 30_000;

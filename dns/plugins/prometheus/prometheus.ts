@@ -15,11 +15,20 @@ export const setupPrometheus: PluginSetup = (directive, { queryMetrics, metrics,
       const startMs = clock.monotonicMs();
       const zone = `${matchingZone(query.question.key, zones) ?? ''}.`;
       const reply = await next(query);
-      queryMetrics.observe({ server, zone, query, rcode: reply.rcode, seconds: (clock.monotonicMs() - startMs) / 1000 });
+      queryMetrics.observe({
+        server,
+        zone,
+        query,
+        rcode: reply.rcode,
+        seconds: (clock.monotonicMs() - startMs) / 1000,
+      });
       return reply;
     },
     async start() {
-      endpoint = await serveHttp(network, listen, '/metrics', async () => ({ status: 200, ...(await metrics.expose()) }));
+      endpoint = await serveHttp(network, listen, '/metrics', async () => ({
+        status: 200,
+        ...(await metrics.expose()),
+      }));
     },
     async stop() {
       await endpoint?.close();

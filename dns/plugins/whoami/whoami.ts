@@ -11,7 +11,12 @@ export const setupWhoami: PluginSetup = (directive) => {
       const { address, port } = query.remote;
       const type = address.includes(':') ? 'AAAA' : 'A';
       const source: ResourceRecord = { type, name, ttl: 0, data: address };
-      const service: ResourceRecord = { type: 'SRV', name: `_${query.transport}.${name}`, ttl: 0, data: { port, target: '' } };
+      const service: ResourceRecord = {
+        type: 'SRV',
+        name: `_${query.transport}.${name}`,
+        ttl: 0,
+        data: { port, target: '' },
+      };
       return Promise.resolve({ ...emptyReply('NOERROR', true), additionals: [source, service] });
     },
   };

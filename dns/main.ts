@@ -1,0 +1,127 @@
+/**
+ * CoreDNS as a process: `main.ts [-conf FILE] [--listen HOST:PORT]`.
+ * In a pod its sockets are the pod's (PODWIRE_PODNET_SOCKET) and its Corefile is ConfigMap `coredns` of its namespace; with
+ * --listen its sockets are the host's, for `dig` and benchmarks.
+ */
+import { readFileSync } from 'node:fs';
+import { parseArgs } from 'node:util';
+import type { ConfigMap } from 'kubernetes-types/core/v1.js';
+import type { Live } from '../shared/api/live.ts';
+import { CONFIGMAPS } from '../shared/api/resources.ts';
+import { type Bus, connectBus } from '../shared/bus/connection.ts';
+import { createInformer } from '../shared/bus/informer.ts';
+import { connectPodNetwork } from '../shared/podnet/socket-client.ts';
+import { ConfigError } from '../shared/runtime/config.ts';
+import { type ProcessContext, runProcess } from '../shared/runtime/process.ts';
+import { CorefileError } from './corefile.ts';
+import { HostNetwork } from './host-network.ts';
+import type { DnsNetwork, LogLevel } from './plugin.ts';
+import { informerSource } from './plugins/kubernetes/informer-source.ts';
+import { QueryMetrics } from './plugins/prometheus/query-metrics.ts';
+import { type Corefile, DnsServer } from './server.ts';
+
+const VERSION = '1.11.3';
+const CONFIG_MAP = 'coredns';
+const COREFILE_KEY = 'Corefile';
+
+const { values: options } = parseArgs({ options: { conf: { type: 'string' }, listen: { type: 'string' } } });
+
+await runProcess({
+  name: 'coredns',
+  async start(context) {
+    const { config, environment, log, metrics, shutdown, clock, random, health } = context;
+    const listen = listenOption(options.listen);
+    const bus = await connectBus({
+      url: config.natsUrl,
+      token: config.natsToken,
+      cluster: config.cluster,
+      clientName: `coredns ${environment.PODWIRE_POD_NAME ?? ''}`.trim(),
+      log,
+    });
+    shutdown.onStop('bus', () => bus.close());
+    health.addCheck('nats', () => (bus.connected ? undefined : 'the connection is down'));
+    const server = new DnsServer({
+      network: listen === undefined ? await podNetwork(context) : new HostNetwork(listen.host),
+      egress: environment.PODWIRE_EGRESS === 'host' ? new HostNetwork('0.0.0.0') : undefined,
+      cluster: informerSource(bus, clock),
+      readCorefile: await corefileSource(bus, environment.PODWIRE_POD_NAMESPACE ?? 'kube-system'),
+      queryMetrics: new QueryMetrics(metrics),
+      clock,
+      random,
+      metrics,
+      environment,
+      print,
+      readFile,
+      halt(reason) {
+        print('FATAL', reason);
+        process.exit(1);
+      },
+      ...(listen === undefined ? {} : { portOverride: listen.port }),
+    });
+    shutdown.onStop('server', () => server.stop());
+    try {
+      await server.start();
+    } catch (error) {
+      if (!(error instanceof CorefileError)) throw error;
+      process.stderr.write(`${error.message}\n`);
+      process.exit(1);
+    }
+    print('INFO', `CoreDNS-${VERSION} (podwire) serves ${environment.PODWIRE_POD_IP ?? options.listen ?? ''}`);
+  },
+});
+
+/** Lines for people, in CoreDNS' own form: this is what `kubectl logs` shows. */
+function print(level: LogLevel, text: string): void {
+  process.stdout.write(`[${level}] ${text}\n`);
+}
+
+function podNetwork({ environment, log }: ProcessContext): Promise<DnsNetwork> {
+  const path = environment.PODWIRE_PODNET_SOCKET;
+  if (path === undefined) {
+    throw new ConfigError('PODWIRE_PODNET_SOCKET is not set: run this in a pod, or with --listen HOST:PORT');
+  }
+  return connectPodNetwork({
+    path,
+    onLost() {
+      log.fatal("the pod's network is gone");
+      process.exit(1);
+    },
+  });
+}
+
+/** The ConfigMap as it is at each call; a file with -conf. */
+async function corefileSource(bus: Bus, namespace: string): Promise<() => Corefile> {
+  const { conf } = options;
+  if (conf !== undefined) return () => ({ file: conf, text: readFileSync(conf, 'utf8') });
+  const informer = createInformer<Live<ConfigMap>>(bus, CONFIGMAPS, {
+    namespace,
+    transform: (configMap) => (configMap.metadata.name === CONFIG_MAP ? configMap : undefined),
+  });
+  await informer.start();
+  return () => {
+    const text = informer.get(CONFIG_MAP, namespace)?.data?.[COREFILE_KEY];
+    if (text === undefined) {
+      throw new Error(
+        `ConfigMap ${namespace}/${CONFIG_MAP} has no key ${COREFILE_KEY}: create it, or name a file with -conf`,
+      );
+    }
+    return { file: COREFILE_KEY, text };
+  };
+}
+
+function readFile(path: string): string | undefined {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && (error.code === 'ENOENT' || error.code === 'ENOTDIR'))
+      return undefined;
+    throw error;
+  }
+}
+
+function listenOption(text: string | undefined): { host: string; port: number } | undefined {
+  if (text === undefined) return undefined;
+  const match = /^(.+):(\d{1,5})$/.exec(text);
+  if (match === null) throw new ConfigError(`--listen '${text}': expected HOST:PORT such as 127.0.0.1:1053`);
+  return { host: match[1] ?? '', port: Number(match[2]) };
+}

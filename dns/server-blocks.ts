@@ -1,0 +1,106 @@
+/** A parsed Corefile made into running chains: one a server block, found by port and the longest zone that fits. */
+import { buildChain, type Chain } from './chain.ts';
+import { CorefileError, type ServerBlock } from './corefile.ts';
+import { emptyReply, type Reply } from './message.ts';
+import type { PluginContext, Query } from './plugin.ts';
+import { matchingZone, parseServerKey, type ServerKey } from './zone.ts';
+
+export type SharedContext = Omit<PluginContext, 'zones' | 'port' | 'lookup' | 'notReady'>;
+
+interface RunningBlock {
+  readonly keys: readonly ServerKey[];
+  readonly chain: Chain;
+}
+
+/** Aliases that lead to each other end here. */
+const MAX_DEPTH = 8;
+const NO_BYTES = new Uint8Array(0);
+
+export class ServerBlocks {
+  readonly ports: readonly number[];
+  private readonly blocks: readonly RunningBlock[];
+
+  /** Throws CorefileError. */
+  constructor(blocks: readonly ServerBlock[], shared: SharedContext) {
+    const keys = blocks.map((block) => block.keys.flatMap((key) => parseServerKey(key, block)));
+    refuseDuplicates(blocks, keys);
+    this.blocks = blocks.map((block, index) => {
+      const own = keys[index] ?? [];
+      return { keys: own, chain: buildChain(block.directives, this.contextOf(own, shared)) };
+    });
+    this.ports = [...new Set(keys.flat().map(({ port }) => port))];
+  }
+
+  answer(port: number, query: Query): Promise<Reply> {
+    const zonesOfPort = this.blocks.flatMap(({ keys, chain }) =>
+      keys.filter((key) => key.port === port).map(({ zone }) => ({ zone, chain })),
+    );
+    const zone = matchingZone(
+      query.question.key,
+      zonesOfPort.map((one) => one.zone),
+    );
+    const found = zonesOfPort.find((one) => one.zone === zone);
+    return found === undefined ? Promise.resolve(emptyReply('REFUSED')) : found.chain.handler(query);
+  }
+
+  /** Resolves when every plugin has started; rejects when one cannot (a port is taken). */
+  async start(): Promise<void> {
+    await Promise.all(this.plugins().map(({ plugin }) => plugin.start?.()));
+  }
+
+  async stop(reason: 'shutdown' | 'reload'): Promise<void> {
+    await Promise.all(this.plugins().map(({ plugin }) => plugin.stop?.(reason)));
+  }
+
+  private plugins(): Chain['plugins'] {
+    return this.blocks.flatMap(({ chain }) => chain.plugins);
+  }
+
+  private contextOf(keys: readonly ServerKey[], shared: SharedContext): PluginContext {
+    const port = keys[0]?.port ?? 0;
+    return {
+      ...shared,
+      zones: keys.map(({ zone }) => zone),
+      port,
+      lookup: (name, type, cause) => this.lookup(port, name, type, cause),
+      notReady: () => this.plugins().flatMap(({ plugin }) => plugin.notReady?.() ?? []),
+    };
+  }
+
+  private async lookup(port: number, name: string, type: string, cause: Query | undefined): Promise<Reply> {
+    const depth = (cause?.depth ?? 0) + 1;
+    if (depth > MAX_DEPTH) return emptyReply('SERVFAIL');
+    const query: Query = {
+      id: cause?.id ?? 0,
+      question: { name, key: name.toLowerCase(), type, class: 'IN' },
+      recursionDesired: true,
+      checkingDisabled: false,
+      edns: cause?.edns,
+      questionBytes: NO_BYTES,
+      remote: cause?.remote ?? { address: '127.0.0.1', port: 0 },
+      transport: 'tcp',
+      sizeBytes: 0,
+      depth,
+    };
+    try {
+      return await this.answer(port, query);
+    } catch {
+      // The failure of a part is the whole's to judge, by its code.
+      return emptyReply('SERVFAIL');
+    }
+  }
+}
+
+function refuseDuplicates(blocks: readonly ServerBlock[], keys: readonly (readonly ServerKey[])[]): void {
+  const seen = new Set<string>();
+  keys.forEach((own, index) => {
+    for (const { zone, port } of own) {
+      const text = `${zone}.:${port}`;
+      const block = blocks[index];
+      if (seen.has(text) && block !== undefined) {
+        throw new CorefileError(block, `the zone '${text}' is served twice: expected one block for it`);
+      }
+      seen.add(text);
+    }
+  });
+}

@@ -1,0 +1,121 @@
+/** The DNS server: a configuration that can be exchanged while its sockets stay, so that a reload loses no query. */
+import { createHash } from 'node:crypto';
+import { parseCorefile } from './corefile.ts';
+import { emptyReply, type Reply } from './message.ts';
+import type { LogLevel, Query } from './plugin.ts';
+import { ServerBlocks, type SharedContext } from './server-blocks.ts';
+import { type Listener, listenTcp, listenUdp } from './transport.ts';
+
+export interface Corefile {
+  /** Named in errors. */
+  readonly file: string;
+  readonly text: string;
+}
+
+export interface DnsServerOptions extends Omit<SharedContext, 'reload'> {
+  /** The present Corefile. */
+  readCorefile(): Corefile | Promise<Corefile>;
+  /** Serves every server block's port there instead (`--listen`). */
+  readonly portOverride?: number;
+}
+
+export class DnsServer {
+  private readonly options: DnsServerOptions;
+  private readonly listeners = new Map<number, Listener[]>();
+  private blocks: ServerBlocks | undefined;
+  private text = '';
+
+  constructor(options: DnsServerOptions) {
+    this.options = options;
+  }
+
+  /** Rejects with CorefileError, or when a port is taken. */
+  async start(): Promise<void> {
+    const corefile = await this.options.readCorefile();
+    this.text = corefile.text;
+    this.blocks = this.build(corefile);
+    await this.listen(this.blocks.ports);
+    await this.blocks.start();
+  }
+
+  /** Lame duck time first, then the sockets. */
+  async stop(): Promise<void> {
+    await this.blocks?.stop('shutdown');
+    await Promise.all([...this.listeners.values()].flat().map((listener) => listener.close()));
+  }
+
+  /** A configuration that does not work changes nothing. */
+  async reload(): Promise<void> {
+    const corefile = await this.options.readCorefile();
+    const before = this.blocks;
+    if (corefile.text === this.text || before === undefined) return;
+    this.print('INFO', 'Reloading');
+    const after = this.build(corefile);
+    this.text = corefile.text;
+    await this.listen(after.ports);
+    await before.stop('reload');
+    this.blocks = after;
+    await after.start();
+    await this.closeOthers(after.ports);
+    this.print('INFO', `plugin/reload: Running configuration SHA512 = ${sha512(corefile.text)}`);
+    this.print('INFO', 'Reloading complete');
+  }
+
+  /** Where a port of the configuration is served. */
+  address(port: number): Listener['address'] | undefined {
+    return this.listeners.get(port)?.[0]?.address;
+  }
+
+  private build({ file, text }: Corefile): ServerBlocks {
+    const { environment, readFile } = this.options;
+    const blocks = parseCorefile(text, {
+      file,
+      environment,
+      readImport(path) {
+        const imported = readFile(path);
+        return imported === undefined ? [] : [{ file: path, text: imported }];
+      },
+    });
+    return new ServerBlocks(blocks, { ...this.options, reload: () => this.reload() });
+  }
+
+  private async listen(ports: readonly number[]): Promise<void> {
+    for (const port of ports) {
+      if (this.listeners.has(port)) continue;
+      const { network, portOverride } = this.options;
+      const options = {
+        network,
+        port: portOverride ?? port,
+        answer: (query: Query) => this.answer(port, query),
+        failed: (error: unknown) => this.print('WARNING', error instanceof Error ? error.message : String(error)),
+      };
+      const udp = await listenUdp(options);
+      this.listeners.set(port, [udp, await listenTcp({ ...options, port: udp.address.port })]);
+    }
+  }
+
+  private async closeOthers(ports: readonly number[]): Promise<void> {
+    for (const [port, listeners] of [...this.listeners]) {
+      if (ports.includes(port)) continue;
+      this.listeners.delete(port);
+      await Promise.all(listeners.map((listener) => listener.close()));
+    }
+  }
+
+  private async answer(port: number, query: Query): Promise<Reply> {
+    try {
+      return (await this.blocks?.answer(port, query)) ?? emptyReply('SERVFAIL');
+    } catch (error) {
+      // Without the errors plugin nobody looks at failures: the client learns of them, the log does not.
+      return emptyReply(error instanceof Error ? 'SERVFAIL' : 'REFUSED');
+    }
+  }
+
+  private print(level: LogLevel, text: string): void {
+    this.options.print(level, text);
+  }
+}
+
+function sha512(text: string): string {
+  return createHash('sha512').update(text).digest('hex');
+}

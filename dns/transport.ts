@@ -1,0 +1,129 @@
+/** DNS over UDP and TCP (RFC 7766) on a pod's or the host's sockets: bytes in, a query; a reply, bytes out. */
+import type { PodTcpSocket, SocketAddress } from '../shared/podnet/pod-network.ts';
+import { type Asked, decodeQuery, emptyReply, encodeReply, type Reply, SERVER_PAYLOAD_BYTES } from './message.ts';
+import type { DnsNetwork, Query } from './plugin.ts';
+
+export interface TransportOptions {
+  readonly network: DnsNetwork;
+  readonly port: number;
+  readonly answer: (query: Query) => Promise<Reply>;
+  /** Told of answers that could not be made or sent. */
+  readonly failed: (error: unknown) => void;
+}
+
+export interface Listener {
+  readonly address: SocketAddress;
+  close(): Promise<void> | void;
+}
+
+const PLAIN_UDP_BYTES = 512;
+const TCP_BYTES = 65_535;
+const LENGTH_BYTES = 2;
+/** RFC 7766 section 6.2.3: a few seconds. */
+const IDLE_MS = 10_000;
+const MAX_CONNECTIONS = 1000;
+/** Queries of one connection that wait for their answers. */
+const MAX_PIPELINED = 128;
+
+/** Rejects with EADDRINUSE when the port is taken. */
+export async function listenUdp({ network, port, answer, failed }: TransportOptions): Promise<Listener> {
+  const socket = await network.bindUdp({ port });
+  socket.on('message', (data: Uint8Array, from: SocketAddress) => {
+    respond(data, from, 'udp', answer)
+      .then((bytes) => (bytes === undefined ? undefined : socket.send(bytes, from.port, from.address)))
+      .catch(failed);
+  });
+  // An ICMP answer to an earlier response: that client has gone, the others have not.
+  socket.on('error', failed);
+  return { address: socket.address(), close: () => socket.close() };
+}
+
+/** Rejects with EADDRINUSE when the port is taken. */
+export async function listenTcp({ network, port, answer, failed }: TransportOptions): Promise<Listener> {
+  const server = await network.listenTcp({ port, allowHalfOpen: true });
+  const connections = new Set<PodTcpSocket>();
+  server.on('connection', (socket: PodTcpSocket) => {
+    if (connections.size >= MAX_CONNECTIONS) {
+      socket.destroy();
+      return;
+    }
+    connections.add(socket);
+    socket.once('close', () => connections.delete(socket));
+    serveConnection(socket, answer, failed);
+  });
+  return {
+    address: server.address(),
+    async close() {
+      for (const socket of connections) socket.destroy();
+      await server.close();
+    },
+  };
+}
+
+/** Undefined for what deserves no answer. */
+async function respond(
+  bytes: Uint8Array,
+  remote: SocketAddress,
+  transport: 'udp' | 'tcp',
+  answer: TransportOptions['answer'],
+): Promise<Uint8Array | undefined> {
+  const decoded = decodeQuery(bytes);
+  if (decoded.kind === 'ignore') return undefined;
+  if (decoded.kind === 'error') return encodeReply(decoded, emptyReply(decoded.rcode), PLAIN_UDP_BYTES);
+  const { query } = decoded;
+  const limitBytes = transport === 'tcp' ? TCP_BYTES : udpLimit(query);
+  if ((query.edns?.version ?? 0) !== 0) return encodeReply(query, emptyReply('BADVERS'), limitBytes);
+  const reply = await answer({ ...query, remote, transport, sizeBytes: bytes.length, depth: 0 });
+  return encodeReply(query, reply, limitBytes);
+}
+
+function udpLimit({ edns }: Asked): number {
+  if (edns === undefined) return PLAIN_UDP_BYTES;
+  return Math.min(SERVER_PAYLOAD_BYTES, Math.max(PLAIN_UDP_BYTES, edns.payloadBytes));
+}
+
+/** Answers as they are ready, in whatever order; a client that has ended still gets those it waits for. */
+function serveConnection(
+  socket: PodTcpSocket,
+  answer: TransportOptions['answer'],
+  failed: TransportOptions['failed'],
+): void {
+  const remote = { address: socket.remoteAddress, port: socket.remotePort };
+  let received: Buffer = Buffer.alloc(0);
+  let waiting = 0;
+  let ended = false;
+  const endWhenDone = (): void => {
+    if (ended && waiting === 0) socket.end();
+  };
+  const take = async (message: Uint8Array): Promise<void> => {
+    if (++waiting >= MAX_PIPELINED) socket.pause();
+    try {
+      const bytes = await respond(message, remote, 'tcp', answer);
+      if (bytes === undefined) socket.destroy();
+      else if (!socket.destroyed) socket.write(Buffer.concat([lengthOf(bytes), bytes]));
+    } catch (error) {
+      failed(error);
+    }
+    if (waiting-- >= MAX_PIPELINED) socket.resume();
+    endWhenDone();
+  };
+  socket.setTimeout(IDLE_MS, () => socket.destroy());
+  socket.on('error', () => socket.destroy());
+  socket.on('end', () => {
+    ended = true;
+    endWhenDone();
+  });
+  socket.on('data', (chunk: Buffer) => {
+    received = received.length === 0 ? chunk : Buffer.concat([received, chunk]);
+    while (received.length >= LENGTH_BYTES) {
+      const end = LENGTH_BYTES + received.readUInt16BE(0);
+      if (received.length < end) break;
+      void take(received.subarray(LENGTH_BYTES, end));
+      received = received.subarray(end);
+    }
+  });
+}
+
+function lengthOf(bytes: Uint8Array): Uint8Array {
+  return Buffer.from([bytes.length >>> 8, bytes.length & 255]);
+}
