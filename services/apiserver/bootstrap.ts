@@ -106,6 +106,8 @@ function write(core: ApiCore, verb: 'create' | 'update', resource: ResourceRef, 
     query: new URLSearchParams(),
     body: { mediaType: 'application/json', value: object, duplicateFields: [] },
     user: APISERVER_USER,
+    origin: 'component',
+    agent: 'kube-apiserver',
     warn: () => undefined,
   });
 }

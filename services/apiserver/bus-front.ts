@@ -30,6 +30,8 @@ async function answer(core: ApiCore, request: ApiRequest, log: Logger): Promise<
       query: new URLSearchParams(request.query),
       body,
       user,
+      origin: 'component',
+      agent: user.name.split(':').at(-1)!,
       warn: (message) => log.debug({ user: user.name, what, name, message }, 'a request draws a warning'),
     });
     if (result.kind === 'object') return { code: result.code, body: result.object };

@@ -17,6 +17,10 @@ import { nodeStreamOpener } from './connect/node-streams.ts';
 import { HttpsServer } from './http/https-server.ts';
 import { RequestMetrics } from './http/request-metrics.ts';
 import { kubeconfigText } from './kubeconfig.ts';
+import { repairAllocations } from './maintenance/allocation-repair.ts';
+import { Compaction } from './maintenance/compaction.ts';
+import { expireEvents } from './maintenance/event-expiry.ts';
+import { scheduleTasks } from './maintenance/schedule.ts';
 import { loadPki, writePrivateFile } from './pki/pki.ts';
 import { ApiCore } from './registry/api-core.ts';
 import { strategies } from './registry/strategies.ts';
@@ -24,12 +28,10 @@ import { subresourceHandlers } from './registry/subresources/handlers.ts';
 import { followStore } from './storage/follow.ts';
 import { ObjectStorage } from './storage/object-storage.ts';
 
-await runProcess({ name: 'apiserver', start });
-
 async function start(context: ProcessContext): Promise<void> {
   const { config, environment, log, metrics, clock, random, shutdown, health } = context;
   const { listen, pkiDir } = readApiServerConfig(environment);
-  const advertisedAddress = advertisedFor(listen.host);
+  const advertisedAddress = environment.PODWIRE_API_ADVERTISE ?? advertisedFor(listen.host);
   const serviceAddress = apiServiceAddress(config.serviceCidr);
   const pki = loadPki(pkiDir, [
     ...new Set(['localhost', '127.0.0.1', listen.host, advertisedAddress, serviceAddress]),
@@ -89,8 +91,21 @@ async function start(context: ProcessContext): Promise<void> {
   const { port } = await server.listen(listen);
   shutdown.onStop('https', () => server.close());
   await bootstrap(core, config.serviceCidr, { address: advertisedAddress, port });
+  await repairAllocations(storage, ranges, clock.nowMs());
   const subscription = serveBus(bus, core, log);
   shutdown.onStop('api requests', () => subscription.unsubscribe());
+
+  const compaction = new Compaction(storage.cache, store);
+  const stopTasks = scheduleTasks(
+    [
+      { name: 'event expiry', everyMs: 60_000, run: (nowMs) => expireEvents(storage, nowMs) },
+      { name: 'compaction', everyMs: 30_000, run: (nowMs) => compaction.run(nowMs) },
+      { name: 'allocation repair', everyMs: 60_000, run: (nowMs) => repairAllocations(storage, ranges, nowMs) },
+    ],
+    clock,
+    log,
+  );
+  shutdown.onStop('housekeeping', stopTasks);
 
   if (config.stateDir !== undefined) {
     const reachable = environment.PODWIRE_API_PUBLIC ?? `${reachableHost(listen.host)}:${port}`;
@@ -100,14 +115,22 @@ async function start(context: ProcessContext): Promise<void> {
   log.info({ address: listen.host, port }, 'the API is served');
 }
 
-/** What others reach a server at that is bound to all addresses. */
+/**
+ * The control plane's address in the emulated underlay, below those of the nodes: what pods know the API server by when
+ * its real address is a loopback one, which Endpoints may not hold.
+ */
+const UNDERLAY_ADDRESS = '192.168.1.2';
+
 function advertisedFor(host: string): string {
-  if (host !== '0.0.0.0' && host !== '::') return host;
+  if (host !== '0.0.0.0' && host !== '::')
+    return host === 'localhost' || /^127\.|^::1$/.test(host) ? UNDERLAY_ADDRESS : host;
   const addresses = Object.values(networkInterfaces()).flatMap((list) => list ?? []);
-  return addresses.find(({ family, internal }) => family === 'IPv4' && !internal)?.address ?? '127.0.0.1';
+  return addresses.find(({ family, internal }) => family === 'IPv4' && !internal)?.address ?? UNDERLAY_ADDRESS;
 }
 
 function reachableHost(host: string): string {
   if (host === '0.0.0.0' || host === '::') return '127.0.0.1';
   return host.includes(':') ? `[${host}]` : host;
 }
+
+await runProcess({ name: 'apiserver', start });

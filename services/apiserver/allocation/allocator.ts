@@ -16,13 +16,14 @@ export interface Range {
 export class Allocator {
   readonly range: Range;
   readonly claims: Claims;
-  private readonly text: (value: number) => string;
+  /** The name of a number's claim. */
+  readonly nameOf: (value: number) => string;
   private readonly random: Random;
 
-  constructor(claims: Claims, range: Range, text: (value: number) => string, random: Random) {
+  constructor(claims: Claims, range: Range, nameOf: (value: number) => string, random: Random) {
     this.claims = claims;
     this.range = range;
-    this.text = text;
+    this.nameOf = nameOf;
     this.random = random;
   }
 
@@ -33,20 +34,20 @@ export class Allocator {
   /** A number that nobody had; undefined when the range is full. A dry run takes nothing. */
   async takeAny(claimant: Claimant, nowMs: number, dryRun: boolean): Promise<number | undefined> {
     for (const value of this.candidates()) {
-      if (this.claims.has(this.text(value))) continue;
-      if (dryRun || (await this.claims.take(this.text(value), claimant, nowMs))) return value;
+      if (this.claims.has(this.nameOf(value))) continue;
+      if (dryRun || (await this.claims.take(this.nameOf(value), claimant, nowMs))) return value;
     }
     return undefined;
   }
 
   /** False when somebody has it. */
   async take(value: number, claimant: Claimant, nowMs: number, dryRun: boolean): Promise<boolean> {
-    if (dryRun) return !this.claims.has(this.text(value));
-    return this.claims.take(this.text(value), claimant, nowMs);
+    if (dryRun) return !this.claims.has(this.nameOf(value));
+    return this.claims.take(this.nameOf(value), claimant, nowMs);
   }
 
   release(value: number, claimant: Claimant): Promise<void> {
-    return this.claims.release(this.text(value), claimant);
+    return this.claims.release(this.nameOf(value), claimant);
   }
 
   private *candidates(): Iterable<number> {

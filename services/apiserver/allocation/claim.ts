@@ -33,15 +33,6 @@ export class Claims {
     return this.storage.get(this.resource, name) !== undefined;
   }
 
-  get count(): number {
-    return this.storage.of(this.resource).size;
-  }
-
-  holder(name: string): Claimant | undefined {
-    const claim = this.storage.get(this.resource, name);
-    return claim === undefined ? undefined : holderOf(claim);
-  }
-
   all(): { readonly name: string; readonly holder: Claimant | undefined; readonly object: KubeObject }[] {
     return [...this.storage.of(this.resource).values()].map(({ object }) => ({
       name: object.metadata.name ?? '',
@@ -88,7 +79,7 @@ export class Claims {
   }
 }
 
-export function sameClaimant(a: Claimant | undefined, b: Claimant): boolean {
+function sameClaimant(a: Claimant | undefined, b: Claimant): boolean {
   return a?.namespace === b.namespace && a.name === b.name;
 }
 

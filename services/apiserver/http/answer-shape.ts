@@ -6,11 +6,12 @@ import {
   type TableOptions,
   tableOf,
 } from '../../../shared/api/columns/table.ts';
+import { toStorage } from '../../../shared/api/conversion/convert.ts';
 import type { KubeObject } from '../../../shared/api/object.ts';
 import { findResource, type ResourceDefinition } from '../../../shared/api/registry.ts';
 import { apiVersionOf } from '../../../shared/api/resource.ts';
 import type { ApiAnswer, ObjectList } from '../registry/api-call.ts';
-import { toStorage } from '../registry/object-model.ts';
+
 import type { Shape } from './negotiation.ts';
 
 export type IncludeObject = 'None' | 'Metadata' | 'Object';
@@ -72,6 +73,6 @@ export function objectTable(
 ): Table {
   const { group, version, resource } = definition.storage;
   const stored = findResource(group, version, resource) ?? definition;
-  const objects = stored === definition ? items : items.map((item) => toStorage(definition, item));
+  const objects = stored === definition ? items : items.map((item) => toStorage(item, definition));
   return tableOf(printerOf(stored.schema), objects, options);
 }

@@ -32,6 +32,7 @@ import { streamWatch } from './watch-response.ts';
 const MAX_HEADER_BYTES = 64 * 1024;
 const HEADERS_TIMEOUT_MS = 10_000;
 const REQUEST_TIMEOUT_MS = 60_000;
+const MAX_AGENT_LENGTH = 128;
 const KEEP_ALIVE_MS = 90_000;
 /** TLS sessions and half-open handshakes cost memory: so many at a time are enough for a cluster. */
 const MAX_CONNECTIONS = 4096;
@@ -161,7 +162,7 @@ export class HttpsServer {
   }
 
   private coreRequest(
-    { url, user }: Arrival,
+    { request, url, user }: Arrival,
     info: ResourceRequestInfo,
     { response }: Reply,
     body: Request['body'],
@@ -171,7 +172,7 @@ export class HttpsServer {
       warnings.push(warningHeader(message));
       response.setHeader('Warning', warnings);
     };
-    return { info, query: url.searchParams, body, user, warn };
+    return { info, query: url.searchParams, body, user, origin: 'client', agent: agentOf(request), warn };
   }
 
   /** Counts the answer whenever it comes; `timed` answers also count in the histogram. */
@@ -248,6 +249,11 @@ function parseUrl(request: IncomingMessage): URL {
   const url = URL.parse(request.url ?? '/', 'https://localhost');
   if (url === null) throw badRequest('the URL is malformed');
   return url;
+}
+
+/** `kubectl/v1.32.0 (linux/amd64) ...` is kubectl. */
+function agentOf(request: IncomingMessage): string {
+  return (request.headers['user-agent'] ?? '').split('/')[0]!.slice(0, MAX_AGENT_LENGTH) || 'unknown';
 }
 
 /** People read with these; programs do not. */

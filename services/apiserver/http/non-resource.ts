@@ -1,5 +1,5 @@
 /** Everything that is not an object: discovery, health, version, OpenAPI, keys, metrics. */
-import { noSuchPath, notAcceptable } from '../../../shared/api/status.ts';
+import { noSuchPath } from '../../../shared/api/status.ts';
 import { aggregatedDiscovery, coreVersions, groupList, groupOf, resourceList, VERSION_INFO } from './discovery.ts';
 import { parseAccept } from './negotiation.ts';
 import { type Reply, sendBody, sendText } from './response.ts';
@@ -103,8 +103,7 @@ async function answerHealth(
 }
 
 async function answerOpenApi(reply: Reply, rest: readonly string[], query: URLSearchParams): Promise<void> {
-  // kubectl falls back to v3 when there is no v2, as the documents are made from the same facts.
-  if (rest[0] === 'v2') throw notAcceptable(['application/json']);
+  if (rest[0] === 'v2' && rest.length === 1) return answerOpenApiV2(reply);
   if (rest[0] !== 'v3') throw noSuchPath();
   const openapi = await import('./openapi.ts');
   const path = rest.slice(1).join('/');
@@ -115,6 +114,20 @@ async function answerOpenApi(reply: Reply, rest: readonly string[], query: URLSe
     reply.response.setHeader('Expires', new Date(Date.now() + 365 * 24 * 3600 * 1000).toUTCString());
   }
   return sendText(reply, 200, 'application/json', JSON.stringify(document));
+}
+
+/**
+ * The older document names no types: clients that ask for it (kubectl, about a kind that v3 does not have) take an absent
+ * type for one that they cannot check, and everything there is stands in v3.
+ */
+async function answerOpenApiV2(reply: Reply): Promise<void> {
+  const openapi = await import('./openapi.ts');
+  const wanted = parseAccept(reply.request.headers.accept).map(({ type }) => type);
+  if (wanted.includes(openapi.OPENAPI_V2_PROTOBUF)) {
+    // Clients that parse media types do not take the "@" they ask with.
+    return sendText(reply, 200, openapi.OPENAPI_V2_PROTOBUF.replace('@', '.'), openapi.openApiV2Protobuf());
+  }
+  return sendBody(reply, 200, openapi.openApiV2Document());
 }
 
 function openIdConfiguration(issuer: string): unknown {

@@ -100,6 +100,25 @@ function queryParameter(name: string): Json {
   return { name, in: 'query', schema: { type, uniqueItems: true } };
 }
 
+export const OPENAPI_V2_PROTOBUF = 'application/com.github.proto-openapi.spec.v2@v1.0+protobuf';
+
+export function openApiV2Document(): Json {
+  return {
+    swagger: '2.0',
+    info: { title: 'Kubernetes', version: VERSION_INFO.gitVersion },
+    paths: {},
+    definitions: {},
+  };
+}
+
+/** The same as an openapi.v2.Document: 1 swagger, 2 info { 1 title, 2 version }, 8 paths. */
+export function openApiV2Protobuf(): Buffer {
+  const field = (number: number, content: Buffer) =>
+    Buffer.concat([Buffer.from([(number << 3) | 2, content.length]), content]);
+  const info = Buffer.concat([field(1, Buffer.from('Kubernetes')), field(2, Buffer.from(VERSION_INFO.gitVersion))]);
+  return Buffer.concat([field(1, Buffer.from('2.0')), field(2, info), field(8, Buffer.alloc(0))]);
+}
+
 interface GroupVersionKind {
   readonly group: string;
   readonly version: string;

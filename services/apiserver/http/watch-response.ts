@@ -3,11 +3,12 @@
  * is cut off rather than buffered without end; it resumes from its last resourceVersion.
  */
 import { partialMetadata } from '../../../shared/api/columns/table.ts';
+import { fromStorage } from '../../../shared/api/conversion/convert.ts';
 import type { KubeObject } from '../../../shared/api/object.ts';
 import type { ResourceDefinition } from '../../../shared/api/registry.ts';
 import { apiVersionOf } from '../../../shared/api/resource.ts';
 import { expired } from '../../../shared/api/status.ts';
-import { fromStorage } from '../registry/object-model.ts';
+
 import type { Watch, WatchEvent } from '../registry/watch.ts';
 import { type IncludeObject, objectTable } from './answer-shape.ts';
 import type { Shape } from './negotiation.ts';
@@ -73,7 +74,7 @@ let lastText = '';
 
 function sharedText(object: KubeObject, definition: ResourceDefinition): string {
   if (object !== lastObject || definition !== lastResource) {
-    lastText = JSON.stringify(fromStorage(definition, object));
+    lastText = JSON.stringify(fromStorage(object, definition));
     lastObject = object;
     lastResource = definition;
   }
@@ -93,7 +94,7 @@ class WatchEncoder {
     if (event.type === 'BOOKMARK')
       return line('BOOKMARK', this.bookmark(event.resourceVersion, event.initialEventsEnd));
     if (shape.kind === 'object') return `{"type":"${event.type}","object":${sharedText(event.object, definition)}}\n`;
-    const object = fromStorage(definition, event.object);
+    const object = fromStorage(event.object, definition);
     return line(event.type, shape.kind === 'metadata' ? partialMetadata(object, shape.version) : this.table(object));
   }
 

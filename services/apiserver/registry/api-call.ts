@@ -14,6 +14,10 @@ export interface ApiCall {
   readonly query: URLSearchParams;
   readonly body: RequestBody | undefined;
   readonly user: User;
+  /** Components of the cluster ask over the bus, everybody else over HTTPS. */
+  readonly origin: 'client' | 'component';
+  /** The program that asks, as a field manager: `kubectl`. */
+  readonly agent: string;
   /** Told to the client in `Warning` headers, or to the log. */
   readonly warn: (message: string) => void;
 }

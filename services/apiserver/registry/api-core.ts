@@ -29,6 +29,8 @@ export interface Request {
   readonly query: URLSearchParams;
   readonly body: RequestBody | undefined;
   readonly user: User;
+  readonly origin: ApiCall['origin'];
+  readonly agent: string;
   readonly warn: (message: string) => void;
 }
 
@@ -77,10 +79,10 @@ export class ApiCore {
     return handler;
   }
 
-  private callFor({ info, query, body, user, warn }: Request): ApiCall {
+  private callFor({ info, query, body, user, origin, agent, warn }: Request): ApiCall {
     const { definition, subresource } = this.admit(info, user);
     const { verb, namespace, name } = info;
-    return { verb, definition, subresource, namespace, name, query, body, user, warn };
+    return { verb, definition, subresource, namespace, name, query, body, user, origin, agent, warn };
   }
 }
 

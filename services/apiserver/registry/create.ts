@@ -3,13 +3,15 @@
  *
  *   decoded -> system metadata -> defaults -> namespace check -> strategy (admission) -> validation -> allocation -> store
  */
+
+import { fromStorage, toStorage } from '../../../shared/api/conversion/convert.ts';
 import type { KubeObject } from '../../../shared/api/object.ts';
 import type { ResourceDefinition } from '../../../shared/api/registry.ts';
 import { ApiError, alreadyExists, badRequest, invalid, isApiError } from '../../../shared/api/status.ts';
 import type { ApiAnswer, ApiCall } from './api-call.ts';
-import { trackUpdate } from './managed-fields.ts';
+import { type Tracker, trackerFor } from './managed-fields.ts';
 import { checkNamespace } from './namespace-check.ts';
-import { applyDefaults, decodeBody, fromStorage, toStorage, validateNew } from './object-model.ts';
+import { applyDefaults, decodeBody, validateNew } from './object-model.ts';
 import { countsGeneration, generatedName, hasStatusSubresource, newMetadata } from './object-state.ts';
 import { type RegistryContext, writeContext } from './registry-context.ts';
 import { writeOptions } from './request-options.ts';
@@ -21,9 +23,14 @@ export async function create(context: RegistryContext, call: ApiCall): Promise<A
   const options = writeOptions(call.query);
   const sent = decodeBody(call, options.fieldValidation);
   checkPlace(call, sent);
-  const tracked = trackUpdate(context, call, undefined, sent, options.fieldManager);
-  const object = await createObject(context, call, tracked, options.dryRun);
+  const tracker = trackerFor(context, call, options.fieldManager);
+  const object = await createObject(context, call, sent, { dryRun: options.dryRun, tracker });
   return { kind: 'object', code: 201, object };
+}
+
+export interface Writing {
+  readonly dryRun: boolean;
+  readonly tracker: Tracker;
 }
 
 /** Also where server-side apply ends when there is nothing to apply to. */
@@ -31,12 +38,12 @@ export async function createObject(
   context: RegistryContext,
   call: ApiCall,
   sent: KubeObject,
-  dryRun: boolean,
+  writing: Writing,
 ): Promise<KubeObject> {
   const generates = !sent.metadata.name && Boolean(sent.metadata.generateName);
   for (let attempt = 1; ; attempt++) {
     try {
-      return await createOnce(context, call, structuredClone(sent), dryRun);
+      return await createOnce(context, call, structuredClone(sent), writing);
     } catch (error) {
       if (!generates || attempt >= MAX_NAME_ATTEMPTS || !isApiError(error, 'AlreadyExists')) throw error;
     }
@@ -47,7 +54,7 @@ async function createOnce(
   context: RegistryContext,
   call: ApiCall,
   object: KubeObject,
-  dryRun: boolean,
+  { dryRun, tracker }: Writing,
 ): Promise<KubeObject> {
   const { definition } = call;
   const strategy = context.strategyOf(definition);
@@ -64,7 +71,7 @@ async function createOnce(
     const errors = validateNew(definition, object);
     if (errors.length > 0) throw invalid(definition, name, errors);
     undo.push(await strategy.allocate?.(object, writing));
-    return await store(context, definition, object, dryRun);
+    return await store(context, definition, tracker(undefined, object), dryRun);
   } catch (error) {
     for (const step of undo.reverse()) await step?.();
     throw error;
@@ -82,11 +89,11 @@ async function store(
 ): Promise<KubeObject> {
   const { storage } = definition;
   // Fields that were set to undefined on the way are no fields.
-  const stored: KubeObject = JSON.parse(JSON.stringify(toStorage(definition, object)));
+  const stored: KubeObject = JSON.parse(JSON.stringify(toStorage(object, definition)));
   const { name = '', namespace } = stored.metadata;
-  if (!dryRun) return fromStorage(definition, await context.storage.create(storage, stored));
+  if (!dryRun) return fromStorage(await context.storage.create(storage, stored), definition);
   if (context.storage.get(storage, name, namespace) !== undefined) throw alreadyExists(definition, name);
-  return fromStorage(definition, stored);
+  return fromStorage(stored, definition);
 }
 
 function nameObject(context: RegistryContext, definition: ResourceDefinition, object: KubeObject): void {

@@ -2,6 +2,8 @@
  * DELETE: marks an object and leaves it until its finalizers are gone and its grace period is over, or removes it at once
  * (Kubernetes "Finalizers", "Garbage Collection", "Pod termination").
  */
+
+import { fromStorage } from '../../../shared/api/conversion/convert.ts';
 import type { KubeObject, ObjectMeta } from '../../../shared/api/object.ts';
 import type { ResourceDefinition } from '../../../shared/api/registry.ts';
 import { conflict, isApiError, type Status } from '../../../shared/api/status.ts';
@@ -9,7 +11,7 @@ import { formatTimestamp } from '../../../shared/api/timestamp.ts';
 import type { Attempt } from '../storage/object-storage.ts';
 import type { ApiAnswer, ApiCall } from './api-call.ts';
 import { selectObjects } from './list.ts';
-import { fromStorage } from './object-model.ts';
+
 import type { RegistryContext } from './registry-context.ts';
 import { type DeleteOptions, deleteOptions } from './request-options.ts';
 import type { Strategy } from './strategy.ts';
@@ -65,9 +67,9 @@ export async function deleteObject(
     planned = planDeletion(current, strategy, options, context.clock.nowMs());
     return options.dryRun ? { kind: 'unchanged' } : planned;
   });
-  if (options.dryRun) return { object: fromStorage(definition, result.object), removed: planned?.kind === 'remove' };
+  if (options.dryRun) return { object: fromStorage(result.object, definition), removed: planned?.kind === 'remove' };
   if (result.removed) await strategy.deleted?.(result.object);
-  return { object: fromStorage(definition, result.object), removed: result.removed };
+  return { object: fromStorage(result.object, definition), removed: result.removed };
 }
 
 function planDeletion(current: KubeObject, strategy: Strategy, options: DeleteOptions, nowMs: number): Attempt {

@@ -1,9 +1,11 @@
 /** GET of one object or of many, from the watch cache; pages share one snapshot (Kubernetes API concepts, "Retrieving large results sets in chunks"). */
+
+import { fromStorage } from '../../../shared/api/conversion/convert.ts';
 import { isJsonObject } from '../../../shared/api/object.ts';
 import { badRequest, expired, notFound, timeout } from '../../../shared/api/status.ts';
 import type { CachedEntry, ResourceCache } from '../storage/watch-cache.ts';
 import type { ApiAnswer, ApiCall } from './api-call.ts';
-import { fromStorage } from './object-model.ts';
+
 import type { RegistryContext } from './registry-context.ts';
 import { type ListOptions, listOptions, parseRevision } from './request-options.ts';
 import { type Selection, selectionOf } from './selection.ts';
@@ -16,7 +18,7 @@ export async function getOne(context: RegistryContext, call: ApiCall): Promise<A
   await waitForRevision(context, call.query.get('resourceVersion') || undefined);
   const object = context.storage.get(definition.storage, name, namespace);
   if (object === undefined) throw notFound(definition, name);
-  return { kind: 'object', code: 200, object: fromStorage(definition, object) };
+  return { kind: 'object', code: 200, object: fromStorage(object, definition) };
 }
 
 export async function list(context: RegistryContext, call: ApiCall): Promise<ApiAnswer> {
@@ -25,7 +27,7 @@ export async function list(context: RegistryContext, call: ApiCall): Promise<Api
   await waitForRevision(context, options.resourceVersion);
   const cache = context.storage.of(call.definition.storage);
   const page = pageOf(cache, context.storage.cache.revision, selection, options);
-  const items = page.entries.map((entry) => fromStorage(call.definition, entry.object));
+  const items = page.entries.map((entry) => fromStorage(entry.object, call.definition));
   const { continueToken, remainingItemCount } = page;
   return {
     kind: 'list',

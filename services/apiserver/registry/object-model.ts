@@ -5,6 +5,7 @@ import type { ResourceDefinition } from '../../../shared/api/registry.ts';
 import { apiVersionOf } from '../../../shared/api/resource.ts';
 import { decodeObject, strictDecodingError, unknownFieldText } from '../../../shared/api/schema/decode.ts';
 import { badRequest, type FieldError } from '../../../shared/api/status.ts';
+import { validateCreate, validateUpdate } from '../../../shared/api/validation/validate.ts';
 import type { ApiCall } from './api-call.ts';
 import type { FieldValidation } from './request-options.ts';
 
@@ -58,25 +59,15 @@ export function applyDefaults(definition: ResourceDefinition, object: KubeObject
   applyKindDefaults(object, definition.schema);
 }
 
-export function validateNew(_definition: ResourceDefinition, _object: KubeObject): readonly FieldError[] {
-  return [];
+export function validateNew(definition: ResourceDefinition, object: KubeObject): readonly FieldError[] {
+  return validateCreate(object, definition);
 }
 
 export function validateChanged(
-  _definition: ResourceDefinition,
-  _object: KubeObject,
-  _old: KubeObject,
-  _subresource: string | undefined,
+  definition: ResourceDefinition,
+  object: KubeObject,
+  old: KubeObject,
+  subresource: string | undefined,
 ): readonly FieldError[] {
-  return [];
-}
-
-/** From the requested version to the one that is stored. */
-export function toStorage(_definition: ResourceDefinition, object: KubeObject): KubeObject {
-  return object;
-}
-
-/** From the stored version to the requested one. */
-export function fromStorage(_definition: ResourceDefinition, object: KubeObject): KubeObject {
-  return object;
+  return validateUpdate(object, old, definition, subresource);
 }

@@ -1,6 +1,6 @@
 /** Which part of an object who may write: metadata that the server owns, spec, status. */
 import { randomUUID } from 'node:crypto';
-import { isDeepStrictEqual } from 'node:util';
+import { isSame } from '../../../shared/api/json-equality.ts';
 import type { KubeObject, ObjectMeta } from '../../../shared/api/object.ts';
 import type { ResourceDefinition } from '../../../shared/api/registry.ts';
 import { apiVersionOf } from '../../../shared/api/resource.ts';
@@ -46,13 +46,13 @@ function withoutUndefined<T extends object>(object: T): T {
   return Object.fromEntries(Object.entries(object).filter(([, value]) => value !== undefined)) as T;
 }
 
-/** Same content; resourceVersion and managedFields do not count. */
+/** Same content; the resourceVersion does not count. */
 export function sameObject(a: KubeObject, b: KubeObject): boolean {
   const strip = ({ metadata, ...rest }: KubeObject) => {
-    const { resourceVersion: _, managedFields: __, ...kept } = metadata;
-    return { ...rest, metadata: withoutUndefined(kept) };
+    const { resourceVersion: _, ...kept } = metadata;
+    return { ...rest, metadata: kept };
   };
-  return isDeepStrictEqual(strip(a), strip(b));
+  return isSame(strip(a), strip(b));
 }
 
 /** Kinds whose generation counts are those that have something to be reconciled. */
@@ -73,7 +73,7 @@ const NO_GENERATION = new Set([
 /** Whether anything but metadata and status differs. */
 export function desiredStateDiffers(a: KubeObject, b: KubeObject): boolean {
   const strip = ({ metadata: _, status: __, ...rest }: KubeObject) => rest;
-  return !isDeepStrictEqual(strip(a), strip(b));
+  return !isSame(strip(a), strip(b));
 }
 
 /** A status update: the status of the one that was sent on the state that is there. */

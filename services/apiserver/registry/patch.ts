@@ -5,7 +5,7 @@ import { applyMergePatch } from '../../../shared/api/patch/merge-patch.ts';
 import { applyStrategicMergePatch } from '../../../shared/api/patch/strategic-merge.ts';
 import { badRequest, unsupportedMediaType } from '../../../shared/api/status.ts';
 import type { ApiAnswer, ApiCall, RequestBody } from './api-call.ts';
-import { trackUpdate } from './managed-fields.ts';
+import { trackerFor } from './managed-fields.ts';
 import { decodeValue } from './object-model.ts';
 import type { RegistryContext } from './registry-context.ts';
 import { writeOptions } from './request-options.ts';
@@ -22,11 +22,11 @@ export async function patch(context: RegistryContext, call: ApiCall): Promise<Ap
   const body = requiredBody(call);
   if (body.mediaType === APPLY_PATCH) return serverSideApply(context, call, body);
   const options = writeOptions(call.query);
-  const object = await updateObject(context, call, options.dryRun, (current) => {
+  const tracker = trackerFor(context, call, options.fieldManager);
+  const object = await updateObject(context, call, { dryRun: options.dryRun, tracker }, (current) => {
     const patched = applyPatch(current, body, call.definition.schema);
     checkUnmoved(current, patched);
-    const wanted = decodeValue(call, call.definition, patched, options.fieldValidation, body.duplicateFields);
-    return trackUpdate(context, call, current, wanted, options.fieldManager);
+    return decodeValue(call, call.definition, patched, options.fieldValidation, body.duplicateFields);
   });
   return { kind: 'object', code: 200, object };
 }

@@ -1,4 +1,6 @@
 /** Which objects a list, a watch or a deletecollection speaks of. */
+
+import { fromStorage } from '../../../shared/api/conversion/convert.ts';
 import {
   checkFieldSelector,
   type FieldSelector,
@@ -10,7 +12,6 @@ import { type LabelSelector, labelSelectorMatches, parseLabelSelector } from '..
 import type { KubeObject } from '../../../shared/api/object.ts';
 import { cacheKey } from '../storage/watch-cache.ts';
 import type { ApiCall } from './api-call.ts';
-import { fromStorage } from './object-model.ts';
 
 export interface Selection {
   readonly namespace: string | undefined;
@@ -47,5 +48,5 @@ function labelsMatch(selector: LabelSelector, object: KubeObject): boolean {
 
 /** Fields are those of the version that was asked for. */
 function fieldsMatch(selector: FieldSelector, { definition }: ApiCall, object: KubeObject): boolean {
-  return selector.requirements.length === 0 || fieldSelectorMatches(selector, fromStorage(definition, object));
+  return selector.requirements.length === 0 || fieldSelectorMatches(selector, fromStorage(object, definition));
 }

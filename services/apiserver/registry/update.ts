@@ -2,13 +2,15 @@
  * PUT of an object or of one of its subresources, and what a PATCH comes to: from the present state to a new one by
  * compare-and-set, repeated on conflict unless the client pinned a resourceVersion.
  */
+
+import { fromStorage, toStorage } from '../../../shared/api/conversion/convert.ts';
 import type { KubeObject } from '../../../shared/api/object.ts';
 import { badRequest, conflict, invalid } from '../../../shared/api/status.ts';
 import type { Attempt } from '../storage/object-storage.ts';
 import type { ApiAnswer, ApiCall } from './api-call.ts';
-import { checkPlace } from './create.ts';
-import { trackUpdate } from './managed-fields.ts';
-import { applyDefaults, decodeBody, fromStorage, toStorage, validateChanged } from './object-model.ts';
+import { checkPlace, type Writing } from './create.ts';
+import { trackerFor } from './managed-fields.ts';
+import { applyDefaults, decodeBody, validateChanged } from './object-model.ts';
 import {
   countsGeneration,
   desiredStateDiffers,
@@ -31,9 +33,8 @@ export async function update(context: RegistryContext, call: ApiCall): Promise<A
     );
   }
   sent.metadata.name = call.name;
-  const object = await updateObject(context, call, options.dryRun, (current) =>
-    trackUpdate(context, call, current, structuredClone(sent), options.fieldManager),
-  );
+  const tracker = trackerFor(context, call, options.fieldManager);
+  const object = await updateObject(context, call, { dryRun: options.dryRun, tracker }, () => structuredClone(sent));
   return { kind: 'object', code: 200, object };
 }
 
@@ -44,30 +45,36 @@ export async function update(context: RegistryContext, call: ApiCall): Promise<A
 export async function updateObject(
   context: RegistryContext,
   call: ApiCall,
-  dryRun: boolean,
+  writing: Writing,
   change: (current: KubeObject) => KubeObject | Promise<KubeObject>,
 ): Promise<KubeObject> {
   const { definition, namespace, name = '' } = call;
+  const { dryRun } = writing;
   const strategy = context.strategyOf(definition);
   let previous: KubeObject | undefined;
   let outcome: KubeObject | undefined;
   const attempt = async (stored: KubeObject): Promise<Attempt> => {
     previous = stored;
-    const current = fromStorage(definition, stored);
-    const { object, undo } = await prepare(context, call, dryRun, current, await change(current));
+    const current = fromStorage(stored, definition);
+    const { object, undo } = await prepare(context, call, writing, current, await change(current));
     outcome = object;
     if (sameObject(object, current)) return { kind: 'unchanged' };
-    const next: KubeObject = JSON.parse(JSON.stringify(toStorage(definition, object)));
+    const next: KubeObject = JSON.parse(JSON.stringify(toStorage(object, definition)));
     if (isReleased(next, strategy.holds?.(next) ?? false))
       return dryRun ? { kind: 'unchanged' } : { kind: 'remove', object: next };
     if (dryRun) return { kind: 'unchanged' };
     return { kind: 'write', object: next, ...(undo === undefined ? {} : { rollback: undo }) };
   };
   const result = await context.storage.update(definition.storage, name, namespace, attempt);
-  if (dryRun) return outcome!;
+  if (dryRun) return withRevision(outcome!, previous!);
   if (result.removed) await strategy.deleted?.(result.object);
   else await strategy.updated?.(result.object, previous!);
-  return fromStorage(definition, result.object);
+  return fromStorage(result.object, definition);
+}
+
+/** A dry run answers with the revision that the object still has. */
+function withRevision(object: KubeObject, { metadata: { resourceVersion } }: KubeObject): KubeObject {
+  return { ...object, metadata: { ...object.metadata, resourceVersion } };
 }
 
 interface Prepared {
@@ -78,7 +85,7 @@ interface Prepared {
 async function prepare(
   context: RegistryContext,
   call: ApiCall,
-  dryRun: boolean,
+  { dryRun, tracker }: Writing,
   current: KubeObject,
   wanted: KubeObject,
 ): Promise<Prepared> {
@@ -100,7 +107,7 @@ async function prepare(
     checkFinalizers(call, current, object);
     const errors = validateChanged(definition, object, current, call.subresource?.name);
     if (errors.length > 0) throw invalid(definition, call.name ?? '', errors);
-    return { object, undo };
+    return { object: tracker(current, object), undo };
   } catch (error) {
     await undo?.();
     throw error;

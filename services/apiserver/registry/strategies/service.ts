@@ -1,5 +1,6 @@
 /** Services: cluster IPs and node ports are taken when they are needed and given back when they are not. */
 import type { Service, ServicePort, ServiceSpec } from 'kubernetes-types/core/v1.js';
+import { isSame } from '../../../../shared/api/json-equality.ts';
 import type { KubeObject } from '../../../../shared/api/object.ts';
 import { SERVICES } from '../../../../shared/api/resources.ts';
 import { type FieldError, internalError, invalid } from '../../../../shared/api/status.ts';
@@ -68,7 +69,7 @@ function asService(object: KubeObject): TypedService {
   return { object, spec: service.spec };
 }
 
-function claimantOf({ metadata }: KubeObject): Claimant {
+export function claimantOf({ metadata }: KubeObject): Claimant {
   return { namespace: metadata.namespace ?? '', name: metadata.name ?? '' };
 }
 
@@ -111,20 +112,45 @@ function needsHealthCheckPort(spec: ServiceSpec): boolean {
 /** An update that leaves allocated fields out means to keep them. */
 function keepAllocated(spec: ServiceSpec, old: ServiceSpec): void {
   if (needsClusterIp(spec) && needsClusterIp(old)) {
-    if (!spec.clusterIP) spec.clusterIP = old.clusterIP;
-    if (!spec.clusterIPs?.length && spec.clusterIP === old.clusterIP) spec.clusterIPs = old.clusterIPs;
-  }
-  if (!needsClusterIp(spec)) {
-    delete spec.clusterIP;
-    delete spec.clusterIPs;
-    delete spec.ipFamilies;
-    delete spec.ipFamilyPolicy;
-    delete spec.internalTrafficPolicy;
+    keepClusterIp(spec, old);
   }
   if (needsNodePorts(spec)) keepNodePorts(spec.ports ?? [], old.ports ?? []);
-  else if (spec.type !== 'LoadBalancer') for (const port of spec.ports ?? []) delete port.nodePort;
   if (needsHealthCheckPort(spec)) spec.healthCheckNodePort ??= old.healthCheckNodePort;
-  else delete spec.healthCheckNodePort;
+  dropForeignFields(spec, old);
+}
+
+/** What the new type does not have goes, unless the client has just set it: that is its error. */
+function dropForeignFields(spec: ServiceSpec, old: ServiceSpec): void {
+  const dropUnlessNew = (...fields: readonly (keyof ServiceSpec)[]) => {
+    for (const field of fields) if (isSame(spec[field], old[field])) delete spec[field];
+  };
+  if (!needsClusterIp(spec)) {
+    dropUnlessNew('clusterIP', 'clusterIPs', 'ipFamilies', 'ipFamilyPolicy', 'internalTrafficPolicy');
+  }
+  if (spec.type === 'ClusterIP' || spec.type === 'ExternalName') {
+    dropUnlessNew('externalTrafficPolicy');
+    dropNodePorts(spec.ports ?? [], old.ports ?? []);
+  }
+  if (spec.type !== 'LoadBalancer') dropUnlessNew('allocateLoadBalancerNodePorts', 'loadBalancerClass');
+  if (!needsHealthCheckPort(spec)) dropUnlessNew('healthCheckNodePort');
+}
+
+function dropNodePorts(ports: readonly ServicePort[], old: readonly ServicePort[]): void {
+  const before = new Set(old.map((port) => port.nodePort));
+  for (const port of ports) if (before.has(port.nodePort)) delete port.nodePort;
+}
+
+/** `clusterIP` and the first of `clusterIPs` say the same: a client that changes one of them means both. */
+function keepClusterIp(spec: ServiceSpec, old: ServiceSpec): void {
+  const [first] = spec.clusterIPs ?? [];
+  if (!spec.clusterIP && first === undefined) {
+    spec.clusterIP = old.clusterIP;
+    spec.clusterIPs = old.clusterIPs;
+  } else if (spec.clusterIP && (first === undefined || first === old.clusterIP)) {
+    spec.clusterIPs = [spec.clusterIP, ...(spec.clusterIPs ?? []).slice(1)];
+  } else if (first !== undefined && (!spec.clusterIP || spec.clusterIP === old.clusterIP)) {
+    spec.clusterIP = first;
+  }
 }
 
 /** By protocol and port; a node port that another port now asks for is not kept. */

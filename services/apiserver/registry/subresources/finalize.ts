@@ -2,6 +2,7 @@
 import { isJsonObject } from '../../../../shared/api/object.ts';
 import { findSubresource } from '../../../../shared/api/registry.ts';
 import type { ApiAnswer, ApiCall } from '../api-call.ts';
+import { trackerFor } from '../managed-fields.ts';
 import { decodeBody } from '../object-model.ts';
 import type { RegistryContext } from '../registry-context.ts';
 import { writeOptions } from '../request-options.ts';
@@ -12,10 +13,16 @@ export async function finalizeNamespace(context: RegistryContext, call: ApiCall)
   const sent = decodeBody(call, options.fieldValidation);
   const finalizers = isJsonObject(sent.spec) ? sent.spec.finalizers : undefined;
   const subresource = findSubresource(call.definition, 'finalize');
-  const object = await updateObject(context, { ...call, subresource }, options.dryRun, (current) => ({
-    ...current,
-    metadata: { ...current.metadata, resourceVersion: sent.metadata.resourceVersion, uid: sent.metadata.uid },
-    spec: { ...(isJsonObject(current.spec) ? current.spec : {}), finalizers: finalizers ?? [] },
-  }));
+  const tracker = trackerFor(context, call, options.fieldManager);
+  const object = await updateObject(
+    context,
+    { ...call, subresource },
+    { dryRun: options.dryRun, tracker },
+    (current) => ({
+      ...current,
+      metadata: { ...current.metadata, resourceVersion: sent.metadata.resourceVersion, uid: sent.metadata.uid },
+      spec: { ...(isJsonObject(current.spec) ? current.spec : {}), finalizers: finalizers ?? [] },
+    }),
+  );
   return { kind: 'object', code: 200, object };
 }

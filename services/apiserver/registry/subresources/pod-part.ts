@@ -3,10 +3,11 @@ import { fieldAt, isJsonObject, type JsonObject, type KubeObject } from '../../.
 import { badRequest } from '../../../../shared/api/status.ts';
 import type { ApiAnswer, ApiCall } from '../api-call.ts';
 import { getOne } from '../list.ts';
+import { trackerFor } from '../managed-fields.ts';
 import { decodeBody, decodeValue } from '../object-model.ts';
 import { applyPatch, requiredBody } from '../patch.ts';
 import type { RegistryContext } from '../registry-context.ts';
-import { writeOptions } from '../request-options.ts';
+import { type WriteOptions, writeOptions } from '../request-options.ts';
 import { updateObject } from '../update.ts';
 
 export const getPodPart = getOne;
@@ -14,13 +15,13 @@ export const getPodPart = getOne;
 export async function updatePodPart(context: RegistryContext, call: ApiCall): Promise<ApiAnswer> {
   const options = writeOptions(call.query);
   const sent = decodeBody(call, options.fieldValidation);
-  return write(context, call, options.dryRun, () => sent);
+  return write(context, call, options, () => sent);
 }
 
 export async function patchPodPart(context: RegistryContext, call: ApiCall): Promise<ApiAnswer> {
   const options = writeOptions(call.query);
   const body = requiredBody(call);
-  return write(context, call, options.dryRun, (current) =>
+  return write(context, call, options, (current) =>
     decodeValue(call, call.definition, applyPatch(current, body, call.definition.schema), options.fieldValidation),
   );
 }
@@ -28,10 +29,11 @@ export async function patchPodPart(context: RegistryContext, call: ApiCall): Pro
 async function write(
   context: RegistryContext,
   call: ApiCall,
-  dryRun: boolean,
+  { dryRun, fieldManager }: WriteOptions,
   wanted: (current: KubeObject) => KubeObject,
 ): Promise<ApiAnswer> {
-  const object = await updateObject(context, call, dryRun, (current) => {
+  const tracker = trackerFor(context, call, fieldManager);
+  const object = await updateObject(context, call, { dryRun, tracker }, (current) => {
     const sent = wanted(current);
     const spec: JsonObject = isJsonObject(current.spec) ? current.spec : {};
     const changed = call.subresource?.name === 'resize' ? resized(spec, sent) : withEphemeral(spec, sent);

@@ -1,10 +1,12 @@
 /** The `scale` subresource: one small object for everything that has replicas (autoscaling/v1 Scale). */
 
+import { fromStorage } from '../../../../shared/api/conversion/convert.ts';
 import { labelSelectorText, selectorFromLabels, selectorFromObject } from '../../../../shared/api/label-selector.ts';
 import { fieldAt, isJsonObject, type KubeObject } from '../../../../shared/api/object.ts';
 import { badRequest, invalid, notFound } from '../../../../shared/api/status.ts';
 import type { ApiAnswer, ApiCall } from '../api-call.ts';
-import { fromStorage } from '../object-model.ts';
+
+import { trackerFor } from '../managed-fields.ts';
 import { APPLY_PATCH, applyPatch, requiredBody } from '../patch.ts';
 import type { RegistryContext } from '../registry-context.ts';
 import { writeOptions } from '../request-options.ts';
@@ -16,7 +18,7 @@ export async function getScale(context: RegistryContext, call: ApiCall): Promise
   const { definition, name = '', namespace } = call;
   const stored = context.storage.get(definition.storage, name, namespace);
   if (stored === undefined) throw notFound(definition, name);
-  return { kind: 'object', code: 200, object: scaleOf(fromStorage(definition, stored)) };
+  return { kind: 'object', code: 200, object: scaleOf(fromStorage(stored, definition)) };
 }
 
 export async function updateScale(context: RegistryContext, call: ApiCall): Promise<ApiAnswer> {
@@ -37,8 +39,9 @@ async function writeScale(
   call: ApiCall,
   wanted: (current: KubeObject) => unknown,
 ): Promise<ApiAnswer> {
-  const { dryRun } = writeOptions(call.query);
-  const object = await updateObject(context, { ...call, subresource: undefined }, dryRun, (current) => {
+  const { dryRun, fieldManager } = writeOptions(call.query);
+  const tracker = trackerFor(context, call, fieldManager);
+  const object = await updateObject(context, { ...call, subresource: undefined }, { dryRun, tracker }, (current) => {
     const scale = wanted(current);
     const replicas = fieldAt(scale, 'spec', 'replicas') ?? 0;
     if (typeof replicas !== 'number' || !Number.isInteger(replicas) || replicas < 0) {

@@ -1,0 +1,37 @@
+/**
+ * Claims without a Service (an apiserver died between the two writes) are given back; Services without their claim
+ * (they are older than it, or it was deleted by hand) get it.
+ */
+import { SERVICES } from '../../../shared/api/resources.ts';
+import { parseTimestamp } from '../../../shared/api/timestamp.ts';
+import type { Claims } from '../allocation/claim.ts';
+import { claimantOf, heldBy, type ServiceRanges } from '../registry/strategies/service.ts';
+import type { ObjectStorage } from '../storage/object-storage.ts';
+
+/** Younger claims may belong to a Service that is just being written. */
+const GRACE_MS = 60_000;
+
+export async function repairAllocations(storage: ObjectStorage, ranges: ServiceRanges, nowMs: number): Promise<void> {
+  const services = [...storage.of(SERVICES).values()].map((entry) => entry.object);
+  const used = { clusterIps: new Set<string>(), nodePorts: new Set<string>() };
+  for (const service of services) {
+    for (const { range, value } of heldBy(service)) {
+      const allocator = ranges[range];
+      const name = allocator.nameOf(value);
+      used[range].add(`${name} ${service.metadata.namespace}/${service.metadata.name}`);
+      if (allocator.contains(value) && !allocator.claims.has(name)) {
+        await allocator.claims.take(name, claimantOf(service), nowMs);
+      }
+    }
+  }
+  await releaseUnused(ranges.clusterIps.claims, used.clusterIps, nowMs);
+  await releaseUnused(ranges.nodePorts.claims, used.nodePorts, nowMs);
+}
+
+async function releaseUnused(claims: Claims, used: ReadonlySet<string>, nowMs: number): Promise<void> {
+  for (const { name, holder, object } of claims.all()) {
+    if (holder === undefined || used.has(`${name} ${holder.namespace}/${holder.name}`)) continue;
+    const createdMs = parseTimestamp(object.metadata.creationTimestamp ?? '') ?? 0;
+    if (nowMs - createdMs > GRACE_MS) await claims.release(name, holder);
+  }
+}
