@@ -78,7 +78,7 @@ export class UdpLayer {
       this.refuse(packet);
       return;
     }
-    const data = memory.bytes.slice(at + udp.HEADER_BYTES, at + packet.length);
+    const data = memory.copyOut(at + udp.HEADER_BYTES, packet.length - udp.HEADER_BYTES);
     memory.free(packet);
     if (!socket.deliver(data, source, fromPort)) this.host.countDrop(drop.UDP_RECEIVE_QUEUE_FULL);
   }

@@ -18,6 +18,11 @@ export const SMALL_SLOT_BYTES = 2048;
 /** A slot of the large class holds jumbo frames and super-segments (64 KiB and headers). */
 export const LARGE_SLOT_BYTES = 66_560;
 
+/** Copies for programs are cut from slabs of this size: an ArrayBuffer of its own costs ten times the copy of a segment. */
+const COPY_SLAB_BYTES = 65_536;
+/** Longer ones get an ArrayBuffer of their own, so that a slab is not half wasted. */
+const MAX_SLAB_COPY_BYTES = 8192;
+
 /** A frame in packet memory. Objects are pooled with their slot: never keep one after it was passed on or freed. */
 export class Packet {
   readonly slotStart: number;
@@ -87,6 +92,8 @@ export class PacketMemory {
   private freeSmall: Packet | null = null;
   private freeLarge: Packet | null = null;
   private used = 0;
+  private slab = new Uint8Array(0);
+  private slabUsed = 0;
 
   constructor(options: PacketMemoryOptions = {}) {
     const smallSlots = options.smallSlots ?? 8192;
@@ -156,6 +163,19 @@ export class PacketMemory {
       packet.nextFree = this.freeLarge;
       this.freeLarge = packet;
     }
+  }
+
+  /** A copy of a range that outlives its packet; it may share its ArrayBuffer with other copies, but no byte. */
+  copyOut(offset: number, length: number): Uint8Array {
+    if (length > MAX_SLAB_COPY_BYTES) return this.bytes.slice(offset, offset + length);
+    if (this.slabUsed + length > this.slab.length) {
+      this.slab = new Uint8Array(COPY_SLAB_BYTES);
+      this.slabUsed = 0;
+    }
+    const copy = this.slab.subarray(this.slabUsed, this.slabUsed + length);
+    this.slabUsed += length;
+    copy.set(this.bytes.subarray(offset, offset + length));
+    return copy;
   }
 
   /** A second packet with the same bytes and metadata (flooding a bridge, duplicating on a link). */

@@ -109,10 +109,10 @@ export class Receiver {
     if (usable < dataBytes) this.finSequence = -1;
     if (dataBytes > 0 && known >= dataBytes) this.acknowledgeNow = true;
     else if (usable > Math.max(known, 0)) {
-      const { bytes } = this.connection.host.memory;
+      const { memory } = this.connection.host;
       const from = segment.dataOffset;
-      if (known < 0) this.keep(sequence, bytes.slice(from, from + usable));
-      else this.advance(bytes.slice(from + known, from + usable));
+      if (known < 0) this.keep(sequence, memory.copyOut(from, usable));
+      else this.advance(memory.copyOut(from + known, usable - known));
     }
     if (this.connection.state === 'CLOSED') return;
     this.receiveFin();
