@@ -1,0 +1,32 @@
+import { describe, expect, it } from 'vitest';
+import { ConfigurationError, parseConfiguration } from './configuration.ts';
+
+const KIND = 'kind: KubeProxyConfiguration\n';
+
+describe('KubeProxyConfiguration', () => {
+  it('reads what the cluster is started with', () => {
+    const text = `${KIND}clusterCIDR: 10.244.0.0/16\nmode: iptables\niptables:\n  masqueradeAll: true\n  minSyncPeriod: 1m30s\n  syncPeriod: 500ms\n`;
+    expect(parseConfiguration(text)).toEqual({
+      mode: 'iptables',
+      clusterCidr: '10.244.0.0/16',
+      masqueradeAll: true,
+      localhostNodePorts: true,
+      minSyncPeriodMs: 90_000,
+      syncPeriodMs: 500,
+    });
+  });
+
+  it('has the defaults of the original', () => {
+    expect(parseConfiguration(KIND)).toMatchObject({ mode: '', minSyncPeriodMs: 1000, syncPeriodMs: 30_000 });
+  });
+
+  it.each([
+    ['kind: Other', 'not of the kind'],
+    ['{', 'not YAML'],
+    [`${KIND}mode: 7`, 'mode is 7'],
+    [`${KIND}iptables: { syncPeriod: soon }`, 'iptables.syncPeriod is "soon"'],
+  ])('refuses %j', (text, message) => {
+    expect(() => parseConfiguration(text)).toThrow(ConfigurationError);
+    expect(() => parseConfiguration(text)).toThrow(message);
+  });
+});

@@ -1,0 +1,63 @@
+/** kube-proxy's own configuration: `config.conf` of the ConfigMap kube-proxy (KubeProxyConfiguration v1alpha1). */
+import { parse } from 'yaml';
+import { isJsonObject, type JsonObject } from '../../shared/api/object.ts';
+
+export interface ProxyConfiguration {
+  readonly mode: string;
+  /** Empty: not set. */
+  readonly clusterCidr: string;
+  readonly masqueradeAll: boolean;
+  readonly localhostNodePorts: boolean;
+  readonly minSyncPeriodMs: number;
+  readonly syncPeriodMs: number;
+}
+
+/** The text cannot be used: what is wrong where. */
+export class ConfigurationError extends Error {
+  override readonly name = 'ConfigurationError';
+}
+
+const DEFAULT_MIN_SYNC_MS = 1000;
+const DEFAULT_SYNC_MS = 30_000;
+const UNITS_MS: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 };
+
+export function parseConfiguration(text: string): ProxyConfiguration {
+  let document: unknown;
+  try {
+    document = parse(text);
+  } catch (error) {
+    throw new ConfigurationError(`config.conf is not YAML: ${error instanceof Error ? error.message : String(error)}`);
+  }
+  if (!isJsonObject(document) || document.kind !== 'KubeProxyConfiguration') {
+    throw new ConfigurationError('config.conf is not of the kind KubeProxyConfiguration');
+  }
+  const iptables = isJsonObject(document.iptables) ? document.iptables : {};
+  return {
+    mode: textField(document, 'mode'),
+    clusterCidr: textField(document, 'clusterCIDR'),
+    masqueradeAll: iptables.masqueradeAll === true,
+    localhostNodePorts: iptables.localhostNodePorts !== false,
+    minSyncPeriodMs: duration(iptables, 'minSyncPeriod', DEFAULT_MIN_SYNC_MS),
+    syncPeriodMs: duration(iptables, 'syncPeriod', DEFAULT_SYNC_MS),
+  };
+}
+
+function textField(document: JsonObject, field: string): string {
+  const value = document[field] ?? '';
+  if (typeof value !== 'string') throw new ConfigurationError(`${field} is ${JSON.stringify(value)}: expected a text`);
+  return value;
+}
+
+/** Go's durations: `1s`, `1m30s`, `100ms`, `0s`. */
+function duration(document: JsonObject, field: string, defaultMs: number): number {
+  const value = document[field] ?? undefined;
+  if (value === undefined) return defaultMs;
+  if (typeof value !== 'string' || !/^(\d+(\.\d+)?(ms|s|m|h))+$/.test(value)) {
+    throw new ConfigurationError(`iptables.${field} is ${JSON.stringify(value)}: expected a duration such as 1s`);
+  }
+  let totalMs = 0;
+  for (const [, amount, unit] of value.matchAll(/(\d+(?:\.\d+)?)(ms|s|m|h)/g)) {
+    totalMs += Number(amount) * (UNITS_MS[unit!] ?? 0);
+  }
+  return totalMs;
+}
