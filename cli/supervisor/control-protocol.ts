@@ -95,6 +95,7 @@ function decodeProcess(value: unknown): ProcessStatus[] {
       restarts: value.restarts,
       healthPort: optionalNumber(value.healthPort),
       lastEnd: optionalText(value.lastEnd),
+      quickEnds: optionalNumber(value.quickEnds) ?? 0,
     },
   ];
 }

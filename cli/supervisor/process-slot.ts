@@ -39,6 +39,8 @@ export interface ProcessStatus {
   readonly healthPort: number | undefined;
   /** How it last ended: `exit code 1`, `SIGKILL`. */
   readonly lastEnd: string | undefined;
+  /** How many times in a row it ended soon after its start. */
+  readonly quickEnds: number;
 }
 
 const FIRST_BACKOFF_MS = 100;
@@ -81,6 +83,7 @@ export class ProcessSlot {
       restarts: this.restarts,
       healthPort: this.child === undefined ? undefined : this.healthPort,
       lastEnd: this.lastEnd,
+      quickEnds: this.quickEnds,
     };
   }
 

@@ -12,6 +12,7 @@ import { UserError } from '../user-error.ts';
 import { askSupervisor } from './control-client.ts';
 import type { ControlRequest, SupervisorStatus } from './control-protocol.ts';
 import { ControlServer } from './control-server.ts';
+import { lastWords } from './last-words.ts';
 import { type ClusterPlan, planProcesses } from './process-plan.ts';
 import type { ProcessStatus } from './process-slot.ts';
 import { planStart, type StartRequest } from './start-plan.ts';
@@ -21,6 +22,7 @@ import { Supervisor } from './supervisor.ts';
 /** After so long the user is told what is waited for, again and again. */
 const PATIENCE_MS = 20_000;
 
+const STARTS_BEFORE_GIVING_UP = 4;
 const LEFTOVERS_LIMIT_MS = 5000;
 /** The first version with all that the store needs. */
 const OLDEST_NATS_VERSION = [2, 9] as const;
@@ -29,29 +31,37 @@ export class RunningCluster {
   /** Resolves once somebody asked for the end (`podwire down`) and everything is gone. */
   readonly stopped: Promise<void>;
   private readonly folder: ClusterFolder;
-  private readonly listener: StartReporter;
+  private readonly reporter: StartReporter;
   private readonly control: ControlServer;
   private readonly startedAtMs = systemClock.nowMs();
   private readonly resolveStopped: () => void;
+  /** Rejects when the start is hopeless. */
+  private readonly startFailed: Promise<never>;
+  private readonly failStart: (error: Error) => void;
   private plan: ClusterPlan | undefined;
   private supervisor: Supervisor | undefined;
   private bus: Bus | undefined;
   private isReady = false;
   private stopping: Promise<void> | undefined;
 
-  private constructor(folder: ClusterFolder, listener: StartReporter) {
+  private constructor(folder: ClusterFolder, reporter: StartReporter) {
     this.folder = folder;
-    this.listener = listener;
+    this.reporter = reporter;
     this.control = new ControlServer(folder.controlSocket, (request) => this.handle(request));
     const { promise, resolve } = Promise.withResolvers<void>();
     this.stopped = promise;
     this.resolveStopped = resolve;
+    const failure = Promise.withResolvers<never>();
+    this.startFailed = failure.promise;
+    this.failStart = failure.reject;
+    // Nobody waits for it any more once the start is over.
+    failure.promise.catch(() => this.stopped);
   }
 
   /** Becomes the cluster's supervisor. A UserError when there is one already. */
-  static async claim(folder: ClusterFolder, listener: StartReporter): Promise<RunningCluster> {
+  static async claim(folder: ClusterFolder, reporter: StartReporter): Promise<RunningCluster> {
     folder.prepare();
-    const cluster = new RunningCluster(folder, listener);
+    const cluster = new RunningCluster(folder, reporter);
     while (!(await cluster.control.listen())) {
       if ((await askSupervisor(folder, { command: 'status' })) !== undefined) {
         throw new UserError(
@@ -84,9 +94,9 @@ export class RunningCluster {
     };
   }
 
-  /** Starts everything and resolves when the cluster is ready, however long that takes. */
+  /** Starts everything and resolves when the cluster is ready. A UserError when a process cannot stay up. */
   async start(request: Omit<StartRequest, 'folder' | 'report'>): Promise<void> {
-    const report = (text: string): void => this.listener.progress(text);
+    const report = (text: string): void => this.reporter.progress(text);
     const plan = await planStart({ ...request, folder: this.folder, report });
     if (this.stopping !== undefined) return;
     this.plan = plan;
@@ -94,7 +104,7 @@ export class RunningCluster {
       changed: (status) => this.processChanged(status),
     });
     this.supervisor.start();
-    await this.waitUntilReady(plan);
+    await Promise.race([this.waitUntilReady(plan), this.startFailed]);
   }
 
   stop(): Promise<void> {
@@ -115,14 +125,14 @@ export class RunningCluster {
     const { natsUrl: url, natsToken: token, settings } = plan;
     this.bus = await connectBus({ url, token, cluster: this.folder.name, clientName: 'supervisor' });
     checkServer(this.bus, url);
-    this.listener.progress(`nats-server ${this.bus.nats.info?.version ?? ''} at ${url}`);
+    this.reporter.progress(`nats-server ${this.bus.nats.info?.version ?? ''} at ${url}`);
     const names = plan.nodes.map(({ name }) => name);
     const readiness = new ClusterReadiness(this.bus, names, settings.cni !== 'none', {
-      nodeReady: (name) => this.listener.progress(`node ${name} is Ready`),
-      dnsAvailable: () => this.listener.progress('CoreDNS is available'),
+      nodeReady: (name) => this.reporter.progress(`node ${name} is Ready`),
+      dnsAvailable: () => this.reporter.progress('CoreDNS is available'),
     });
     const impatience = setInterval(() => {
-      this.listener.warning(`still waiting for ${readiness.missing.join(', ')}; see podwire logs`);
+      this.reporter.warning(`still waiting for ${readiness.missing.join(', ')}; see podwire logs`);
     }, PATIENCE_MS);
     try {
       await Promise.race([readiness.ready, this.stopped]);
@@ -136,11 +146,21 @@ export class RunningCluster {
   private processChanged(status: ProcessStatus): void {
     if (this.stopping !== undefined) return;
     const { name, state, lastEnd, restarts } = status;
-    if (state === 'running' && !this.isReady && name !== 'nats-server') this.listener.progress(`${name} is up`);
-    if (state === 'waiting')
-      this.listener.warning(`${name} ended (${lastEnd}) and will be started again; podwire logs ${name}`);
-    if (state === 'dead') this.listener.warning(`node ${name} is down (${lastEnd}): podwire node start ${name}`);
-    if (state === 'running' && restarts > 0 && this.isReady) this.listener.warning(`${name} is up again`);
+    if (state === 'running' && !this.isReady && name !== 'nats-server') this.reporter.progress(`${name} is up`);
+    if (state === 'running' && restarts > 0 && this.isReady) this.reporter.warning(`${name} is up again`);
+    if (state === 'dead') this.reporter.warning(`node ${name} is down (${lastEnd}): podwire node start ${name}`);
+    if (state === 'waiting') this.processEnded(status);
+  }
+
+  /** Tells of the first end and then ever more seldom; a start is given up when a process cannot stay up. */
+  private processEnded({ name, lastEnd, quickEnds }: ProcessStatus): void {
+    const words = lastWords(this.folder.logFile(name));
+    const how = words === undefined ? lastEnd : `${lastEnd}: ${words}`;
+    if (!this.isReady && quickEnds >= STARTS_BEFORE_GIVING_UP) {
+      this.failStart(new UserError(`${name} cannot be started (${how}): see ${this.folder.logFile(name)}`));
+    } else if (isPowerOfTwo(Math.max(1, quickEnds))) {
+      this.reporter.warning(`${name} ended (${how}) and is started again`);
+    }
   }
 
   private async handle(request: ControlRequest): Promise<SupervisorStatus> {
@@ -165,6 +185,10 @@ export class RunningCluster {
     this.control.close();
     this.resolveStopped();
   }
+}
+
+function isPowerOfTwo(count: number): boolean {
+  return (count & (count - 1)) === 0;
 }
 
 /** The supervisor was killed: what it started ends by itself, and is given the time to. */
