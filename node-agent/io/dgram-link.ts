@@ -171,8 +171,11 @@ export class DgramLink implements UnderlayLink {
     this.counters.datagramsReceived++;
     this.received[0] = packet;
     this.loop.enter();
-    this.onReceive(peer, this.received);
-    this.loop.leave();
+    try {
+      this.onReceive(peer, this.received);
+    } finally {
+      this.loop.leave();
+    }
   }
 }
 

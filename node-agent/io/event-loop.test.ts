@@ -45,6 +45,22 @@ describe('EventLoop', () => {
     loop.close();
   });
 
+  it('a nested call leaves the draining to the outer one, also when it throws', () => {
+    const { engine, loop } = started();
+    let flushed = 0;
+    loop.run(() => {
+      engine.onTurnEnd(() => flushed++);
+      expect(() =>
+        loop.run(() => {
+          throw new Error('from a program');
+        }),
+      ).toThrow('from a program');
+      expect(flushed).toBe(0);
+    });
+    expect(flushed).toBe(1);
+    loop.close();
+  });
+
   it('does not fire once closed', () => {
     vi.useFakeTimers();
     const { engine, loop } = started();

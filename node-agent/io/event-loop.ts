@@ -29,6 +29,8 @@ export class EventLoop {
   /** When the pending timer fires at the latest; Infinity when none is pending. */
   private armedUs = Number.POSITIVE_INFINITY;
   private closed = false;
+  /** Turns entered and not left. */
+  private depth = 0;
 
   constructor(engine: Engine, clockUs: () => number = monotonicUs) {
     this.engine = engine;
@@ -37,10 +39,12 @@ export class EventLoop {
 
   /** Begins a turn; every `enter` is followed by a `leave`. Nested turns join the outer one. */
   enter(): void {
-    this.engine.enter(this.clockUs());
+    if (this.depth === 0) this.engine.enter(this.clockUs());
+    this.depth++;
   }
 
   leave(): void {
+    if (--this.depth > 0) return;
     this.engine.drain();
     this.arm();
   }
