@@ -4,8 +4,9 @@ import type { Clock } from '../shared/runtime/clock.ts';
 import type { Metrics } from '../shared/runtime/metrics.ts';
 import type { Random } from '../shared/runtime/random.ts';
 import type { Directive } from './corefile.ts';
-import type { DecodedQuery, DecodedQuery, Reply, Reply } from './message.ts';
+import type { DecodedQuery, Reply } from './message.ts';
 import type { ClusterSource } from './plugins/kubernetes/cluster-source.ts';
+import type { QueryMetrics } from './plugins/prometheus/query-metrics.ts';
 
 export interface Query extends DecodedQuery {
   readonly remote: { readonly address: string; readonly port: number };

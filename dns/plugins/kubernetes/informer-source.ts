@@ -1,7 +1,7 @@
 /** The cluster's objects by informers over the bus, trimmed to what DNS needs as they arrive. */
 import type { Namespace, Pod, Service } from 'kubernetes-types/core/v1.js';
 import type { EndpointPort, EndpointSlice } from 'kubernetes-types/discovery/v1.js';
-import type { Live } from '../../../shared/api/live.ts';
+import type { Live, LiveMeta } from '../../../shared/api/live.ts';
 import type { ResourceRef } from '../../../shared/api/resource.ts';
 import { ENDPOINTSLICES, NAMESPACES, PODS, SERVICES } from '../../../shared/api/resources.ts';
 import type { Bus } from '../../../shared/bus/connection.ts';
@@ -55,12 +55,9 @@ interface RecordEvents<T> {
   trim(object: T): T;
 }
 
-type SlimMeta = Pick<
-  Live<object>['metadata'],
-  'name' | 'namespace' | 'uid' | 'labels' | 'resourceVersion' | 'creationTimestamp'
->;
+type SlimMeta = Pick<LiveMeta, 'name' | 'namespace' | 'uid' | 'labels' | 'resourceVersion' | 'creationTimestamp'>;
 
-function slimMeta({ metadata }: Live<object>): SlimMeta {
+function slimMeta({ metadata }: { readonly metadata: LiveMeta }): SlimMeta {
   const { name, namespace, uid, labels, resourceVersion, creationTimestamp } = metadata;
   return { name, namespace, uid, labels, resourceVersion, creationTimestamp };
 }
