@@ -39,7 +39,7 @@ mode: "${mode}"
 iptables:
   localhostNodePorts: null
   masqueradeAll: false
-  minSyncPeriod: 1s
+  minSyncPeriod: 100ms
   syncPeriod: 30s
 `;
 }
