@@ -1,10 +1,12 @@
 import { Command, CommanderError } from 'commander';
 import { busConfigCommand } from './commands/bus-config.ts';
+import { demoCommand } from './commands/demo.ts';
 import { downCommand } from './commands/down.ts';
 import { kubeconfigCommand } from './commands/kubeconfig.ts';
 import { logsCommand } from './commands/logs.ts';
 import { nodeCommand } from './commands/node/node.ts';
 import { statusCommand } from './commands/status.ts';
+import { traceCommand } from './commands/trace.ts';
 import { upCommand } from './commands/up.ts';
 import { UserError } from './user-error.ts';
 
@@ -23,6 +25,8 @@ for (const command of [
   kubeconfigCommand(),
   nodeCommand(),
   logsCommand(),
+  traceCommand(),
+  demoCommand(),
   busConfigCommand(),
 ]) {
   program.addCommand(command);
