@@ -38,6 +38,9 @@ interface Closable {
   close(): void;
 }
 
+/** Above this the stack keeps what comes, and the peer's window closes. */
+const MAX_UNDELIVERED_BYTES = 256 * 1024;
+
 /** Tells pings apart whose caller gave no identifier. */
 let nextPingIdentifier = 1;
 
@@ -64,8 +67,10 @@ export class StackNetwork implements PodNetwork {
         return;
       }
       try {
-        const connection = this.loop.run(() => this.begin(options));
-        const transport = new StackTransport(connection, this.loop, options.allowHalfOpen ?? false);
+        // The answer may come within the turn: whoever listens for it must be there by then.
+        const transport = this.loop.run(
+          () => new StackTransport(this.begin(options), this.loop, options.allowHalfOpen ?? false),
+        );
         this.track(transport);
         const cancel = (): void => transport.abandon(new SocketError('ECANCELED', 'connect', address, port));
         signal?.addEventListener('abort', cancel, { once: true });
@@ -232,6 +237,9 @@ class StackTransport implements TcpTransport, Closable {
   private readonly loop: StackLoop;
   private established: boolean;
   private abandoned = false;
+  private socketPaused = false;
+  /** Handed over by the stack, not yet to the program. */
+  private undeliveredBytes = 0;
 
   constructor(connection: TcpConnection, loop: StackLoop, allowHalfOpen: boolean) {
     this.connection = connection;
@@ -242,7 +250,10 @@ class StackTransport implements TcpTransport, Closable {
     // A reset that nobody listens for is no reason to end the process; `close` tells of it too.
     this.socket.on('error', () => this.socket.destroy());
     connection.onEstablished = () => deliveries.add(() => this.hasEstablished());
-    connection.onData = (bytes) => deliveries.add(() => this.socket.deliver(bytes));
+    connection.onData = (bytes) => {
+      this.holdBack(bytes.length);
+      deliveries.add(() => this.deliver(bytes));
+    };
     connection.onEnd = () => deliveries.add(() => this.socket.deliverEnd());
     connection.onWritable = () => deliveries.add(() => this.socket.deliverWritable());
     connection.onClose = (error) => deliveries.add(() => this.hasClosed(error === null ? null : codeOf(error)));
@@ -265,11 +276,13 @@ class StackTransport implements TcpTransport, Closable {
   }
 
   pause(): void {
+    this.socketPaused = true;
     this.connection.pause();
   }
 
   resume(): void {
-    this.loop.run(() => this.connection.resume());
+    this.socketPaused = false;
+    if (this.undeliveredBytes < MAX_UNDELIVERED_BYTES) this.loop.run(() => this.connection.resume());
   }
 
   setNoDelay(on: boolean): void {
@@ -286,6 +299,19 @@ class StackTransport implements TcpTransport, Closable {
     this.abandoned = true;
     this.reset();
     this.onOutcome?.(reason.code);
+  }
+
+  /** A program that sends without ever giving the event loop a chance must meet a full window, as it would in a kernel. */
+  private holdBack(byteCount: number): void {
+    this.undeliveredBytes += byteCount;
+    if (this.undeliveredBytes >= MAX_UNDELIVERED_BYTES) this.connection.pause();
+  }
+
+  private deliver(bytes: Uint8Array): void {
+    const wasFull = this.undeliveredBytes >= MAX_UNDELIVERED_BYTES;
+    this.undeliveredBytes -= bytes.length;
+    this.socket.deliver(bytes);
+    if (wasFull && this.undeliveredBytes < MAX_UNDELIVERED_BYTES && !this.socketPaused) this.resume();
   }
 
   private hasEstablished(): void {
@@ -324,7 +350,16 @@ class Deliveries {
   private deliverAll(): void {
     const due = this.waiting;
     this.waiting = [];
-    for (const deliver of due) deliver();
+    for (const deliver of due) {
+      try {
+        deliver();
+      } catch (error) {
+        // A fault in one program's listener must not keep the others from what is theirs.
+        queueMicrotask(() => {
+          throw error;
+        });
+      }
+    }
   }
 }
 
