@@ -1,81 +1,63 @@
-/** What kube-proxy's ConfigMap says (KubeProxyConfiguration, kubeproxy.config.k8s.io/v1alpha1), as far as it has an effect here. */
-import { isJsonObject } from '../../shared/api/object.ts';
-import { type Ipv4Prefix, parseIpv4Prefix } from '../../shared/wire/address.ts';
-
-export const MODES = ['iptables', 'ipvs', 'nftables', 'ebpf', 'kernelspace'] as const;
-export type ProxyMode = (typeof MODES)[number];
+/** kube-proxy's own configuration: `config.conf` of the ConfigMap kube-proxy (KubeProxyConfiguration v1alpha1). */
+import { parse } from 'yaml';
+import { isJsonObject, type JsonObject } from '../../shared/api/object.ts';
 
 export interface ProxyConfiguration {
-  readonly mode: ProxyMode;
-  readonly clusterCidr: Ipv4Prefix;
+  readonly mode: string;
+  /** Empty: not set. */
+  readonly clusterCidr: string;
   readonly masqueradeAll: boolean;
   readonly localhostNodePorts: boolean;
-  /** At least so long between two syncs. */
   readonly minSyncPeriodMs: number;
-  /** A sync at least so often. */
   readonly syncPeriodMs: number;
 }
 
-/** The configuration cannot be used: which field, its value, and what would do. */
-export class ProxyConfigurationError extends Error {
-  override readonly name = 'ProxyConfigurationError';
+/** The text cannot be used: what is wrong where. */
+export class ConfigurationError extends Error {
+  override readonly name = 'ConfigurationError';
 }
 
-export interface ConfigurationDefaults {
-  readonly mode: string;
-  readonly clusterCidr: string;
-}
+const DEFAULT_MIN_SYNC_MS = 1000;
+const DEFAULT_SYNC_MS = 30_000;
+const UNITS_MS: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 };
 
-const MIN_SYNC_PERIOD_MS = 100;
-const SYNC_PERIOD_MS = 30_000;
-
-/** `document`: the parsed YAML; undefined takes the defaults. */
-export function decodeConfiguration(document: unknown, defaults: ConfigurationDefaults): ProxyConfiguration {
-  const root = section(document, 'the configuration');
-  const iptables = section(root.iptables, 'iptables');
-  const cidr = text(root.clusterCIDR, defaults.clusterCidr);
-  // Dual-stack lists its blocks; the IPv4 one comes in whatever place.
-  const clusterCidr = cidr
-    .split(',')
-    .map(parseIpv4Prefix)
-    .find((prefix) => prefix !== undefined);
-  if (clusterCidr === undefined) throw bad('clusterCIDR', cidr, 'an IPv4 block such as 10.244.0.0/16');
+export function parseConfiguration(text: string): ProxyConfiguration {
+  let document: unknown;
+  try {
+    document = parse(text);
+  } catch (error) {
+    throw new ConfigurationError(`config.conf is not YAML: ${error instanceof Error ? error.message : String(error)}`);
+  }
+  if (!isJsonObject(document) || document.kind !== 'KubeProxyConfiguration') {
+    throw new ConfigurationError('config.conf is not of the kind KubeProxyConfiguration');
+  }
+  const iptables = isJsonObject(document.iptables) ? document.iptables : {};
   return {
-    mode: modeOf(text(root.mode, defaults.mode)),
-    clusterCidr,
+    mode: textField(document, 'mode'),
+    clusterCidr: textField(document, 'clusterCIDR'),
     masqueradeAll: iptables.masqueradeAll === true,
     localhostNodePorts: iptables.localhostNodePorts !== false,
-    minSyncPeriodMs: durationMs('iptables.minSyncPeriod', iptables.minSyncPeriod, MIN_SYNC_PERIOD_MS),
-    syncPeriodMs: durationMs('iptables.syncPeriod', iptables.syncPeriod, SYNC_PERIOD_MS),
+    minSyncPeriodMs: duration(iptables, 'minSyncPeriod', DEFAULT_MIN_SYNC_MS),
+    syncPeriodMs: duration(iptables, 'syncPeriod', DEFAULT_SYNC_MS),
   };
 }
 
-function section(value: unknown, name: string): Record<string, unknown> {
-  if (value === undefined || value === null) return {};
-  if (!isJsonObject(value)) throw bad(name, String(value), 'a mapping of fields');
+function textField(document: JsonObject, field: string): string {
+  const value = document[field] ?? '';
+  if (typeof value !== 'string') throw new ConfigurationError(`${field} is ${JSON.stringify(value)}: expected a text`);
   return value;
 }
 
-function text(value: unknown, fallback: string): string {
-  return typeof value === 'string' && value !== '' ? value : fallback;
-}
-
-function modeOf(name: string): ProxyMode {
-  const found = MODES.find((mode) => mode === name);
-  if (found === undefined) throw bad('mode', name, `one of ${MODES.join(', ')}`);
-  return found;
-}
-
-const UNITS_MS: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 };
-
-function durationMs(name: string, value: unknown, fallbackMs: number): number {
-  if (value === undefined || value === null || value === '0s') return fallbackMs;
-  const match = typeof value === 'string' ? /^(\d+(?:\.\d+)?)(ms|s|m|h)$/.exec(value) : null;
-  const unitMs = UNITS_MS[match?.[2] ?? ''];
-  if (match === null || unitMs === undefined) throw bad(name, String(value), 'a duration such as 30s');
-  return Number(match[1]) * unitMs;
-}
-
-function bad(field: string, value: string, expected: string): ProxyConfigurationError {
-  return new ProxyConfigurationError(`kube-proxy: ${field} is '${value}': expected ${expected}`);
+/** Go's durations: `1s`, `1m30s`, `100ms`, `0s`. */
+function duration(document: JsonObject, field: string, defaultMs: number): number {
+  const value = document[field] ?? undefined;
+  if (value === undefined) return defaultMs;
+  if (typeof value !== 'string' || !/^(\d+(\.\d+)?(ms|s|m|h))+$/.test(value)) {
+    throw new ConfigurationError(`iptables.${field} is ${JSON.stringify(value)}: expected a duration such as 1s`);
+  }
+  let totalMs = 0;
+  for (const [, amount, unit] of value.matchAll(/(\d+(?:\.\d+)?)(ms|s|m|h)/g)) {
+    totalMs += Number(amount) * (UNITS_MS[unit!] ?? 0);
+  }
+  return totalMs;
 }

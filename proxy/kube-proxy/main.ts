@@ -1,127 +1,91 @@
-/** kube-proxy as a process: follows Services and EndpointSlices, programs its node. Its rules stay when it ends. */
+/** kube-proxy: programs the rules of its node from Services and EndpointSlices. */
 import { createHash } from 'node:crypto';
 import type { ConfigMap, Node, Service } from 'kubernetes-types/core/v1.js';
 import type { EndpointSlice } from 'kubernetes-types/discovery/v1.js';
 import type { Live } from '../../shared/api/live.ts';
 import { CONFIGMAPS, ENDPOINTSLICES, NODES, SERVICES } from '../../shared/api/resources.ts';
-import { isApiError } from '../../shared/api/status.ts';
-import { type ApiClient, createApiClient } from '../../shared/bus/api-client.ts';
+import { createApiClient } from '../../shared/bus/api-client.ts';
 import { connectBus } from '../../shared/bus/connection.ts';
 import { createInformer } from '../../shared/bus/informer.ts';
-import { type ClusterConfig, readPodConfig } from '../../shared/runtime/config.ts';
-import { runProcess } from '../../shared/runtime/process.ts';
-import { parseIpv4 } from '../../shared/wire/address.ts';
-import { IptablesCompiler } from './compile/iptables/compiler.ts';
-import { decodeConfiguration, type ProxyConfiguration, ProxyConfigurationError } from './configuration.ts';
-import { Proxier } from './proxier.ts';
+import { NODE_RULES } from '../../shared/bus/subjects.ts';
+import { readPodConfig } from '../../shared/runtime/config.ts';
+import { type ProcessContext, runProcess } from '../../shared/runtime/process.ts';
+import { parseIpv4, parseIpv4Prefix } from '../../shared/wire/address.ts';
+import type { IptablesContext } from './compile/iptables/service-rules.ts';
+import { ConfigurationError, type ProxyConfiguration, parseConfiguration } from './configuration.ts';
+import { IptablesProxier } from './modes/iptables/iptables-proxier.ts';
+import { modeProblem } from './modes/proxier.ts';
+import { ProxyLoop } from './proxy-loop.ts';
 import { ProxyMetrics } from './proxy-metrics.ts';
-import { LAST_CHANGE, ServiceChanges } from './service-changes.ts';
+import { ServiceChanges } from './service-changes.ts';
 
 const CONFIG_MAP = 'kube-proxy';
 const CONFIG_KEY = 'config.conf';
-const ZONE = 'topology.kubernetes.io/zone';
+const ZONE_LABEL = 'topology.kubernetes.io/zone';
 
-await runProcess({
-  name: 'kube-proxy',
-  async start({ config, environment, log, shutdown, clock, health, metrics }) {
-    const pod = readPodConfig(environment);
-    const bus = await connectBus({
-      url: config.natsUrl,
-      token: config.natsToken,
-      cluster: config.cluster,
-      clientName: `kube-proxy ${pod.nodeName}`,
-      log,
-    });
-    shutdown.onStop('bus', () => bus.close());
-    health.addCheck('nats', () => (bus.connected ? undefined : 'the connection is down'));
-    const api = createApiClient(bus, { user: `system:kube-proxy:${pod.nodeName}` });
-    const configuration = await readConfiguration(api, pod.podNamespace, config);
-    refuseOtherModes(configuration);
-    const node = await api.get<Live<Node>>(NODES, pod.nodeName);
-    const compiler = new IptablesCompiler({
-      node: { name: pod.nodeName, zone: node.metadata.labels?.[ZONE] ?? '', address: parseIpv4(pod.podIp) ?? 0 },
-      clusterCidr: configuration.clusterCidr,
-      masqueradeAll: configuration.masqueradeAll,
-      localhostNodePorts: configuration.localhostNodePorts,
-      sha256: (text) => createHash('sha256').update(text).digest(),
-    });
-    const services = createInformer<Live<Service>>(bus, SERVICES, { transform: trimService });
-    const slices = createInformer<Live<EndpointSlice>>(bus, ENDPOINTSLICES, { transform: trimSlice });
-    await Promise.all([services.start(), slices.start()]);
-    log.info('Using iptables Proxier');
-    // The subscriptions tell of what is there already: `start` comes after them, so that the first sync has it all.
-    let proxier: Proxier | undefined;
-    const changes = new ServiceChanges({ services, slices }, () => proxier?.requestSync());
-    proxier = new Proxier({
-      bus,
-      nodeName: pod.nodeName,
-      compiler,
-      takeChanges: () => changes.take(),
-      minSyncPeriodMs: configuration.minSyncPeriodMs,
-      syncPeriodMs: configuration.syncPeriodMs,
-      clock,
-      log,
-      metrics: new ProxyMetrics(metrics),
-    });
-    health.addCheck('sync', () => proxier?.lag());
-    shutdown.onStop('proxier', () => proxier?.stop());
-    proxier.start();
-  },
-});
+await runProcess({ name: 'kube-proxy', start });
 
-async function readConfiguration(
-  api: ApiClient,
-  namespace: string,
-  config: ClusterConfig,
-): Promise<ProxyConfiguration> {
-  const defaults = { mode: config.proxyMode, clusterCidr: config.podCidr };
-  try {
-    const configMap = await api.get<ConfigMap>(CONFIGMAPS, CONFIG_MAP, namespace);
-    const text = configMap.data?.[CONFIG_KEY];
-    if (text === undefined) return decodeConfiguration(undefined, defaults);
-    const { parse } = await import('yaml');
-    return decodeConfiguration(parse(text), defaults);
-  } catch (error) {
-    if (isApiError(error, 'NotFound')) return decodeConfiguration(undefined, defaults);
-    throw error;
-  }
+async function start(context: ProcessContext): Promise<void> {
+  const { config, environment, log, shutdown, clock, health } = context;
+  const pod = readPodConfig(environment);
+  const bus = await connectBus({
+    url: config.natsUrl,
+    token: config.natsToken,
+    cluster: config.cluster,
+    clientName: `kube-proxy ${pod.nodeName}`,
+    log,
+  });
+  shutdown.onStop('bus', () => bus.close());
+  health.addCheck('nats', () => (bus.connected ? undefined : 'the connection is down'));
+  const api = createApiClient(bus, { user: 'system:kube-proxy' });
+  const [configMap, node] = await Promise.all([
+    api.get<ConfigMap>(CONFIGMAPS, CONFIG_MAP, pod.podNamespace),
+    api.get<Live<Node>>(NODES, pod.nodeName),
+  ]);
+  const configuration = parseConfiguration(configMap.data?.[CONFIG_KEY] ?? '');
+  const problem = modeProblem(configuration.mode);
+  if (problem !== undefined) throw new ConfigurationError(problem);
+  log.info('Using iptables proxier');
+
+  const services = createInformer<Live<Service>>(bus, SERVICES);
+  const slices = createInformer<Live<EndpointSlice>>(bus, ENDPOINTSLICES);
+  const changes = new ServiceChanges(services, slices, () => {
+    // Before both lists are complete a sync would take endpoints away that are only not read yet.
+    if (services.synced && slices.synced) loop.request();
+  });
+  const proxier = new IptablesProxier({
+    context: iptablesContext(context, node, configuration, parseIpv4(pod.podIp) ?? 0),
+    send: (transaction) => bus.request(NODE_RULES, { node: pod.nodeName }, transaction),
+    refused: (problems) => log.error({ problems }, 'the node refused the rules'),
+  });
+  const loop = new ProxyLoop({
+    changes,
+    proxier,
+    configuration,
+    metrics: new ProxyMetrics(context.metrics),
+    clock,
+    log,
+  });
+  shutdown.onStop('loop', () => loop.stop());
+  await Promise.all([services.start(), slices.start()]);
+  loop.request();
+  await loop.firstSync;
 }
 
-function refuseOtherModes({ mode }: ProxyConfiguration): void {
-  if (mode === 'iptables') return;
-  throw new ProxyConfigurationError(
-    mode === 'kernelspace'
-      ? "kube-proxy: mode 'kernelspace' exists on Windows nodes only: use iptables"
-      : `kube-proxy: mode '${mode}' is not there yet: use iptables`,
-  );
-}
-
-function trimService(service: Live<Service>): Live<Service> {
-  delete service.metadata.managedFields;
-  return service;
-}
-
-/** At many endpoints their targets' names are most of the memory, and rules do not need them. */
-function trimSlice(slice: Live<EndpointSlice>): Live<EndpointSlice> {
-  const { name, namespace, uid, labels, annotations, creationTimestamp, resourceVersion } = slice.metadata;
-  const triggered = annotations?.[LAST_CHANGE];
+function iptablesContext(
+  { config }: ProcessContext,
+  node: Live<Node>,
+  configuration: ProxyConfiguration,
+  address: number,
+): IptablesContext {
+  const clusterCidr = parseIpv4Prefix(configuration.clusterCidr || config.podCidr);
+  if (clusterCidr === undefined)
+    throw new ConfigurationError(`clusterCIDR ${configuration.clusterCidr} is not an IPv4 prefix`);
   return {
-    metadata: {
-      name,
-      namespace,
-      uid,
-      labels,
-      creationTimestamp,
-      resourceVersion,
-      ...(triggered === undefined ? {} : { annotations: { [LAST_CHANGE]: triggered } }),
-    },
-    addressType: slice.addressType,
-    ports: slice.ports,
-    endpoints: slice.endpoints?.map(({ addresses, conditions, nodeName, hints }) => ({
-      addresses,
-      conditions,
-      nodeName,
-      hints,
-    })),
+    node: { name: node.metadata.name, zone: node.metadata.labels?.[ZONE_LABEL] ?? '', address },
+    clusterCidr,
+    masqueradeAll: configuration.masqueradeAll,
+    localhostNodePorts: configuration.localhostNodePorts,
+    sha256: (text) => createHash('sha256').update(text).digest(),
   };
 }

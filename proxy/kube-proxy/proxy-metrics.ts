@@ -1,59 +1,68 @@
-/** kube-proxy's metrics, with the original's names. */
+/** The original's metrics, by the original's names. */
 import type { Histogram, Metrics } from '../../shared/runtime/metrics.ts';
+import type { SyncResult } from './modes/proxier.ts';
 
-export interface SyncObservation {
-  readonly full: boolean;
-  readonly seconds: number;
-  /** Milliseconds since 1970. */
-  readonly atMs: number;
-  readonly rules: { readonly nat: number; readonly filter: number };
-}
-
-/** Seconds: 1 ms doubling to 16 s. */
-const SYNC_BUCKETS = Array.from({ length: 15 }, (_, power) => 0.001 * 2 ** power);
-const PROGRAMMING_BUCKETS = [0, 0.25, 0.5, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 15, 20, 30, 45, 60, 90, 120, 180, 240, 300];
+const SYNC_BUCKETS_SECONDS = [
+  0.001, 0.002, 0.004, 0.008, 0.016, 0.032, 0.064, 0.128, 0.256, 0.512, 1.024, 2.048, 4.096, 8.192, 16.384,
+];
+const PROGRAMMING_BUCKETS_SECONDS = [
+  0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2, 3, 4, 5, 7.5, 10, 15, 20, 30, 45, 60, 90, 120,
+];
 
 export class ProxyMetrics {
-  private readonly syncs: Histogram;
-  private readonly fullSyncs: Histogram;
-  private readonly partialSyncs: Histogram;
+  private readonly sync: Histogram;
+  private readonly fullSync: Histogram;
+  private readonly partialSync: Histogram;
   private readonly programming: Histogram;
-  private lastSyncSeconds = 0;
-  private rules: SyncObservation['rules'] = { nat: 0, filter: 0 };
+  private lastSyncMs = 0;
+  private failures = 0;
+  private ruleCounts: SyncResult['ruleCounts'] = { nat: 0, filter: 0 };
 
   constructor(metrics: Metrics) {
-    const sync = (name: string, help: string): Histogram => metrics.histogram({ name, help, buckets: SYNC_BUCKETS });
-    this.syncs = sync('kubeproxy_sync_proxy_rules_duration_seconds', 'Time to sync the rules of the node.');
-    this.fullSyncs = sync('kubeproxy_sync_full_proxy_rules_duration_seconds', 'Time of syncs that sent all rules.');
-    this.partialSyncs = sync('kubeproxy_sync_partial_proxy_rules_duration_seconds', 'Time of syncs that sent changes.');
+    const syncHistogram = (kind: string, help: string): Histogram =>
+      metrics.histogram({
+        name: `kubeproxy_sync_${kind}proxy_rules_duration_seconds`,
+        help,
+        buckets: SYNC_BUCKETS_SECONDS,
+      });
+    this.sync = syncHistogram('', 'Time of a sync of the rules.');
+    this.fullSync = syncHistogram('full_', 'Time of a sync that sent everything.');
+    this.partialSync = syncHistogram('partial_', 'Time of a sync that sent what changed.');
     this.programming = metrics.histogram({
       name: 'kubeproxy_network_programming_duration_seconds',
-      help: 'From the change of an endpoint to its rules being in force.',
-      buckets: PROGRAMMING_BUCKETS,
+      help: 'Time from a change of endpoints in the cluster to the rules of this node.',
+      buckets: PROGRAMMING_BUCKETS_SECONDS,
     });
     metrics.register({
       name: 'kubeproxy_sync_proxy_rules_last_timestamp_seconds',
-      help: 'When the rules were last synced.',
+      help: 'When the rules were last synced, in seconds since 1970.',
       type: 'gauge',
-      collect: () => this.lastSyncSeconds,
+      collect: () => this.lastSyncMs / 1000,
+    });
+    metrics.register({
+      name: 'kubeproxy_sync_proxy_rules_iptables_restore_failures_total',
+      help: 'Syncs that failed.',
+      type: 'counter',
+      collect: () => this.failures,
     });
     metrics.register({
       name: 'kubeproxy_sync_proxy_rules_iptables_total',
-      help: 'Rules in force, by table.',
+      help: 'Rules of this proxy, by table.',
       type: 'gauge',
       labelNames: ['table'],
-      collect: () => Object.entries(this.rules).map(([table, value]) => ({ labels: { table }, value })),
+      collect: () => Object.entries(this.ruleCounts).map(([table, value]) => ({ labels: { table }, value })),
     });
   }
 
-  synced({ full, seconds, atMs, rules }: SyncObservation): void {
-    this.syncs.observe(seconds);
-    (full ? this.fullSyncs : this.partialSyncs).observe(seconds);
-    this.lastSyncSeconds = atMs / 1000;
-    this.rules = rules;
+  synced(result: SyncResult, durationMs: number, changeTimesMs: readonly number[], nowMs: number): void {
+    this.sync.observe(durationMs / 1000);
+    (result.full ? this.fullSync : this.partialSync).observe(durationMs / 1000);
+    for (const atMs of changeTimesMs) this.programming.observe(Math.max(0, nowMs - atMs) / 1000);
+    this.ruleCounts = result.ruleCounts;
+    this.lastSyncMs = nowMs;
   }
 
-  programmed(seconds: number): void {
-    this.programming.observe(Math.max(0, seconds));
+  failed(): void {
+    this.failures++;
   }
 }

@@ -1,88 +1,86 @@
-/** Gathers what changed in Services and EndpointSlices, by Service, and how old the oldest unprogrammed change is. */
+/** Which Services changed since the last sync, by their own object or by their EndpointSlices. */
 import type { Service } from 'kubernetes-types/core/v1.js';
 import type { EndpointSlice } from 'kubernetes-types/discovery/v1.js';
-import { type Live, timeMs } from '../../shared/api/live.ts';
+import type { Live } from '../../shared/api/live.ts';
 import type { Informer } from '../../shared/bus/informer.ts';
 import { endpointsOfPort, serviceOfSlice } from './compile/endpoint.ts';
 import type { ServiceState } from './compile/iptables/compiler.ts';
 import { servicePorts } from './compile/service-port.ts';
 
-export const LAST_CHANGE = 'endpoints.kubernetes.io/last-change-trigger-time';
-
-export interface ServiceInformers {
-  readonly services: Informer<Live<Service>>;
-  readonly slices: Informer<Live<EndpointSlice>>;
-}
-
-export interface Changes {
-  readonly states: readonly ServiceState[];
-  /** When the endpoint changes among them were triggered, milliseconds since 1970. */
-  readonly triggeredAtMs: readonly number[];
-}
+const CHANGE_TIME = 'endpoints.kubernetes.io/last-change-trigger-time';
 
 export class ServiceChanges {
-  private readonly informers: ServiceInformers;
-  private readonly changed = new Set<string>();
-  private readonly slicesByService = new Map<string, Map<string, Live<EndpointSlice>>>();
-  private triggeredAtMs: number[] = [];
+  private readonly services: Informer<Live<Service>>;
+  private readonly slicesOf = new Map<string, Map<string, Live<EndpointSlice>>>();
+  private readonly dirty = new Set<string>();
+  private readonly changeTimesMs: number[] = [];
+  private readonly changed: () => void;
 
-  /** `onChange` is told of every change; `take` hands them over. */
-  constructor(informers: ServiceInformers, onChange: () => void) {
-    this.informers = informers;
-    const touch = (key: string): void => {
-      this.changed.add(key);
-      onChange();
-    };
-    const service = ({ metadata }: Live<Service>): void => touch(`${metadata.namespace ?? ''}/${metadata.name}`);
-    informers.services.subscribe({ added: service, updated: service, deleted: service });
-    informers.slices.subscribe({
-      added: (slice) => this.putSlice(slice, touch),
+  /** `changed` is called at every change. */
+  constructor(services: Informer<Live<Service>>, slices: Informer<Live<EndpointSlice>>, changed: () => void) {
+    this.services = services;
+    this.changed = changed;
+    const serviceChanged = (service: Live<Service>): void => this.mark(keyOf(service));
+    services.subscribe({ added: serviceChanged, updated: serviceChanged, deleted: serviceChanged });
+    slices.subscribe({
+      added: (slice) => this.put(slice),
       updated: (slice, old) => {
-        // A slice's owner can change by its label.
-        if (serviceOfSlice(old) !== serviceOfSlice(slice)) this.removeSlice(old, touch);
-        this.putSlice(slice, touch);
+        this.remove(old);
+        this.put(slice);
       },
-      deleted: (slice) => this.removeSlice(slice, touch),
+      deleted: (slice) => this.remove(slice),
     });
   }
 
-  take(): Changes {
-    const states = [...this.changed].map((key) => this.stateOf(key));
-    const { triggeredAtMs } = this;
-    this.changed.clear();
-    this.triggeredAtMs = [];
-    return { states, triggeredAtMs };
+  /** The present state of every Service that changed; a Service that is gone has no ports. Marks all as seen. */
+  take(): ServiceState[] {
+    const states = [...this.dirty].map((key) => this.stateOf(key));
+    this.dirty.clear();
+    return states;
+  }
+
+  /** When the changes taken with the last `take` happened in the cluster (milliseconds since 1970). */
+  takeChangeTimes(): number[] {
+    return this.changeTimesMs.splice(0);
   }
 
   private stateOf(key: string): ServiceState {
-    const slash = key.indexOf('/');
-    const service = this.informers.services.get(key.slice(slash + 1), key.slice(0, slash));
-    if (service === undefined) return { key, ports: [] };
-    const slices = [...(this.slicesByService.get(key)?.values() ?? [])];
-    const ports = servicePorts(service).map((port) => ({
-      port,
-      endpoints: endpointsOfPort(slices, port.portName, port.protocol),
-    }));
-    return { key, ports };
+    const [namespace = '', name = ''] = key.split('/');
+    const service = this.services.get(name, namespace);
+    const slices = [...(this.slicesOf.get(key)?.values() ?? [])];
+    const ports = service === undefined ? [] : servicePorts(service);
+    return {
+      key,
+      ports: ports.map((port) => ({ port, endpoints: endpointsOfPort(slices, port.portName, port.protocol) })),
+    };
   }
 
-  private putSlice(slice: Live<EndpointSlice>, touch: (key: string) => void): void {
+  private put(slice: Live<EndpointSlice>): void {
     const key = serviceOfSlice(slice);
     if (key === undefined) return;
-    const known = this.slicesByService.get(key);
-    if (known === undefined) this.slicesByService.set(key, new Map([[slice.metadata.name, slice]]));
-    else known.set(slice.metadata.name, slice);
-    const triggeredMs = timeMs(slice.metadata.annotations?.[LAST_CHANGE]);
-    if (triggeredMs > 0) this.triggeredAtMs.push(triggeredMs);
-    touch(key);
+    const siblings = this.slicesOf.get(key) ?? new Map<string, Live<EndpointSlice>>();
+    siblings.set(slice.metadata.name, slice);
+    this.slicesOf.set(key, siblings);
+    const at = Date.parse(slice.metadata.annotations?.[CHANGE_TIME] ?? '');
+    if (!Number.isNaN(at)) this.changeTimesMs.push(at);
+    this.mark(key);
   }
 
-  private removeSlice(slice: Live<EndpointSlice>, touch: (key: string) => void): void {
+  private remove(slice: Live<EndpointSlice>): void {
     const key = serviceOfSlice(slice);
     if (key === undefined) return;
-    const known = this.slicesByService.get(key);
-    known?.delete(slice.metadata.name);
-    if (known?.size === 0) this.slicesByService.delete(key);
-    touch(key);
+    const siblings = this.slicesOf.get(key);
+    siblings?.delete(slice.metadata.name);
+    if (siblings?.size === 0) this.slicesOf.delete(key);
+    this.mark(key);
   }
+
+  private mark(key: string): void {
+    this.dirty.add(key);
+    this.changed();
+  }
+}
+
+function keyOf({ metadata }: Live<Service>): string {
+  return `${metadata.namespace ?? ''}/${metadata.name}`;
 }
