@@ -49,3 +49,25 @@ test.each([1280, 1450, 8950])('with an MTU of %i and a queue that overflows', (m
     transferOver(simulation, faults, 2_000_000, mtuBytes);
   }, 3);
 });
+
+test('a path that swaps segments keeps at least half of its throughput (RFC 3522, RFC 8985)', () => {
+  const megabitsPerSecond = (simulation: Simulation, faults: Partial<CableFaults>): number => {
+    const a = simulation.host('a');
+    const b = simulation.host('b');
+    const path = { delayUs: 5000, bitsPerSecond: 1e9, queueFrames: 1000, reorderingDelayUs: 1000 };
+    simulation.cable(a, '10.0.0.1/24', b, '10.0.0.2/24', { ...path, ...faults });
+    const startUs = simulation.engine.nowUs;
+    const bytes = 10_000_000;
+    const options = { remoteAddress: ip('10.0.0.2'), port: 1, upBytes: bytes, downBytes: 0, seed: simulation.seed };
+    const transfer = startTransfer(a, b, options);
+    simulation.runUntil(() => transfer.done());
+    return (bytes * 8) / (simulation.engine.nowUs - startUs);
+  };
+  let inOrder = 0;
+  simulate((simulation) => {
+    inOrder = megabitsPerSecond(simulation, {});
+  });
+  simulate((simulation) => {
+    expect(megabitsPerSecond(simulation, { reordering: 0.1 })).toBeGreaterThan(inOrder / 2);
+  }, 3);
+});

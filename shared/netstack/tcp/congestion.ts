@@ -10,6 +10,8 @@ export interface CongestionControl {
   acknowledged(bytes: number, nowUs: number, smoothedRttUs: number): void;
   /** A loss was found by duplicate or selective acknowledgements: fast recovery begins. */
   lost(inFlightBytes: number, nowUs: number): void;
+  /** The last `lost` was a mistake: the window is what it was before (RFC 4015). */
+  undoLoss(): void;
   /** Everything outstanding when recovery began is acknowledged. */
   recovered(inFlightBytes: number): void;
   /** The retransmission timer fired; `first` is false for its repetitions on the same data. */

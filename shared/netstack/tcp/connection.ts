@@ -26,6 +26,9 @@ import { DEFAULT_MSS_BYTES, Sender } from './sender.ts';
 import * as seq from './seq.ts';
 import type { TcpErrorCode, TcpState } from './state.ts';
 
+/** Less than a stale neighbour is used before it is probed. */
+const CONFIRMATION_INTERVAL_US = 2_000_000;
+
 export interface TcpConnectionOptions {
   readonly localAddress: number;
   readonly localPort: number;
@@ -42,6 +45,8 @@ export interface TcpConnectionCounters {
   segmentsReceived: number;
   retransmits: number;
   fastRetransmits: number;
+  /** Recoveries that turned out to be for nothing: segments came late, not never. */
+  spuriousRecoveries: number;
   timeouts: number;
 }
 
@@ -79,12 +84,14 @@ export class TcpConnection implements TcpEndpoint {
     segmentsReceived: 0,
     retransmits: 0,
     fastRetransmits: 0,
+    spuriousRecoveries: 0,
     timeouts: 0,
   };
   /** An ICMP error that does not end an established connection, but says why it timed out (RFC 1122 section 4.2.3.9). */
   private softError: TcpErrorCode | null = null;
   private listener: TcpListener | null;
   private readonly timestampOffset: number;
+  private confirmNextHopUs = 0;
   private writeRefused = false;
   /** The program called `close`: nobody reads what comes. */
   private readerGone = false;
@@ -283,6 +290,17 @@ export class TcpConnection implements TcpEndpoint {
       false,
     );
     if (error === 'EMSGSIZE') this.sender.reduceMss(this.pathMssBytes() - this.optionBytes);
+  }
+
+  /** New data was acknowledged, so the next hop is alive (RFC 4861 section 7.3.1); said once a while, which is enough. */
+  confirmNextHop(): void {
+    const { nowUs } = this.host.engine;
+    if (nowUs < this.confirmNextHopUs) return;
+    this.confirmNextHopUs = nowUs + CONFIRMATION_INTERVAL_US;
+    const route = this.route();
+    if (route?.device != null) {
+      this.host.neighbours.confirm(route.device, route.gateway === 0 ? this.remoteAddress : route.gateway);
+    }
   }
 
   /** RFC 5927 section 4.1: only an error that quotes something in flight is believed. */

@@ -32,9 +32,7 @@ export class LossDetection {
     this.lostEdge = seq.later(this.lostEdge, una);
     if (this.recovery === 'open') return false;
     if (!seq.before(una, this.recoveryPoint)) {
-      this.recovery = 'open';
-      this.lostEdge = una;
-      this.retransmittedEdge = una;
+      this.cancelRecovery(una);
       return true;
     }
     // A partial acknowledgement: what follows it was in flight before the retransmission, so it is lost too (RFC 6582).
@@ -42,16 +40,22 @@ export class LossDetection {
     return false;
   }
 
-  /** Moves the edge of loss up by the scoreboard (IsLost) and by duplicate acknowledgements; true when something is lost. */
-  detect(una: number, mssBytes: number): boolean {
-    this.lostEdge = seq.later(this.lostEdge, this.edgeByScoreboard(una, mssBytes));
-    if (this.duplicates >= DUPLICATE_THRESHOLD) this.lostEdge = seq.later(this.lostEdge, seq.add(una, mssBytes));
-    return seq.after(this.lostEdge, una);
+  /** Up to where the scoreboard (IsLost) and duplicate acknowledgements say that all is lost; `una` when nothing is. */
+  suspectedEdge(una: number, mssBytes: number): number {
+    const edge = seq.later(this.lostEdge, this.edgeByScoreboard(una, mssBytes));
+    return this.duplicates >= DUPLICATE_THRESHOLD ? seq.later(edge, seq.add(una, mssBytes)) : edge;
   }
 
   beginFastRecovery(una: number, next: number): void {
     this.recovery = 'fast';
     this.recoveryPoint = next;
+    this.retransmittedEdge = una;
+  }
+
+  /** The recovery was for nothing: what seemed lost came late. */
+  cancelRecovery(una: number): void {
+    this.recovery = 'open';
+    this.lostEdge = una;
     this.retransmittedEdge = una;
   }
 

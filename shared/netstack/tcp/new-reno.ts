@@ -10,6 +10,8 @@ export class NewReno implements CongestionControl {
   slowStartThresholdBytes = Number.POSITIVE_INFINITY;
   private mssBytes: number;
   private acknowledgedBytes = 0;
+  private windowBefore = 0;
+  private thresholdBefore = Number.POSITIVE_INFINITY;
 
   constructor(mssBytes: number) {
     this.mssBytes = mssBytes;
@@ -29,9 +31,16 @@ export class NewReno implements CongestionControl {
   }
 
   lost(inFlightBytes: number): void {
+    this.windowBefore = this.windowBytes;
+    this.thresholdBefore = this.slowStartThresholdBytes;
     this.slowStartThresholdBytes = this.half(inFlightBytes);
     this.windowBytes = this.slowStartThresholdBytes;
     this.acknowledgedBytes = 0;
+  }
+
+  undoLoss(): void {
+    this.windowBytes = Math.max(this.windowBytes, this.windowBefore);
+    this.slowStartThresholdBytes = this.thresholdBefore;
   }
 
   recovered(inFlightBytes: number): void {

@@ -88,12 +88,15 @@ export class Receiver {
     this.delayedAck.clear();
   }
 
-  /** The acceptability test of RFC 9293 section 3.10.7.4. */
+  /**
+   * The acceptability test of RFC 9293 section 3.10.7.4. An empty segment may stand right behind the window: so does the
+   * acknowledgement of a peer that used the window up, while some of what it sent is lost.
+   */
   accepts(segment: Segment): boolean {
     const window = seq.distance(this.advertisedEdge, this.next);
     const length = segment.length;
     const start = seq.distance(segment.sequence, this.next);
-    if (length === 0) return window === 0 ? start === 0 : start >= 0 && start < window;
+    if (length === 0) return start >= 0 && start <= window;
     if (window === 0) return false;
     return start < window && start + length > 0;
   }

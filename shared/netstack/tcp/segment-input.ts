@@ -82,10 +82,7 @@ function isOldByTimestamp(connection: TcpConnection, segment: Segment): boolean 
   );
 }
 
-/**
- * Old data is acknowledged again, for its acknowledgement may be lost; so is a window probe. What it acknowledges counts
- * (the crossing FINs of a simultaneous close may lie outside the other's window).
- */
+/** Old data is acknowledged again, for its acknowledgement may be lost; so is a probe of the window or of life. */
 function answerUnacceptable(connection: TcpConnection, segment: Segment): void {
   if (segment.length > 0 || !segment.has(tcp.ACK)) {
     connection.receiver.requestAcknowledgement();

@@ -262,3 +262,27 @@ describe('keepalive (RFC 1122 section 4.2.3.6)', () => {
     expect(closed).toBe('ETIMEDOUT');
   });
 });
+
+describe('a recovery for nothing (RFC 3522, RFC 4015)', () => {
+  test('is seen by the echoed timestamp, and the window is given back', () => {
+    const peer = new ScriptedPeer({ timestamps: true });
+    let stamp = 100;
+    const { connection, hostSeq } = peer.connectToHost({ sackPermitted: true, timestamp: [stamp, 0] });
+    const { congestion } = connection.sender;
+    const acknowledge = (ack: number, echo: number, sack?: [number, number]): void => {
+      const block = sack === undefined ? {} : { sack: [[hostSeq + sack[0], hostSeq + sack[1]] as [number, number]] };
+      peer.send({ flags: '.', ack: hostSeq + ack, timestamp: [++stamp, echo], ...block });
+    };
+    const firstSent = connection.timestampNow();
+    connection.write(data(9880));
+    peer.take();
+    const before = congestion.windowBytes;
+    peer.net.advance(20_000);
+    acknowledge(0, firstSent, [988, 9880]);
+    expect(peer.take()[0]).toMatchObject({ seq: hostSeq });
+    expect(congestion.windowBytes).toBeLessThan(before);
+    acknowledge(9880, firstSent);
+    expect(congestion.windowBytes).toBeGreaterThanOrEqual(before);
+    expect(connection.counters).toMatchObject({ fastRetransmits: 1, spuriousRecoveries: 1 });
+  });
+});

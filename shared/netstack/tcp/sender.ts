@@ -3,6 +3,7 @@ import { Alarm } from '../alarm.ts';
 import type { CongestionControl } from './congestion.ts';
 import type { TcpConnection } from './connection.ts';
 import { LossDetection } from './loss-detection.ts';
+import { ReorderingWindow } from './reordering.ts';
 import { RetransmissionTimeout } from './rto.ts';
 import type { Segment } from './segment.ts';
 import { sackOptionBytes, sendSegment } from './segment-output.ts';
@@ -33,6 +34,11 @@ export class Sender {
   finQueued = false;
   private readonly connection: TcpConnection;
   private readonly timer: Alarm;
+  private readonly reordering = new ReorderingWindow();
+  private readonly reorderingTimer: Alarm;
+  /** Of the retransmission that began the recovery, until an acknowledgement proves that it was needed. */
+  private recoveryTimestamp = 0;
+  private recoveryUnproven = false;
   private timerFor: 'nothing' | 'acknowledgement' | 'window' = 'nothing';
   /** Sequence number of position 0 of the buffer. */
   private bufferSequence: number;
@@ -59,6 +65,10 @@ export class Sender {
     this.rto = new RetransmissionTimeout(settings.minRtoUs);
     this.congestion = settings.congestionControl(this.mssBytes);
     this.timer = new Alarm(connection.host.engine, () => this.timerFired());
+    this.reorderingTimer = new Alarm(connection.host.engine, () => {
+      this.beginFastRecovery();
+      this.output();
+    });
     this.initialSequence = initialSequence;
     this.unacknowledged = initialSequence;
     this.next = initialSequence;
@@ -136,6 +146,7 @@ export class Sender {
 
   dispose(): void {
     this.timer.dispose();
+    this.reorderingTimer.dispose();
     this.buffer.release(this.buffer.length);
   }
 
@@ -147,10 +158,14 @@ export class Sender {
     this.unacknowledged = segment.acknowledgement;
     this.releaseAcknowledged();
     this.rto.progressed();
+    this.connection.confirmNextHop();
     this.timer.clear();
+    this.reorderingTimer.clear();
+    if (this.loss.recovery === 'open' && this.loss.sacked.count > 0) this.reordering.swapped();
     const ended = this.loss.advanced(this.unacknowledged, this.mssBytes);
+    const forNothing = this.recoveryUnproven && this.wasForNothing(segment);
     const { recovery } = this.loss;
-    if (ended) this.congestion.recovered(this.inFlightBytes);
+    if (ended && !forNothing) this.congestion.recovered(this.inFlightBytes);
     // Without reports the next hole is only known by the partial acknowledgement (RFC 6582 section 3.2, step 3).
     else if (recovery === 'fast' && !this.connection.sackEnabled) this.resend(this.unacknowledged);
     else if (recovery !== 'fast' && this.windowWasLimit(flightBefore)) {
@@ -200,15 +215,52 @@ export class Sender {
     return news;
   }
 
+  /** Begins fast recovery when something is lost; on a path that swaps segments, only if it still is after a while. */
   private recover(): void {
-    const lost = this.loss.detect(this.unacknowledged, this.mssBytes);
-    if (!lost || this.loss.recovery !== 'open' || seq.before(this.unacknowledged, this.loss.recoveryPoint)) return;
+    const { loss } = this;
+    const edge = loss.suspectedEdge(this.unacknowledged, this.mssBytes);
+    if (loss.recovery !== 'open') {
+      loss.lostEdge = edge;
+      return;
+    }
+    if (!seq.after(edge, this.unacknowledged)) {
+      this.reorderingTimer.clear();
+      return;
+    }
+    const delayUs = this.reordering.delayUs(this.rto.minRttUs, this.rto.smoothedRttUs);
+    if (delayUs === 0) this.beginFastRecovery();
+    else if (!this.reorderingTimer.isSet) this.reorderingTimer.set(this.connection.host.engine.nowUs + delayUs);
+  }
+
+  private beginFastRecovery(): void {
+    const { loss } = this;
+    loss.lostEdge = loss.suspectedEdge(this.unacknowledged, this.mssBytes);
+    if (loss.recovery !== 'open' || !seq.after(loss.lostEdge, this.unacknowledged)) return;
     this.connection.counters.fastRetransmits++;
     this.congestion.lost(this.inFlightBytes, this.connection.host.engine.nowUs);
-    this.loss.beginFastRecovery(this.unacknowledged, this.next);
+    loss.beginFastRecovery(this.unacknowledged, this.next);
     this.payloadBytes = this.mssBytes - sackOptionBytes(this.connection);
     // The first lost segment goes out whatever is in flight (RFC 6675 section 5, step 4.3).
     this.resend(this.unacknowledged);
+    this.recoveryTimestamp = this.resentTimestamp;
+    this.recoveryUnproven = this.connection.timestampsEnabled;
+  }
+
+  /**
+   * Eifel detection (RFC 3522): the first acknowledgement of what was sent again echoes a timestamp. If that is of the
+   * time before, the first copy arrived, and the window is given back (RFC 4015).
+   */
+  private wasForNothing(segment: Segment): boolean {
+    this.recoveryUnproven = false;
+    if (!segment.options.hasTimestamps || !seq.before(segment.options.timestampEcho, this.recoveryTimestamp)) {
+      this.reordering.genuine();
+      return false;
+    }
+    this.reordering.spurious();
+    this.connection.counters.spuriousRecoveries++;
+    this.congestion.undoLoss();
+    this.loss.cancelRecovery(this.unacknowledged);
+    return true;
   }
 
   /** RFC 9293 section 3.10.7.4, the window from the latest segment; false when nothing changed. */
@@ -349,6 +401,7 @@ export class Sender {
     this.rto.expired();
     this.timedAtUs = 0;
     this.resentTimestamp = this.connection.timestampNow();
+    this.recoveryUnproven = false;
     this.connection.counters.timeouts++;
     if (this.unacknowledged === this.initialSequence) this.connection.resendSyn();
     else {
