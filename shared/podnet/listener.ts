@@ -19,8 +19,6 @@ export class TcpServer extends EventEmitter implements PodTcpServer {
 
   /** Hands an established connection to the program; without a listener for it the connection is reset. */
   deliver(socket: PodTcpSocket): void {
-    // An unread error event would end the process; whoever takes the socket adds its own listener.
-    socket.on('error', ignoreUnlessHandled);
     if (this.closed || !this.emit('connection', socket)) socket.resetAndDestroy();
   }
 
@@ -31,11 +29,6 @@ export class TcpServer extends EventEmitter implements PodTcpServer {
     this.release();
     this.emit('close');
   }
-}
-
-/** A reset by the peer is no bug of the program that serves it. */
-function ignoreUnlessHandled(): void {
-  // The socket emits `close` as well; there is nothing to add.
 }
 
 export class UdpSocket extends EventEmitter implements PodUdpSocket {

@@ -247,8 +247,6 @@ class StackTransport implements TcpTransport, Closable {
     const deliveries = deliveriesOf(loop);
     this.established = connection.state !== 'SYN-SENT' && connection.state !== 'CLOSED';
     this.socket = new TcpSocket(this, endpointsOf(connection), { allowHalfOpen });
-    // A reset that nobody listens for is no reason to end the process; `close` tells of it too.
-    this.socket.on('error', () => this.socket.destroy());
     connection.onEstablished = () => deliveries.add(() => this.hasEstablished());
     connection.onData = (bytes) => {
       this.holdBack(bytes.length);

@@ -55,6 +55,8 @@ export class TcpSocket extends Duplex implements PodTcpSocket {
     this.localPort = endpoints.localPort;
     this.remoteAddress = endpoints.remoteAddress;
     this.remotePort = endpoints.remotePort;
+    // A reset that nobody listens for is no bug that should end the process; `close` tells of it too.
+    this.on('error', () => this.destroy());
   }
 
   /** Bytes arrived; the socket owns them now. */

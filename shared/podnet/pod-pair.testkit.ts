@@ -1,0 +1,114 @@
+/** Two pods joined by a veth pair on one engine with the real clock: a small network for tests of programs. */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { EventEngine } from '../netstack/event-engine.ts';
+import { Host } from '../netstack/host.ts';
+import { createVethPair } from '../netstack/veth.ts';
+import { parseIpv4 } from '../wire/address.ts';
+import { PacketMemory } from '../wire/packet-memory.ts';
+import type { PodNetwork } from './pod-network.ts';
+import { connectPodNetwork } from './socket-client.ts';
+import { type PodNetworkServer, servePodNetwork } from './socket-server.ts';
+import { type StackLoop, StackNetwork } from './stack-network.ts';
+
+export const LEFT_ADDRESS = '10.244.1.2';
+export const RIGHT_ADDRESS = '10.244.1.3';
+
+export interface PodPair {
+  readonly left: PodNetwork;
+  readonly right: PodNetwork;
+  readonly leftHost: Host;
+  readonly rightHost: Host;
+  close(): Promise<void>;
+}
+
+/** An engine on the machine's clock; the production edge is node-agent/io/event-loop.ts. */
+export class TestLoop implements StackLoop {
+  readonly engine = new EventEngine({ random: Math.random });
+  private timer: NodeJS.Timeout | undefined;
+  private depth = 0;
+
+  run<Result>(call: () => Result): Result {
+    this.engine.enter(performance.now() * 1000);
+    this.depth += 1;
+    try {
+      return call();
+    } finally {
+      this.depth -= 1;
+      if (this.depth === 0) this.leave();
+    }
+  }
+
+  close(): void {
+    clearTimeout(this.timer);
+    this.depth = 1;
+  }
+
+  private leave(): void {
+    this.engine.drain();
+    clearTimeout(this.timer);
+    const deadlineUs = this.engine.nextDeadlineUs();
+    if (deadlineUs === Number.POSITIVE_INFINITY) return;
+    const waitMs = Math.min(2 ** 31 - 1, Math.max(0, Math.ceil(deadlineUs / 1000 - performance.now())));
+    this.timer = setTimeout(() => this.run(() => undefined), waitMs);
+  }
+}
+
+/** Pods 10.244.1.2 and 10.244.1.3 in one /24 with a default route that leads nowhere (10.244.1.1). */
+export function podPair(): PodPair {
+  const loop = new TestLoop();
+  const memory = new PacketMemory({ smallSlots: 4096, largeSlots: 64 });
+  const host = (name: string): Host =>
+    new Host({ engine: loop.engine, memory, name, secret: new TextEncoder().encode(name.padEnd(16)) });
+  const [leftHost, rightHost] = [host('left'), host('right')];
+  loop.run(() => {
+    const [leftDevice, rightDevice] = createVethPair(
+      loop.engine,
+      memory,
+      { name: 'eth0', macAddress: 0x0a58_0af4_0102, index: 2, mtuBytes: 1450 },
+      { name: 'eth0', macAddress: 0x0a58_0af4_0103, index: 2, mtuBytes: 1450 },
+    );
+    leftHost.addAddress(leftDevice, addressOf(LEFT_ADDRESS), 24);
+    rightHost.addAddress(rightDevice, addressOf(RIGHT_ADDRESS), 24);
+    leftHost.routes.add({ destination: 0, prefixLength: 0, gateway: addressOf('10.244.1.1'), device: leftDevice });
+  });
+  return {
+    left: new StackNetwork({ host: leftHost, loop }),
+    right: new StackNetwork({ host: rightHost, loop }),
+    leftHost,
+    rightHost,
+    close: async () => loop.close(),
+  };
+}
+
+/** The same pods, each used through a Unix socket as another process would. */
+export async function podPairOverSockets(): Promise<PodPair> {
+  const pair = podPair();
+  const folder = mkdtempSync(join(tmpdir(), 'podnet-'));
+  const servers: PodNetworkServer[] = [];
+  const overSocket = async (network: PodNetwork, name: string): Promise<PodNetwork> => {
+    servers.push(await servePodNetwork({ network, path: join(folder, name) }));
+    return connectPodNetwork({ path: join(folder, name) });
+  };
+  const left = await overSocket(pair.left, 'left.sock');
+  const right = await overSocket(pair.right, 'right.sock');
+  return {
+    ...pair,
+    left,
+    right,
+    close: async () => {
+      left.close();
+      right.close();
+      for (const server of servers) await server.close();
+      rmSync(folder, { recursive: true });
+      await pair.close();
+    },
+  };
+}
+
+function addressOf(text: string): number {
+  const address = parseIpv4(text);
+  if (address === undefined) throw new Error(`not an address: ${text}`);
+  return address;
+}
