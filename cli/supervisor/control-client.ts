@@ -5,24 +5,38 @@ import { type ControlRequest, decodeControlReply, type SupervisorStatus } from '
 
 /** Nobody listens on the socket: the cluster does not run. */
 const NOT_RUNNING = new Set(['ENOENT', 'ECONNREFUSED', 'ENOTSOCK']);
+/** It ended while it was asked; asking again tells whether it is gone. */
+const ENDED = new Set(['ECONNRESET', 'EPIPE', 'ENDED']);
 const ANSWER_LIMIT_MS = 30_000;
+const ATTEMPTS = 5;
+const RETRY_MS = 20;
 
 /** Undefined when the cluster does not run. */
 export async function askSupervisor(
   folder: ClusterFolder,
   request: ControlRequest,
 ): Promise<SupervisorStatus | undefined> {
-  let line: string;
-  try {
-    line = await exchange(folder.controlSocket, JSON.stringify(request));
-  } catch (error) {
-    if (NOT_RUNNING.has(systemErrorCode(error) ?? '')) return undefined;
-    throw new UserError(`the supervisor of cluster '${folder.name}' cannot be reached: ${messageOf(error)}`);
-  }
+  const line = await exchangeOrUndefined(folder, request);
+  if (line === undefined) return undefined;
   const reply = decodeControlReply(JSON.parse(line));
   if (reply === undefined) throw new UserError(`the supervisor of cluster '${folder.name}' is of another version`);
   if (!reply.ok) throw new UserError(reply.message);
   return reply.status;
+}
+
+async function exchangeOrUndefined(folder: ClusterFolder, request: ControlRequest): Promise<string | undefined> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await exchange(folder.controlSocket, JSON.stringify(request));
+    } catch (error) {
+      const code = systemErrorCode(error) ?? '';
+      if (NOT_RUNNING.has(code)) return undefined;
+      if (!ENDED.has(code) || attempt === ATTEMPTS) {
+        throw new UserError(`the supervisor of cluster '${folder.name}' cannot be reached: ${messageOf(error)}`);
+      }
+      await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
+    }
+  }
 }
 
 /** As `askSupervisor`, for commands that need a running cluster. */
@@ -46,7 +60,7 @@ function exchange(socketPath: string, request: string): Promise<string> {
     socket.on('error', reject);
     socket.on('close', () => {
       if (received.endsWith('\n')) resolve(received);
-      else reject(new Error('it ended before it answered'));
+      else reject(Object.assign(new Error('it ended before it answered'), { code: 'ENDED' }));
     });
   });
 }
