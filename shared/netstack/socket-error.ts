@@ -1,4 +1,5 @@
 import { formatIpv4 } from '../wire/address.ts';
+import * as icmp from '../wire/icmp.ts';
 
 const MEANINGS: Record<string, string> = {
   EADDRINUSE: 'the address is in use',
@@ -17,5 +18,19 @@ export class SocketError extends Error {
     this.name = 'SocketError';
     this.code = code;
     this.syscall = syscall;
+  }
+}
+
+/** What a "destination unreachable" other than "fragmentation needed" means for a socket, in Linux' words. */
+export function unreachableError(code: number): 'ECONNREFUSED' | 'EHOSTUNREACH' | 'ENETUNREACH' | 'ENOPROTOOPT' {
+  switch (code) {
+    case icmp.CODE_NET_UNREACHABLE:
+      return 'ENETUNREACH';
+    case icmp.CODE_PROTOCOL_UNREACHABLE:
+      return 'ENOPROTOOPT';
+    case icmp.CODE_PORT_UNREACHABLE:
+      return 'ECONNREFUSED';
+    default:
+      return 'EHOSTUNREACH';
   }
 }

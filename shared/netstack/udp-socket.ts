@@ -5,6 +5,7 @@ import * as udp from '../wire/udp.ts';
 import type { Host } from './host.ts';
 import type { IcmpErrorReport } from './icmp.ts';
 import { DEFAULT_TTL, routeError, type SendError, sendIpv4 } from './ip-output.ts';
+import { unreachableError } from './socket-error.ts';
 
 /** Bytes a paused socket keeps before it drops (Linux' rmem_default). */
 export const RECEIVE_QUEUE_BYTES = 212_992;
@@ -141,24 +142,8 @@ export class UdpSocket {
   /** An unconnected socket is not told (RFC 1122 section 4.1.3.3 leaves it to the socket; Linux does the same). */
   icmpError(report: IcmpErrorReport): void {
     if (this.remotePort === 0) return;
-    const code = socketErrorOf(report);
-    if (code !== null) this.onError?.(code);
-  }
-}
-
-/** What a "destination unreachable" means for a socket, in Linux' words; null when it is not fatal. */
-function socketErrorOf(report: IcmpErrorReport): string | null {
-  if (report.type !== icmp.DESTINATION_UNREACHABLE) return null;
-  switch (report.code) {
-    case icmp.CODE_NET_UNREACHABLE:
-      return 'ENETUNREACH';
-    case icmp.CODE_PROTOCOL_UNREACHABLE:
-      return 'ENOPROTOOPT';
-    case icmp.CODE_PORT_UNREACHABLE:
-      return 'ECONNREFUSED';
-    case icmp.CODE_FRAGMENTATION_NEEDED:
-      return 'EMSGSIZE';
-    default:
-      return 'EHOSTUNREACH';
+    if (report.type !== icmp.DESTINATION_UNREACHABLE) return;
+    const tooLong = report.code === icmp.CODE_FRAGMENTATION_NEEDED;
+    this.onError?.(tooLong ? 'EMSGSIZE' : unreachableError(report.code));
   }
 }

@@ -8,26 +8,23 @@
  */
 
 import * as icmp from '../../wire/icmp.ts';
-import * as ipv4 from '../../wire/ipv4.ts';
 import type { Packet } from '../../wire/packet-memory.ts';
 import * as tcp from '../../wire/tcp.ts';
 import { Alarm } from '../alarm.ts';
 import type { Host } from '../host.ts';
 import type { IcmpErrorReport } from '../icmp.ts';
-import { DEFAULT_TTL, routeError, sendIpv4 } from '../ip-output.ts';
-import type { Route } from '../route.ts';
+import { unreachableError } from '../socket-error.ts';
 import type { TcpEndpoint } from './endpoint-table.ts';
+import { KeepAlive } from './keep-alive.ts';
 import type { TcpListener } from './listener.ts';
+import { TcpPath } from './path.ts';
 import { Receiver } from './receiver.ts';
 import type { Segment } from './segment.ts';
 import { processSegment } from './segment-input.ts';
-import { IP_AND_TCP_BYTES, sendReset, sendSegment, sendSyn } from './segment-output.ts';
+import { sendReset, sendSyn } from './segment-output.ts';
 import { DEFAULT_MSS_BYTES, Sender } from './sender.ts';
 import * as seq from './seq.ts';
 import type { TcpErrorCode, TcpState } from './state.ts';
-
-/** Less than a stale neighbour is used before it is probed. */
-const CONFIRMATION_INTERVAL_US = 2_000_000;
 
 export interface TcpConnectionOptions {
   readonly localAddress: number;
@@ -56,6 +53,7 @@ export class TcpConnection implements TcpEndpoint {
   readonly localPort: number;
   readonly remoteAddress: number;
   readonly remotePort: number;
+  readonly path: TcpPath;
   readonly sender: Sender;
   readonly receiver: Receiver;
   state: TcpState = 'CLOSED';
@@ -91,18 +89,12 @@ export class TcpConnection implements TcpEndpoint {
   private softError: TcpErrorCode | null = null;
   private listener: TcpListener | null;
   private readonly timestampOffset: number;
-  private confirmNextHopUs = 0;
   private writeRefused = false;
   /** The program called `close`: nobody reads what comes. */
   private readerGone = false;
   private closeReported = false;
-  private keepAlive: Alarm | null = null;
-  private keepAliveIdleUs = 0;
-  private keepAliveProbes = 0;
-  private lastHeardUs: number;
+  private keepAlive: KeepAlive | null = null;
   private finWait2: Alarm | null = null;
-  private cachedRoute: Route | null = null;
-  private cachedGeneration = -1;
 
   constructor(host: Host, options: TcpConnectionOptions) {
     const { localAddress, localPort, remoteAddress, remotePort } = options;
@@ -116,9 +108,9 @@ export class TcpConnection implements TcpEndpoint {
     this.timestampsEnabled = settings.timestamps;
     this.windowScalingEnabled = settings.windowScaling;
     this.sackEnabled = settings.sack;
-    this.lastHeardUs = host.engine.nowUs;
     this.timestampOffset = secrets.timestampOffset(localAddress, localPort, remoteAddress, remotePort);
     const { nowUs } = host.engine;
+    this.path = new TcpPath(host, localAddress, remoteAddress);
     this.sender = new Sender(this, secrets.initialSequence(nowUs, localAddress, localPort, remoteAddress, remotePort));
     this.receiver = new Receiver(this, settings.receiveBufferBytes);
   }
@@ -198,12 +190,7 @@ export class TcpConnection implements TcpEndpoint {
   /** Probes a silent peer (RFC 1122 section 4.2.3.6), first after `idleUs`. */
   setKeepAlive(on: boolean, idleUs: number = this.host.tcp.settings.keepAliveIdleUs): void {
     this.keepAlive?.dispose();
-    this.keepAlive = null;
-    if (!on || this.state === 'CLOSED') return;
-    this.keepAliveIdleUs = idleUs;
-    this.keepAliveProbes = 0;
-    this.keepAlive = new Alarm(this.host.engine, () => this.keepAliveDue());
-    this.keepAlive.set(this.host.engine.nowUs + idleUs);
+    this.keepAlive = on && this.state !== 'CLOSED' ? new KeepAlive(this, idleUs) : null;
   }
 
   /** Smoothed round-trip time; 0 before the first measurement. */
@@ -237,9 +224,9 @@ export class TcpConnection implements TcpEndpoint {
     if (this.timestampsEnabled) this.timestampRecent = options.timestampValue;
     this.sackEnabled = this.sackEnabled && options.sackPermitted;
     this.windowScalingEnabled = this.windowScalingEnabled && options.windowScale >= 0;
-    this.sender.windowShift = this.windowScalingEnabled ? Math.min(options.windowScale, 14) : 0;
+    this.sender.window.shift = this.windowScalingEnabled ? Math.min(options.windowScale, 14) : 0;
     const peerMss = options.mss === 0 ? DEFAULT_MSS_BYTES : options.mss;
-    const mss = Math.min(peerMss, this.pathMssBytes()) - this.optionBytes;
+    const mss = Math.min(peerMss, this.path.mssBytes()) - this.optionBytes;
     this.sender.synchronize(segment, mss);
   }
 
@@ -262,45 +249,16 @@ export class TcpConnection implements TcpEndpoint {
 
   input(segment: Segment): void {
     this.counters.segmentsReceived++;
-    this.lastHeardUs = this.host.engine.nowUs;
-    this.keepAliveProbes = 0;
+    this.keepAlive?.heard();
     processSegment(this, segment);
     if (this.state !== 'CLOSED') this.tellWritable();
   }
 
   /** Gives a transport packet to IP. */
   transmit(packet: Packet): void {
-    const route = this.route();
-    if (route === null) {
-      this.host.memory.free(packet);
-      return;
-    }
     this.counters.segmentsSent++;
-    this.host.tcp.counters.segmentsSent++;
-    const { localAddress, remoteAddress } = this;
-    const error = sendIpv4(
-      this.host,
-      packet,
-      route,
-      ipv4.PROTOCOL_TCP,
-      localAddress,
-      remoteAddress,
-      DEFAULT_TTL,
-      0,
-      false,
-    );
-    if (error === 'EMSGSIZE') this.sender.reduceMss(this.pathMssBytes() - this.optionBytes);
-  }
-
-  /** New data was acknowledged, so the next hop is alive (RFC 4861 section 7.3.1); said once a while, which is enough. */
-  confirmNextHop(): void {
-    const { nowUs } = this.host.engine;
-    if (nowUs < this.confirmNextHopUs) return;
-    this.confirmNextHopUs = nowUs + CONFIRMATION_INTERVAL_US;
-    const route = this.route();
-    if (route?.device != null) {
-      this.host.neighbours.confirm(route.device, route.gateway === 0 ? this.remoteAddress : route.gateway);
-    }
+    const error = this.path.transmit(packet);
+    if (error === 'EMSGSIZE') this.sender.reduceMss(this.path.mssBytes() - this.optionBytes);
   }
 
   /** RFC 5927 section 4.1: only an error that quotes something in flight is believed. */
@@ -308,10 +266,10 @@ export class TcpConnection implements TcpEndpoint {
     if (seq.before(sequence, this.sender.unacknowledged) || !seq.before(sequence, this.sender.next)) return;
     if (report.type !== icmp.DESTINATION_UNREACHABLE) return;
     if (report.code === icmp.CODE_FRAGMENTATION_NEEDED) {
-      this.sender.reduceMss(this.pathMssBytes() - this.optionBytes);
+      this.sender.reduceMss(this.path.mssBytes() - this.optionBytes);
       return;
     }
-    const error = errorOfUnreachable(report.code);
+    const error = unreachableError(report.code);
     if (this.state === 'SYN-SENT' || this.state === 'SYN-RECEIVED') this.finish(error);
     else this.softError = error;
   }
@@ -356,15 +314,6 @@ export class TcpConnection implements TcpEndpoint {
   /** Milliseconds of the timestamp option. */
   timestampNow(): number {
     return (Math.floor(this.host.engine.nowUs / 1000) + this.timestampOffset) >>> 0;
-  }
-
-  /** What is announced in the SYN. */
-  localMssBytes(): number {
-    return this.pathMssBytes();
-  }
-
-  superSegmentBytes(): number {
-    return this.route()?.device?.superSegmentBytes ?? 0;
   }
 
   // ---- what the state machine calls ----
@@ -441,53 +390,7 @@ export class TcpConnection implements TcpEndpoint {
     this.finWait2.set(this.host.engine.nowUs + this.host.tcp.settings.finWait2Us);
   }
 
-  private keepAliveDue(): void {
-    const { engine, tcp: layer } = this.host;
-    const idleUntil = this.lastHeardUs + this.keepAliveIdleUs;
-    if (idleUntil > engine.nowUs || this.sender.inFlightBytes > 0) {
-      this.keepAlive?.set(Math.max(idleUntil, engine.nowUs + layer.settings.keepAliveIntervalUs));
-      return;
-    }
-    if (this.keepAliveProbes >= layer.settings.keepAliveProbes) {
-      this.timedOut();
-      return;
-    }
-    this.keepAliveProbes++;
-    sendSegment(this, tcp.ACK, seq.add(this.sender.unacknowledged, -1), 0, 0);
-    this.keepAlive?.set(engine.nowUs + layer.settings.keepAliveIntervalUs);
-  }
-
   private get optionBytes(): number {
     return this.timestampsEnabled ? tcp.TIMESTAMPS_BYTES : 0;
-  }
-
-  private pathMssBytes(): number {
-    const route = this.route();
-    if (route === null) return DEFAULT_MSS_BYTES;
-    return this.host.pathMtu.towards(this.remoteAddress, route) - IP_AND_TCP_BYTES;
-  }
-
-  /** The route, looked up anew when the FIB changed. */
-  private route(): Route | null {
-    const { generation } = this.host.routes;
-    if (generation !== this.cachedGeneration) {
-      const route = this.host.route(this.remoteAddress);
-      this.cachedRoute = routeError(route) === null ? route! : null;
-      this.cachedGeneration = generation;
-    }
-    return this.cachedRoute;
-  }
-}
-
-function errorOfUnreachable(code: number): TcpErrorCode {
-  switch (code) {
-    case icmp.CODE_NET_UNREACHABLE:
-      return 'ENETUNREACH';
-    case icmp.CODE_PROTOCOL_UNREACHABLE:
-      return 'ENOPROTOOPT';
-    case icmp.CODE_PORT_UNREACHABLE:
-      return 'ECONNREFUSED';
-    default:
-      return 'EHOSTUNREACH';
   }
 }

@@ -25,7 +25,7 @@ export function sendSyn(connection: TcpConnection, acknowledges: boolean): void 
   }
   const { view } = memory;
   let at = packet.offset + tcp.HEADER_BYTES;
-  at = tcp.writeMss(view, at, connection.localMssBytes());
+  at = tcp.writeMss(view, at, connection.path.mssBytes());
   if (connection.sackEnabled) at = tcp.writeSackPermitted(view, at);
   if (connection.timestampsEnabled) {
     at = tcp.writeTimestamps(view, at, connection.timestampNow(), acknowledges ? connection.timestampRecent : 0);

@@ -4,10 +4,12 @@ import type { CongestionControl } from './congestion.ts';
 import type { TcpConnection } from './connection.ts';
 import { LossDetection } from './loss-detection.ts';
 import { ReorderingWindow } from './reordering.ts';
+import { RoundTripMeter } from './round-trip.ts';
 import { RetransmissionTimeout } from './rto.ts';
 import type { Segment } from './segment.ts';
 import { sackOptionBytes, sendSegment } from './segment-output.ts';
 import { SendBuffer } from './send-buffer.ts';
+import { SendWindow } from './send-window.ts';
 import * as seq from './seq.ts';
 
 /** What a peer that says nothing takes (RFC 9293 section 3.7.1). */
@@ -25,9 +27,7 @@ export class Sender {
   readonly initialSequence: number;
   unacknowledged: number;
   next: number;
-  /** SND.WND in bytes, and the largest it was. */
-  windowBytes = 0;
-  windowShift = 0;
+  readonly window = new SendWindow();
   mssBytes = DEFAULT_MSS_BYTES;
   noDelay = false;
   /** The program said that nothing follows what it wrote. */
@@ -42,17 +42,9 @@ export class Sender {
   private timerFor: 'nothing' | 'acknowledgement' | 'window' = 'nothing';
   /** Sequence number of position 0 of the buffer. */
   private bufferSequence: number;
-  private maxWindowBytes = 0;
-  /** SND.WL1 and SND.WL2: the segment the window was taken from. */
-  private windowSequence = 0;
-  private windowAcknowledgement = 0;
   /** End of the last segment sent that was not full (Minshall's variant of Nagle's algorithm). */
   private smallSegmentEnd: number;
-  /** The segment whose round trip is timed: its end, and when it left; 0 when none is. */
-  private timedEnd = 0;
-  private timedAtUs = 0;
-  /** Timestamp of the last retransmission: an echo of an earlier one says nothing of the path's present delay. */
-  private resentTimestamp = 0;
+  private readonly roundTrip: RoundTripMeter;
   private lastSentUs = 0;
   private probes = 0;
   /** Data that fits a segment now: the MSS but for the SACK blocks that go with it. */
@@ -63,6 +55,7 @@ export class Sender {
     this.connection = connection;
     this.buffer = new SendBuffer(settings.sendBufferBytes);
     this.rto = new RetransmissionTimeout(settings.minRtoUs);
+    this.roundTrip = new RoundTripMeter(this.rto);
     this.congestion = settings.congestionControl(this.mssBytes);
     this.timer = new Alarm(connection.host.engine, () => this.timerFired());
     this.reorderingTimer = new Alarm(connection.host.engine, () => {
@@ -94,9 +87,8 @@ export class Sender {
   startSyn(): void {
     this.next = seq.add(this.initialSequence, 1);
     this.loss.start(this.initialSequence);
-    this.timedEnd = this.next;
-    this.timedAtUs = this.connection.host.engine.nowUs;
-    this.resentTimestamp = this.connection.timestampNow();
+    this.roundTrip.retransmitted(this.connection.timestampNow());
+    this.roundTrip.start(this.next, this.connection.host.engine.nowUs);
     this.armTimer();
   }
 
@@ -104,7 +96,7 @@ export class Sender {
   synchronize(segment: Segment, mssBytes: number): void {
     this.mssBytes = Math.max(mssBytes, MIN_MSS_BYTES);
     this.congestion = this.connection.host.tcp.settings.congestionControl(this.mssBytes);
-    this.takeWindow(segment, 0);
+    this.window.begin(segment);
   }
 
   /** The path takes less than thought: what is in flight and too long is sent again in smaller segments. */
@@ -114,7 +106,7 @@ export class Sender {
     this.congestion.mssChanged(this.mssBytes);
     if (this.inFlightBytes === 0) return;
     this.loss.beginTimeoutRecovery(this.unacknowledged, this.next, false);
-    this.timedAtUs = 0;
+    this.roundTrip.retransmitted(this.connection.timestampNow());
     this.output();
   }
 
@@ -125,7 +117,7 @@ export class Sender {
   acknowledged(segment: Segment): void {
     const { acknowledgement } = segment;
     const advance = seq.distance(acknowledgement, this.unacknowledged);
-    const windowMoved = this.updateWindow(segment);
+    const windowMoved = this.window.update(segment);
     const reported = this.connection.sackEnabled && this.recordSack(segment);
     this.probes = 0;
     if (advance > 0) this.advance(segment, advance);
@@ -158,7 +150,7 @@ export class Sender {
     this.unacknowledged = segment.acknowledgement;
     this.releaseAcknowledged();
     this.rto.progressed();
-    this.connection.confirmNextHop();
+    this.connection.path.confirm();
     this.timer.clear();
     this.reorderingTimer.clear();
     if (this.loss.recovery === 'open' && this.loss.sacked.count > 0) this.reordering.swapped();
@@ -180,21 +172,11 @@ export class Sender {
     this.bufferSequence = seq.add(this.bufferSequence, bytes);
   }
 
-  /** RFC 6298 section 3: by the one segment that is timed, or by the timestamp that tells a retransmission from the first. */
   private measure(segment: Segment, nowUs: number): void {
-    if (this.timedAtUs > 0) {
-      if (seq.before(segment.acknowledgement, this.timedEnd)) return;
-      this.rto.measured(nowUs - this.timedAtUs);
-      this.timedAtUs = 0;
-      return;
-    }
-    const { options } = segment;
-    // A SYN-ACK sent again echoes the same SYN: its round trip is of no use.
+    // A SYN-ACK sent again echoes the same SYN: its timestamp is of no use.
     const ofSyn = this.unacknowledged === this.initialSequence;
-    if (ofSyn || !this.connection.timestampsEnabled || !options.hasTimestamps) return;
-    if (seq.before(options.timestampEcho, this.resentTimestamp)) return;
-    const elapsedMs = seq.distance(this.connection.timestampNow(), options.timestampEcho);
-    if (elapsedMs >= 0) this.rto.measured(elapsedMs * 1000);
+    const stamped = this.connection.timestampsEnabled && !ofSyn;
+    this.roundTrip.acknowledged(segment, nowUs, stamped ? this.connection.timestampNow() : undefined);
   }
 
   /** A window that was not used up says nothing about how much more the path takes (RFC 7661). */
@@ -242,7 +224,7 @@ export class Sender {
     this.payloadBytes = this.mssBytes - sackOptionBytes(this.connection);
     // The first lost segment goes out whatever is in flight (RFC 6675 section 5, step 4.3).
     this.resend(this.unacknowledged);
-    this.recoveryTimestamp = this.resentTimestamp;
+    this.recoveryTimestamp = this.roundTrip.resentTimestamp;
     this.recoveryUnproven = this.connection.timestampsEnabled;
   }
 
@@ -263,27 +245,9 @@ export class Sender {
     return true;
   }
 
-  /** RFC 9293 section 3.10.7.4, the window from the latest segment; false when nothing changed. */
-  private updateWindow(segment: Segment): boolean {
-    const newer =
-      seq.before(this.windowSequence, segment.sequence) ||
-      (this.windowSequence === segment.sequence && !seq.after(this.windowAcknowledgement, segment.acknowledgement));
-    if (!newer) return false;
-    const before = this.windowBytes;
-    this.takeWindow(segment, this.windowShift);
-    return this.windowBytes !== before;
-  }
-
-  private takeWindow(segment: Segment, shift: number): void {
-    this.windowBytes = segment.window << shift;
-    this.maxWindowBytes = Math.max(this.maxWindowBytes, this.windowBytes);
-    this.windowSequence = segment.sequence;
-    this.windowAcknowledgement = segment.acknowledgement;
-  }
-
   /** How far back an acknowledgement may lie and still be believed (RFC 5961 section 5.2). */
   get oldestAcceptable(): number {
-    return seq.add(this.unacknowledged, -this.maxWindowBytes);
+    return seq.add(this.unacknowledged, -this.window.maxBytes);
   }
 
   private resendLost(inFlight: number): number {
@@ -304,8 +268,7 @@ export class Sender {
     const gapEnd = this.loss.sacked.nextLeft(from, this.next);
     const gap = Math.min(this.payloadBytes, seq.distance(gapEnd, from));
     const sent = this.sendAt(from, gap);
-    this.timedAtUs = 0;
-    this.resentTimestamp = this.connection.timestampNow();
+    this.roundTrip.retransmitted(this.connection.timestampNow());
     this.connection.counters.retransmits++;
     this.loss.retransmittedEdge = seq.later(this.loss.retransmittedEdge, seq.add(from, sent));
     return sent;
@@ -319,9 +282,8 @@ export class Sender {
     for (;;) {
       const length = this.nextLength(pipe, limit);
       if (length === 0) return;
-      if (this.timedAtUs === 0 && this.loss.recovery === 'open') {
-        this.timedEnd = seq.add(this.next, length);
-        this.timedAtUs = engine.nowUs;
+      if (!this.roundTrip.timing && this.loss.recovery === 'open') {
+        this.roundTrip.start(seq.add(this.next, length), engine.nowUs);
       }
       const sent = this.sendAt(this.next, length);
       this.next = seq.add(this.next, sent);
@@ -332,7 +294,7 @@ export class Sender {
 
   /** The MSS, or what a device takes as one super-segment. */
   private segmentLimitBytes(): number {
-    const superBytes = this.connection.superSegmentBytes();
+    const superBytes = this.connection.path.superSegmentBytes();
     if (superBytes < 2 * this.payloadBytes) return this.payloadBytes;
     return superBytes - (superBytes % this.payloadBytes);
   }
@@ -340,7 +302,7 @@ export class Sender {
   /** Data of the next new segment; 0 when none may go now (RFC 9293 section 3.8.6.2.1, and Nagle). */
   private nextLength(pipe: number, limit: number): number {
     const unsent = this.unsentBytes;
-    const usable = seq.distance(seq.add(this.unacknowledged, this.windowBytes), this.next);
+    const usable = this.window.usable(this.unacknowledged, this.next);
     const room = this.congestion.windowBytes - pipe;
     const full = this.payloadBytes;
     let length = Math.min(unsent, usable, limit);
@@ -350,7 +312,7 @@ export class Sender {
       if (length < unsent) length -= length % full;
     }
     if (length >= full) return length;
-    if (length < unsent) return length >= this.maxWindowBytes >>> 1 ? length : 0;
+    if (length < unsent) return length >= this.window.maxBytes >>> 1 ? length : 0;
     if (this.noDelay || this.finQueued || !seq.after(this.smallSegmentEnd, this.unacknowledged)) return length;
     return 0;
   }
@@ -399,8 +361,7 @@ export class Sender {
       return;
     }
     this.rto.expired();
-    this.timedAtUs = 0;
-    this.resentTimestamp = this.connection.timestampNow();
+    this.roundTrip.retransmitted(this.connection.timestampNow());
     this.recoveryUnproven = false;
     this.connection.counters.timeouts++;
     if (this.unacknowledged === this.initialSequence) this.connection.resendSyn();
@@ -415,30 +376,23 @@ export class Sender {
 
   /**
    * RFC 9293 section 3.8.6.1. The probe carries no data and an old sequence number: the peer must answer it with its
-   * window and has nothing to keep, so that a probe never has to be sent again.
+   * window and has nothing to keep, so that a probe never has to be sent again. A window that is open but smaller than is
+   * worth while is used after this long all the same (the override of section 3.8.6.2.1).
    */
   private probeWindow(): void {
     if (this.unsentBytes === 0) return;
-    const usable = seq.distance(seq.add(this.unacknowledged, this.windowBytes), this.next);
-    if (usable > 0 && this.probes === 0) {
-      this.forceSmallSegment();
-      return;
-    }
-    if (this.probes >= this.connection.retryLimit()) {
+    const usable = this.window.usable(this.unacknowledged, this.next);
+    if (usable > 0) {
+      const sent = this.sendAt(this.next, Math.min(usable, this.unsentBytes, this.payloadBytes));
+      this.next = seq.add(this.next, sent);
+    } else if (this.probes >= this.connection.retryLimit()) {
       this.connection.timedOut();
       return;
+    } else {
+      this.probes++;
+      this.rto.expired();
+      sendSegment(this.connection, tcp.ACK, seq.add(this.unacknowledged, -1), 0, 0);
     }
-    this.probes++;
-    this.rto.expired();
-    sendSegment(this.connection, tcp.ACK, seq.add(this.unacknowledged, -1), 0, 0);
-    this.armTimer();
-  }
-
-  /** The window is open but smaller than is worth while: after this long it is used all the same (the override of SWS avoidance). */
-  private forceSmallSegment(): void {
-    const usable = seq.distance(seq.add(this.unacknowledged, this.windowBytes), this.next);
-    const sent = this.sendAt(this.next, Math.min(usable, this.unsentBytes, this.payloadBytes));
-    this.next = seq.add(this.next, sent);
     this.armTimer();
   }
 }

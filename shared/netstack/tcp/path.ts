@@ -1,0 +1,71 @@
+import * as ipv4 from '../../wire/ipv4.ts';
+import type { Packet } from '../../wire/packet-memory.ts';
+import type { Host } from '../host.ts';
+import { DEFAULT_TTL, routeError, type SendError, sendIpv4 } from '../ip-output.ts';
+import type { Route } from '../route.ts';
+import { IP_AND_TCP_BYTES } from './segment-output.ts';
+import { DEFAULT_MSS_BYTES } from './sender.ts';
+
+/** Less than a stale neighbour is used before it is probed. */
+const CONFIRMATION_INTERVAL_US = 2_000_000;
+
+/** The way of one connection's segments: the route, remembered while the FIB stays the same, and what fits on it. */
+export class TcpPath {
+  private readonly host: Host;
+  private readonly localAddress: number;
+  private readonly remoteAddress: number;
+  private cached: Route | null = null;
+  private cachedGeneration = -1;
+  private confirmUs = 0;
+
+  constructor(host: Host, localAddress: number, remoteAddress: number) {
+    this.host = host;
+    this.localAddress = localAddress;
+    this.remoteAddress = remoteAddress;
+  }
+
+  /** The MSS of the path by its MTU as far as it is known, TCP options not subtracted. */
+  mssBytes(): number {
+    const route = this.route();
+    if (route === null) return DEFAULT_MSS_BYTES;
+    return this.host.pathMtu.towards(this.remoteAddress, route) - IP_AND_TCP_BYTES;
+  }
+
+  /** What the first device takes as one super-segment; 0 when it takes none. */
+  superSegmentBytes(): number {
+    return this.route()?.device?.superSegmentBytes ?? 0;
+  }
+
+  /** Sends a transport packet; the answer is as of `sendIpv4`. */
+  transmit(packet: Packet): SendError | null {
+    const { host } = this;
+    const route = this.route();
+    if (route === null) {
+      host.memory.free(packet);
+      return 'ENETUNREACH';
+    }
+    const { localAddress, remoteAddress } = this;
+    host.tcp.counters.segmentsSent++;
+    return sendIpv4(host, packet, route, ipv4.PROTOCOL_TCP, localAddress, remoteAddress, DEFAULT_TTL, 0, false);
+  }
+
+  /** New data was acknowledged, so the next hop is alive (RFC 4861 section 7.3.1); said once a while, which is enough. */
+  confirm(): void {
+    const { nowUs } = this.host.engine;
+    if (nowUs < this.confirmUs) return;
+    this.confirmUs = nowUs + CONFIRMATION_INTERVAL_US;
+    const route = this.route();
+    if (route?.device == null) return;
+    this.host.neighbours.confirm(route.device, route.gateway === 0 ? this.remoteAddress : route.gateway);
+  }
+
+  private route(): Route | null {
+    const { generation } = this.host.routes;
+    if (generation !== this.cachedGeneration) {
+      const route = this.host.route(this.remoteAddress);
+      this.cached = routeError(route) === null ? route! : null;
+      this.cachedGeneration = generation;
+    }
+    return this.cached;
+  }
+}
