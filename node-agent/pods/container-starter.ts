@@ -24,15 +24,15 @@ export interface ContainerStart {
   readonly instance: number;
 }
 
-export function nodeFacts(context: KubeletContext, sandbox: PodSandbox): NodeFacts {
+export function nodeFacts(context: KubeletContext, podIp: string): NodeFacts {
   const { hostIp, nodeName, allocatable } = context;
-  return { podIp: sandbox.podIp, hostIp, nodeName, allocatable };
+  return { podIp, hostIp, nodeName, allocatable };
 }
 
 /** What the container is started with. Throws ContainerConfigError, VolumeError, DownwardApiError. */
 export function prepareLaunch(start: ContainerStart, context: KubeletContext): Omit<ContainerLaunch, 'onOutput'> {
   const { pod, container, sandbox } = start;
-  const environment = containerEnvironment(pod, container, context.objects, nodeFacts(context, sandbox));
+  const environment = containerEnvironment(pod, container, context.objects, nodeFacts(context, sandbox.podIp));
   const expand = (text: string): string => expandVariables(text, (name) => environment[name]);
   return {
     id: context.newContainerId(),

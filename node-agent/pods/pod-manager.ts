@@ -61,12 +61,12 @@ export class PodManager {
     for (const worker of this.workers.values()) worker.networkReady();
   }
 
-  /** A ConfigMap or Secret changed: volumes made from it follow. */
+  /** A ConfigMap or Secret changed: pods that refer to it follow. */
   objectChanged(namespace: string, name: string): void {
     for (const worker of this.workers.values()) {
       if (worker.pod.metadata?.namespace !== namespace) continue;
       const { configMaps, secrets } = references(worker.pod);
-      if (configMaps.has(name) || secrets.has(name)) void worker.refreshVolumes();
+      if (configMaps.has(name) || secrets.has(name)) void worker.referencedChanged();
     }
   }
 

@@ -36,6 +36,7 @@ export class PodWorker implements ContainerOwner {
   private created: CreatedSandbox | undefined;
   private sandboxRetryAtMs = 0;
   private waitsForNetwork = false;
+  private volumesFailed = false;
   private isObjectGone = false;
   private finalising = false;
   private done = false;
@@ -93,11 +94,16 @@ export class PodWorker implements ContainerOwner {
     this.wake();
   }
 
-  /** A ConfigMap or Secret has changed. */
-  async refreshVolumes(): Promise<void> {
-    if (this.sandbox === undefined || this.terminating) return;
+  /** A ConfigMap or Secret that the pod refers to has changed, or is there for the first time. */
+  async referencedChanged(): Promise<void> {
+    if (this.terminating) return;
+    if (this.sandboxState === 'none') {
+      this.sandboxRetryAtMs = Math.min(this.sandboxRetryAtMs, this.context.clock.nowMs());
+      this.wake();
+      return;
+    }
     try {
-      await this.prepareVolumes(this.sandbox);
+      await this.prepareVolumes();
     } catch (error) {
       this.context.log.debug({ error, pod: this.fullName }, 'volumes keep their content');
     }
@@ -200,14 +206,8 @@ export class PodWorker implements ContainerOwner {
     this.sandboxState = 'creating';
     try {
       await this.context.objects.load(this.currentPod);
-      const created = await createSandbox(this.currentPod, this.context);
-      try {
-        await this.prepareVolumes(created.sandbox);
-      } catch (error) {
-        await created.destroy();
-        throw error;
-      }
-      this.created = created;
+      await this.prepareVolumes();
+      this.created = await createSandbox(this.currentPod, this.context);
       this.sandboxState = 'ready';
     } catch (error) {
       this.sandboxState = 'none';
@@ -217,13 +217,13 @@ export class PodWorker implements ContainerOwner {
     this.wake();
   }
 
-  private async prepareVolumes(sandbox: PodSandbox): Promise<void> {
+  private async prepareVolumes(): Promise<void> {
     const { objects, tokens } = this.context;
     await this.volumes.prepare(this.currentPod, {
       configMap: (namespace, name) => objects.configMap(namespace, name),
       secret: (namespace, name) => objects.secret(namespace, name),
       services: (namespace) => objects.services(namespace),
-      facts: nodeFacts(this.context, sandbox),
+      facts: nodeFacts(this.context, this.sandbox?.podIp ?? ''),
       token: (audience, seconds) => tokens.token(this.currentPod, audience, seconds),
     });
   }
@@ -232,7 +232,9 @@ export class PodWorker implements ContainerOwner {
     const message = error instanceof Error ? error.message : String(error);
     this.context.log.debug({ error, pod: this.fullName }, 'the pod could not be set up');
     if (error instanceof VolumeError) {
-      this.recordEvent('Warning', 'FailedMount', `MountVolume.SetUp failed: ${message}`);
+      // What a pod was created together with may come a moment later; only what stays away is worth an event.
+      if (this.volumesFailed) this.recordEvent('Warning', 'FailedMount', `MountVolume.SetUp failed: ${message}`);
+      this.volumesFailed = true;
       return;
     }
     if (error instanceof NetworkNotReadyError) {
