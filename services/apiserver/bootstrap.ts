@@ -1,9 +1,9 @@
-/** The objects that the apiserver itself owes a new cluster: the first namespaces and the `kubernetes` Service. */
+/** The objects that the apiserver itself owes a new cluster: namespaces, the `kubernetes` Service, by what to verify it. */
 import type { KubeObject } from '../../shared/api/object.ts';
 import type { ResourceRef } from '../../shared/api/resource.ts';
-import { ENDPOINTS, ENDPOINTSLICES, NAMESPACES, SERVICES } from '../../shared/api/resources.ts';
+import { CONFIGMAPS, ENDPOINTS, ENDPOINTSLICES, NAMESPACES, SERVICES } from '../../shared/api/resources.ts';
 import { isApiError } from '../../shared/api/status.ts';
-import { formatIpv4, networkOf, parseIpv4Prefix } from '../../shared/wire/address.ts';
+import { formatIpv4, hostRange } from './allocation/ipv4-number.ts';
 import { componentUser } from './authentication/user.ts';
 import type { ApiCore } from './registry/api-core.ts';
 
@@ -19,18 +19,36 @@ export interface Advertised {
 
 /** The first address of the Service range: the `kubernetes` Service's. */
 export function apiServiceAddress(serviceCidr: string): string {
-  const { address, prefixLength } = parseIpv4Prefix(serviceCidr)!;
-  return formatIpv4(networkOf(address, prefixLength) + 1);
+  return formatIpv4(hostRange(serviceCidr).first);
+}
+
+export interface BootstrapOptions {
+  readonly serviceCidr: string;
+  readonly advertised: Advertised;
+  /** PEM */
+  readonly caCertificate: string;
 }
 
 /** Makes what is missing, and points the Service's endpoints at this server. */
-export async function bootstrap(core: ApiCore, serviceCidr: string, advertised: Advertised): Promise<void> {
+export async function bootstrap(core: ApiCore, options: BootstrapOptions): Promise<void> {
+  const { serviceCidr, advertised, caCertificate } = options;
   for (const name of SYSTEM_NAMESPACES) {
     await createIfMissing(core, NAMESPACES, { apiVersion: 'v1', kind: 'Namespace', metadata: { name } });
   }
+  await createOrReplace(core, CONFIGMAPS, publishedAuthority(caCertificate));
   await createIfMissing(core, SERVICES, apiService(serviceCidr));
   await createOrReplace(core, ENDPOINTS, apiEndpoints(advertised));
   await createOrReplace(core, ENDPOINTSLICES, apiEndpointSlice(advertised));
+}
+
+/** Where extension servers, and here the controller that hands it to pods, find the certificate authority. */
+function publishedAuthority(caCertificate: string): KubeObject {
+  return {
+    apiVersion: 'v1',
+    kind: 'ConfigMap',
+    metadata: { name: 'extension-apiserver-authentication', namespace: 'kube-system' },
+    data: { 'client-ca-file': caCertificate },
+  };
 }
 
 function metadata(labels?: Record<string, string>): KubeObject['metadata'] {

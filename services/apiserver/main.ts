@@ -90,7 +90,11 @@ async function start(context: ProcessContext): Promise<void> {
   });
   const { port } = await server.listen(listen);
   shutdown.onStop('https', () => server.close());
-  await bootstrap(core, config.serviceCidr, { address: advertisedAddress, port });
+  await bootstrap(core, {
+    serviceCidr: config.serviceCidr,
+    advertised: { address: advertisedAddress, port },
+    caCertificate: pki.CAFIELD,
+  });
   await repairAllocations(storage, ranges, clock.nowMs());
   const subscription = serveBus(bus, core, log);
   shutdown.onStop('api requests', () => subscription.unsubscribe());

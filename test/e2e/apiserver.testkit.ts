@@ -67,12 +67,9 @@ export class TestApiServer {
         this.output += data.toString('utf8');
       });
     }
-    const failed = once(child, 'exit').then(() => {
-      throw new Error(`the apiserver ended:\n${this.output}`);
-    });
-    await Promise.race([once(child, 'message'), failed]);
-    // From here on its end is the test's own doing.
-    failed.catch(() => undefined);
+    const ended = once(child, 'exit').then(() => 'ended' as const);
+    const first = await Promise.race([once(child, 'message'), ended]);
+    if (first === 'ended') throw new Error(`the apiserver ended:\n${this.output}`);
   }
 
   /** SIGKILL; resolves when it is gone. */

@@ -1,10 +1,10 @@
 /** The two ranges of Services: cluster IPs and node ports. */
 import { IPADDRESSES } from '../../../shared/api/resources.ts';
 import type { Random } from '../../../shared/runtime/random.ts';
-import { broadcastOf, formatIpv4, networkOf, parseIpv4Prefix } from '../../../shared/wire/address.ts';
 import type { ObjectStorage } from '../storage/object-storage.ts';
 import { Allocator } from './allocator.ts';
 import { Claims } from './claim.ts';
+import { formatIpv4, hostRange } from './ipv4-number.ts';
 
 export const NODE_PORTS = { first: 30_000, last: 32_767 } as const;
 
@@ -22,9 +22,7 @@ const ADDRESS_LABELS = {
 };
 
 export function clusterIpAllocator(storage: ObjectStorage, serviceCidr: string, random: Random): Allocator {
-  const { address, prefixLength } = parseIpv4Prefix(serviceCidr)!;
-  const first = networkOf(address, prefixLength) + 1;
-  const last = broadcastOf(address, prefixLength) - 1;
+  const { first, last } = hostRange(serviceCidr);
   const claims = new Claims(storage, IPADDRESSES, ADDRESS_LABELS);
   return new Allocator(claims, { first, last, staticCount: staticPart(last - first + 1, 16, 256) }, formatIpv4, random);
 }

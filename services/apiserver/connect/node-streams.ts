@@ -27,3 +27,14 @@ export function streamError(error: unknown, node: string): ApiError {
   }
   return internalError(error instanceof Error ? error.message : String(error));
 }
+
+/**
+ * Sends what the client sent; false when the stream has closed meanwhile. Why it did is told by `closed`, and what was under
+ * way then is lost, as on any connection.
+ */
+export function sendUnlessClosed(stream: ChannelStream, channel: number, data: Uint8Array): Promise<boolean> {
+  return stream.send(channel, data).then(
+    () => true,
+    () => false,
+  );
+}

@@ -9,7 +9,7 @@ import { badRequest } from '../../../shared/api/status.ts';
 import type { ChannelStream } from '../../../shared/bus/stream.ts';
 import { STREAM_CHANNEL } from '../../../shared/bus/subjects.ts';
 import type { ClientChannels } from './client-channels.ts';
-import { type StreamOpener, streamError } from './node-streams.ts';
+import { type StreamOpener, sendUnlessClosed, streamError } from './node-streams.ts';
 import type { PodTarget } from './pod-target.ts';
 import type { SpdyConnection, SpdyStream } from './spdy/connection.ts';
 
@@ -90,8 +90,7 @@ class ForwardedConnection {
 
   async send(bytes: Uint8Array): Promise<void> {
     const opened = await this.opened;
-    // A connection that is closed takes no more; its end is told by `run`.
-    if ('stream' in opened) await opened.stream.send(STREAM_CHANNEL.data, bytes).catch(() => undefined);
+    if ('stream' in opened) await sendUnlessClosed(opened.stream, STREAM_CHANNEL.data, bytes);
   }
 
   end(): void {

@@ -8,7 +8,7 @@ import type { ChannelStream } from '../../../shared/bus/stream.ts';
 import { type NodeStreamRequest, STREAM_CHANNEL } from '../../../shared/bus/subjects.ts';
 import { isTrue } from '../http/request-info.ts';
 import type { ClientChannels } from './client-channels.ts';
-import { streamError } from './node-streams.ts';
+import { sendUnlessClosed, streamError } from './node-streams.ts';
 import { containerOf, type PodTarget } from './pod-target.ts';
 
 export interface CommandStreams {
@@ -53,7 +53,7 @@ export function joinCommand(
   structuredStatus: boolean,
 ): Promise<void> {
   let outcomeTold = false;
-  client.onData = (channel, data) => sendUnlessClosed(stream, channel, data);
+  client.onData = async (channel, data) => void (await sendUnlessClosed(stream, channel, data));
   client.onEnd = (channel) => stream.end(channel);
   client.onClose = () => stream.close();
   client.start();
@@ -78,9 +78,4 @@ function tellOutcome(client: ClientChannels, status: Uint8Array, structured: boo
   const parsed: unknown = JSON.parse(Buffer.from(status).toString('utf8'));
   if (fieldAt(parsed, 'status') === 'Success') return undefined;
   return client.send(STREAM_CHANNEL.error, Buffer.from(String(fieldAt(parsed, 'message'))));
-}
-
-async function sendUnlessClosed(stream: ChannelStream, channel: number, data: Uint8Array): Promise<void> {
-  // The stream's end is told by `closed`; what was under way then is lost, as on any connection.
-  await stream.send(channel, data).catch(() => undefined);
 }

@@ -4,9 +4,9 @@ import { isSame } from '../../../../shared/api/json-equality.ts';
 import type { KubeObject } from '../../../../shared/api/object.ts';
 import { SERVICES } from '../../../../shared/api/resources.ts';
 import { type FieldError, internalError, invalid } from '../../../../shared/api/status.ts';
-import { formatIpv4, parseIpv4 } from '../../../../shared/wire/address.ts';
 import type { Allocator } from '../../allocation/allocator.ts';
 import type { Claimant } from '../../allocation/claim.ts';
+import { formatIpv4, parseIpv4 } from '../../allocation/ipv4-number.ts';
 import { NODE_PORTS } from '../../allocation/service-ranges.ts';
 import type { Strategy, Undo, WriteContext } from '../strategy.ts';
 
