@@ -201,7 +201,7 @@ const NODE_VARIABLES = new Set([
 function componentEnvironment(environment: Readonly<Record<string, string | undefined>>): Record<string, string> {
   const passed: Record<string, string> = {};
   for (const [name, value] of Object.entries(environment)) {
-    const wanted = name.startsWith('PODWIRE_') || name.startsWith('NODE_');
+    const wanted = /^(PODWIRE|NODE|MALLOC)_/.test(name);
     if (wanted && value !== undefined && !NODE_VARIABLES.has(name)) passed[name] = value;
   }
   return passed;

@@ -1,10 +1,10 @@
 /** The images whose containers are processes of the cluster's own components. */
-import { entryPoint } from '../../shared/runtime/entry-point.ts';
+import { entryPoint, nodeOptions } from '../../shared/runtime/entry-point.ts';
 import type { ProcessImage } from './process-runtime.ts';
 
 export function componentImages(): ProcessImage[] {
   return [
-    { repository: 'kube-proxy', entry: entryPoint('kube-proxy') },
-    { repository: 'coredns', entry: entryPoint('coredns') },
+    { repository: 'kube-proxy', entry: entryPoint('kube-proxy'), nodeOptions: nodeOptions('kube-proxy') },
+    { repository: 'coredns', entry: entryPoint('coredns'), nodeOptions: nodeOptions('coredns') },
   ];
 }

@@ -24,6 +24,8 @@ export interface ProcessImage {
   readonly repository: string;
   /** The file to run. */
   readonly entry: string;
+  /** Node's own options, such as a heap limit. */
+  readonly nodeOptions: readonly string[];
 }
 
 export interface ProcessRuntimeOptions {
@@ -58,6 +60,7 @@ export class ProcessRuntime implements ContainerRuntime {
     const path = await this.socketPath(launch.id);
     const server = await servePodNetwork({ network: launch.sandbox.network, path });
     const child = fork(image.entry, [], {
+      execArgv: [...image.nodeOptions],
       env: { ...this.environment(launch), PODWIRE_PODNET_SOCKET: path },
       stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
     });
