@@ -93,7 +93,7 @@ async function start(context: ProcessContext): Promise<void> {
   await bootstrap(core, {
     serviceCidr: config.serviceCidr,
     advertised: { address: advertisedAddress, port },
-    caCertificate: pki.CAFIELD,
+    caCertificate: pki.caCertificate,
   });
   await repairAllocations(storage, ranges, clock.nowMs());
   const subscription = serveBus(bus, core, log);

@@ -23,7 +23,6 @@ import {
 import { endpointSliceController, endpointsController } from './controllers/service-endpoints-controllers.ts';
 import { daemonSetController, deploymentController, replicaSetController } from './controllers/workloads.ts';
 import { Informers } from './informers.ts';
-import { rootCertificate } from './root-certificate.ts';
 
 const stored = REGISTRY.filter(
   (definition) => !definition.virtual && groupResourceText(definition.storage) === groupResourceText(definition),
@@ -45,7 +44,7 @@ await runProcess({
     const api = createApiClient(bus, { user: 'system:kube-controller-manager' });
     const informers = new Informers(bus);
     const environment = { api, informers, clock, log };
-    const loops = await controllers(context, environment, bus);
+    const loops = controllers(context, environment, bus);
     const election = runAsLeader(api, {
       name: 'kube-controller-manager',
       // The same after a restart, so that a killed leader's successor need not wait for the Lease to run out.
@@ -74,14 +73,13 @@ await runProcess({
   },
 });
 
-async function controllers(
-  { config, clock, environment: variables }: ProcessContext,
+function controllers(
+  { config, clock }: ProcessContext,
   environment: ControllerEnvironment,
   bus: Awaited<ReturnType<typeof connectBus>>,
-): Promise<ControllerLoop[]> {
+): ControllerLoop[] {
   const { api, informers } = environment;
   const nodeOptions = { clock, graceMs: config.nodeGraceMs, podCidr: config.podCidr };
-  const certificate = await rootCertificate(variables, informers);
   const namespacedResources = stored.filter(({ namespaced }) => namespaced);
   return [
     createLoop(deploymentController(informers), environment),
@@ -94,7 +92,7 @@ async function controllers(
     createLoop(taintEvictionController(informers), environment),
     createLoop(podGcController(informers, nodeOptions), environment),
     createLoop(defaultAccountController(informers), environment),
-    createLoop(rootCaController(informers, certificate), environment),
+    createLoop(rootCaController(informers), environment),
     createLoop(namespaceController(informers, api, namespacedResources), environment),
     createLoop(garbageCollector(bus, api, stored), environment),
   ];

@@ -8,6 +8,7 @@ import { CONFIGMAPS, NAMESPACES, SERVICEACCOUNTS } from '../../../shared/api/res
 import type { ApiClient } from '../../../shared/bus/api-client.ts';
 import { type Controller, keyOf, keysFrom } from '../controller.ts';
 import type { Informers } from '../informers.ts';
+import { PUBLISHED_IN, rootCertificate } from '../root-certificate.ts';
 import { type NamespaceContent, type NamespaceState, reconcileNamespace } from './namespace/namespace.ts';
 import {
   type DefaultAccountState,
@@ -35,7 +36,7 @@ export function defaultAccountController(informers: Informers): Controller<Defau
   };
 }
 
-export function rootCaController(informers: Informers, certificate: () => string | undefined): Controller<RootCaState> {
+export function rootCaController(informers: Informers): Controller<RootCaState> {
   const namespaces = informers.of<Live<Namespace>>(NAMESPACES);
   const configMaps = informers.of<Live<ConfigMap>>(CONFIGMAPS);
   return {
@@ -43,15 +44,21 @@ export function rootCaController(informers: Informers, certificate: () => string
     sources: [
       keysFrom(namespaces, (namespace) => [keyOf(namespace)]),
       keysFrom(configMaps, ({ metadata }) => (metadata.name === ROOT_CA_NAME ? [`/${metadata.namespace}`] : [])),
+      // Once the certificate is known, or another, every namespace is due.
+      keysFrom(configMaps, ({ metadata }) => (isPublished(metadata) ? namespaces.list().map(keyOf) : [])),
     ],
     gather(key) {
       const name = key.slice(1);
       const namespace = namespaces.get(name);
       if (namespace === undefined) return undefined;
-      return { namespace, configMap: configMaps.get(ROOT_CA_NAME, name), certificate: certificate() };
+      return { namespace, configMap: configMaps.get(ROOT_CA_NAME, name), certificate: rootCertificate(informers) };
     },
     reconcile: reconcileRootCa,
   };
+}
+
+function isPublished({ name, namespace }: Live<ConfigMap>['metadata']): boolean {
+  return name === PUBLISHED_IN.name && namespace === PUBLISHED_IN.namespace;
 }
 
 /** `resources`: every namespaced resource that is served. */
