@@ -13,7 +13,7 @@ export type NatsSource =
   | { readonly kind: 'external'; readonly url: string; readonly token: string | undefined }
   | { readonly kind: 'program'; readonly path: string };
 
-interface FetchStep {
+export interface FetchStep {
   readonly name: string;
   fetch(context: FetchContext): Promise<FetchOutcome>;
 }
@@ -27,14 +27,28 @@ const FETCH_STEPS: readonly FetchStep[] = [
 /** Where distributions put servers, which is not on every user's PATH. */
 const SYSTEM_FOLDERS = ['/usr/local/sbin', '/usr/sbin', '/usr/local/bin', '/usr/bin', '/opt/homebrew/bin'];
 
+export interface Surroundings {
+  readonly environment: Readonly<Record<string, string | undefined>>;
+  /** Searched after PATH. */
+  readonly systemFolders: readonly string[];
+  readonly steps: readonly FetchStep[];
+}
+
+const THIS_MACHINE: Surroundings = {
+  environment: process.env,
+  systemFolders: SYSTEM_FOLDERS,
+  steps: FETCH_STEPS,
+};
+
 /** Throws a UserError that lists all attempts when there is no way to a server. */
 export async function findNatsServer(
   context: FetchContext,
-  environment: Readonly<Record<string, string | undefined>> = process.env,
-  steps: readonly FetchStep[] = FETCH_STEPS,
+  { environment, systemFolders, steps }: Surroundings = THIS_MACHINE,
 ): Promise<NatsSource> {
   if (environment.NATS_URL) return { kind: 'external', url: environment.NATS_URL, token: environment.NATS_TOKEN };
-  const installed = findOnPath(environment.PATH) ?? executable(fetchedProgram(context.folder));
+  const installed =
+    findInFolders([...(environment.PATH ?? '').split(delimiter), ...systemFolders]) ??
+    executable(fetchedProgram(context.folder));
   if (installed !== undefined) return { kind: 'program', path: installed };
 
   const failures = ['PATH: no nats-server', `${context.folder}: nothing fetched before`];
@@ -57,8 +71,8 @@ async function attempt(fetch: () => Promise<FetchOutcome>): Promise<FetchOutcome
   }
 }
 
-function findOnPath(path: string | undefined): string | undefined {
-  for (const folder of [...(path ?? '').split(delimiter), ...SYSTEM_FOLDERS]) {
+function findInFolders(folders: readonly string[]): string | undefined {
+  for (const folder of folders) {
     const program = folder === '' ? undefined : executable(join(folder, 'nats-server'));
     if (program !== undefined) return program;
   }

@@ -54,13 +54,18 @@ export class ControlServer {
 
   private accept(socket: Socket): void {
     let received = '';
+    const giveUp = (): void => void socket.destroy();
     socket.setEncoding('utf8');
-    socket.on('error', () => socket.destroy());
+    socket.on('error', giveUp);
+    socket.on('end', giveUp);
     socket.on('data', (text: string) => {
       received += text;
-      if (received.length > REQUEST_LIMIT_BYTES) socket.destroy();
       const end = received.indexOf('\n');
-      if (end === -1) return;
+      if (end === -1) {
+        if (received.length > REQUEST_LIMIT_BYTES) giveUp();
+        return;
+      }
+      socket.off('end', giveUp);
       socket.removeAllListeners('data');
       void this.answer(socket, received.slice(0, end));
     });
