@@ -25,6 +25,7 @@ export interface ContainerOptions {
   readonly logWriter: (stream: 'stdout' | 'stderr') => Writable;
 }
 
+export const DEFAULT_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
 const MAX_SCRIPT_DEPTH = 4;
 
 export class Container implements ContainerView {
@@ -63,10 +64,10 @@ export class Container implements ContainerView {
     });
   }
 
-  findExecutable(command: string, searchPath: string, cwd: string): Executable {
+  findExecutable(command: string, searchPath: string | undefined, cwd: string): Executable {
     if (command.includes('/')) return this.executableAt(resolvePath(cwd, command));
     let blocked: Executable = { kind: 'not-found' };
-    for (const directory of searchPath.split(':')) {
+    for (const directory of (searchPath ?? DEFAULT_PATH).split(':')) {
       const found = this.executableAt(resolvePath(cwd, `${directory === '' ? '.' : directory}/${command}`));
       if (found.kind === 'found') return found;
       if (found.kind === 'not-executable') blocked = found;

@@ -47,8 +47,8 @@ export interface ContainerView {
   readonly files: ContainerFiles;
   readonly processes: ProcessTable;
   readonly kernel?: KernelView;
-  /** Finds a command as execvp does: a path, or a name on `searchPath`. */
-  findExecutable(command: string, searchPath: string, cwd: string): Executable;
+  /** Finds a command as execvp does: a path, or a name on `searchPath` (a standard one when undefined). */
+  findExecutable(command: string, searchPath: string | undefined, cwd: string): Executable;
   /** Starts the program at an absolute path; takes its own references to the files. */
   launch(options: LaunchOptions): Process;
   /** The container's log, for whatever process opens it (`/proc/1/fd/1`). */

@@ -1,7 +1,7 @@
 /** Runs containers of emulated images: start, exec, attach, signals. The kubelet's side is `pods/container-runtime.ts`. */
 import { PassThrough, type Readable, Writable } from 'node:stream';
 import type { PodNetwork } from '../../shared/podnet/pod-network.ts';
-import { Container } from './container.ts';
+import { Container, DEFAULT_PATH } from './container.ts';
 import { resolvePath } from './files/container-files.ts';
 import { DirectoryNode, type FileTreeNode } from './files/file-node.ts';
 import { buildLayer } from './files/layer.ts';
@@ -11,8 +11,6 @@ import { emptyReadable, OpenFile, readerFile, writerFile } from './open-file.ts'
 import { type Process, SIGNAL_NUMBERS, type SignalName } from './process.ts';
 import { nextChunk } from './program-io.ts';
 import { TerminalSession } from './terminal.ts';
-
-const DEFAULT_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
 
 export interface VolumeMount {
   /** Absolute path in the container. */
@@ -203,7 +201,7 @@ class ContainerRun implements RunningContainer {
   ): Process {
     const name = command[0] ?? '';
     const cwd = this.workingDirectory;
-    const executable = this.view.findExecutable(name, env.PATH ?? DEFAULT_PATH, cwd);
+    const executable = this.view.findExecutable(name, env.PATH, cwd);
     if (executable.kind !== 'found') throw new CommandNotStartedError(startFailure(name, executable.kind));
     const process = this.view.launch({
       path: executable.path,

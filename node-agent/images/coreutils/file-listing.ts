@@ -252,7 +252,7 @@ export const mount: Utility = async (run) => {
 export const which: Utility = async (run) => {
   const options = parseOptions(run.args, { flags: 'a' });
   for (const name of options.operands) {
-    const found = run.context.container.findExecutable(name, run.context.env.PATH ?? '', run.context.cwd);
+    const found = run.context.container.findExecutable(name, run.context.env.PATH, run.context.cwd);
     if (found.kind === 'found') await run.print(`${found.path}\n`);
     else run.status = 1;
   }

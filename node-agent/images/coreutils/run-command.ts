@@ -19,7 +19,7 @@ export async function startCommandLine(
   const { context } = run;
   const env = options.env ?? context.env;
   const [name = ''] = words;
-  const found = context.container.findExecutable(name, env.PATH ?? '', context.cwd);
+  const found = context.container.findExecutable(name, env.PATH, context.cwd);
   if (found.kind !== 'found') {
     await run.complain(
       found.kind === 'not-found'

@@ -1,7 +1,6 @@
 /** Utilities that pass bytes on as they come: cat, head, tail, tee, wc, nl, rev, tac. */
 import type { Readable } from 'node:stream';
 import { FileNode } from '../files/file-node.ts';
-import { openPath, writerFile } from '../open-file.ts';
 import { byteLines, chunks, readAll } from '../program-io.ts';
 import { parseOptions, UsageError } from './options.ts';
 import type { Invocation, Utility } from './utility.ts';
@@ -131,16 +130,7 @@ async function follow(run: Invocation, paths: readonly string[]): Promise<void> 
 
 export const tee: Utility = async (run) => {
   const options = parseOptions(run.args, { flags: 'ai' });
-  const { files } = run.context.container;
-  const { stdin, stdout, stderr } = run.context.standardFiles;
-  const standard = { stdin, stdout, stderr };
-  const writers = options.operands.map((path) =>
-    openPath(files, run.resolve(path), options.has('a') ? 'append' : 'write', (device) =>
-      device === 'stdin' || device === 'stdout' || device === 'stderr'
-        ? standard[device]
-        : writerFile(run.context.container.logWriter('stdout')),
-    ),
-  );
+  const writers = options.operands.map((path) => run.openFile(path, options.has('a') ? 'append' : 'write'));
   for await (const chunk of chunks(run.context.stdin)) {
     await run.print(chunk);
     for (const writer of writers) writer.writer().write(chunk);

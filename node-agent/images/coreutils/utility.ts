@@ -3,12 +3,12 @@ import type { Readable } from 'node:stream';
 import { resolvePath } from '../files/container-files.ts';
 import { FileError } from '../files/file-error.ts';
 import type { Program, ProgramContext } from '../image.ts';
-import { bytesReadable } from '../open-file.ts';
+import { type OpenFile, type OpenMode, openPath, writerFile } from '../open-file.ts';
 import { write } from '../program-io.ts';
 import { UsageError } from './options.ts';
 
 /** A program run with what it needs most; returns the exit code (nothing is 0). */
-export type Utility = (invocation: Invocation) => Promise<number | undefined> | Promise<void>;
+export type Utility = (run: Invocation) => Promise<number | undefined> | Promise<void>;
 
 export class Invocation {
   readonly context: ProgramContext;
@@ -39,15 +39,24 @@ export class Invocation {
 
   /** A file to read; `-` is standard input. Throws `FileError`. */
   open(path: string): Readable {
-    if (path === '-') return this.context.stdin;
-    const absolute = this.resolve(path);
-    const { files } = this.context.container;
-    const node = files.node(absolute);
-    if (node.kind === 'device') {
-      if (node.device === 'stdin' || node.device === 'tty') return this.context.stdin;
-      return bytesReadable(new Uint8Array(0));
-    }
-    return bytesReadable(files.readBytes(absolute));
+    return path === '-' ? this.context.stdin : this.openFile(path, 'read').reader();
+  }
+
+  /** Opens a file as open(2); the caller releases it. Throws `FileError`. */
+  openFile(path: string, mode: OpenMode): OpenFile {
+    const { container, standardFiles } = this.context;
+    return openPath(container.files, this.resolve(path), mode, (device) => {
+      switch (device) {
+        case 'stdin':
+        case 'stdout':
+        case 'stderr':
+          return standardFiles[device];
+        case 'tty':
+          return [standardFiles.stdin, standardFiles.stdout].find((file) => file.isTerminal);
+        default:
+          return writerFile(container.logWriter(device === 'log-stderr' ? 'stderr' : 'stdout'));
+      }
+    });
   }
 
   /** Each input in turn, standard input without any; one that cannot be opened is complained about and skipped. */

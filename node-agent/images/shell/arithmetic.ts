@@ -71,13 +71,14 @@ async function word(
   }
   const literal = integer(value);
   if (literal !== undefined) return literal;
+  if (/[$`'"]/.test(value)) return evaluateArithmeticText(shell, await expandSource(shell, value), depth + 1);
   if (!isName(value)) throw syntaxError(value);
   const text = parameterValue(shell, value);
   if (text === undefined && shell.options.has('nounset')) throw new ShellError(`${value}: parameter not set`);
   return evaluateArithmeticText(shell, text ?? '', depth + 1);
 }
 
-/** `$(...)` and backticks inside an expression: the parser gives their text, a word's parser gives their parts. */
+/** `$x` alone and `$(...)` inside an expression come as text; a quoted word's parser gives their parts. */
 async function expandSource(shell: Shell, source: string): Promise<string> {
   const [statement] = parse(`: "${source}"`).commands;
   const argument = statement?.command.type === 'Command' ? statement.command.args[0] : undefined;

@@ -1,14 +1,12 @@
 /** Simple commands (POSIX 2.9.1): assignments, redirections, then a function, a built-in or a program. */
 import type { Assignment, Command } from 'unbash';
 import { OpenFile } from '../open-file.ts';
-import { BUILTINS, SPECIAL_BUILTINS } from './builtins/table.ts';
+import { SPECIAL_BUILTINS } from './builtins/special.ts';
 import { runNode } from './evaluator.ts';
 import { expandAssignment, expandWords } from './expansion.ts';
 import { ExitFlow, InterruptFlow, ReplacedFlow, ReturnFlow, ShellError } from './flow.ts';
 import { applyRedirections, RedirectionError, withRedirections } from './redirection.ts';
 import type { FunctionBody, Shell, Variable } from './shell.ts';
-
-const DEFAULT_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
 
 /** `tail`: the program may replace the shell's process. */
 export async function runCommand(shell: Shell, command: Command, tail: boolean): Promise<number> {
@@ -68,7 +66,7 @@ async function dispatch(
   assignments: readonly [string, string][],
   tail: boolean,
 ): Promise<number> {
-  const builtin = BUILTINS[name];
+  const builtin = shell.builtins[name];
   if (builtin !== undefined && SPECIAL_BUILTINS.has(name)) {
     for (const [variable, value] of assignments) shell.set(variable, value);
     return builtin(shell, args);
@@ -148,8 +146,7 @@ export async function runProgram(
   assignments: readonly [string, string][],
   tail: boolean,
 ): Promise<number> {
-  const searchPath =
-    assignments.findLast(([variable]) => variable === 'PATH')?.[1] ?? shell.get('PATH') ?? DEFAULT_PATH;
+  const searchPath = assignments.findLast(([variable]) => variable === 'PATH')?.[1] ?? shell.get('PATH');
   const executable =
     name === '' ? { kind: 'not-found' as const } : shell.container.findExecutable(name, searchPath, shell.cwd);
   if (executable.kind === 'not-found') {

@@ -53,6 +53,8 @@ export async function runNode(shell: Shell, node: PipelineNode | AndOr, tail = f
     case 'Command':
       return checked(shell, await runCommand(shell, node, tail));
     case 'Subshell':
+      // A stage or a job is a subshell already.
+      if (tail) return runStatements(shell, node.body.commands, tailCommand(shell, node.body.commands));
       return checked(shell, await runSubshell(shell, node.body));
     case 'Redirected':
       return runRedirected(shell, node);

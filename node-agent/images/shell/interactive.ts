@@ -1,7 +1,6 @@
 /** The prompt: reads lines at a terminal and runs them until `exit` or the end of input. */
 import { FileError } from '../files/file-error.ts';
 import type { TerminalSession } from '../terminal.ts';
-import { BUILTINS } from './builtins/table.ts';
 import { endOf, runStatements } from './evaluator.ts';
 import { ExitFlow, InterruptFlow, KilledFlow, ReplacedFlow } from './flow.ts';
 import { LineEditor } from './line-editor.ts';
@@ -73,7 +72,7 @@ function completions(shell: Shell, line: string): string[] {
   const word = /\S*$/.exec(line)?.[0] ?? '';
   const isCommand = line.slice(0, line.length - word.length).trim() === '' && !word.includes('/');
   if (!isCommand) return paths(shell, word);
-  const names = new Set([...Object.keys(BUILTINS), ...shell.functions.keys()]);
+  const names = new Set([...Object.keys(shell.builtins), ...shell.functions.keys()]);
   for (const directory of (shell.get('PATH') ?? '').split(':'))
     for (const name of list(shell, directory)) names.add(name);
   return [...names].filter((name) => name.startsWith(word)).sort();

@@ -4,6 +4,7 @@ import { resolvePath } from '../files/container-files.ts';
 import { FileError } from '../files/file-error.ts';
 import type { Program, ProgramContext } from '../image.ts';
 import { readLine } from '../program-io.ts';
+import { BUILTINS } from './builtins/table.ts';
 import { applyOptions } from './builtins/variables.ts';
 import { Descriptors } from './descriptors.ts';
 import { endOf, runStatements, tailCommand } from './evaluator.ts';
@@ -31,6 +32,7 @@ export const sh: Program = async (context) => {
 export function shellFor(context: ProgramContext): Shell {
   const { stdin, stdout, stderr } = context.standardFiles;
   const shell = new Shell({
+    builtins: BUILTINS,
     container: context.container,
     process: context.process,
     terminal: context.terminal,

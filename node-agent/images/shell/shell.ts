@@ -1,4 +1,5 @@
 /** The state of one shell or subshell: variables, functions, options, descriptors, jobs and traps. */
+
 import type { Readable } from 'node:stream';
 import type { CompoundCommand, Redirected } from 'unbash';
 import { resolvePath } from '../files/container-files.ts';
@@ -7,6 +8,7 @@ import { type OpenFile, type OpenMode, openPath, writerFile } from '../open-file
 import type { ExitStatus, Process, SignalName } from '../process.ts';
 import { BrokenPipeError, write } from '../program-io.ts';
 import type { TerminalSession } from '../terminal.ts';
+import type { Builtin } from './builtins/builtin.ts';
 import type { Descriptors } from './descriptors.ts';
 import { InterruptFlow, KilledFlow, ShellError } from './flow.ts';
 
@@ -42,6 +44,8 @@ export interface Job {
 }
 
 export interface ShellSetup {
+  /** Injected, for built-ins themselves run commands. */
+  readonly builtins: Readonly<Record<string, Builtin>>;
   readonly container: ContainerView;
   readonly process: Process;
   readonly terminal?: TerminalSession;
@@ -55,6 +59,7 @@ export interface ShellSetup {
 
 /** Bash's extras (brace expansion, its words for errors) apply when the shell was called so. */
 export class Shell {
+  readonly builtins: Readonly<Record<string, Builtin>>;
   readonly container: ContainerView;
   readonly process: Process;
   readonly terminal: TerminalSession | undefined;
@@ -90,6 +95,7 @@ export class Shell {
   private lastYieldMs = performance.now();
 
   constructor(setup: ShellSetup, parent?: Shell) {
+    this.builtins = setup.builtins;
     this.container = setup.container;
     this.process = setup.process;
     this.terminal = setup.terminal;
@@ -112,6 +118,7 @@ export class Shell {
   fork(argv: readonly string[] = [this.name], newGroup = false): Shell {
     const child = new Shell(
       {
+        builtins: this.builtins,
         container: this.container,
         process: this.container.processes.spawn({ argv, parent: this.process, newGroup }),
         terminal: this.terminal,

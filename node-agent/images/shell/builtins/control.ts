@@ -6,7 +6,6 @@ import { BreakFlow, ContinueFlow, ExitFlow, ReturnFlow, ShellError } from '../fl
 import type { Shell } from '../shell.ts';
 import { parseScript } from '../syntax.ts';
 import type { Builtin } from './builtin.ts';
-import { BUILTINS } from './table.ts';
 
 const KEYWORDS = new Set([
   'if',
@@ -117,7 +116,7 @@ export const command: Builtin = async (shell, args) => {
   const [first = '', ...rest] = args;
   if (first === '-v' || first === '-V') return describe(shell, rest, first === '-V');
   if (first === '-p' || first === '--') return command(shell, rest);
-  const builtin = BUILTINS[first];
+  const builtin = shell.builtins[first];
   if (first === '') return 0;
   return builtin === undefined ? runProgram(shell, first, rest, [], false) : builtin(shell, rest);
 };
@@ -146,14 +145,14 @@ async function describeOne(shell: Shell, name: string): Promise<{ short: string;
   if (alias !== undefined) return { short: `alias ${name}='${alias}'`, long: `${name} is an alias for ${alias}` };
   if (KEYWORDS.has(name)) return { short: name, long: `${name} is a shell keyword` };
   if (shell.functions.has(name)) return { short: name, long: `${name} is a function` };
-  if (BUILTINS[name] !== undefined) return { short: name, long: `${name} is a shell builtin` };
-  const executable = shell.container.findExecutable(name, shell.get('PATH') ?? '', shell.cwd);
+  if (shell.builtins[name] !== undefined) return { short: name, long: `${name} is a shell builtin` };
+  const executable = shell.container.findExecutable(name, shell.get('PATH'), shell.cwd);
   return executable.kind === 'found' ? { short: executable.path, long: `${name} is ${executable.path}` } : undefined;
 }
 
 /** `builtin NAME`: past functions of that name. */
 export const builtin: Builtin = async (shell, args) => {
-  const run = BUILTINS[args[0] ?? ''];
+  const run = shell.builtins[args[0] ?? ''];
   if (run !== undefined) return run(shell, args.slice(1));
   await shell.complain(`builtin: ${args[0]}: not a shell builtin`);
   return 1;

@@ -34,25 +34,6 @@ import {
 
 const nothing: Builtin = async () => 0;
 
-/** Their errors end a script, and assignments before them stay (POSIX 2.14). `exec` is a part of `command.ts`. */
-export const SPECIAL_BUILTINS: ReadonlySet<string> = new Set([
-  ':',
-  '.',
-  'break',
-  'continue',
-  'eval',
-  'exec',
-  'exit',
-  'export',
-  'readonly',
-  'return',
-  'set',
-  'shift',
-  'times',
-  'trap',
-  'unset',
-]);
-
 export const BUILTINS: Readonly<Record<string, Builtin>> = Object.assign(Object.create(null), {
   ':': nothing,
   '.': source,
