@@ -8,6 +8,7 @@ import { mkdir, rm } from 'node:fs/promises';
 import { constants, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type PodNetworkServer, servePodNetwork } from '../../shared/podnet/socket-server.ts';
+import { decodeReadyNotice } from '../../shared/runtime/process.ts';
 import { repositoryOf } from '../images/registry.ts';
 import {
   CommandStartError,
@@ -35,6 +36,8 @@ export interface ProcessRuntimeOptions {
   /** What every process of the cluster gets: PODWIRE_CLUSTER, PODWIRE_NATS_URL, ... */
   readonly environment: Readonly<Record<string, string>>;
 }
+
+const READY_LIMIT_MS = 3000;
 
 /** sockaddr_un holds 107 characters and a zero. */
 const MAX_SOCKET_PATH = 107;
@@ -64,7 +67,9 @@ export class ProcessRuntime implements ContainerRuntime {
       env: { ...this.environment(launch), PODWIRE_PODNET_SOCKET: path },
       stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
     });
-    return new ProcessContainer(child, server, launch);
+    const container = new ProcessContainer(child, server, launch);
+    await Promise.race([readyNotice(child), container.ended]);
+    return container;
   }
 
   private find(image: string): ProcessImage | undefined {
@@ -101,6 +106,25 @@ export class ProcessRuntime implements ContainerRuntime {
 
 function shortFolder(folder: string): string {
   return join(tmpdir(), `podwire-${createHash('sha256').update(folder).digest('hex').slice(0, 12)}`);
+}
+
+/**
+ * Resolves when the process says that it does its work, or has had long enough: its first probe then finds it listening
+ * instead of failing and waiting for a whole period.
+ */
+function readyNotice(child: ChildProcess): Promise<void> {
+  return new Promise((resolve) => {
+    const timer = setTimeout(resolve, READY_LIMIT_MS);
+    child.on('message', (message) => {
+      if (decodeReadyNotice(message) === undefined) return;
+      clearTimeout(timer);
+      resolve();
+    });
+    child.once('close', () => {
+      clearTimeout(timer);
+      resolve();
+    });
+  });
 }
 
 class ProcessContainer implements ContainerInstance {

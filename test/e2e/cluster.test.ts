@@ -202,9 +202,9 @@ describe('failures', () => {
 });
 
 async function processId(c: TestCluster, component: string): Promise<number> {
-  const status = await c.podwire(['status']);
-  const line = status.stdout.split('\n').find((candidate) => candidate.includes(component)) ?? '';
-  const pid = /\b(\d{2,})\b/.exec(line.replace(component, ''))?.[1];
-  if (pid === undefined) throw new Error(`no process id of ${component} in:\n${status.stdout}${status.stderr}`);
-  return Number(pid);
+  const status = await c.podwire(['status', '-o', 'json']);
+  const { processes } = JSON.parse(status.stdout) as { processes: { name: string; pid?: number }[] };
+  const pid = processes.find(({ name }) => name === component)?.pid;
+  if (pid === undefined) throw new Error(`${component} does not run`);
+  return pid;
 }

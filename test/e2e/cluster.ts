@@ -54,13 +54,9 @@ export class TestCluster {
     return cluster;
   }
 
-  /** `podwire ARGUMENTS --name e2e` */
   podwire(args: readonly string[]): Promise<CommandResult> {
-    const at = args.indexOf('--');
-    const own = at === -1 ? args : args.slice(0, at);
-    const rest = at === -1 ? [] : args.slice(at);
-    return run(process.execPath, [join(ROOT, 'cli/main.ts'), ...own, '--name', NAME, ...rest], {
-      env: { PODWIRE_HOME: this.home },
+    return run(process.execPath, [join(ROOT, 'cli/main.ts'), ...args], {
+      env: { PODWIRE_HOME: this.home, PODWIRE_CLUSTER: NAME },
       timeoutMs: UP_LIMIT_MS,
     });
   }
