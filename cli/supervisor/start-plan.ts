@@ -32,10 +32,13 @@ export async function planStart(request: StartRequest): Promise<ClusterPlan> {
   if (request.fresh) folder.forget();
   const saved = readSettings(folder.settingsFile);
   const nodeCount = requested.nodes ?? saved?.nodes ?? 3;
-  const [apiPort, natsPort, addressBlock, nats, apiserver] = await Promise.all([
+  // What the user can have got wrong comes before what takes time.
+  const [apiPort, natsPort, addressBlock] = await Promise.all([
     choosePort('the API', '--api-port', requested.apiPort, saved?.apiPort, DEFAULT_API_PORT),
     choosePort('NATS', '--nats-port', requested.natsPort, saved?.natsPort, DEFAULT_NATS_PORT),
     chooseAddressBlock(nodeCount, saved?.addressBlock),
+  ]);
+  const [nats, apiserver] = await Promise.all([
     findNatsServer({ folder: cacheFolder(), report }),
     programFile('apiserver', report),
   ]);
