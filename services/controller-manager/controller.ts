@@ -148,6 +148,8 @@ class Loop<State> implements ControllerLoop {
       this.conflicts.delete(key);
       this.failures.delete(key);
     } catch (error) {
+      // The namespace goes, and its content with it: there is nothing to try again.
+      if (isNamespaceGoing(error)) return;
       if (!isStale(error)) {
         this.failures.set(key, error instanceof Error ? error.message : String(error));
         throw error;
@@ -163,4 +165,9 @@ class Loop<State> implements ControllerLoop {
 
 function isStale(error: unknown): boolean {
   return isApiError(error, 'Conflict') || isApiError(error, 'AlreadyExists') || isApiError(error, 'NotFound');
+}
+
+function isNamespaceGoing(error: unknown): boolean {
+  if (!isApiError(error, 'Forbidden')) return false;
+  return error.details?.causes?.some(({ reason }) => reason === 'NamespaceTerminating') ?? false;
 }

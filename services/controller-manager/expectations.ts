@@ -18,7 +18,7 @@ interface Expectation {
 }
 
 /** A lost event must not stop a controller for ever. */
-const GIVE_UP_AFTER_MS = 5000;
+const GIVE_UP_AFTER_MS = 30_000;
 
 export class Expectations {
   private readonly informers: Pick<Informers, 'find'>;

@@ -213,7 +213,9 @@ class Forwarder {
   }
 
   /** At most once a minute: a broken way out is one fact, not one for every query. */
-  private complain({ question }: Query, why: string): void {
+  private complain({ question, remote }: Query, why: string): void {
+    // The server's own questions (of the loop plugin) are nobody's loss.
+    if (remote.port === 0) return;
     const nowMs = this.context.clock.monotonicMs();
     if (nowMs < this.complainAfterMs) return;
     this.complainAfterMs = nowMs + COMPLAINT_INTERVAL_MS;

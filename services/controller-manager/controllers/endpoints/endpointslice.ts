@@ -65,7 +65,33 @@ export function reconcileEndpointSlices(state: EndpointSliceState): Outcome {
     actions.push(...placeGroup(service, group, own));
   }
   for (const slice of live) if (!taken.has(slice)) actions.push(deleteSlice(slice));
-  return { actions };
+  return { actions: recycle(actions, live) };
+}
+
+/** A slice that would go while another of its family comes is given the other's content: one write, and the name stays. */
+function recycle(actions: readonly Action[], slices: readonly Live<EndpointSlice>[]): Action[] {
+  const kept: Action[] = [];
+  const going = actions.flatMap((action) =>
+    action.kind === 'delete' ? slices.filter(({ metadata }) => metadata.uid === action.uid) : [],
+  );
+  const reused = new Set<string>();
+  for (const action of actions) {
+    if (action.kind !== 'create') continue;
+    const { metadata, addressType, endpoints, ports } = action.object as EndpointSlice;
+    const slice = going.find((one) => one.addressType === addressType && !reused.has(one.metadata.uid));
+    if (slice === undefined) {
+      kept.push(action);
+      continue;
+    }
+    reused.add(slice.metadata.uid);
+    const { labels, annotations } = metadata ?? {};
+    const object = { ...slice, metadata: { ...slice.metadata, labels, annotations }, endpoints, ports };
+    kept.push({ kind: 'update', resource: ENDPOINTSLICES, object });
+  }
+  const others = actions.filter(
+    (action) => action.kind !== 'create' && !(action.kind === 'delete' && reused.has(action.uid ?? '')),
+  );
+  return [...others, ...kept];
 }
 
 function groupEndpoints({ service, pods, node }: EndpointSliceState): Group[] {
