@@ -1,4 +1,5 @@
 import { Command, CommanderError } from 'commander';
+import manifest from '../package.json' with { type: 'json' };
 import { busConfigCommand } from './commands/bus-config.ts';
 import { demoCommand } from './commands/demo.ts';
 import { downCommand } from './commands/down.ts';
@@ -11,6 +12,7 @@ import { upCommand } from './commands/up.ts';
 import { UserError } from './user-error.ts';
 
 const program = new Command('podwire')
+  .version(manifest.version)
   .description("Emulates a Kubernetes cluster's network with real processes and real packets, for real clients.")
   .enablePositionalOptions()
   .showHelpAfterError('(podwire --help lists the commands)')

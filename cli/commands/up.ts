@@ -92,15 +92,18 @@ async function run(folder: ClusterFolder, options: UpOptions, reporter: StartRep
   }
 }
 
-/** The first Ctrl-C ends everything in order, the second at once. */
+/** npm passes the terminal's Ctrl-C on once more; only what comes later is the user's second one. */
+const SECOND_SIGNAL_MS = 1000;
+
+/** The first Ctrl-C ends everything in order, a second one at once. */
 function stopOnSignals(cluster: RunningCluster): void {
-  let asked = false;
+  let firstMs: number | undefined;
   const stop = (): void => {
-    if (asked) {
-      void cluster.killAll();
+    if (firstMs !== undefined) {
+      if (performance.now() - firstMs > SECOND_SIGNAL_MS) void cluster.killAll();
       return;
     }
-    asked = true;
+    firstMs = performance.now();
     if (process.stdout.isTTY) print('\nstopping');
     void cluster.stop();
   };
