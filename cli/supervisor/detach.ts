@@ -1,6 +1,7 @@
 /** Starts the supervisor as a process of its own, shows its progress, and leaves it when the cluster is ready. */
 import { spawn } from 'node:child_process';
 import { closeSync, openSync } from 'node:fs';
+import { nodeOptions } from '../../shared/runtime/entry-point.ts';
 import type { ClusterFolder } from '../cluster-folder.ts';
 import { UserError } from '../user-error.ts';
 import { rotateLog } from './process-slot.ts';
@@ -19,7 +20,12 @@ export async function startDetached(
   folder.prepare();
   const logFile = folder.logFile('supervisor');
   const program = await programFile('podwire', (text) => reporter.progress(text));
-  const args = [program, ...commandLine.filter((word) => word !== '--detach'), REPORT_TO_PARENT];
+  const args = [
+    ...nodeOptions('podwire'),
+    program,
+    ...commandLine.filter((word) => word !== '--detach'),
+    REPORT_TO_PARENT,
+  ];
   rotateLog(logFile);
   const log = openSync(logFile, 'a', 0o600);
   const child = spawn(process.execPath, args, { detached: true, stdio: ['ignore', log, log, 'ipc'] });

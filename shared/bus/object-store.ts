@@ -56,6 +56,16 @@ export interface StoreSnapshot {
   readonly tombstones: readonly StoreEntry[];
 }
 
+/** A write as it is sent, as often as it takes. */
+interface StoreMessage {
+  readonly key: ObjectKey;
+  readonly subject: string;
+  readonly payload: Uint8Array;
+  readonly id: string;
+  readonly expectedRevision: number;
+  readonly deletes: boolean;
+}
+
 const WRONG_LAST_SEQUENCE = 10_071;
 const STREAM_NAME_IN_USE = 10_058;
 const MESSAGE_ID_HEADER = 'Nats-Msg-Id';
@@ -142,39 +152,53 @@ export class ObjectStore {
     deletes: boolean,
   ): Promise<number> {
     const deadlineMs = performance.now() + this.writeTimeoutMs;
-    const messageId = nuid.next();
-    const subject = this.prefix + encodeKey(key);
+    const message: StoreMessage = {
+      key,
+      subject: this.prefix + encodeKey(key),
+      payload,
+      id: nuid.next(),
+      expectedRevision,
+      deletes,
+    };
     for (let repeated = false; ; repeated = true) {
       try {
-        const messageHeaders = headers();
-        if (deletes) messageHeaders.set(OPERATION_HEADER, OPERATION_DELETE);
-        const options = {
-          msgID: messageId,
-          headers: messageHeaders,
-          expect: { lastSubjectSequence: expectedRevision },
-          timeout: ATTEMPT_TIMEOUT_MS,
-        };
-        const ack = await this.bus.whileConnected(() => this.bus.jetStream.publish(subject, payload, options));
-        return ack.seq;
+        return await this.attempt(message, repeated);
       } catch (error) {
-        if (jetStreamErrorCode(error) === WRONG_LAST_SEQUENCE) {
-          const own = repeated ? await this.revisionOfMessage(subject, messageId) : undefined;
-          if (own !== undefined) return own;
-          throw new RevisionConflictError(key, expectedRevision);
-        }
         if (!isTransient(error)) throw error;
         if (performance.now() >= deadlineMs) throw writeError(error, key);
-        this.bus.log.debug({ error, key: encodeKey(key) }, 'a write is repeated');
+        this.bus.log.debug({ error, key: message.subject }, 'a write is repeated');
         await this.pause(deadlineMs);
       }
     }
   }
 
+  private async attempt(message: StoreMessage, repeated: boolean): Promise<number> {
+    const { key, subject, payload, id, expectedRevision, deletes } = message;
+    const messageHeaders = headers();
+    if (deletes) messageHeaders.set(OPERATION_HEADER, OPERATION_DELETE);
+    const options = {
+      msgID: id,
+      headers: messageHeaders,
+      expect: { lastSubjectSequence: expectedRevision },
+      timeout: ATTEMPT_TIMEOUT_MS,
+    };
+    try {
+      const ack = await this.bus.whileConnected(() => this.bus.jetStream.publish(subject, payload, options));
+      return ack.seq;
+    } catch (error) {
+      if (jetStreamErrorCode(error) !== WRONG_LAST_SEQUENCE) throw error;
+      const own = repeated ? await this.revisionOfMessage(subject, id) : undefined;
+      if (own === undefined) throw new RevisionConflictError(key, expectedRevision);
+      return own;
+    }
+  }
+
   /** The revision of the subject's last message if it is the one with this id: an earlier attempt that did succeed. */
   private async revisionOfMessage(subject: string, messageId: string): Promise<number | undefined> {
-    const last = await this.bus.jetStreamManager.streams.getMessage(streamName(this.bus.cluster), {
-      last_by_subj: subject,
-    });
+    const { jetStreamManager, cluster } = this.bus;
+    const last = await this.bus.whileConnected(() =>
+      jetStreamManager.streams.getMessage(streamName(cluster), { last_by_subj: subject }),
+    );
     return last.header.get(MESSAGE_ID_HEADER) === messageId ? last.seq : undefined;
   }
 

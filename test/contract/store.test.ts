@@ -6,6 +6,7 @@ import { createInformer, type Informer } from '../../shared/bus/informer.ts';
 import { ObjectStore, RevisionConflictError } from '../../shared/bus/object-store.ts';
 import type { StoreEntry } from '../../shared/bus/store-entry.ts';
 import { objectKey } from '../../shared/bus/store-layout.ts';
+import { seededRandom } from '../../shared/runtime/random.ts';
 import { startNatsServer, type TestNatsServer } from './nats-server.ts';
 import { waitFor } from './wait-for.ts';
 
@@ -250,5 +251,49 @@ describe('Informer', () => {
     await waitFor('the resumed feed', () => resumed.includes('synced'));
     feed.stop();
     expect(resumed).toEqual(['reset', 'kept', 'synced']);
+  });
+
+  it('ends with what the store holds, whatever crashed while it was written', async () => {
+    const seed = Math.floor(Math.random() * 2 ** 31);
+    const random = seededRandom(seed);
+    const store = await ObjectStore.open(await openBus('apiserver'));
+    const informer = createInformer<KubeObject>(await openBus('scheduler'), PODS);
+    informers.push(informer);
+    const mirror = new Map<string, unknown>();
+    informer.subscribe({
+      added: (object) => mirror.set(object.metadata.name ?? '', object),
+      updated: (object) => mirror.set(object.metadata.name ?? '', object),
+      deleted: (object) => mirror.delete(object.metadata.name ?? ''),
+    });
+    await informer.start();
+    const last = new Map<string, { revision: number; exists: boolean }>();
+    let writes = 0;
+    let crashes = 0;
+    const writing = (async () => {
+      while (crashes < 3 || writes < 300) {
+        const name = `p${random.integer(0, 20)}`;
+        const { revision, exists } = last.get(name) ?? { revision: 0, exists: false };
+        const removes = exists && random.next() < 0.4;
+        const state = pod(name, exists ? `uid-${name}` : `uid-${name}-${writes}`, `phase${writes}`);
+        const next = removes
+          ? await store.remove(podKey(name), state, revision)
+          : await store.put(podKey(name), state, revision);
+        last.set(name, { revision: next, exists: !removes });
+        writes++;
+      }
+    })();
+    for (; crashes < 3; crashes++) {
+      const before = writes;
+      await waitFor('some writes', () => writes > before + 30);
+      await server.kill();
+      await server.start();
+    }
+    await writing;
+    const { entries, revision } = await store.load();
+    await waitFor('the informer to catch up', () => informer.revision >= revision);
+    const byName = (objects: Iterable<unknown>) => [...objects].map((object) => JSON.stringify(object)).sort();
+    const stored = byName(entries.map(({ object }) => object));
+    expect({ seed, objects: byName(informer.list()) }).toEqual({ seed, objects: stored });
+    expect({ seed, objects: byName(mirror.values()) }).toEqual({ seed, objects: stored });
   });
 });
