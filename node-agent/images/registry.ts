@@ -1,8 +1,14 @@
 /** The images that exist, and how a reference (`registry/name:tag@digest`) finds one. */
+import { alpineImage } from './catalogue/alpine.ts';
+import { busyboxImage } from './catalogue/busybox.ts';
+import { curlImage } from './catalogue/curl.ts';
+import { jessieDnsutilsImage } from './catalogue/jessie-dnsutils.ts';
+import { netshootImage } from './catalogue/netshoot.ts';
+import { pauseImage } from './catalogue/pause.ts';
 import type { Image } from './image.ts';
 
-/** Filled from `catalogue/`: one file an image. */
-const IMAGES: readonly Image[] = [];
+/** One file (or folder) of `catalogue/` an image. */
+const IMAGES: readonly Image[] = [alpineImage, busyboxImage, curlImage, jessieDnsutilsImage, netshootImage, pauseImage];
 
 /** Any registry host, tag and digest is accepted: `docker.io/library/nginx:1.27@sha256:...` is `nginx`. */
 export function findImage(reference: string): Image | undefined {

@@ -1,0 +1,27 @@
+/** busybox: a shell with the small utilities; `busybox APPLET ARGS` runs any of them. */
+import { COREUTILS } from '../coreutils/toolset.ts';
+import type { Image, Program } from '../image.ts';
+import { write } from '../program-io.ts';
+import { execInPlace } from './entrypoint.ts';
+import { NETWORK_TOOLS } from './network-tools.ts';
+
+const APPLETS: Readonly<Record<string, Program>> = { ...COREUTILS, ...NETWORK_TOOLS };
+
+/** The multi-call binary: without arguments it lists its applets. */
+export const busybox: Program = async (context) => {
+  const argv = context.argv.slice(1);
+  const [applet] = argv;
+  if (applet === undefined || applet === '--list' || applet === '--help') {
+    await write(context.stdout, `${Object.keys(APPLETS).sort().join('\n')}\n`);
+    return 0;
+  }
+  if (APPLETS[applet] !== undefined) return execInPlace(context, argv);
+  await write(context.stderr, `${applet}: applet not found\n`);
+  return 127;
+};
+
+export const busyboxImage: Image = {
+  repositories: ['busybox'],
+  defaultCommand: ['sh'],
+  programs: { ...APPLETS, busybox },
+};
