@@ -2,7 +2,7 @@
  * DNS messages (RFC 1035, EDNS0 RFC 6891) between bytes and values. dns-packet decodes; answers are written here, with name
  * compression, the question's own bytes (its upper and lower case is the client's, RFC 4343) and a bound on their size.
  */
-import dnsPacket, { type Answer, type DecodedPacket, type RecordType } from 'dns-packet';
+import dnsPacket, { type Answer, type DecodedPacket } from 'dns-packet';
 import { plainName } from './zone.ts';
 
 export interface Edns {
@@ -128,29 +128,6 @@ function ednsOf(option: ResourceRecord | undefined): Edns | undefined {
     flag_do: boolean;
   };
   return { payloadBytes: udpPayloadSize, version: ednsVersion, dnssecOk: flag_do };
-}
-
-/** Decodes an upstream's answer; undefined when it is malformed. */
-export function decodeReply(
-  bytes: Uint8Array,
-): { readonly id: number; readonly truncated: boolean; readonly reply: Reply } | undefined {
-  const packet = bytes.length < HEADER_BYTES ? undefined : tryDecode(bytes);
-  if (packet === undefined || packet.type !== 'response') return undefined;
-  const flags = packet.flags ?? 0;
-  const code = flags & 0xf;
-  const rcode = (Object.keys(RCODES) as Rcode[]).find((name) => RCODES[name] === code) ?? 'SERVFAIL';
-  return {
-    id: packet.id ?? 0,
-    truncated: (flags & 0x0200) !== 0,
-    reply: {
-      rcode,
-      authoritative: (flags & 0x0400) !== 0,
-      recursionAvailable: (flags & 0x0080) !== 0,
-      answers: packet.answers ?? [],
-      authorities: packet.authorities ?? [],
-      additionals: (packet.additionals ?? []).filter(({ type }) => type !== 'OPT'),
-    },
-  };
 }
 
 export interface Asked {
@@ -404,31 +381,4 @@ function encodedTail(record: ResourceRecord): Uint8Array {
 
 function rdataOf(record: ResourceRecord): Uint8Array {
   return encodedTail(record).subarray(RDATA_START - TAIL_START);
-}
-
-/** A question's bytes, for a query of this server's own. */
-export function encodeQuery(
-  id: number,
-  question: { readonly name: string; readonly type: string },
-  payloadBytes: number,
-): Uint8Array {
-  return dnsPacket.encode({
-    type: 'query',
-    id,
-    flags: dnsPacket.RECURSION_DESIRED,
-    // Any type that was decoded can be encoded.
-    questions: [{ name: question.name, type: question.type as RecordType }],
-    additionals: [
-      {
-        type: 'OPT',
-        name: '.',
-        udpPayloadSize: payloadBytes,
-        extendedRcode: 0,
-        ednsVersion: 0,
-        flags: 0,
-        flag_do: false,
-        options: [],
-      },
-    ],
-  });
 }

@@ -52,6 +52,11 @@ export class ServerBlocks {
     await Promise.all(this.plugins().map(({ plugin }) => plugin.stop?.(reason)));
   }
 
+  /** The plugins that are not ready. */
+  notReady(): string[] {
+    return this.plugins().flatMap(({ plugin }) => plugin.notReady?.() ?? []);
+  }
+
   private plugins(): Chain['plugins'] {
     return this.blocks.flatMap(({ chain }) => chain.plugins);
   }
@@ -63,7 +68,7 @@ export class ServerBlocks {
       zones: keys.map(({ zone }) => zone),
       port,
       lookup: (name, type, cause) => this.lookup(port, name, type, cause),
-      notReady: () => this.plugins().flatMap(({ plugin }) => plugin.notReady?.() ?? []),
+      notReady: () => this.notReady(),
     };
   }
 
