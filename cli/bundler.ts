@@ -12,8 +12,9 @@ import { UserError } from './user-error.ts';
 const EXTERNAL_PACKAGES = ['koffi', 'esbuild', 'node', 'bufferutil', 'utf-8-validate'];
 /** Whose files are part of a bundle, and so of its hash. */
 const SOURCE_FOLDERS = ['shared', 'services', 'node-agent', 'dns', 'proxy', 'cli'];
-/** Older bundles that are kept, as a running cluster may still start processes from them. */
+/** Older bundles that are kept, as a running cluster may still start processes from them: so many, and all young ones. */
 const KEPT_BUNDLES = 4;
+const YOUNG_MS = 6 * 60 * 60 * 1000;
 
 export interface BundleOptions {
   readonly projectRoot: string;
@@ -117,8 +118,10 @@ function removeOldBundles(dist: string, current: string): void {
     .map((name) => join(dist, name))
     .filter((path) => path !== current && /\/[0-9a-f]{16}$/.test(path))
     .map((path) => ({ path, changedMs: statSync(path).mtimeMs }))
-    .sort((a, b) => b.changedMs - a.changedMs);
-  for (const { path } of others.slice(KEPT_BUNDLES)) rmSync(path, { recursive: true, force: true });
+    .sort((a, b) => b.changedMs - a.changedMs)
+    .slice(KEPT_BUNDLES)
+    .filter(({ changedMs }) => Date.now() - changedMs > YOUNG_MS);
+  for (const { path } of others) rmSync(path, { recursive: true, force: true });
 }
 
 /** Packages that a bundle outside the project cannot find in the project's node_modules. */
