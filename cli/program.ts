@@ -1,5 +1,6 @@
 import { Command, CommanderError } from 'commander';
-import manifest from '../package.json' with { type: 'json' };
+
+import { VERSION } from '../shared/runtime/version.ts';
 import { busConfigCommand } from './commands/bus-config.ts';
 import { demoCommand } from './commands/demo.ts';
 import { downCommand } from './commands/down.ts';
@@ -12,7 +13,7 @@ import { upCommand } from './commands/up.ts';
 import { UserError } from './user-error.ts';
 
 const program = new Command('podwire')
-  .version(manifest.version)
+  .version(VERSION)
   .description("Emulates a Kubernetes cluster's network with real processes and real packets, for real clients.")
   .enablePositionalOptions()
   .showHelpAfterError('(podwire --help lists the commands)')

@@ -32,7 +32,7 @@ export interface StreamSubject<Request> {
 
 export type SubjectParameters = Readonly<Record<string, string>>;
 
-/** As a parameter of `subscribe`: any value. */
+/** As a parameter of `subscribe`: whatever value. */
 export const ANY = '*';
 
 /** What came over the bus has not the shape its subject promises. */
