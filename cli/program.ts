@@ -1,5 +1,4 @@
 import { Command, CommanderError } from 'commander';
-
 import { VERSION } from '../shared/runtime/version.ts';
 import { busConfigCommand } from './commands/bus-config.ts';
 import { demoCommand } from './commands/demo.ts';
