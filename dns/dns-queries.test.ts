@@ -176,7 +176,8 @@ describe('queries through the default Corefile', () => {
     server = await testServer();
   });
 
-  it.each<Row>([...rows])('%s %s -> %s', async (name, type, rcode, answers, authorities = []) => {
+  const titled = rows.map((row) => ({ title: `${row[0]} ${row[1]} -> ${row[2]}`, row }));
+  it.each(titled)('$title', async ({ row: [name, type, rcode, answers, authorities = []] }) => {
     const packet = await answerBytes(server, name, type as RecordType);
     expect(packet.rcode).toBe(rcode);
     expect((packet.answers ?? []).map(text).sort()).toEqual([...answers].sort());

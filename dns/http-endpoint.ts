@@ -1,4 +1,5 @@
 /** A small HTTP server on the server's own network, for health, ready and metrics. */
+import type { PodNetwork } from '../shared/podnet/pod-network.ts';
 import type { DnsNetwork } from './plugin.ts';
 
 export interface HttpAnswer {
@@ -26,8 +27,10 @@ export async function serveHttp(
   path: string,
   answer: () => HttpAnswer | Promise<HttpAnswer>,
 ): Promise<HttpEndpoint> {
-  const { createServer } = await import('node:http');
-  const http = createServer((request, response) => {
+  // node:http is large, and a server without these plugins does not need it.
+  const { listenHttp } = await import('../shared/podnet/http.ts');
+  // It listens, and uses nothing else of a pod's network.
+  return listenHttp(network as PodNetwork, listen, (request, response) => {
     const respond = async (): Promise<HttpAnswer> =>
       new URL(request.url ?? '/', 'http://localhost').pathname === path
         ? answer()
@@ -43,12 +46,4 @@ export async function serveHttp(
       },
     );
   });
-  const tcp = await network.listenTcp({ ...listen, allowHalfOpen: true });
-  tcp.on('connection', (socket) => http.emit('connection', socket));
-  return {
-    async close() {
-      http.closeAllConnections();
-      await tcp.close();
-    },
-  };
 }

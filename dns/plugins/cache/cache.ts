@@ -62,7 +62,7 @@ class Cache {
       return this.aged(kept, nowMs);
     }
     if (nowMs >= kept.expiresMs + this.options.staleMs) return this.ask(key, query, next);
-    void this.ask(key, query, next).catch(() => undefined);
+    this.refresh(key, query, next);
     return withAge(kept.reply, Number.POSITIVE_INFINITY);
   }
 
@@ -70,6 +70,14 @@ class Cache {
     const reply = await next(query);
     this.keep(key, reply);
     return reply;
+  }
+
+  /** Asks beside the answer that was given; a failure leaves what is kept as it is. */
+  private refresh(key: string, query: Query, next: Handler): void {
+    this.ask(key, query, next).catch((error: unknown) => {
+      const text = error instanceof Error ? error.message : String(error);
+      this.context.print('WARNING', `plugin/cache: ${query.question.name}. could not be refreshed: ${text}`);
+    });
   }
 
   private keep(key: string, reply: Reply): void {
@@ -93,7 +101,7 @@ class Cache {
     if (prefetch === undefined || ++kept.hits < prefetch.amount || kept.refreshing) return;
     if (kept.expiresMs - nowMs > (kept.expiresMs - kept.storedMs) * prefetch.remainingShare) return;
     kept.refreshing = true;
-    void this.ask(key, query, next).catch(() => undefined);
+    this.refresh(key, query, next);
   }
 }
 

@@ -1,4 +1,4 @@
-/** Who owns whom: any object by uid, and the objects that name it as an owner. Keeps metadata only. */
+/** Who owns whom: objects by uid, and for each those that name it as an owner. Keeps metadata only. */
 import type { KubeObject } from '../../../shared/api/object.ts';
 import type { ResourceRef } from '../../../shared/api/resource.ts';
 import type { Dependent } from './garbage-collector.ts';
