@@ -1,4 +1,5 @@
 /** One node's kernel at work: packet memory, engine, event loop, the socket to the other nodes, and the data path over them. */
+import { networkInterfaces } from 'node:os';
 import { EventEngine } from '../shared/netstack/event-engine.ts';
 import type { NodeConfig } from '../shared/runtime/config.ts';
 import type { Random } from '../shared/runtime/random.ts';
@@ -6,6 +7,7 @@ import { type Ipv4Prefix, parseIpv4 } from '../shared/wire/address.ts';
 import { PacketMemory } from '../shared/wire/packet-memory.ts';
 import type { LinkEndpoint } from './datapath/link.ts';
 import { NodeDatapath } from './datapath/path.ts';
+import { advertisedEndpoint } from './io/advertised-endpoint.ts';
 import { DgramLink } from './io/dgram-link.ts';
 import { EventLoop, monotonicUs } from './io/event-loop.ts';
 
@@ -49,7 +51,7 @@ export async function startKernel({ node, clusterCidr, bootId, random }: KernelO
       }),
   );
   const { advertise } = node;
-  const endpoint = advertise === undefined ? link.local : { address: advertise.host, port: advertise.port };
+  const endpoint = advertisedEndpoint({ advertise, bound: link.local, interfaces: networkInterfaces() });
   const close = (): void => {
     datapath.dispose();
     loop.close();
