@@ -173,6 +173,28 @@ describe('podwire', { timeout: 150_000 }, () => {
     );
   });
 
+  it('runs commands on a node and ends with their exit codes', async () => {
+    await up('one');
+    const shell = ['--', 'sh', '-c'];
+    const said = await podwire([
+      'node',
+      'exec',
+      'worker-1',
+      '--name',
+      'one',
+      ...shell,
+      'echo out; echo err >&2; exit 7',
+    ]);
+    expect(said).toEqual({ code: 7, stdout: 'out\n', stderr: 'err\n' });
+    expect((await podwire(['node', 'kill', 'worker-1', '--name', 'one'])).code).toBe(0);
+    const down = await podwire(['node', 'exec', 'worker-1', '--name', 'one', ...shell, 'true']);
+    expect(down).toEqual({
+      code: 1,
+      stdout: '',
+      stderr: 'podwire: node worker-1 is down: podwire node start worker-1\n',
+    });
+  });
+
   it('starts the control plane again when it is killed, and loses nothing', async () => {
     await up('one');
     const before = await statusOf('one');

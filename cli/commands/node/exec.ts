@@ -18,14 +18,13 @@ export function nodeExecCommand(): Command {
     examples: [
       ['podwire node exec worker-1 -- ip route', "the node's routes"],
       ['podwire node exec worker-1 -- iptables-save -t nat', "kube-proxy's rules"],
-      ['podwire node exec worker-1 -it -- sh', 'a shell'],
+      ['podwire node exec -it worker-1 -- sh', 'a shell'],
     ],
   })
     .argument('<node>', 'worker-1, worker-2, ...')
     .argument('<command...>', 'the command and its arguments, after --')
     .option('-i, --stdin', 'pass standard input on')
     .option('-t, --tty', 'with a terminal')
-    .passThroughOptions()
     .action(async (node: string, command: string[], options: ExecOptions) => {
       process.exitCode = await execute(node, command, options);
     });
