@@ -74,7 +74,7 @@ async function start(context: ProcessContext): Promise<void> {
   const server = new HttpsServer({
     core,
     authenticator,
-    connect: new ConnectFront(storage, nodeStreamOpener(bus)),
+    connect: new ConnectFront(storage, nodeStreamOpener(bus), random),
     pki,
     facts: {
       advertised: `${advertisedAddress}:${listen.port}`,

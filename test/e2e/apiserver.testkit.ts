@@ -88,15 +88,19 @@ export class TestApiServer {
   }
 
   /** A running kubectl; its output is collected by the caller. */
-  spawnKubectl(args: readonly string[]): ChildProcess {
+  spawnKubectl(args: readonly string[], environment: Readonly<Record<string, string>> = {}): ChildProcess {
     return spawn(this.kubectlPath, [...args], {
-      env: { ...process.env, KUBECONFIG: this.kubeconfig, HOME: this.folder },
+      env: { ...process.env, KUBECONFIG: this.kubeconfig, HOME: this.folder, ...environment },
       stdio: ['pipe', 'pipe', 'pipe'],
     });
   }
 
-  async kubectl(args: readonly string[], input = ''): Promise<CommandResult> {
-    const child = this.spawnKubectl(args);
+  async kubectl(
+    args: readonly string[],
+    input = '',
+    environment: Readonly<Record<string, string>> = {},
+  ): Promise<CommandResult> {
+    const child = this.spawnKubectl(args, environment);
     let stdout = '';
     let stderr = '';
     child.stdout?.on('data', (data) => {
@@ -105,6 +109,8 @@ export class TestApiServer {
     child.stderr?.on('data', (data) => {
       stderr += data;
     });
+    // A kubectl that ends before it has read everything is no failure of the test.
+    child.stdin?.on('error', () => child.stdin?.destroy());
     child.stdin?.end(input);
     const [code] = await once(child, 'close');
     return { code: typeof code === 'number' ? code : 128, stdout, stderr };

@@ -7,8 +7,9 @@
  *   proxy          plain HTTP, WebSocket passed through
  */
 import type { Duplex } from 'node:stream';
-import { badRequest } from '../../../shared/api/status.ts';
+import { badRequest, serviceUnavailable } from '../../../shared/api/status.ts';
 import { STREAM_CHANNEL } from '../../../shared/bus/subjects.ts';
+import type { Random } from '../../../shared/runtime/random.ts';
 import type { Arrival } from '../http/https-server.ts';
 import type { ResourceRequestInfo } from '../http/request-info.ts';
 import type { Reply } from '../http/response.ts';
@@ -24,6 +25,8 @@ import {
   SPDY_PROTOCOL,
   TUNNEL_PROTOCOL,
 } from './port-forward.ts';
+import { type ProxyRequest, proxyHttp, proxyUpgrade } from './proxy.ts';
+import { podProxyTarget, serviceProxyTarget } from './proxy-target.ts';
 import { type CommandStreams, commandRequest, commandStreams, joinCommand } from './remote-command.ts';
 import { SpdyConnection } from './spdy/connection.ts';
 import { SpdyChannels } from './spdy-channels.ts';
@@ -36,8 +39,10 @@ const STRUCTURED = /^v[45]\./;
 export class ConnectFront {
   private readonly storage: ObjectStorage;
   private readonly open: StreamOpener;
+  private readonly random: Random;
 
-  constructor(storage: ObjectStorage, open: StreamOpener) {
+  constructor(storage: ObjectStorage, open: StreamOpener, random: Random) {
+    this.random = random;
     this.storage = storage;
     this.open = open;
   }
@@ -46,12 +51,14 @@ export class ConnectFront {
     if (info.resource === 'pods' && info.subresource === 'log') {
       return serveLog(reply, this.target(info), url.searchParams, this.open);
     }
+    if (info.subresource === 'proxy') return proxyHttp(this.proxied(info, url), reply, this.open);
     this.target(info);
     throw badRequest('Upgrade request required');
   }
 
   async upgrade({ request, url }: Arrival, info: ResourceRequestInfo, socket: Duplex, head: Buffer): Promise<void> {
     const upgrade: UpgradeRequest = { request, socket, head };
+    if (info.subresource === 'proxy') return proxyUpgrade(this.proxied(info, url), request, socket, head, this.open);
     const target = this.target(info);
     switch (info.subresource) {
       case 'exec':
@@ -66,6 +73,18 @@ export class ConnectFront {
 
   private target({ name = '', namespace = '' }: ResourceRequestInfo): PodTarget {
     return podTarget(this.storage, name, namespace);
+  }
+
+  private proxied(info: ResourceRequestInfo, url: URL): ProxyRequest {
+    const { resource, name = '', namespace = '' } = info;
+    const rest = info.rest ?? '';
+    const prefix = url.pathname.slice(0, url.pathname.length - rest.length).replace(/\/$/, '');
+    const path = `/${rest}${url.search}`;
+    if (resource === 'pods') return { target: podProxyTarget(this.storage, name, namespace), path, prefix };
+    if (resource === 'services') {
+      return { target: serviceProxyTarget(this.storage, name, namespace, this.random), path, prefix };
+    }
+    throw serviceUnavailable(`the kubelet API of node "${name}" is not served here`);
   }
 
   private async command(

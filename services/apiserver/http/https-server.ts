@@ -85,7 +85,7 @@ export class HttpsServer {
     );
     this.server.maxConnections = MAX_CONNECTIONS;
     this.server.on('upgrade', (request, socket, head) => void this.serveUpgrade(request, socket, head));
-    this.server.on('clientError', (_error, socket) => refuseMalformed(socket));
+    this.server.on('clientError', (error, socket) => refuseMalformed(error, socket));
     this.server.on('tlsClientError', (error) => options.log.debug({ error }, 'a TLS handshake failed'));
   }
 
@@ -275,12 +275,19 @@ function warningHeader(message: string): string {
   return `299 - "${printable.replace(/(["\\])/g, '\\$1')}"`;
 }
 
-function refuseMalformed(socket: Duplex): void {
+const PARSER_ERRORS: Readonly<Record<string, string>> = {
+  HPE_HEADER_OVERFLOW: '431 Request Header Fields Too Large',
+  ERR_HTTP_REQUEST_TIMEOUT: '408 Request Timeout',
+};
+
+/** What Node's parser did not take never becomes a request. */
+function refuseMalformed(error: NodeJS.ErrnoException, socket: Duplex): void {
   if (!socket.writable) {
     socket.destroy();
     return;
   }
-  socket.end('HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Length: 0\r\n\r\n');
+  const status = PARSER_ERRORS[error.code ?? ''] ?? '400 Bad Request';
+  socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
 }
 
 /** An answer to a request whose connection Node has already handed over. */

@@ -85,9 +85,11 @@ export class HeaderInflater {
   }
 }
 
+const EMPTY_BLOCK = Buffer.from([0x00, 0x00, 0x00, 0xff, 0xff]);
+
 /**
  * The sending direction writes stored blocks (RFC 1951 section 3.2.4): our answers are a few bytes, and a stored block
- * needs no state beyond "the zlib header was sent".
+ * needs no state beyond "the zlib header was sent". The empty block after it is the flush that decoders wait for.
  */
 export class HeaderDeflater {
   private started = false;
@@ -98,7 +100,7 @@ export class HeaderDeflater {
     const lengths = Buffer.alloc(5);
     lengths.writeUInt16LE(block.length, 1);
     lengths.writeUInt16LE(~block.length & 0xffff, 3);
-    return Buffer.concat([...prefix, lengths, block]);
+    return Buffer.concat([...prefix, lengths, block, EMPTY_BLOCK]);
   }
 }
 
@@ -179,7 +181,7 @@ const DICTIONARY_TEXT =
   'chunked,text/html,image/png,image/jpg,image/gif,application/xml,application/xhtml+xml,text/plain,text/javascript,' +
   'publicprivatemax-age=gzip,deflate,sdchcharset=utf-8charset=iso-8859-1,utf-,*,enq=0.';
 
-const DICTIONARY = Buffer.concat([
+export const DICTIONARY = Buffer.concat([
   ...DICTIONARY_WORDS.flatMap((word) => [uint32(word.length), Buffer.from(word, 'latin1')]),
   Buffer.from(DICTIONARY_TEXT, 'latin1'),
 ]);
