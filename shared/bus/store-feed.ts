@@ -35,6 +35,8 @@ const SILENCE_LIMIT_MS = 12_000;
 /** The server drops a consumer that nobody listens to. */
 const INACTIVE_THRESHOLD_MS = 30_000;
 const RETRY_MS = 200;
+/** A state that takes longer to be told is compared with the store. */
+const SYNC_CHECK_MS = 20;
 
 export class StoreFeed {
   private readonly bus: Bus;
@@ -49,8 +51,11 @@ export class StoreFeed {
   private attempt = 0;
   private subscription: BusSubscription | undefined;
   private nextDelivery = 1;
+  /** What was told is the whole state once this revision has been. */
+  private syncTarget = Number.POSITIVE_INFINITY;
   private retryTimer: NodeJS.Timeout | undefined;
   private silenceTimer: NodeJS.Timeout | undefined;
+  private syncTimer: NodeJS.Timeout | undefined;
 
   constructor(bus: Bus, options: StoreFeedOptions) {
     this.bus = bus;
@@ -78,6 +83,7 @@ export class StoreFeed {
     this.attempt++;
     clearTimeout(this.retryTimer);
     clearTimeout(this.silenceTimer);
+    clearTimeout(this.syncTimer);
     this.subscription?.unsubscribe();
     this.subscription = undefined;
   }
@@ -107,6 +113,7 @@ export class StoreFeed {
 
     const inbox = createInbox();
     this.nextDelivery = 1;
+    this.syncTarget = Number.POSITIVE_INFINITY;
     this.subscription = this.bus.nats.subscribe(inbox, {
       callback: (error, message) => {
         if (attempt !== this.attempt) return;
@@ -119,7 +126,30 @@ export class StoreFeed {
     const consumer = await this.bus.whileConnected(() =>
       this.bus.jetStreamManager.consumers.add(streamName(this.bus.cluster), config),
     );
-    if (attempt === this.attempt && consumer.num_pending === 0 && this.nextDelivery === 1) this.markSynced(stream);
+    if (attempt !== this.attempt) return;
+    if (consumer.num_pending === 0 && this.nextDelivery === 1) this.markSynced(stream);
+    else if (!this.isSynced) this.checkSyncLater(attempt);
+  }
+
+  /**
+   * A server's count of what is pending stays above zero for good when an object was replaced between the consumer's
+   * creation and its delivery (seen with 2.9): then the store's last revision tells what the state ends with.
+   */
+  private checkSyncLater(attempt: number): void {
+    this.syncTimer = setTimeout(() => {
+      this.findSyncTarget(attempt).catch((error: unknown) => {
+        if (attempt !== this.attempt) return;
+        this.bus.log.debug({ error, filter: this.filter }, 'the last revision cannot be looked up; trying again');
+        this.checkSyncLater(attempt);
+      });
+    }, SYNC_CHECK_MS);
+  }
+
+  private async findSyncTarget(attempt: number): Promise<void> {
+    const last = await readLastRevision(this.bus, this.filter);
+    if (attempt !== this.attempt || this.isSynced) return;
+    this.syncTarget = last;
+    if (this.lastRevision >= last) this.markSynced();
   }
 
   /** The stream as it is now; what was learnt when the connection came up may be old. */
@@ -181,7 +211,7 @@ export class StoreFeed {
       this.lastRevision = streamSequence;
       this.receiveEntry(message, streamSequence);
     }
-    if (pending === 0) this.markSynced();
+    if (pending === 0 || streamSequence >= this.syncTarget) this.markSynced();
   }
 
   /** Heartbeats tell how far the consumer is; flow control asks to be answered once all before it was handled. */
@@ -267,6 +297,19 @@ export async function readCompactedRevision(bus: Bus): Promise<number> {
     });
     const revision = decodeMessage(marker.data);
     return typeof revision === 'number' ? revision : 0;
+  } catch (error) {
+    if (isMissingMessage(error)) return 0;
+    throw error;
+  }
+}
+
+/** The highest revision of what the filter names; 0 when there is nothing. */
+async function readLastRevision(bus: Bus, filter: string): Promise<number> {
+  try {
+    const last = await bus.whileConnected(() =>
+      bus.jetStreamManager.streams.getMessage(streamName(bus.cluster), { last_by_subj: filter }),
+    );
+    return last.seq;
   } catch (error) {
     if (isMissingMessage(error)) return 0;
     throw error;

@@ -50,7 +50,7 @@ export function waitForStoreStream(bus: Bus): Promise<StoreStream> {
 }
 
 async function pollStoreStream(bus: Bus): Promise<StoreStream> {
-  for (let pauseMs = FIRST_POLL_MS; ; pauseMs = Math.min(LAST_POLL_MS, pauseMs * 1.2)) {
+  for (let pauseMs = FIRST_POLL_MS; ; pauseMs = Math.min(LAST_POLL_MS, pauseMs * 1.1)) {
     try {
       const stream = await readStoreStream(bus);
       if (stream !== undefined) return stream;

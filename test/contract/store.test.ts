@@ -159,6 +159,23 @@ describe('Informer', () => {
     expect(informer.list()).toEqual([]);
   });
 
+  it('is synced also while objects are being replaced without a pause', async () => {
+    const store = await ObjectStore.open(await openBus('apiserver'));
+    let done = false;
+    const writing = (async () => {
+      for (let revision = 0; !done; ) revision = await store.put(podKey('busy'), pod('busy'), revision);
+    })();
+    const bus = await openBus('agent');
+    for (let count = 0; count < 50; count++) {
+      const informer = createInformer<KubeObject>(bus, PODS);
+      await informer.start();
+      expect(informer.synced).toBe(true);
+      informer.stop();
+    }
+    done = true;
+    await writing;
+  });
+
   it('keeps to its namespace and its transform', async () => {
     const store = await ObjectStore.open(await openBus('apiserver'));
     await store.put(objectKey(PODS, 'a', 'one'), { metadata: { name: 'a', namespace: 'one' }, big: 'x' }, 0);
