@@ -1,7 +1,11 @@
 /** The controller-manager: all controllers in one process; of several such processes the holder of a Lease works. */
 import { hostname } from 'node:os';
+import type { Node } from 'kubernetes-types/core/v1.js';
+import type { Live } from '../../shared/api/live.ts';
 import { REGISTRY } from '../../shared/api/registry.ts';
 import { groupResourceText } from '../../shared/api/resource.ts';
+import { NODES } from '../../shared/api/resources.ts';
+import { untoleratedTaint } from '../../shared/api/toleration.ts';
 import { createApiClient } from '../../shared/bus/api-client.ts';
 import { connectBus } from '../../shared/bus/connection.ts';
 import { runAsLeader } from '../../shared/bus/leader-election.ts';
@@ -57,9 +61,12 @@ await runProcess({
           // What is under way was decided as the leader: another one may be at work already.
           if (!shutdown.signal.aborted) process.exit(1);
         });
-        await Promise.all([informers.start(), bootstrapCluster({ api, clock, log, signal, config })]);
+        const placeableNodes = (): number => informers.of<Live<Node>>(NODES).list().filter(isPlaceable).length;
+        const bootstrapped = bootstrapCluster({ api, clock, log, signal, config, placeableNodes });
+        await informers.start();
         for (const loop of loops) loop.start();
         log.info({ controllers: loops.length }, 'controllers are running');
+        await bootstrapped;
       },
     });
     election.catch((error: unknown) => {
@@ -72,6 +79,11 @@ await runProcess({
     });
   },
 });
+
+function isPlaceable({ spec, status }: Live<Node>): boolean {
+  const isReady = status?.conditions?.some((condition) => condition.type === 'Ready' && condition.status === 'True');
+  return isReady === true && untoleratedTaint(spec.taints, [], ['NoSchedule', 'NoExecute']) === undefined;
+}
 
 function controllers(
   { config, clock }: ProcessContext,

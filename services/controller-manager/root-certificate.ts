@@ -11,12 +11,3 @@ export function rootCertificate(informers: Informers): string | undefined {
   const published = informers.of<Live<ConfigMap>>(CONFIGMAPS).get(PUBLISHED_IN.name, PUBLISHED_IN.namespace);
   return published?.data?.['client-ca-file'];
 }
-
-async function readIfThere(path: string): Promise<string | undefined> {
-  try {
-    return await readFile(path, 'utf8');
-  } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined;
-    throw error;
-  }
-}

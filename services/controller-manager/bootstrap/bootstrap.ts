@@ -1,5 +1,5 @@
 /** Creates what a cluster cannot do without where it is absent; what is there is the user's and stays as it is. */
-import { CONFIGMAPS, NAMESPACES } from '../../../shared/api/resources.ts';
+import { CONFIGMAPS, DEPLOYMENTS, NAMESPACES } from '../../../shared/api/resources.ts';
 import { isApiError } from '../../../shared/api/status.ts';
 import type { ApiClient } from '../../../shared/bus/api-client.ts';
 import type { Clock } from '../../../shared/runtime/clock.ts';
@@ -20,17 +20,37 @@ export interface BootstrapOptions {
   readonly log: Logger;
   readonly signal: AbortSignal;
   readonly config: ClusterConfig;
+  /** Nodes that pods can be placed on now. */
+  readonly placeableNodes: () => number;
 }
+
+/** DNS waits for a second node so long after the first, so that its replicas do not both land on the one that was faster. */
+const SECOND_NODE_WAIT_MS = 1500;
+const NODE_POLL_MS = 20;
 
 export async function bootstrapCluster(options: BootstrapOptions): Promise<void> {
   const { config } = options;
   await createAll(options, SYSTEM_NAMESPACES.map(namespaceManifest));
   if (await isMarked(options)) return;
+  const dns = corednsManifests({ dnsIp: config.dnsIp, clusterDomain: config.clusterDomain });
+  const isDeployment = ({ resource }: Manifest): boolean => resource === DEPLOYMENTS;
   await createAll(options, [
     ...kubeProxyManifests({ podCidr: config.podCidr, mode: config.proxyMode }),
-    ...corednsManifests({ dnsIp: config.dnsIp, clusterDomain: config.clusterDomain }),
+    ...dns.filter((manifest) => !isDeployment(manifest)),
   ]);
+  await nodesForTwo(options);
+  await createAll(options, dns.filter(isDeployment));
   await createAll(options, [markerManifest()]);
+}
+
+async function nodesForTwo({ placeableNodes, clock, signal }: BootstrapOptions): Promise<void> {
+  let firstAtMs: number | undefined;
+  while (!signal.aborted && placeableNodes() < 2) {
+    const nowMs = clock.monotonicMs();
+    if (placeableNodes() > 0) firstAtMs ??= nowMs;
+    if (firstAtMs !== undefined && nowMs - firstAtMs > SECOND_NODE_WAIT_MS) return;
+    await clock.sleep(NODE_POLL_MS, signal);
+  }
 }
 
 function namespaceManifest(name: string): Manifest {
