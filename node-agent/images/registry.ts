@@ -1,4 +1,5 @@
 /** The images that exist, and how a reference (`registry/name:tag@digest`) finds one. */
+import { agnhostImage } from './catalogue/agnhost/agnhost.ts';
 import { alpineImage } from './catalogue/alpine.ts';
 import { busyboxImage } from './catalogue/busybox.ts';
 import { curlImage } from './catalogue/curl.ts';
@@ -8,7 +9,15 @@ import { pauseImage } from './catalogue/pause.ts';
 import type { Image } from './image.ts';
 
 /** One file (or folder) of `catalogue/` an image. */
-const IMAGES: readonly Image[] = [alpineImage, busyboxImage, curlImage, jessieDnsutilsImage, netshootImage, pauseImage];
+const IMAGES: readonly Image[] = [
+  agnhostImage,
+  alpineImage,
+  busyboxImage,
+  curlImage,
+  jessieDnsutilsImage,
+  netshootImage,
+  pauseImage,
+];
 
 /** Any registry host, tag and digest is accepted: `docker.io/library/nginx:1.27@sha256:...` is `nginx`. */
 export function findImage(reference: string): Image | undefined {

@@ -1,0 +1,18 @@
+/** HTTPS of a service: Node's TLS over the pod's sockets. */
+import { createServer, type ServerOptions } from 'node:https';
+import type { HttpHandler, ListenAddress, Service } from './service.ts';
+
+/** Serves HTTP over TLS with this certificate and key (PEM). Throws `ListenError`. */
+export async function listenHttps(
+  service: Service,
+  listen: ListenAddress,
+  handler: HttpHandler,
+  tls: ServerOptions,
+): Promise<void> {
+  const https = createServer(tls, (request, response) => {
+    void service.answer(handler, request, response);
+  });
+  // A client that speaks no TLS, or does not trust us, ends its own connection only.
+  https.on('tlsClientError', (_error, socket) => socket.destroy());
+  await service.tcp(listen, (socket) => https.emit('connection', socket));
+}
