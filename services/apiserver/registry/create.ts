@@ -61,7 +61,7 @@ async function createOnce(
   const writing = writeContext(context, call, dryRun);
   object.metadata = newMetadata(object.metadata, writing.nowMs);
   nameObject(context, definition, object);
-  if (hasStatusSubresource(definition) && !KEEPS_STATUS.has(definition.resource)) object.status = undefined;
+  if (hasStatusSubresource(definition) && !KEEPS_STATUS.has(definition.resource)) object.status = {};
   applyDefaults(definition, object);
   if (countsGeneration(definition, object)) object.metadata.generation = 1;
   const { name = '', namespace } = object.metadata;

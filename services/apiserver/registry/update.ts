@@ -95,7 +95,7 @@ async function prepare(
     call.subresource?.name === 'status'
       ? withStatusOf(wanted, current, definition)
       : { ...wanted, metadata: updatedMetadata(wanted.metadata, current.metadata) };
-  if (call.subresource?.name !== 'status' && hasStatusSubresource(definition)) object.status = current.status;
+  if (call.subresource?.name !== 'status' && hasStatusSubresource(definition)) keepStatus(object, current);
   applyDefaults(definition, object);
   const writing = writeContext(context, call, dryRun);
   const strategy = context.strategyOf(definition);
@@ -112,6 +112,11 @@ async function prepare(
     await undo?.();
     throw error;
   }
+}
+
+function keepStatus(object: KubeObject, { status }: KubeObject): void {
+  if (status === undefined) delete object.status;
+  else object.status = status;
 }
 
 function checkPreconditions(call: ApiCall, current: KubeObject, wanted: KubeObject): void {

@@ -3,6 +3,7 @@
  * one zlib stream for each direction of a connection, primed with a dictionary that both sides know.
  */
 import { constants, createInflate, type Inflate } from 'node:zlib';
+import { setField } from '../../../../shared/api/object.ts';
 
 export type Headers = Readonly<Record<string, string>>;
 
@@ -30,7 +31,7 @@ export function parseHeaders(block: Buffer): Headers | undefined {
     const name = readText();
     const value = readText();
     if (name === undefined || value === undefined) return undefined;
-    headers[name.toLowerCase()] = value;
+    setField(headers, name.toLowerCase(), value);
   }
   return headers;
 }
