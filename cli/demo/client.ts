@@ -10,10 +10,13 @@ import { parseRequest, type RequestRecord } from './request-log.ts';
 const REQUEST =
   "curl -s --connect-timeout 1 --retry 10 --retry-delay 0 --retry-connrefused -w ' %{http_code} %{time_total}\\n' http://backend/hostname";
 
+/** Different lines kept; more would not help. */
+const MAX_COMPLAINTS = 5;
+
 export class DemoClient {
   readonly requests: RequestRecord[] = [];
   /** Lines that were no answer: what the user must see if it goes wrong. */
-  readonly complaints: string[] = [];
+  readonly complaints = new Set<string>();
   private readonly bus: Bus;
   private readonly place: PodPlace;
   private readonly nowMs: () => number;
@@ -49,13 +52,19 @@ export class DemoClient {
         rest = lines.pop() ?? '';
         for (const line of lines) this.take(line);
       },
-      stderr: (text) => void this.complaints.push(text.trim()),
+      stderr: (text) => this.complain(text),
     });
   }
 
   private take(line: string): void {
     const request = parseRequest(line, this.nowMs());
-    if (request === undefined) this.complaints.push(line);
+    if (request === undefined) this.complain(line);
     else this.requests.push(request);
+  }
+
+  private complain(text: string): void {
+    for (const line of text.trim().split('\n')) {
+      if (this.complaints.size < MAX_COMPLAINTS) this.complaints.add(line);
+    }
   }
 }

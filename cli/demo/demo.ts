@@ -96,7 +96,7 @@ class Demo {
     const requests = await client.request(STEADY_REQUESTS);
     check(
       requests.length === STEADY_REQUESTS,
-      `only ${requests.length} requests were made: ${client.complaints.join('; ')}`,
+      `only ${requests.length} requests were made: ${[...client.complaints].join('; ')}`,
     );
     checkAllSucceeded(requests);
     const counts = countByBackend(requests);
@@ -236,7 +236,7 @@ class Demo {
     while (client.requests.length < count) {
       check(
         this.nowMs() < giveUpMs,
-        `the client stopped after ${client.requests.length} requests: ${client.complaints.join('; ')}`,
+        `the client stopped after ${client.requests.length} requests: ${[...client.complaints].join('; ')}`,
       );
       await new Promise((resolve) => setTimeout(resolve, 20));
     }
