@@ -1,5 +1,5 @@
 /**
- * CoreDNS as a process: `main.ts [-conf FILE] [--listen HOST:PORT]`.
+ * CoreDNS as a process: `main.ts [--conf FILE] [--listen HOST:PORT]`.
  * In a pod its sockets are the pod's (PODWIRE_PODNET_SOCKET) and its Corefile is ConfigMap `coredns` of its namespace; with
  * --listen its sockets are the host's, for `dig` and benchmarks.
  */
@@ -89,7 +89,7 @@ function podNetwork({ environment, log }: ProcessContext): Promise<DnsNetwork> {
   });
 }
 
-/** The ConfigMap as it is at each call; a file with -conf. */
+/** The ConfigMap as it is at each call; a file with --conf. */
 async function corefileSource(bus: Bus, namespace: string): Promise<() => Corefile> {
   const { conf } = options;
   if (conf !== undefined) return () => ({ file: conf, text: readFileSync(conf, 'utf8') });
@@ -102,7 +102,7 @@ async function corefileSource(bus: Bus, namespace: string): Promise<() => Corefi
     const text = informer.get(CONFIG_MAP, namespace)?.data?.[COREFILE_KEY];
     if (text === undefined) {
       throw new Error(
-        `ConfigMap ${namespace}/${CONFIG_MAP} has no key ${COREFILE_KEY}: create it, or name a file with -conf`,
+        `ConfigMap ${namespace}/${CONFIG_MAP} has no key ${COREFILE_KEY}: create it, or name a file with --conf`,
       );
     }
     return { file: COREFILE_KEY, text };
