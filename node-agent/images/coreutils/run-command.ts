@@ -8,6 +8,8 @@ import type { Invocation, Utility } from './utility.ts';
 export interface RunCommandOptions {
   readonly env?: Readonly<Record<string, string>>;
   readonly stdin?: OpenFile;
+  readonly stdout?: OpenFile;
+  readonly stderr?: OpenFile;
 }
 
 /** Starts a command line; undefined, with a complaint, when there is no such program. */
@@ -36,8 +38,8 @@ export async function startCommandLine(
     env,
     cwd: context.cwd,
     stdin: options.stdin ?? stdin,
-    stdout,
-    stderr,
+    stdout: options.stdout ?? stdout,
+    stderr: options.stderr ?? stderr,
     terminal: context.terminal,
     parent: context.process,
   });

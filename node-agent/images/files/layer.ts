@@ -52,7 +52,11 @@ export function buildLayer(options: LayerOptions): DirectoryNode {
   directoryAt(root, '/root').mode = 0o700;
   for (const [path, target] of Object.entries(LINKS)) place(root, path, new SymlinkNode(target));
   for (const [path, text] of Object.entries({ ...ETC, ...options.files })) {
-    place(root, path, new FileNode(new TextEncoder().encode(text), { shared: true }));
+    place(
+      root,
+      path,
+      new FileNode(new TextEncoder().encode(text), { shared: true, mode: text.startsWith('#!') ? 0o755 : 0o644 }),
+    );
   }
   for (const name of options.programs) {
     const path = name.startsWith('/') ? name : `/usr/bin/${name}`;

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { startTestContainer } from '../container.testkit.ts';
-import { POSIX_CASES } from './posix-cases.testkit.ts';
+import { POSIX_CASES, type PosixCase } from './posix-cases.testkit.ts';
 
 const { container, run } = startTestContainer();
 let folders = 0;
@@ -18,7 +18,7 @@ async function runFresh(script: string): Promise<{ stdout: string; stderr: strin
 }
 
 describe('POSIX cases', () => {
-  it.each(POSIX_CASES)('%s', async (script, stdout, status = 0) => {
+  it.each(POSIX_CASES)('%s', async (...[script, stdout, status = 0]: PosixCase) => {
     const result = await runFresh(script);
     expect(result.stdout).toBe(stdout);
     expect(result.code).toBe(status);
@@ -33,7 +33,7 @@ describe('the machine’s own dash agrees', () => {
     expect(hasDash).toBe(true);
   });
 
-  it.runIf(hasDash).each(POSIX_CASES)('%s', (script, stdout, status = 0) => {
+  it.runIf(hasDash).each(POSIX_CASES)('%s', (...[script, stdout, status = 0]: PosixCase) => {
     const cwd = mkdtempSync(join(tmpdir(), 'dash-'));
     try {
       const result = spawnSync('dash', ['-c', script], {
@@ -50,7 +50,8 @@ describe('the machine’s own dash agrees', () => {
 });
 
 /** What busybox and bash do beyond POSIX, and what POSIX leaves open. Standard error is looked at too. */
-const OWN_CASES: readonly (readonly [script: string, stdout: string, stderr: string, status?: number])[] = [
+type OwnCase = readonly [script: string, stdout: string, stderr: string, status?: number];
+const OWN_CASES: readonly OwnCase[] = [
   ['x="1+1"; echo $((x*2))', '4\n', ''],
   ['nosuchcommand', '', 'sh: nosuchcommand: not found\n', 127],
   ['/no/such', '', 'sh: /no/such: not found\n', 127],
@@ -95,7 +96,7 @@ const OWN_CASES: readonly (readonly [script: string, stdout: string, stderr: str
 ];
 
 describe('beyond POSIX', () => {
-  it.each(OWN_CASES)('%s', async (script, stdout, stderr, status = 0) => {
+  it.each(OWN_CASES)('%s', async (...[script, stdout, stderr, status = 0]: OwnCase) => {
     const result = await runFresh(script);
     expect(result).toEqual({ stdout, stderr, code: status });
   });

@@ -1,0 +1,29 @@
+/** `ip`, `ss`, `netstat`, `route`, `arp`, `ifconfig`, `bridge`, `conntrack`: answered by the live stack of the pod's network namespace. */
+import type { Utility } from '../../coreutils/utility.ts';
+import { write } from '../../program-io.ts';
+
+export const KERNEL_COMMANDS = [
+  'ip',
+  'ss',
+  'netstat',
+  'route',
+  'arp',
+  'ifconfig',
+  'bridge',
+  'conntrack',
+  'iptables-save',
+  'nft',
+  'ipvsadm',
+] as const;
+
+export const kernelCommand: Utility = async (run) => {
+  const { kernel } = run.context.container;
+  if (kernel === undefined) {
+    await run.complain('this container has no view of its kernel');
+    return 1;
+  }
+  const answer = kernel.run([run.name, ...run.args]);
+  if (answer.stdout !== '') await run.print(answer.stdout);
+  if (answer.stderr !== '') await write(run.context.stderr, answer.stderr);
+  return answer.code;
+};
