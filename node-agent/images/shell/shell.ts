@@ -244,7 +244,6 @@ export class Shell {
       const finish = (action: () => void): void => {
         signal.removeEventListener('abort', stopped);
         this.signalArrived = undefined;
-        this.lastYieldMs = performance.now();
         action();
       };
       const stopped = (): void => finish(() => reject(this.interactive ? new InterruptFlow() : new KilledFlow()));
@@ -280,7 +279,7 @@ export class Shell {
   }
 }
 
-const YIELD_AFTER_MS = 8;
+const YIELD_AFTER_MS = 4;
 
 function environmentVariables(environment: Readonly<Record<string, string>>): Map<string, Variable> {
   const variables = new Map<string, Variable>();
