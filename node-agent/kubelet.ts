@@ -150,6 +150,7 @@ async function followCluster(options: KubeletOptions, parts: KubeletParts): Prom
   const nodes = await followNodes({
     bus,
     nodeName: node.nodeName,
+    onSelf: (self) => registration.observe(self),
     onPodCidr: (podCidr) => {
       const up = networks.setUpNode(podCidr);
       if (up === undefined) return;

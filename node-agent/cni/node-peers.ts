@@ -9,6 +9,8 @@ import type { PeerNode } from './plugin.ts';
 export interface NodePeersOptions {
   readonly bus: Bus;
   readonly nodeName: string;
+  /** This node's own object. */
+  readonly onSelf: (node: Node) => void;
   readonly onPodCidr: (podCidr: Ipv4Prefix) => void;
   readonly onPeer: (peer: PeerNode) => void;
   readonly onPeerGone: (name: string) => void;
@@ -18,6 +20,7 @@ export interface NodePeersOptions {
 export async function followNodes(options: NodePeersOptions): Promise<Informer<Node>> {
   const informer = createInformer<Node>(options.bus, NODES);
   const seen = (node: Node): void => {
+    if (node.metadata?.name === options.nodeName) options.onSelf(node);
     const peer = peerOf(node);
     if (peer === undefined) return;
     if (peer.name !== options.nodeName) options.onPeer(peer);

@@ -66,6 +66,17 @@ export class NodeRegistration {
     this.report();
   }
 
+  /** The Node as the cluster has it: what somebody else changed of this node's conditions is put right. */
+  observe(node: Node): void {
+    if (this.reporting !== undefined) return;
+    const seen = node.status?.conditions ?? [];
+    this.reported = seen;
+    const differs = nodeConditions(this.network).some(
+      ({ type, status }) => seen.find((condition) => condition.type === type)?.status !== status,
+    );
+    if (differs) this.report();
+  }
+
   /** Writes the status soon. */
   report(): void {
     this.dirty = true;
