@@ -24,7 +24,6 @@ export function traceCommand(): Command {
     .argument('<pod>', 'a pod that runs')
     .argument('<command...>', 'the command and its arguments, after --')
     .option('-n, --namespace <namespace>', "the pod's namespace", 'default')
-    .passThroughOptions()
     .action(async (pod: string, command: string[], options: TraceOptions) => {
       process.exitCode = await trace(pod, command, options);
     });

@@ -206,10 +206,10 @@ export class TransferRunner {
       const outgoing = http.request({
         method,
         path,
+        // Without an `agent` option: with one, Node would ignore this and use the machine's own network.
         createConnection: () => stream,
         headers: request.headers.flat(),
         setHost: false,
-        agent: false,
       });
       outgoing.shouldKeepAlive = true;
       const stop = (): void => {

@@ -160,8 +160,8 @@ function send(run: Invocation, options: ParsedOptions, url: URL, stream: Duplex)
       method,
       path: url.pathname + url.search,
       headers,
+      // Without an `agent` option: with one, Node would ignore this and use the machine's own network.
       createConnection: () => stream,
-      agent: false,
     });
     outgoing.once('response', resolve);
     outgoing.once('error', (error) => {
