@@ -145,8 +145,9 @@ export class StackNetwork implements PodNetwork {
       const answered = (result: PingResult): void => {
         signal?.removeEventListener('abort', cancel);
         if (result.kind === 'error') reject(new SocketError(codeOf(result.error), 'ping', address));
-        else resolve(pingOutcome(result, sequence));
+        else resolve(pingOutcome(result, sequence, performance.now() - startedMs));
       };
+      const startedMs = performance.now();
       const identifier = options.identifier ?? nextPingIdentifier++ & 0xffff;
       const request = {
         address: target,
@@ -382,10 +383,11 @@ function endpointsOf(connection: TcpConnection): TcpEndpoints {
   };
 }
 
-function pingOutcome(result: Exclude<PingResult, { kind: 'error' }>, sequence: number): PingOutcome {
+/** `elapsedMs` by the real clock: the engine's stands still within a turn, in which a pod of the same node answers. */
+function pingOutcome(result: Exclude<PingResult, { kind: 'error' }>, sequence: number, elapsedMs: number): PingOutcome {
   switch (result.kind) {
     case 'reply': {
-      const reply = { sequence, bytes: result.bytes, ttl: result.ttl, rttMs: result.rttUs / 1000 };
+      const reply = { sequence, bytes: result.bytes, ttl: result.ttl, rttMs: elapsedMs };
       return { kind: 'reply', from: formatIpv4(result.from), reply };
     }
     case 'unreachable':
