@@ -1,8 +1,10 @@
 /** curlimages/curl: arguments that name no program are curl's. */
+
+import { ALL_NETWORK } from '../commands/toolset.ts';
 import { COREUTILS } from '../coreutils/toolset.ts';
 import type { Image, Program } from '../image.ts';
+import { ALPINE_FILES } from './distribution-files.ts';
 import { execInPlace } from './entrypoint.ts';
-import { NETWORK_TOOLS } from './network-tools.ts';
 
 const entrypoint: Program = (context) => {
   const [first = '', ...rest] = context.argv.slice(1);
@@ -15,5 +17,6 @@ export const curlImage: Image = {
   repositories: ['curlimages/curl', 'curl/curl'],
   entrypoint: ['/entrypoint.sh'],
   defaultCommand: ['curl', '--help'],
-  programs: { ...COREUTILS, ...NETWORK_TOOLS, '/entrypoint.sh': entrypoint },
+  programs: { ...COREUTILS, ...ALL_NETWORK, '/entrypoint.sh': entrypoint },
+  files: ALPINE_FILES,
 };

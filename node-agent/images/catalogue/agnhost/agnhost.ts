@@ -1,8 +1,10 @@
 /** agnhost, the image of Kubernetes' own network tests: one program, a subcommand for each purpose. */
+
+import { ALL_NETWORK } from '../../commands/toolset.ts';
 import { BASH, COREUTILS } from '../../coreutils/toolset.ts';
 import { type Image, lazyProgram, type Program } from '../../image.ts';
 import { write } from '../../program-io.ts';
-import { NETWORK_TOOLS } from '../network-tools.ts';
+import { ALPINE_FILES } from '../distribution-files.ts';
 
 /** Each gets `/agnhost NAME FLAGS...` as its command line. */
 const SUBCOMMANDS: Readonly<Record<string, Program>> = {
@@ -35,5 +37,6 @@ export const agnhostImage: Image = {
   repositories: ['agnhost'],
   entrypoint: ['/agnhost'],
   defaultCommand: ['pause'],
-  programs: { ...COREUTILS, ...BASH, ...NETWORK_TOOLS, '/agnhost': agnhost, agnhost },
+  programs: { ...COREUTILS, ...BASH, ...ALL_NETWORK, '/agnhost': agnhost, agnhost },
+  files: ALPINE_FILES,
 };
