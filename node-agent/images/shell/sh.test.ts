@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { startTestContainer } from '../container.testkit.ts';
-import { POSIX_CASES, type PosixCase } from './posix-cases.testkit.ts';
+import { POSIX_CASES } from './posix-cases.testkit.ts';
 
 const { container, run } = startTestContainer();
 let folders = 0;
@@ -17,8 +17,10 @@ async function runFresh(script: string): Promise<{ stdout: string; stderr: strin
   return run(['sh', '-c', `${cd}${script}`]);
 }
 
+const posixCases = POSIX_CASES.map(([script, stdout, status = 0]) => ({ script, stdout, status }));
+
 describe('POSIX cases', () => {
-  it.each(POSIX_CASES)('%s', async (...[script, stdout, status = 0]: PosixCase) => {
+  it.each(posixCases)('$script', async ({ script, stdout, status }) => {
     const result = await runFresh(script);
     expect(result.stdout).toBe(stdout);
     expect(result.code).toBe(status);
@@ -33,7 +35,7 @@ describe('the machine’s own dash agrees', () => {
     expect(hasDash).toBe(true);
   });
 
-  it.runIf(hasDash).each(POSIX_CASES)('%s', (...[script, stdout, status = 0]: PosixCase) => {
+  it.runIf(hasDash).each(posixCases)('$script', ({ script, stdout, status }) => {
     const cwd = mkdtempSync(join(tmpdir(), 'dash-'));
     try {
       const result = spawnSync('dash', ['-c', script], {
@@ -95,8 +97,10 @@ const OWN_CASES: readonly OwnCase[] = [
   ['i=0; while :; do i=$((i+1)); [ $i -ge 2000 ] && break; done; echo $i', '2000\n', ''],
 ];
 
+const ownCases = OWN_CASES.map(([script, stdout, stderr, status = 0]) => ({ script, stdout, stderr, status }));
+
 describe('beyond POSIX', () => {
-  it.each(OWN_CASES)('%s', async (...[script, stdout, stderr, status = 0]: OwnCase) => {
+  it.each(ownCases)('$script', async ({ script, stdout, stderr, status }) => {
     const result = await runFresh(script);
     expect(result).toEqual({ stdout, stderr, code: status });
   });
