@@ -8,6 +8,7 @@ import { type FormattedOptions, folderOf, formattedCommand } from './cluster-opt
 
 interface TraceOptions extends FormattedOptions {
   readonly namespace: string;
+  readonly rules?: boolean;
 }
 
 export function traceCommand(): Command {
@@ -18,11 +19,13 @@ export function traceCommand(): Command {
     examples: [
       ['podwire trace client -- curl -s http://web', 'the DNS query, the handshake, the request'],
       ['podwire trace client -n shop -- ping -c 1 10.244.2.3', 'in another namespace'],
+      ['podwire trace --rules client -- nc -z web 80', "with kube-proxy's rules"],
       ['podwire trace client -o json -- nslookup web', 'the hops as JSON'],
     ],
   })
     .argument('<pod>', 'a pod that runs')
     .argument('<command...>', 'the command and its arguments, after --')
+    .option('--rules', 'also every rule that a packet matched')
     .option('-n, --namespace <namespace>', "the pod's namespace", 'default')
     .action(async (pod: string, command: string[], options: TraceOptions) => {
       process.exitCode = await trace(pod, command, options);
@@ -34,21 +37,23 @@ async function trace(podName: string, command: readonly string[], options: Trace
   const nodes = status.nodes
     .map(({ name }) => name)
     .filter((node) => status.processes.some(({ name, pid }) => name === node && pid !== undefined));
-  const [{ createApiClient }, { PODS }, { runInPod }, { traceWhile }, { journeyText }] = await Promise.all([
-    import('../../shared/bus/api-client.ts'),
-    import('../../shared/api/resources.ts'),
-    import('../pod-exec.ts'),
-    import('../trace/tracing.ts'),
-    import('../trace/journey.ts'),
-  ]);
+  const [{ createApiClient }, { PODS }, { runInPod }, { traceWhile }, { journeyText, withoutRules }] =
+    await Promise.all([
+      import('../../shared/bus/api-client.ts'),
+      import('../../shared/api/resources.ts'),
+      import('../pod-exec.ts'),
+      import('../trace/tracing.ts'),
+      import('../trace/journey.ts'),
+    ]);
   const bus = await connectToCluster(status);
   try {
     const pod = await createApiClient(bus, { user: 'podwire-cli' }).get<Pod>(PODS, podName, options.namespace);
     const place = placeOf(pod, podName, options.namespace);
     let result: Awaited<ReturnType<typeof runInPod>> | undefined;
-    const journey = await traceWhile(bus, nodes, [place.address], async () => {
+    const whole = await traceWhile(bus, nodes, [place.address], async () => {
       result = await runInPod(bus, { ...place, namespace: options.namespace, pod: podName }, command);
     });
+    const journey = options.rules === true ? whole : withoutRules(whole);
     if (options.output === 'json') printJson({ ...result, ...journey });
     else {
       process.stdout.write(result?.stdout ?? '');

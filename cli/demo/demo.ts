@@ -7,7 +7,7 @@ import { createApiClient } from '../../shared/bus/api-client.ts';
 import type { Bus } from '../../shared/bus/connection.ts';
 import { tableText } from '../output.ts';
 import type { NodeAction } from '../supervisor/control-protocol.ts';
-import { journeyText } from '../trace/journey.ts';
+import { essentials, journeyText } from '../trace/journey.ts';
 import { traceWhile } from '../trace/tracing.ts';
 import { DemoClient } from './client.ts';
 import { ClusterView, DemoFailure } from './cluster-view.ts';
@@ -130,10 +130,10 @@ class Demo {
         stages.some((text) => text.includes('encapsulated for')),
         'no packet went through the tunnel',
       );
-      this.output.line(journeyText(journey));
+      this.output.line(journeyText(essentials(journey)));
       const nodes = new Set(journey.hops.map(({ node }) => node));
       this.output.line(
-        `${journey.hops.length} hops on ${nodes.size} nodes in ${(journey.durationUs / 1000).toFixed(2)} ms (tracing costs time too)`,
+        `\nthese are the telling ones of ${journey.hops.length} hops on ${nodes.size} nodes in ${(journey.durationUs / 1000).toFixed(2)} ms; podwire trace shows them all`,
       );
       return;
     }

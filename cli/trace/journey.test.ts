@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { decodeHops, type Hop } from './hop.ts';
-import { assembleJourney, journeyText } from './journey.ts';
+import { assembleJourney, essentials, journeyText, withoutRules } from './journey.ts';
 
 const hop = (timeUs: number, node: string, packet: string): Hop => ({
   timeUs,
@@ -25,6 +25,26 @@ describe('journeys', () => {
       '    0.250 ms   +250 us  w  cni0  received',
       '  ACK',
       '    1.000 ms   +750 us  w  cni0  received',
+    ]);
+  });
+
+  it('can leave out rules, and all but the telling hops', () => {
+    const at = (stage: string, event: string, packet: string): Hop => ({ timeUs: 0, node: 'w', stage, event, packet });
+    const journey = assembleJourney([
+      [
+        at('veth1', 'received', 'TCP a > b [SYN]'),
+        at('PREROUTING', 'in cni0', 'TCP a > b [SYN]'),
+        at('nat PREROUTING', '-A PREROUTING -j KUBE-SERVICES', 'TCP a > b [SYN]'),
+        at('nat PREROUTING', 'DNAT b -> c', 'TCP a > c [SYN]'),
+        at('flannel.1', 'encapsulated for w2', 'TCP a > c [SYN]'),
+        at('veth1', 'received', 'TCP a > b [ACK]'),
+      ],
+    ]);
+    expect(withoutRules(journey).hops).toHaveLength(5);
+    expect(essentials(journey).hops.map(({ event }) => event)).toEqual([
+      'received',
+      'DNAT b -> c',
+      'encapsulated for w2',
     ]);
   });
 

@@ -17,6 +17,20 @@ export function assembleJourney(hopsOfNodes: readonly (readonly Hop[])[]): Journ
   return { hops, durationUs: first === undefined || last === undefined ? 0 : last.timeUs - first.timeUs };
 }
 
+/** Without the single rules that packets matched. */
+export function withoutRules({ hops, durationUs }: Journey): Journey {
+  return { hops: hops.filter(({ event }) => !event.startsWith('-A ')), durationUs };
+}
+
+/** What a newcomer should see first: names, handshake, request and answer, where they enter, change and leave. */
+export function essentials({ hops, durationUs }: Journey): Journey {
+  const telling = hops.filter(({ stage, packet, event }) => {
+    if (event.startsWith('-A ') || /\[(ACK|FIN ACK)\]/.test(packet) || packet.startsWith('ARP')) return false;
+    return stage.startsWith('veth') || stage.startsWith('nat ') || /^(en|de)capsulated/.test(event);
+  });
+  return { hops: telling, durationUs };
+}
+
 /** One line a hop; the packet is repeated only when it changed. */
 export function journeyText(journey: Journey): string {
   const [first] = journey.hops;
