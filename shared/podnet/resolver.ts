@@ -6,6 +6,7 @@ import type { Answer, RecordType } from 'dns-packet';
 import { type DnsAnswer, DnsTimeoutError, queryDns } from './dns-query.ts';
 import type { PodNetwork } from './pod-network.ts';
 import { parseHosts, parseResolvConf, type ResolvConf, searchCandidates } from './resolv-conf.ts';
+import { reverseName } from './reverse-name.ts';
 import { socketErrorCode } from './socket-error.ts';
 
 /** What the resolver reads anew for every look-up, so that a changed file takes effect at once. */
@@ -68,6 +69,15 @@ export class Resolver {
     const first = addresses.find((entry) => entry.family === 4);
     if (first === undefined) throw new ResolveError('ENOTFOUND', name);
     return first.address;
+  }
+
+  /** The name of an address (getnameinfo with NI_NAMEREQD): from /etc/hosts, else its first PTR record. */
+  async lookupAddress(address: string, signal?: AbortSignal): Promise<string | undefined> {
+    const entry = parseHosts(this.files.hosts()).find((candidate) => candidate.address === address);
+    if (entry !== undefined) return entry.names[0];
+    const answer = await this.query(reverseName(address), 'PTR', signal);
+    const record = answer?.packet.answers?.find(({ type }) => type === 'PTR');
+    return record?.type === 'PTR' ? record.data : undefined;
   }
 
   /** Asks the configured servers for one type, without a search list; undefined when no server answers usefully. */

@@ -1,12 +1,12 @@
 /** busybox: a shell with the small utilities; `busybox APPLET ARGS` runs any of them. */
 
-import { ALL_NETWORK } from '../commands/toolset.ts';
+import { ALL_NETWORK, BUSYBOX_NETWORK } from '../commands/toolset.ts';
 import { COREUTILS } from '../coreutils/toolset.ts';
 import type { Image, Program } from '../image.ts';
 import { write } from '../program-io.ts';
 import { execInPlace } from './entrypoint.ts';
 
-const APPLETS: Readonly<Record<string, Program>> = { ...COREUTILS, ...ALL_NETWORK };
+const APPLETS: Readonly<Record<string, Program>> = { ...COREUTILS, ...ALL_NETWORK, ...BUSYBOX_NETWORK };
 
 /** The multi-call binary: without arguments it lists its applets. */
 export const busybox: Program = async (context) => {

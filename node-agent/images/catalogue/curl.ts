@@ -1,6 +1,6 @@
 /** curlimages/curl: arguments that name no program are curl's. */
 
-import { ALL_NETWORK } from '../commands/toolset.ts';
+import { ALL_NETWORK, BUSYBOX_NETWORK } from '../commands/toolset.ts';
 import { COREUTILS } from '../coreutils/toolset.ts';
 import type { Image, Program } from '../image.ts';
 import { ALPINE_FILES } from './distribution-files.ts';
@@ -17,6 +17,6 @@ export const curlImage: Image = {
   repositories: ['curlimages/curl', 'curl/curl'],
   entrypoint: ['/entrypoint.sh'],
   defaultCommand: ['curl', '--help'],
-  programs: { ...COREUTILS, ...ALL_NETWORK, '/entrypoint.sh': entrypoint },
+  programs: { ...COREUTILS, ...ALL_NETWORK, ...BUSYBOX_NETWORK, '/entrypoint.sh': entrypoint },
   files: ALPINE_FILES,
 };

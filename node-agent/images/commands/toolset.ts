@@ -15,27 +15,35 @@ function command<Name extends string>(
 
 export const CURL = command('curl', () => import('./curl/curl.ts'));
 
-/** What busybox brings. */
-export const BUSYBOX_NETWORK: Readonly<Record<string, Program>> = {
+/** What every image with network tools has in the same form. */
+const COMMON: Readonly<Record<string, Program>> = {
   ...command('wget', () => import('./wget/wget.ts')),
   ...command('nc', () => import('./nc/nc.ts'), ['netcat']),
-  ...command('ping', () => import('./ping/ping.ts')),
+  ...kernelCommands(['ip', 'netstat', 'route', 'arp', 'ifconfig']),
+};
+
+/** What busybox brings: its own ping, traceroute and nslookup. */
+export const BUSYBOX_NETWORK: Readonly<Record<string, Program>> = {
+  ...COMMON,
+  ...command('ping', () => import('./ping/busybox.ts')),
   ...command('nslookup', () => import('./dns/nslookup.ts')),
   ...command('traceroute', () => import('./traceroute/traceroute.ts')),
-  ...kernelCommands(['ip', 'netstat', 'route', 'arp', 'ifconfig']),
 };
 
 export const DNS_TOOLS: Readonly<Record<string, Program>> = {
   ...command('dig', () => import('./dns/dig.ts')),
   ...command('host', () => import('./dns/host.ts')),
+  ...command('nslookup', () => import('./dns/nslookup.ts')),
   ...command('getent', () => import('./dns/getent.ts')),
 };
 
-/** Everything there is. */
+/** Everything there is, in the form that a full distribution has (iputils, bind). */
 export const ALL_NETWORK: Readonly<Record<string, Program>> = {
-  ...BUSYBOX_NETWORK,
+  ...COMMON,
   ...CURL,
   ...DNS_TOOLS,
+  ...command('ping', () => import('./ping/iputils.ts'), ['ping4']),
+  ...command('traceroute', () => import('./traceroute/traceroute.ts')),
   ...kernelCommands(KERNEL_COMMANDS),
 };
 

@@ -65,6 +65,8 @@ class PingSession {
   private nextRequestMs = this.startedMs;
   private lastRequestMs = this.startedMs;
   private wake: () => void = () => undefined;
+  /** What broke a request without being the network's answer. */
+  private fault: { readonly error: unknown } | undefined;
 
   constructor(network: PodNetwork, plan: PingPlan, trips: RoundTrips, listener: PingListener, stop: AbortSignal) {
     this.network = network;
@@ -76,6 +78,7 @@ class PingSession {
 
   async run(): Promise<void> {
     while (!this.stop.aborted) {
+      if (this.fault !== undefined) throw this.fault.error;
       const arrival = this.arrivals.shift();
       if (arrival !== undefined) {
         if (!(await this.take(arrival))) return;
@@ -142,8 +145,12 @@ class PingSession {
   private fail(sequence: number, error: unknown): void {
     if (this.outstanding.signal.aborted) return;
     const failure = socketErrorCode(error);
-    if (failure === undefined) throw error;
-    this.arrive({ sequence, failure });
+    if (failure !== undefined) {
+      this.arrive({ sequence, failure });
+      return;
+    }
+    this.fault = { error };
+    this.wake();
   }
 
   private arrive(arrival: PingArrival): void {

@@ -1,0 +1,56 @@
+/** Whom a ping or a traceroute is for, and from where. */
+import type { ResolveError } from '../../../../shared/podnet/resolver.ts';
+import type { ContainerView } from '../../image.ts';
+
+export interface Target {
+  /** As it was given. */
+  readonly name: string;
+  readonly address: string;
+  /** The name was an address. */
+  readonly isLiteral: boolean;
+}
+
+/** Looks a name up; inet_aton's short forms (`127.1`) are addresses too. Throws `ResolveError`. */
+export async function findTarget(container: ContainerView, name: string, signal: AbortSignal): Promise<Target> {
+  const address = dottedQuad(name);
+  if (address !== undefined) return { name, address, isLiteral: true };
+  return { name, address: await container.resolver.lookupOne(name, signal), isLiteral: false };
+}
+
+/** getaddrinfo's sentence. */
+export function resolveSentence(error: ResolveError): string {
+  return error.code === 'EAI_AGAIN' ? 'Temporary failure in name resolution' : 'Name or service not known';
+}
+
+/** inet_aton(3): `1.2.3.4`, `127.1`, `10.1.258`, one number; decimal parts only. */
+function dottedQuad(text: string): string | undefined {
+  if (!/^\d+(\.\d+){0,3}$/.test(text)) return undefined;
+  const parts = text.split('.').map(Number);
+  const last = parts.pop() ?? 0;
+  if (parts.some((part) => part > 255) || last >= 256 ** (4 - parts.length)) return undefined;
+  const tail: number[] = [];
+  for (let shift = 3 - parts.length; shift >= 0; shift--) tail.push(Math.floor(last / 256 ** shift) % 256);
+  return [...parts, ...tail].join('.');
+}
+
+/** What `-I` names: a device or an address of the pod; undefined when it is neither. */
+export async function findSource(
+  container: ContainerView,
+  text: string,
+): Promise<{ readonly address: string; readonly device?: string } | undefined> {
+  const addresses = await container.network.addresses();
+  const byDevice = addresses.find(({ device }) => device === text);
+  if (byDevice !== undefined) return { address: byDevice.address, device: text };
+  const byAddress = addresses.find(({ address }) => address === text);
+  return byAddress === undefined ? undefined : { address: byAddress.address };
+}
+
+/** The MTU of the device towards an address, as the pod's kernel knows it. */
+export function mtuTowards(container: ContainerView, address: string): number | undefined {
+  const route = container.kernel?.run(['ip', 'route', 'get', address]).stdout ?? '';
+  const device = / dev (\S+)/.exec(route)?.[1];
+  if (device === undefined) return undefined;
+  const link = container.kernel?.run(['ip', 'link', 'show', 'dev', device]).stdout ?? '';
+  const mtu = / mtu (\d+)/.exec(link)?.[1];
+  return mtu === undefined ? undefined : Number(mtu);
+}
