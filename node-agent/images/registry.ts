@@ -5,6 +5,7 @@ import { busyboxImage } from './catalogue/busybox.ts';
 import { curlImage } from './catalogue/curl.ts';
 import { jessieDnsutilsImage } from './catalogue/jessie-dnsutils.ts';
 import { netshootImage } from './catalogue/netshoot.ts';
+import { nginxImage, nginxUnprivilegedImage } from './catalogue/nginx/nginx.ts';
 import { pauseImage } from './catalogue/pause.ts';
 import type { Image } from './image.ts';
 
@@ -16,6 +17,8 @@ const IMAGES: readonly Image[] = [
   curlImage,
   jessieDnsutilsImage,
   netshootImage,
+  nginxImage,
+  nginxUnprivilegedImage,
   pauseImage,
 ];
 

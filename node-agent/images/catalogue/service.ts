@@ -3,6 +3,7 @@
  * ends it with a sentence. Load it lazily: it brings Node's HTTP with it.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Duplex } from 'node:stream';
 import { listenHttp } from '../../../shared/podnet/http.ts';
 import type { PodTcpSocket, PodUdpSocket, SocketAddress } from '../../../shared/podnet/pod-network.ts';
 import { socketErrorCode, socketErrorText } from '../../../shared/podnet/socket-error.ts';
@@ -10,6 +11,7 @@ import { UsageError } from '../coreutils/options.ts';
 import type { Program, ProgramContext } from '../image.ts';
 import type { SignalName } from '../process.ts';
 import { aborted } from '../program-io.ts';
+import { HttpListener } from './http-listener.ts';
 
 export interface ListenAddress {
   readonly port: number;
@@ -17,6 +19,9 @@ export interface ListenAddress {
 }
 
 export type HttpHandler = (request: IncomingMessage, response: ServerResponse) => void | Promise<void>;
+
+/** Stops listening; connections that are open `graceMs` later (0 by default) are cut. */
+export type Closer = (graceMs?: number) => Promise<void>;
 
 /** What a Go program exits with on SIGTERM when it has no handler and is process 1. */
 export const GO_TERMINATED = 2;
@@ -63,16 +68,19 @@ export class Service {
     if (!stdout.destroyed) stdout.write(`${line}\n`);
   }
 
-  /** Serves HTTP; returns what ends it, with the time that requests under way are given. Throws `ListenError`. */
-  async http(listen: ListenAddress, handler: HttpHandler): Promise<(graceMs?: number) => Promise<void>> {
+  /** Serves HTTP. Throws `ListenError`. */
+  async http(listen: ListenAddress, handler: HttpHandler): Promise<HttpListener> {
+    const listener = new HttpListener();
     const server = await opened('tcp', listen, () =>
       listenHttp(this.context.container.network, listen, (request, response) => {
+        listener.hasRequest(response);
         void this.answer(handler, request, response);
       }),
     );
-    const close = (graceMs?: number): Promise<void> => server.close(graceMs);
-    this.onClose(() => close());
-    return close;
+    server.http.on('connection', (socket: Duplex) => listener.hasConnection(socket));
+    listener.closer = (graceMs) => server.close(graceMs);
+    this.onClose(() => listener.close());
+    return listener;
   }
 
   /** Runs a handler; one that throws answers 500 and is written to the log. */
@@ -86,22 +94,31 @@ export class Service {
     }
   }
 
-  /** Throws `ListenError`. Errors of single connections end those and nothing else. */
-  async tcp(listen: ListenAddress, onConnection: (socket: PodTcpSocket) => void): Promise<void> {
+  /**
+   * Returns what closes the port, and after `graceMs` the connections that are still open.
+   * Throws `ListenError`. Errors of single connections end those and nothing else.
+   */
+  async tcp(listen: ListenAddress, onConnection: (socket: PodTcpSocket) => void): Promise<Closer> {
     const server = await opened('tcp', listen, () =>
       this.context.container.network.listenTcp({ ...listen, allowHalfOpen: true }),
     );
-    const sockets = new Set<PodTcpSocket>();
+    const sockets = new Map<PodTcpSocket, Promise<void>>();
     server.on('connection', (socket: PodTcpSocket) => {
-      sockets.add(socket);
-      socket.once('close', () => sockets.delete(socket));
+      const gone = new Promise<void>((resolve) => socket.once('close', () => resolve()));
+      sockets.set(socket, gone);
+      void gone.then(() => sockets.delete(socket));
       socket.on('error', () => socket.destroy());
       onConnection(socket);
     });
-    this.onClose(async () => {
+    const close: Closer = async (graceMs = 0) => {
       await server.close();
-      for (const socket of sockets) socket.destroy();
-    });
+      const timer = setTimeout(() => destroyAll(sockets.keys()), graceMs);
+      if (graceMs === 0) destroyAll(sockets.keys());
+      await Promise.all(sockets.values());
+      clearTimeout(timer);
+    };
+    this.onClose(() => close());
+    return close;
   }
 
   /** Answers each datagram with what `answer` returns (nothing for undefined). Throws `ListenError`. */
@@ -122,6 +139,10 @@ export class Service {
     this.onClose(() => socket.close());
     return socket;
   }
+}
+
+function destroyAll(sockets: Iterable<PodTcpSocket>): void {
+  for (const socket of [...sockets]) socket.destroy();
 }
 
 /** A port that cannot be had; the words are those of Go's `net.Listen`. */

@@ -1,5 +1,6 @@
 /** HTTPS of a service: Node's TLS over the pod's sockets. */
 import { createServer, type ServerOptions } from 'node:https';
+import { HttpListener } from './http-listener.ts';
 import type { HttpHandler, ListenAddress, Service } from './service.ts';
 
 /** Serves HTTP over TLS with this certificate and key (PEM). Throws `ListenError`. */
@@ -8,11 +9,17 @@ export async function listenHttps(
   listen: ListenAddress,
   handler: HttpHandler,
   tls: ServerOptions,
-): Promise<void> {
+): Promise<HttpListener> {
+  const listener = new HttpListener();
   const https = createServer(tls, (request, response) => {
+    listener.hasRequest(response);
     void service.answer(handler, request, response);
   });
   // A client that speaks no TLS, or does not trust us, ends its own connection only.
   https.on('tlsClientError', (_error, socket) => socket.destroy());
-  await service.tcp(listen, (socket) => https.emit('connection', socket));
+  listener.closer = await service.tcp(listen, (socket) => {
+    listener.hasConnection(socket);
+    https.emit('connection', socket);
+  });
+  return listener;
 }
