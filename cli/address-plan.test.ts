@@ -17,17 +17,27 @@ describe('chooseAddressBlock', () => {
     ['the one of the last time', [], 7, 7],
     ['another one when that is taken', ['127.0.7.10:4789'], 7, 1],
   ])('takes %s', async (_, taken, preferred, expected) => {
-    expect(await chooseAddressBlock(3, preferred, machine(taken))).toBe(expected);
+    expect(await chooseAddressBlock(3, preferred, () => true, machine(taken))).toBe(expected);
+  });
+
+  it('leaves a block alone that another cluster claims, though its sockets are not bound', async () => {
+    const claim = (resource: string) => resource !== 'block-1';
+    expect(await chooseAddressBlock(3, undefined, claim, machine([]))).toBe(2);
   });
 
   it('falls back to the one address that every machine has', async () => {
-    expect(await chooseAddressBlock(3, undefined, machine([], false))).toBe(SHARED_ADDRESS);
+    expect(await chooseAddressBlock(3, undefined, () => true, machine([], false))).toBe(SHARED_ADDRESS);
   });
 
   it('says when every block is taken', async () => {
-    await expect(chooseAddressBlock(3, undefined, async () => 'taken')).rejects.toThrow(
-      'taken on every loopback block',
-    );
+    await expect(
+      chooseAddressBlock(
+        3,
+        undefined,
+        () => true,
+        async () => 'taken',
+      ),
+    ).rejects.toThrow('taken on every loopback block');
   });
 });
 

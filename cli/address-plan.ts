@@ -3,6 +3,7 @@
  * them. Where every address of 127.0.0.0/8 is the machine's own (Linux), each node has one, 127.0.<block>.10 and up, with the
  * standard VXLAN port; elsewhere all share 127.0.0.1 with a port each.
  */
+import type { Claim } from './claims.ts';
 import { type BindOutcome, tryUdpPort } from './ports.ts';
 import { UserError } from './user-error.ts';
 
@@ -30,17 +31,18 @@ function bindAddress(block: number, index: number): string {
   return `127.0.${block}.${FIRST_HOST + index}`;
 }
 
-/** A block whose addresses are free for so many nodes: the preferred one if it is, else the first. */
+/** A block whose addresses are free for so many nodes, and no other cluster's: the preferred one if it is, else the first. */
 export async function chooseAddressBlock(
   nodes: number,
   preferred: number | undefined,
+  claim: Claim,
   probe: UdpProbe = tryUdpPort,
 ): Promise<number> {
   const candidates = Array.from({ length: LAST_BLOCK - FIRST_BLOCK + 1 }, (_, index) => FIRST_BLOCK + index);
   if (preferred !== undefined && preferred !== SHARED_ADDRESS) candidates.unshift(preferred);
   for (const block of candidates) {
     const outcome = await probeBlock(block, nodes, probe);
-    if (outcome === 'free') return block;
+    if (outcome === 'free' && claim(`block-${block}`)) return block;
     if (outcome === 'no-such-address') return SHARED_ADDRESS;
     if (outcome === 'not-allowed') throw new UserError(`this user may not bind UDP port ${VXLAN_PORT} on loopback`);
   }

@@ -1,6 +1,7 @@
 /** Which ports are free. What is free now may be taken later: whoever binds it for good says so in its own error. */
 import { createSocket } from 'node:dgram';
 import { createServer } from 'node:net';
+import type { Claim } from './claims.ts';
 import { systemErrorCode } from './user-error.ts';
 
 export type BindOutcome = 'free' | 'taken' | 'no-such-address' | 'not-allowed';
@@ -42,10 +43,14 @@ function settle<T>(compute: () => T, resolve: (value: T) => void, reject: (error
 
 const PORTS_TO_TRY = 200;
 
-/** The first free loopback TCP port at or above `first`; undefined when there is none among the next 200. */
-export async function nextFreeTcpPort(first: number): Promise<number | undefined> {
+/** The first loopback TCP port at or above `first` that is free and not another cluster's; undefined when none of 200 is. */
+export async function nextFreeTcpPort(first: number, claim: Claim): Promise<number | undefined> {
   for (let port = first; port < first + PORTS_TO_TRY; port++) {
-    if ((await tryTcpPort(port)) === 'free') return port;
+    if ((await tryTcpPort(port)) === 'free' && claimTcpPort(port, claim)) return port;
   }
   return undefined;
+}
+
+export function claimTcpPort(port: number, claim: Claim): boolean {
+  return claim(`tcp-${port}`);
 }

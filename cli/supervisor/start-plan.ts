@@ -3,11 +3,12 @@ import { dirname, join } from 'node:path';
 import type { ProcessName } from '../../shared/runtime/entry-point.ts';
 import type { LogLevel } from '../../shared/runtime/log.ts';
 import { chooseAddressBlock, planNodes } from '../address-plan.ts';
+import { type Claim, createClaim } from '../claims.ts';
 import { type ClusterFolder, cacheFolder } from '../cluster-folder.ts';
 import { type ClusterSettings, readSettings, writeSettings } from '../cluster-settings.ts';
 import { findNatsServer } from '../nats-server/find.ts';
 import { writeNatsServerFiles } from '../nats-server/server-config.ts';
-import { nextFreeTcpPort, tryTcpPort } from '../ports.ts';
+import { claimTcpPort, nextFreeTcpPort, tryTcpPort } from '../ports.ts';
 import { UserError } from '../user-error.ts';
 import type { ClusterPlan } from './process-plan.ts';
 import { programFile } from './program-file.ts';
@@ -32,11 +33,12 @@ export async function planStart(request: StartRequest): Promise<ClusterPlan> {
   if (request.fresh) folder.forget();
   const saved = readSettings(folder.settingsFile);
   const nodeCount = requested.nodes ?? saved?.nodes ?? 3;
+  const claim = createClaim();
   // What the user can have got wrong comes before what takes time.
   const [apiPort, natsPort, addressBlock] = await Promise.all([
-    choosePort('the API', '--api-port', requested.apiPort, saved?.apiPort, DEFAULT_API_PORT),
-    choosePort('NATS', '--nats-port', requested.natsPort, saved?.natsPort, DEFAULT_NATS_PORT),
-    chooseAddressBlock(nodeCount, saved?.addressBlock),
+    choosePort('the API', '--api-port', requested.apiPort, saved?.apiPort, DEFAULT_API_PORT, claim),
+    choosePort('NATS', '--nats-port', requested.natsPort, saved?.natsPort, DEFAULT_NATS_PORT, claim),
+    chooseAddressBlock(nodeCount, saved?.addressBlock, claim),
   ]);
   const [nats, apiserver] = await Promise.all([
     findNatsServer({ folder: cacheFolder(), report }),
@@ -92,15 +94,19 @@ async function choosePort(
   requested: number | undefined,
   saved: number | undefined,
   fallback: number,
+  claim: Claim,
 ): Promise<number> {
   if (requested !== undefined) {
     const outcome = await tryTcpPort(requested);
-    if (outcome === 'free') return requested;
+    if (outcome === 'free') {
+      claimTcpPort(requested, claim);
+      return requested;
+    }
     const problem = outcome === 'not-allowed' ? 'may not be bound by this user' : 'is taken by another process';
     throw new UserError(`port ${requested} for ${what} ${problem}: choose another with ${option}, or leave it out`);
   }
-  if (saved !== undefined && (await tryTcpPort(saved)) === 'free') return saved;
-  const port = await nextFreeTcpPort(fallback);
+  if (saved !== undefined && (await tryTcpPort(saved)) === 'free' && claimTcpPort(saved, claim)) return saved;
+  const port = await nextFreeTcpPort(fallback, claim);
   if (port === undefined)
     throw new UserError(`no port at or above ${fallback} is free for ${what}: name one with ${option}`);
   return port;
