@@ -24,12 +24,12 @@ export function nodeOptions(name: ProcessName): readonly string[] {
   return name === 'node-agent' ? [] : [...SMALL_HEAP, ...LATE_COMPILERS];
 }
 
-const SMALL_HEAP = ['--max-semi-space-size=1', '--v8-pool-size=1'];
+const SMALL_HEAP = ['--max-semi-space-size=2', '--v8-pool-size=1'];
 const LATE_COMPILERS = [
-  '--invocation-count-for-maglev=20000',
-  '--invocation-count-for-maglev-osr=20000',
-  '--invocation-count-for-turbofan=40000',
-  '--invocation-count-for-osr=40000',
+  '--invocation-count-for-maglev=200000',
+  '--invocation-count-for-maglev-osr=200000',
+  '--invocation-count-for-turbofan=400000',
+  '--invocation-count-for-osr=400000',
 ];
 
 /** The file to run with Node for this process. */

@@ -10,8 +10,8 @@ import { apiVersionOf } from '../../../shared/api/resource.ts';
 /** `/version`. The API spoken here is that of this Kubernetes release. */
 export const VERSION_INFO = {
   major: '1',
-  minor: '33',
-  gitVersion: 'v1.33.0+podwire',
+  minor: '32',
+  gitVersion: 'v1.32.0+podwire',
   gitCommit: '',
   gitTreeState: 'clean',
   buildDate: '1970-01-01T00:00:00Z',
