@@ -46,7 +46,7 @@ export class Packet {
   checksumTrusted = false;
   /** Payload bytes of each segment of a TCP super-segment; 0 for a packet that is sent as it is. */
   segmentBytes = 0;
-  /** Free-list link and state; only PacketMemory touches them. */
+  /** Free-list link and state; only packet memory touches them. */
   nextFree: Packet | null = null;
   inUse = false;
 
@@ -82,6 +82,39 @@ export interface PacketMemoryOptions {
 
 const WASM_PAGE_BYTES = 65_536;
 
+/** The slots of one size. A slot's handle is made when it is first needed: most of a quiet node's never are. */
+class SlotClass {
+  private readonly startOffset: number;
+  private readonly slotBytes: number;
+  private readonly slots: number;
+  private made = 0;
+  private firstFree: Packet | null = null;
+
+  constructor(startOffset: number, slotBytes: number, slots: number) {
+    this.startOffset = startOffset;
+    this.slotBytes = slotBytes;
+    this.slots = slots;
+  }
+
+  /** The slot that was given back last, as its bytes are still in the processor's cache. */
+  take(): Packet | undefined {
+    const packet = this.firstFree;
+    if (packet !== null) {
+      this.firstFree = packet.nextFree;
+      packet.nextFree = null;
+      return packet;
+    }
+    if (this.made === this.slots) return undefined;
+    const start = this.startOffset + this.made++ * this.slotBytes;
+    return new Packet(start, start + this.slotBytes);
+  }
+
+  giveBack(packet: Packet): void {
+    packet.nextFree = this.firstFree;
+    this.firstFree = packet;
+  }
+}
+
 export class PacketMemory {
   readonly wasm: WebAssembly.Memory;
   readonly bytes: Uint8Array<ArrayBuffer>;
@@ -89,8 +122,8 @@ export class PacketMemory {
   /** The Internet checksum's sum over a range of this memory (`checksum.ts`). */
   readonly sum: SumRange;
   readonly capacity: number;
-  private freeSmall: Packet | null = null;
-  private freeLarge: Packet | null = null;
+  private readonly small: SlotClass;
+  private readonly large: SlotClass;
   private used = 0;
   private slab = new Uint8Array(0);
   private slabUsed = 0;
@@ -105,14 +138,8 @@ export class PacketMemory {
     this.view = new DataView(this.wasm.buffer);
     this.sum = createSumRange(this.wasm);
     this.capacity = smallSlots + largeSlots;
-    // Linked back to front, so that allocation walks up from the start and touches few pages.
-    const largeBase = smallSlots * SMALL_SLOT_BYTES;
-    for (let i = largeSlots - 1; i >= 0; i--) {
-      this.freeLarge = this.link(largeBase + i * LARGE_SLOT_BYTES, LARGE_SLOT_BYTES, this.freeLarge);
-    }
-    for (let i = smallSlots - 1; i >= 0; i--) {
-      this.freeSmall = this.link(i * SMALL_SLOT_BYTES, SMALL_SLOT_BYTES, this.freeSmall);
-    }
+    this.small = new SlotClass(0, SMALL_SLOT_BYTES, smallSlots);
+    this.large = new SlotClass(smallSlots * SMALL_SLOT_BYTES, LARGE_SLOT_BYTES, largeSlots);
   }
 
   /** Packets in use now. */
@@ -125,18 +152,10 @@ export class PacketMemory {
    * (the caller counts a drop) or `length` exceeds the large class.
    */
   allocate(length: number): Packet | undefined {
-    let packet: Packet | null;
-    if (length <= SMALL_SLOT_BYTES - HEADROOM_BYTES) {
-      packet = this.freeSmall;
-      if (packet === null) return undefined;
-      this.freeSmall = packet.nextFree;
-    } else {
-      if (length > LARGE_SLOT_BYTES - HEADROOM_BYTES) return undefined;
-      packet = this.freeLarge;
-      if (packet === null) return undefined;
-      this.freeLarge = packet.nextFree;
-    }
-    packet.nextFree = null;
+    let packet: Packet | undefined;
+    if (length <= SMALL_SLOT_BYTES - HEADROOM_BYTES) packet = this.small.take();
+    else if (length <= LARGE_SLOT_BYTES - HEADROOM_BYTES) packet = this.large.take();
+    if (packet === undefined) return undefined;
     packet.inUse = true;
     packet.offset = packet.slotStart + HEADROOM_BYTES;
     packet.length = length;
@@ -156,13 +175,8 @@ export class PacketMemory {
     packet.inUse = false;
     packet.connection = null;
     this.used--;
-    if (packet.slotEnd - packet.slotStart === SMALL_SLOT_BYTES) {
-      packet.nextFree = this.freeSmall;
-      this.freeSmall = packet;
-    } else {
-      packet.nextFree = this.freeLarge;
-      this.freeLarge = packet;
-    }
+    if (packet.slotEnd - packet.slotStart === SMALL_SLOT_BYTES) this.small.giveBack(packet);
+    else this.large.giveBack(packet);
   }
 
   /** A copy of a range that outlives its packet; it may share its ArrayBuffer with other copies, but no byte. */
@@ -190,11 +204,5 @@ export class PacketMemory {
     copy.checksumTrusted = packet.checksumTrusted;
     copy.segmentBytes = packet.segmentBytes;
     return copy;
-  }
-
-  private link(start: number, size: number, next: Packet | null): Packet {
-    const packet = new Packet(start, start + size);
-    packet.nextFree = next;
-    return packet;
   }
 }
