@@ -6,6 +6,7 @@ import { createHash } from 'node:crypto';
 import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { PROCESS_SOURCES, type ProcessName } from '../shared/runtime/entry-point.ts';
+import { leanHttpPlugin } from './lean-http-plugin.ts';
 import { UserError } from './user-error.ts';
 
 /** Loaded as they are: native addons, programs, and what such packages load by a computed name. */
@@ -56,6 +57,7 @@ export async function bundle({ projectRoot, outFolder, names = processNames() }:
       platform: 'node',
       target: 'node22',
       external: EXTERNAL_PACKAGES,
+      plugins: [leanHttpPlugin],
       minifyWhitespace: true,
       minifySyntax: true,
       sourcemap: 'linked',
