@@ -34,7 +34,7 @@ async function capture(filter: string, file: string): Promise<() => Promise<void
   child.stderr.on('data', (data: Buffer) => {
     said += data.toString();
   });
-  await waitFor('tshark to listen', () => said.includes('Capturing on'));
+  await waitFor('tshark to capture', () => said.includes('Capture started'));
   return async () => {
     child.kill('SIGINT');
     await once(child, 'exit');

@@ -70,7 +70,9 @@ function subjectErrors({ kind, apiGroup = '', namespace }: Subject, path: string
   return errors;
 }
 
-function definitionErrors({ metadata, spec }: CustomResourceDefinition): FieldError[] {
+/** What is missing although it is required, the schema has told already. */
+function definitionErrors({ metadata, spec }: Partial<CustomResourceDefinition>): FieldError[] {
+  if (spec?.names === undefined) return [];
   const { names, group, versions = [] } = spec;
   const errors: FieldError[] = [];
   const name = `${names.plural}.${group}`;
