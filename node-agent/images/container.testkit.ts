@@ -33,6 +33,7 @@ export interface TestContainerOptions {
   readonly resolvConf?: string;
   readonly mounts?: readonly VolumeMount[];
   readonly hostname?: string;
+  readonly stdin?: boolean;
 }
 
 export interface CommandResult {
@@ -76,6 +77,7 @@ export function startTestContainer(options: TestContainerOptions = {}): TestCont
       options.resolvConf ??
       'nameserver 10.96.0.10\nsearch default.svc.cluster.local svc.cluster.local cluster.local\noptions ndots:5\n',
     mounts: options.mounts,
+    stdin: options.stdin,
     onOutput: (_stream, data) => {
       log += Buffer.from(data).toString();
       for (const watcher of watchers) watcher();

@@ -152,6 +152,7 @@ class Search {
       return;
     }
     if (this.options.has('v')) return;
+    this.expression.lastIndex = 0;
     for (const [text] of line.matchAll(this.expression)) if (text !== '') await this.print(path, number, text, ':');
   }
 

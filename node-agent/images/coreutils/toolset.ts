@@ -58,6 +58,7 @@ export const COREUTILS: Readonly<Record<string, Program>> = {
   ...programs(lines, ['sort', 'uniq', 'cut', 'tr', 'paste', 'fold', 'comm', 'seq']),
   ...renamed(() => import('./grep.ts'), 'grep', ['grep', 'egrep', 'fgrep'], 2),
   ...programs(() => import('./sed.ts'), ['sed']),
+  ...programs(() => import('./awk/awk.ts'), ['awk'], 2),
   ...programs(() => import('./find.ts'), ['find']),
   ...programs(() => import('./expr.ts'), ['expr'], 2),
   ...programs(() => import('./tar.ts'), ['tar']),

@@ -23,6 +23,7 @@ const DIRECTORIES = [
   '/usr/bin',
   '/usr/lib',
   '/usr/local/bin',
+  '/usr/sbin',
   '/usr/share',
   '/var/cache',
   '/var/lib',
@@ -33,7 +34,6 @@ const DIRECTORIES = [
 const LINKS: Readonly<Record<string, string>> = {
   '/bin': 'usr/bin',
   '/sbin': 'usr/bin',
-  '/usr/sbin': 'bin',
   '/var/run': '../run',
   '/etc/mtab': '/proc/mounts',
 };
