@@ -79,6 +79,9 @@ describe.skipIf(cluster === undefined)('packets between nodes', () => {
     const script = `for i in $(seq ${REQUESTS}); do curl -s http://backend/hostname; echo; done`;
     const answers = await cluster!.kubectlOut(['exec', 'deploy/frontend', '--', 'sh', '-c', script]);
     expect(new Set(answers.trim().split('\n')).size).toBeGreaterThan(1);
+    // The kernel hands packets over in blocks: what is in the last one when the capture ends would be lost.
+    await waitFor('the requests in the capture', () => readFileSync(overlay).includes(REQUEST_LINE));
+    await waitFor('the exec stream in the capture of NATS', () => readFileSync(bus).includes(answers.split('\n')[0]!));
     await Promise.all(stops.map((stop) => stop()));
   }, 120_000);
 
