@@ -3,10 +3,16 @@ import { agnhostImage } from './catalogue/agnhost/agnhost.ts';
 import { alpineImage } from './catalogue/alpine.ts';
 import { busyboxImage } from './catalogue/busybox.ts';
 import { curlImage } from './catalogue/curl.ts';
+import { echoAdvancedImage } from './catalogue/echo/echo-advanced.ts';
+import { echoBasicImage } from './catalogue/echo/echo-basic.ts';
+import { httpEchoImage } from './catalogue/http-echo.ts';
+import { httpbinImage } from './catalogue/httpbin/httpbin.ts';
+import { httpdImage } from './catalogue/httpd.ts';
 import { jessieDnsutilsImage } from './catalogue/jessie-dnsutils.ts';
 import { netshootImage } from './catalogue/netshoot.ts';
 import { nginxImage, nginxUnprivilegedImage } from './catalogue/nginx/nginx.ts';
 import { pauseImage } from './catalogue/pause.ts';
+import { whoamiImage } from './catalogue/whoami.ts';
 import type { Image } from './image.ts';
 
 /** One file (or folder) of `catalogue/` an image. */
@@ -15,11 +21,17 @@ const IMAGES: readonly Image[] = [
   alpineImage,
   busyboxImage,
   curlImage,
+  echoAdvancedImage,
+  echoBasicImage,
+  httpEchoImage,
+  httpbinImage,
+  httpdImage,
   jessieDnsutilsImage,
   netshootImage,
   nginxImage,
   nginxUnprivilegedImage,
   pauseImage,
+  whoamiImage,
 ];
 
 /** Any registry host, tag and digest is accepted: `docker.io/library/nginx:1.27@sha256:...` is `nginx`. */

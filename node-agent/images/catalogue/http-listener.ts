@@ -1,13 +1,22 @@
 /** A listening HTTP port: it can end at once, or after the requests under way (a graceful shutdown). */
+import type { EventEmitter } from 'node:events';
 import type { ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
+import type { UpgradeHandler } from './web-socket-echo.ts';
 
 export class HttpListener {
   /** Stops listening and cuts what is open after `graceMs`; whoever opened the port sets it. */
   closer: (graceMs: number) => Promise<void> = async () => undefined;
+  /** Where the server tells of upgrades; whoever opened the port sets it. */
+  upgrades: EventEmitter | undefined;
   private readonly connections = new Set<Duplex>();
   private readonly responses = new Set<ServerResponse>();
   private closing = false;
+
+  /** Takes over connections whose client asks for another protocol (WebSocket). */
+  onUpgrade(handler: UpgradeHandler): void {
+    this.upgrades?.on('upgrade', handler);
+  }
 
   hasConnection(socket: Duplex): void {
     this.connections.add(socket);
@@ -16,7 +25,7 @@ export class HttpListener {
 
   hasRequest(response: ServerResponse): void {
     this.responses.add(response);
-    if (this.closing) response.setHeader('connection', 'close');
+    if (this.closing) response.setHeader('Connection', 'close');
     response.once('close', () => {
       this.responses.delete(response);
       this.dropIdle();

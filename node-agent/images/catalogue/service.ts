@@ -78,6 +78,7 @@ export class Service {
       }),
     );
     server.http.on('connection', (socket: Duplex) => listener.hasConnection(socket));
+    listener.upgrades = server.http;
     listener.closer = (graceMs) => server.close(graceMs);
     this.onClose(() => listener.close());
     return listener;

@@ -17,15 +17,15 @@ export function sendStatic(
   const { bytes, modifiedAtMs } = file;
   const modified = new Date(Math.floor(modifiedAtMs / 1000) * 1000);
   const etag = `"${Math.floor(modifiedAtMs / 1000).toString(16)}-${bytes.length.toString(16)}"`;
-  const validators = { etag, 'last-modified': modified.toUTCString() };
+  const validators = { ETag: etag, 'Last-Modified': modified.toUTCString() };
   if (isUnchanged(request, etag, modified)) {
     response.writeHead(304, validators).end();
     return;
   }
-  const headers: OutgoingHttpHeaders = { ...validators, 'content-type': type, 'accept-ranges': 'bytes' };
+  const headers: OutgoingHttpHeaders = { ...validators, 'Content-Type': type, 'Accept-Ranges': 'bytes' };
   const range = requestedRange(request.headers.range, bytes.length);
   if (range === 'unsatisfiable') {
-    response.writeHead(416, { 'content-range': `bytes */${bytes.length}`, 'content-length': 0 }).end();
+    response.writeHead(416, { 'Content-Range': `bytes */${bytes.length}`, 'Content-Length': 0 }).end();
     return;
   }
   const body = range === undefined ? bytes : bytes.subarray(range.first, range.last + 1);

@@ -15,6 +15,7 @@ export async function listenHttps(
     listener.hasRequest(response);
     void service.answer(handler, request, response);
   });
+  listener.upgrades = https;
   // A client that speaks no TLS, or does not trust us, ends its own connection only.
   https.on('tlsClientError', (_error, socket) => socket.destroy());
   listener.closer = await service.tcp(listen, (socket) => {

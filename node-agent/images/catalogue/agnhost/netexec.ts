@@ -96,10 +96,10 @@ function httpHandler(service: Service, override: string): HttpHandler {
     const answer = ANSWERS[override === '' ? url.pathname : override];
     log(service, `${request.method} ${url.pathname}`);
     if (answer === undefined) {
-      response.writeHead(404, { 'content-type': 'text/plain; charset=utf-8' }).end('404 page not found\n');
+      response.writeHead(404, { 'Content-Type': 'text/plain; charset=utf-8' }).end('404 page not found\n');
       return;
     }
-    response.setHeader('content-type', 'text/plain; charset=utf-8');
+    response.setHeader('Content-Type', 'text/plain; charset=utf-8');
     const body = await answer({ service, request, response, query: url.searchParams });
     if (body !== undefined) response.end(body);
   };
@@ -118,7 +118,7 @@ function echo({ query, response }: Errand): string {
 function redirect({ query, response }: Errand): undefined {
   const location = query.get('location') ?? '/';
   const code = Number(query.get('code') ?? 302);
-  response.writeHead(code >= 300 && code < 400 ? code : 302, { location }).end();
+  response.writeHead(code >= 300 && code < 400 ? code : 302, { Location: location }).end();
 }
 
 /** Answers first, ends then: `?code=` the exit code, `?wait=` before it stops, `?timeout=` for requests under way. */

@@ -20,7 +20,7 @@ export const porter = serviceProgram(async (service) => {
 async function serve(service: Service, kind: string, port: number, value: string, json: boolean): Promise<void> {
   const handler: HttpHandler = (request, response) => {
     const body = json ? JSON.stringify({ Method: request.method, Body: value }) : value;
-    response.writeHead(200, { 'content-type': json ? 'application/json' : 'text/plain; charset=utf-8' }).end(body);
+    response.writeHead(200, { 'Content-Type': json ? 'application/json' : 'text/plain; charset=utf-8' }).end(body);
   };
   switch (kind) {
     case 'UDP':

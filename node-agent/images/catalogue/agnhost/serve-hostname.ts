@@ -27,8 +27,8 @@ export const serveHostname = serviceProgram(async (service) => {
   } else if (flags.http) {
     await service.http({ port }, (request, response) => {
       service.log(goLogLine(`HTTP request from ${request.socket.remoteAddress}:${request.socket.remotePort}`));
-      if (flags.close) response.setHeader('connection', 'close');
-      response.writeHead(200, { 'content-type': 'text/plain; charset=utf-8' }).end(hostname);
+      if (flags.close) response.setHeader('Connection', 'close');
+      response.writeHead(200, { 'Content-Type': 'text/plain; charset=utf-8' }).end(hostname);
     });
     service.log(goLogLine(`Serving on http port ${port}.`));
   }

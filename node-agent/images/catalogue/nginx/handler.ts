@@ -24,7 +24,7 @@ export interface Nginx {
 }
 
 export async function handle(nginx: Nginx, exchange: Exchange): Promise<void> {
-  exchange.response.setHeader('server', NGINX_VERSION);
+  exchange.response.setHeader('Server', NGINX_VERSION);
   await serve(nginx, exchange, 0);
 }
 
@@ -53,11 +53,11 @@ async function serve(nginx: Nginx, exchange: Exchange, redirects: number, named?
 }
 
 /** `add_header` holds for successes and redirects only, unless it says `always`. */
-function addHeaders({ response, expand }: Exchange, scope: Scope, status: number, exchange: Exchange): void {
+function addHeaders(exchange: Exchange, scope: Scope, status: number): void {
   const isGood = [200, 201, 204, 206, 301, 302, 303, 304, 307, 308].includes(status);
   for (const { args } of scope.all('add_header')) {
     const [name = '', value = '', always] = args;
-    if (isGood || always === 'always') response.setHeader(name, expand.call(exchange, value));
+    if (isGood || always === 'always') exchange.response.setHeader(name, exchange.expand(value));
   }
 }
 
@@ -66,16 +66,16 @@ function sendReturn(exchange: Exchange, scope: Scope, args: readonly string[]): 
   const status = /^\d+$/.test(first) ? Number(first) : 302;
   const text = status === Number(first) ? second : first;
   const { response } = exchange;
-  addHeaders(exchange, scope, status, exchange);
+  addHeaders(exchange, scope, status);
   if (text !== undefined && [301, 302, 303, 307, 308].includes(status)) {
-    response.setHeader('location', absolute(exchange, exchange.expand(text)));
+    response.setHeader('Location', absolute(exchange, exchange.expand(text)));
     sendText(exchange, status, 'text/html', statusPage(status));
   } else if (text === undefined && status >= 300) sendText(exchange, status, 'text/html', statusPage(status));
   else sendText(exchange, status, scope.value('default_type') ?? 'text/plain', exchange.expand(text ?? ''));
 }
 
 function sendText({ request, response }: Exchange, status: number, type: string, text: string): void {
-  response.writeHead(status, { 'content-type': type, 'content-length': Buffer.byteLength(text) });
+  response.writeHead(status, { 'Content-Type': type, 'Content-Length': Buffer.byteLength(text) });
   response.end(request.method === 'HEAD' ? undefined : text);
 }
 
@@ -90,7 +90,7 @@ function fail(nginx: Nginx, exchange: Exchange, scope: Scope, status: number, re
   const page = scope.all('error_page').find(({ args }) => args.includes(String(status)));
   const uri = page?.args.at(-1);
   if (uri === undefined || redirects > 0) {
-    addHeaders(exchange, scope, status, exchange);
+    addHeaders(exchange, scope, status);
     sendText(exchange, status, 'text/html', statusPage(status));
     return;
   }
@@ -180,7 +180,7 @@ function sendFile(
 function sendFound(exchange: Exchange, scope: Scope, file: StaticFile): void {
   const { request, response } = exchange;
   const isUnknown = file.type === 'application/octet-stream';
-  addHeaders(exchange, scope, 200, exchange);
+  addHeaders(exchange, scope, 200);
   sendStatic(request, response, file, isUnknown ? (scope.value('default_type') ?? 'text/plain') : file.type);
 }
 
@@ -193,7 +193,7 @@ function sendDirectory(
   redirects: number,
 ): void {
   if (!exchange.path.endsWith('/')) {
-    exchange.response.setHeader('location', absolute(exchange, `${encodeURI(exchange.path)}/`));
+    exchange.response.setHeader('Location', absolute(exchange, `${encodeURI(exchange.path)}/`));
     sendText(exchange, 301, 'text/html', statusPage(301));
     return;
   }
