@@ -1,5 +1,11 @@
 /** One DNS question to one server over a pod's network: UDP with TCP on truncation (RFC 1035, 7766), or TCP at once. */
-import dnsPacket, { type DecodedPacket, type Packet, type RecordType } from 'dns-packet';
+import dnsPacket, {
+  type DecodedPacket,
+  type Packet,
+  type PacketOpt,
+  type RecordClass,
+  type RecordType,
+} from 'dns-packet';
 import type { PodNetwork, PodUdpSocket, SocketAddress } from './pod-network.ts';
 
 export const DNS_PORT = 53;
@@ -16,8 +22,17 @@ export interface DnsQuery {
   readonly ignoreTruncation?: boolean;
   /** RD; true by default. */
   readonly recursionDesired?: boolean;
+  /** IN by default. */
+  readonly recordClass?: RecordClass;
+  /** AD and CD (RFC 4035 section 3.2.2); unset by default. */
+  readonly authenticData?: boolean;
+  readonly checkingDisabled?: boolean;
   /** EDNS0 with this payload size; none by default. */
   readonly ednsPayloadBytes?: number;
+  /** DO (RFC 3225), when there is EDNS0. */
+  readonly dnssecOk?: boolean;
+  /** A client's cookie (RFC 7873), when there is EDNS0. */
+  readonly cookie?: Uint8Array;
   /** Set by the caller so that the data plane of a simulation stays repeatable; random otherwise. */
   readonly id?: number;
 }
@@ -45,12 +60,18 @@ export async function queryDns(network: PodNetwork, query: DnsQuery, signal?: Ab
   return truncated ? queryTcp(network, query, signal) : answer;
 }
 
+const DNSSEC_OK = 0x8000;
+const COOKIE_OPTION = 10;
+
 function encodeQuery(query: DnsQuery, id: number): Buffer {
   const packet: Packet = {
     type: 'query',
     id,
-    flags: query.recursionDesired === false ? 0 : dnsPacket.RECURSION_DESIRED,
-    questions: [{ type: query.type, name: query.name, class: 'IN' }],
+    flags:
+      (query.recursionDesired === false ? 0 : dnsPacket.RECURSION_DESIRED) |
+      (query.authenticData ? dnsPacket.AUTHENTIC_DATA : 0) |
+      (query.checkingDisabled ? dnsPacket.CHECKING_DISABLED : 0),
+    questions: [{ type: query.type, name: query.name, class: query.recordClass ?? 'IN' }],
   };
   if (query.ednsPayloadBytes !== undefined) {
     packet.additionals = [
@@ -60,13 +81,18 @@ function encodeQuery(query: DnsQuery, id: number): Buffer {
         udpPayloadSize: query.ednsPayloadBytes,
         extendedRcode: 0,
         ednsVersion: 0,
-        flags: 0,
-        flag_do: false,
-        options: [],
+        flags: query.dnssecOk ? DNSSEC_OK : 0,
+        flag_do: query.dnssecOk ?? false,
+        options: query.cookie === undefined ? [] : [cookieOption(query.cookie)],
       },
     ];
   }
   return dnsPacket.encode(packet);
+}
+
+function cookieOption(cookie: Uint8Array): PacketOpt {
+  // dns-packet encodes every option that has data; its types know only four of them.
+  return { code: COOKIE_OPTION, data: Buffer.from(cookie) } as unknown as PacketOpt;
 }
 
 async function queryUdp(network: PodNetwork, query: DnsQuery, signal: AbortSignal | undefined): Promise<DnsAnswer> {

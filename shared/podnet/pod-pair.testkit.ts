@@ -7,10 +7,11 @@ import { Host } from '../netstack/host.ts';
 import { createVethPair } from '../netstack/veth.ts';
 import { parseIpv4 } from '../wire/address.ts';
 import { PacketMemory } from '../wire/packet-memory.ts';
+import type { StackLoop } from './deliveries.ts';
 import type { PodNetwork } from './pod-network.ts';
 import { connectPodNetwork } from './socket-client.ts';
 import { type PodNetworkServer, servePodNetwork } from './socket-server.ts';
-import { type StackLoop, StackNetwork } from './stack-network.ts';
+import { StackNetwork } from './stack-network.ts';
 
 export const LEFT_ADDRESS = '10.244.1.2';
 export const RIGHT_ADDRESS = '10.244.1.3';

@@ -1,5 +1,6 @@
 /** A pod's network used from another process, over the Unix socket that the node-agent serves for the pod. */
 import { connect, type Socket } from 'node:net';
+import { type ChannelLink, ChannelTransport } from './channel-transport.ts';
 import { TcpServer, UdpSocket } from './listener.ts';
 import type {
   InterfaceAddress,
@@ -13,9 +14,9 @@ import type {
   TcpListenOptions,
   UdpBindOptions,
 } from './pod-network.ts';
-import { SocketError, type SocketErrorCode } from './socket-error.ts';
+import { decodeAddresses, decodePingOutcome } from './reply-decoder.ts';
+import { SocketError } from './socket-error.ts';
 import {
-  CREDIT_PORTION_BYTES,
   decodeAccepted,
   decodeCode,
   decodeDatagram,
@@ -27,17 +28,13 @@ import {
   encodeDatagram,
   encodeFrame,
   encodeMessage,
-  encodeUint32,
   FRAME_KIND,
   type Frame,
   FrameReader,
-  INITIAL_CREDIT_BYTES,
   type PodRequest,
   ProtocolError,
 } from './socket-protocol.ts';
-import { type TcpEndpoints, TcpSocket, type TcpTransport } from './tcp-socket.ts';
-
-const DATA_FRAME_BYTES = 64 * 1024;
+import type { TcpEndpoints } from './tcp-socket.ts';
 
 export interface SocketClientOptions {
   /** Path of the Unix socket (`PODWIRE_PODNET_SOCKET`). */
@@ -63,7 +60,7 @@ interface PendingRequest {
   reject(error: Error): void;
 }
 
-class SocketNetwork implements PodNetwork {
+class SocketNetwork implements PodNetwork, ChannelLink {
   private readonly link: Socket;
   private readonly requests = new Map<number, PendingRequest>();
   private readonly connections = new Map<number, ChannelTransport>();
@@ -317,130 +314,4 @@ interface PendingSend {
 interface ChannelDatagrams {
   readonly socket: UdpSocket;
   readonly sends: Map<number, PendingSend>;
-}
-
-/** A connection's bytes over its channel: ours as far as the server's credit goes, the peer's as far as we gave credit. */
-class ChannelTransport implements TcpTransport {
-  readonly socket: TcpSocket;
-  private readonly network: SocketNetwork;
-  private readonly channel: number;
-  private credit = INITIAL_CREDIT_BYTES;
-  private owed = 0;
-  private paused = false;
-
-  constructor(network: SocketNetwork, channel: number, endpoints: TcpEndpoints, allowHalfOpen: boolean) {
-    this.network = network;
-    this.channel = channel;
-    this.socket = new TcpSocket(this, endpoints, { allowHalfOpen });
-  }
-
-  write(data: Uint8Array): number {
-    const accepted = Math.min(data.length, Math.max(0, this.credit));
-    for (let start = 0; start < accepted; start += DATA_FRAME_BYTES) {
-      this.network.send(
-        FRAME_KIND.data,
-        this.channel,
-        data.subarray(start, Math.min(accepted, start + DATA_FRAME_BYTES)),
-      );
-    }
-    this.credit -= accepted;
-    return accepted;
-  }
-
-  end(): void {
-    this.network.send(FRAME_KIND.end, this.channel);
-  }
-
-  close(): void {
-    this.network.send(FRAME_KIND.close, this.channel);
-  }
-
-  reset(): void {
-    this.network.send(FRAME_KIND.reset, this.channel);
-  }
-
-  pause(): void {
-    this.paused = true;
-  }
-
-  resume(): void {
-    this.paused = false;
-    this.giveBack();
-  }
-
-  setNoDelay(on: boolean): void {
-    this.network.send(FRAME_KIND.noDelay, this.channel, encodeUint32(on ? 1 : 0));
-  }
-
-  setKeepAlive(on: boolean, idleMs: number): void {
-    this.network.send(FRAME_KIND.keepAlive, this.channel, encodeUint32(on ? Math.max(1, idleMs) : 0));
-  }
-
-  receive(bytes: Uint8Array): void {
-    this.owed += bytes.length;
-    this.socket.deliver(bytes);
-    this.giveBack();
-  }
-
-  addCredit(bytes: number): void {
-    this.credit += bytes;
-    this.socket.deliverWritable();
-  }
-
-  closed(code: SocketErrorCode | null): void {
-    this.network.forget(this.channel);
-    this.socket.deliverClosed(code);
-  }
-
-  private giveBack(): void {
-    if (this.paused || this.owed < CREDIT_PORTION_BYTES) return;
-    this.network.send(FRAME_KIND.credit, this.channel, encodeUint32(this.owed));
-    this.owed = 0;
-  }
-}
-
-function decodeAddresses(message: Record<string, unknown>): InterfaceAddress[] {
-  if (!Array.isArray(message.addresses)) throw new ProtocolError('addresses is not a list');
-  return message.addresses.map((entry: unknown) => {
-    if (
-      typeof entry !== 'object' ||
-      entry === null ||
-      !('address' in entry) ||
-      !('device' in entry) ||
-      !('prefixLength' in entry)
-    ) {
-      throw new ProtocolError('address entry is incomplete');
-    }
-    return { device: String(entry.device), address: String(entry.address), prefixLength: Number(entry.prefixLength) };
-  });
-}
-
-function decodePingOutcome(message: Record<string, unknown>): PingOutcome {
-  const from = String(message.from);
-  switch (message.kind) {
-    case 'timeout':
-      return { kind: 'timeout' };
-    case 'time-exceeded':
-      return { kind: 'time-exceeded', from };
-    case 'unreachable':
-      return {
-        kind: 'unreachable',
-        from,
-        code: Number(message.code),
-        mtuBytes: typeof message.mtuBytes === 'number' ? message.mtuBytes : undefined,
-      };
-    case 'reply': {
-      const reply = message.reply;
-      if (typeof reply !== 'object' || reply === null) throw new ProtocolError('ping reply is incomplete');
-      const fields = new Map(Object.entries(reply));
-      const field = (name: string): number => Number(fields.get(name));
-      return {
-        kind: 'reply',
-        from,
-        reply: { sequence: field('sequence'), bytes: field('bytes'), ttl: field('ttl'), rttMs: field('rttMs') },
-      };
-    }
-    default:
-      throw new ProtocolError(`unknown ping outcome ${String(message.kind)}`);
-  }
 }

@@ -7,6 +7,7 @@ import type { PingResult } from '../netstack/icmp.ts';
 import type { TcpConnection } from '../netstack/tcp/connection.ts';
 import type { UdpSocket as StackUdpSocket } from '../netstack/udp-socket.ts';
 import { formatIpv4, parseIpv4 } from '../wire/address.ts';
+import { type Deliveries, deliveriesOf, type StackLoop } from './deliveries.ts';
 import { TcpServer, UdpSocket } from './listener.ts';
 import type {
   InterfaceAddress,
@@ -23,11 +24,6 @@ import type {
 } from './pod-network.ts';
 import { isSocketErrorCode, SocketError, type SocketErrorCode, socketErrorCode } from './socket-error.ts';
 import { type TcpEndpoints, TcpSocket, type TcpTransport } from './tcp-socket.ts';
-
-/** Runs a call as a turn of the engine: its time set before, its backlog drained after. */
-export interface StackLoop {
-  run<Result>(call: () => Result): Result;
-}
 
 export interface StackNetworkOptions {
   readonly host: Host;
@@ -326,52 +322,6 @@ class StackTransport implements TcpTransport, Closable {
       if (!this.abandoned) this.onOutcome?.(code ?? 'ECONNABORTED');
     }
   }
-}
-
-/**
- * What the stack told in one turn, handed to the programs after it, in order. All of it happens in one further turn, so
- * that what the programs answer leaves as one batch.
- */
-class Deliveries {
-  private readonly loop: StackLoop;
-  private waiting: (() => void)[] = [];
-  private readonly run = (): void => this.loop.run(() => this.deliverAll());
-
-  constructor(loop: StackLoop) {
-    this.loop = loop;
-  }
-
-  add(deliver: () => void): void {
-    if (this.waiting.length === 0) queueMicrotask(this.run);
-    this.waiting.push(deliver);
-  }
-
-  private deliverAll(): void {
-    const due = this.waiting;
-    this.waiting = [];
-    for (const deliver of due) {
-      try {
-        deliver();
-      } catch (error) {
-        // A fault in one program's listener must not keep the others from what is theirs.
-        queueMicrotask(() => {
-          throw error;
-        });
-      }
-    }
-  }
-}
-
-/** One for all networks of an event loop. */
-const deliveriesOfLoops = new WeakMap<StackLoop, Deliveries>();
-
-function deliveriesOf(loop: StackLoop): Deliveries {
-  let deliveries = deliveriesOfLoops.get(loop);
-  if (deliveries === undefined) {
-    deliveries = new Deliveries(loop);
-    deliveriesOfLoops.set(loop, deliveries);
-  }
-  return deliveries;
 }
 
 function endpointsOf(connection: TcpConnection): TcpEndpoints {

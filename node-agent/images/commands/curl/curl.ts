@@ -4,12 +4,12 @@ import type { Invocation, Utility } from '../../coreutils/utility.ts';
 import { FileError } from '../../files/file-error.ts';
 import type { OpenFile } from '../../open-file.ts';
 import { writerFile } from '../../open-file.ts';
-import { BrokenPipeError, nextChunk, pause, readAll, write } from '../../program-io.ts';
+import { BrokenPipeError, nextChunk, pause, write } from '../../program-io.ts';
 import { type CurlArguments, parseCurlArguments } from './arguments.ts';
+import { RequestBuilder, redirected, VERSION } from './request.ts';
 import { CurlError, portOf, type Transfer, type TransferRequest, TransferRunner } from './transfer.ts';
 import { formatWriteOut, type TransferReport } from './write-out.ts';
 
-const VERSION = '8.11.1';
 const USAGE_STATUS = 2;
 
 export const curl: Utility = async (run) => {
@@ -119,7 +119,7 @@ class CurlTransfer {
     }
     if (url.protocol !== 'http:' && url.protocol !== 'https:')
       throw new CurlError(1, `Protocol "${url.protocol.replace(':', '')}" not supported`);
-    let request = await this.buildRequest(url);
+    let request = await new RequestBuilder(this.run, options).build(url);
     for (;;) {
       this.request = request;
       this.connects += 1;
@@ -150,97 +150,6 @@ class CurlTransfer {
         /\s/.test(text) ? 'URL rejected: Malformed input to a URL function' : 'URL rejected: Bad hostname',
       );
     return new URL(withScheme);
-  }
-
-  private async buildRequest(url: URL): Promise<TransferRequest> {
-    const { options } = this.args;
-    let body = await this.requestBody();
-    if (options.has('G') && body !== undefined) {
-      const query = Buffer.from(body).toString();
-      url.search = url.search === '' ? `?${query}` : `${url.search}&${query}`;
-      body = undefined;
-    }
-    const method =
-      options.value('X') ??
-      (options.has('I') ? 'HEAD' : options.has('T') ? 'PUT' : body !== undefined ? 'POST' : 'GET');
-    const host = url.port === '' ? url.hostname : `${url.hostname}:${url.port}`;
-    const headers = new Map<string, [string, string]>();
-    const add = (name: string, value: string): void => void headers.set(name.toLowerCase(), [name, value]);
-    add('Host', host);
-    const credentials =
-      options.value('u') ??
-      (url.username === '' ? undefined : `${decodeURIComponent(url.username)}:${decodeURIComponent(url.password)}`);
-    if (credentials !== undefined) add('Authorization', `Basic ${Buffer.from(credentials).toString('base64')}`);
-    if (options.has('oauth2-bearer')) add('Authorization', `Bearer ${options.value('oauth2-bearer')}`);
-    add('User-Agent', options.value('A') ?? `curl/${VERSION}`);
-    add('Accept', options.has('json') ? 'application/json' : '*/*');
-    if (options.has('e')) add('Referer', options.value('e') ?? '');
-    const cookies = options.values('b').filter((cookie) => cookie.includes('='));
-    if (cookies.length > 0) add('Cookie', cookies.join('; '));
-    if (options.has('r')) add('Range', `bytes=${options.value('r')}`);
-    if (options.has('compressed')) add('Accept-Encoding', 'identity');
-    if (body !== undefined) {
-      add('Content-Length', String(body.length));
-      if (!options.has('T'))
-        add('Content-Type', options.has('json') ? 'application/json' : 'application/x-www-form-urlencoded');
-    }
-    for (const header of options.values('H')) {
-      const [, name = '', separator, value = ''] = /^([^:;]+)([:;])\s*(.*)$/.exec(header) ?? [];
-      if (separator === ':' && value === '') headers.delete(name.toLowerCase());
-      else if (name !== '') add(name, value);
-    }
-    return { url, method, headers: [...headers.values()], body };
-  }
-
-  private async requestBody(): Promise<Uint8Array | undefined> {
-    const { options } = this.args;
-    const upload = options.value('T');
-    if (upload !== undefined)
-      return upload === '-' || upload === '.' ? readAll(this.run.context.stdin) : this.file(upload);
-    const parts: Buffer[] = [];
-    const add = (bytes: Uint8Array, separator = '&'): void => {
-      if (parts.length > 0 && separator !== '') parts.push(Buffer.from(separator));
-      parts.push(Buffer.from(bytes));
-    };
-    for (const name of ['d', 'data-binary', 'json'] as const) {
-      for (const text of options.values(name)) {
-        if (!text.startsWith('@')) add(Buffer.from(text), name === 'json' ? '' : '&');
-        else {
-          const bytes = text === '@-' ? await readAll(this.run.context.stdin) : this.file(text.slice(1));
-          add(
-            name === 'd'
-              ? Buffer.from(
-                  Buffer.from(bytes)
-                    .toString()
-                    .replace(/[\r\n\0]/g, ''),
-                )
-              : bytes,
-          );
-        }
-      }
-    }
-    for (const text of options.values('data-raw')) add(Buffer.from(text));
-    for (const text of options.values('data-urlencode')) {
-      const equals = text.indexOf('=');
-      add(
-        Buffer.from(
-          equals < 0
-            ? encodeURIComponent(text)
-            : `${text.slice(0, equals)}${equals > 0 ? '=' : ''}${encodeURIComponent(text.slice(equals + 1))}`,
-        ),
-      );
-    }
-    const given = ['d', 'data-binary', 'json', 'data-raw', 'data-urlencode'].some((name) => options.has(name));
-    return given ? Buffer.concat(parts) : undefined;
-  }
-
-  private file(path: string): Uint8Array {
-    try {
-      return this.run.context.container.files.readBytes(this.run.resolve(path));
-    } catch (error) {
-      if (!(error instanceof FileError)) throw error;
-      throw new CurlError(26, `Failed to open ${path}`);
-    }
   }
 
   private responseHead(): string {
@@ -421,13 +330,4 @@ class CurlTransfer {
   private async tell(line: string): Promise<void> {
     if (!this.args.options.has('s')) await write(this.run.context.stderr, `${line}\n`);
   }
-}
-
-/** What a browser-like client sends after a redirect: 303 and, for POST, 301 and 302 become GET. */
-function redirected(request: TransferRequest, url: URL, code: number, methodForced: boolean): TransferRequest {
-  const becomesGet = !methodForced && (code === 303 || ((code === 301 || code === 302) && request.method === 'POST'));
-  const headers = request.headers
-    .filter(([name]) => !(becomesGet && /^content-/i.test(name)))
-    .map(([name, value]): [string, string] => (name.toLowerCase() === 'host' ? [name, url.host] : [name, value]));
-  return { url, method: becomesGet ? 'GET' : request.method, headers, body: becomesGet ? undefined : request.body };
 }

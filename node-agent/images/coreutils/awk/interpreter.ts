@@ -1,11 +1,11 @@
 /** Runs an awk program over its input. */
-import { floatText } from '../../shell/builtins/echo.ts';
 import { UsageError } from '../options.ts';
-import { regularExpression } from '../regular-expression.ts';
-import { formatDate } from '../system.ts';
+import { AwkBuiltins, type AwkMachine } from './builtins.ts';
+import { formatValues } from './format.ts';
+import { AwkMemory, type Frame } from './memory.ts';
 import type { AwkStreams } from './streams.ts';
 import type { AwkProgram, Expression, Rule, Statement } from './syntax.ts';
-import { type AwkArray, compareValues, inputValue, isTrue, toNumber, toText, type Value } from './value.ts';
+import { type AwkArray, arithmetic, compareValues, inputValue, isTrue, toNumber, toText, type Value } from './value.ts';
 
 /** How a statement leaves: thrown. */
 class Leave {
@@ -18,39 +18,21 @@ class Leave {
   }
 }
 
-type Frame = Map<string, Value | AwkArray>;
-
 const MAX_CALL_DEPTH = 1000;
 const YIELD_EVERY = 2000;
 
-export class AwkInterpreter {
+export class AwkInterpreter extends AwkMemory implements AwkMachine {
   private readonly program: AwkProgram;
-  private readonly streams: AwkStreams;
-  private readonly globals: Frame = new Map();
-  private readonly frames: Frame[] = [];
+  readonly streams: AwkStreams;
   private readonly activeRanges = new Set<Rule>();
-  private readonly expressions = new Map<string, RegExp>();
-  private record = '';
-  private fields: Value[] | undefined;
   private steps = 0;
   private exitCode = 0;
-  private seed = 0;
+  private readonly builtins = new AwkBuiltins(this);
 
   constructor(program: AwkProgram, streams: AwkStreams) {
+    super();
     this.program = program;
     this.streams = streams;
-    for (const [name, value] of [
-      ['FS', ' '],
-      ['OFS', ' '],
-      ['ORS', '\n'],
-      ['RS', '\n'],
-      ['SUBSEP', '\x1c'],
-      ['CONVFMT', '%.6g'],
-      ['OFMT', '%.6g'],
-    ] as const)
-      this.globals.set(name, value);
-    for (const name of ['NR', 'NF', 'FNR', 'RSTART']) this.globals.set(name, 0);
-    this.globals.set('RLENGTH', -1);
   }
 
   /** `-v name=value`, and assignments among the operands. */
@@ -99,11 +81,13 @@ export class AwkInterpreter {
   }
 
   private async readRecord(): Promise<boolean> {
-    const line = await this.streams.nextRecord(toText(this.get('RS')), (name, value) => this.setVariable(name, value));
+    const line = await this.streams.nextRecord(toText(this.getGlobal('RS')), (name, value) =>
+      this.setVariable(name, value),
+    );
     if (line === undefined) return false;
     this.setRecord(line.text);
-    this.globals.set('NR', toNumber(this.get('NR')) + 1);
-    this.globals.set('FNR', line.isFirst ? 1 : toNumber(this.get('FNR')) + 1);
+    this.globals.set('NR', toNumber(this.getGlobal('NR')) + 1);
+    this.globals.set('FNR', line.isFirst ? 1 : toNumber(this.getGlobal('FNR')) + 1);
     this.globals.set('FILENAME', line.file);
     return true;
   }
@@ -121,7 +105,7 @@ export class AwkInterpreter {
   }
 
   private async perform(rule: Rule): Promise<void> {
-    if (rule.body === undefined) await this.streams.print(`${this.record}${toText(this.get('ORS'))}`);
+    if (rule.body === undefined) await this.streams.print(`${this.record}${toText(this.getGlobal('ORS'))}`);
     else await this.execute(rule.body);
   }
 
@@ -193,17 +177,17 @@ export class AwkInterpreter {
     const values: Value[] = [];
     for (const arg of statement.args) values.push(await this.evaluate(arg));
     let text: string;
-    if (statement.formatted) text = this.format(values);
+    if (statement.formatted) text = formatValues(values);
     else
       text =
-        (values.length === 0 ? this.record : values.map(toText).join(toText(this.get('OFS')))) +
-        toText(this.get('ORS'));
+        (values.length === 0 ? this.record : values.map(toText).join(toText(this.getGlobal('OFS')))) +
+        toText(this.getGlobal('ORS'));
     const { redirect } = statement;
     if (redirect === undefined) await this.streams.print(text);
     else await this.streams.printTo(redirect.operator, toText(await this.evaluate(redirect.target)), text);
   }
 
-  private async evaluate(expression: Expression): Promise<Value> {
+  async evaluate(expression: Expression): Promise<Value> {
     switch (expression.kind) {
       case 'number':
       case 'string':
@@ -240,7 +224,7 @@ export class AwkInterpreter {
         return this.array(expression.name).has(await this.subscript(expression.subscripts)) ? 1 : 0;
       case 'call':
         return expression.builtin
-          ? this.callBuiltin(expression.name, expression.args)
+          ? this.builtins.call(expression.name, expression.args)
           : this.callFunction(expression.name, expression.args);
       case 'getline':
         return this.getline(expression);
@@ -291,7 +275,7 @@ export class AwkInterpreter {
     return value;
   }
 
-  private async store(target: Expression, value: Value): Promise<void> {
+  async store(target: Expression, value: Value): Promise<void> {
     switch (target.kind) {
       case 'variable':
         this.assignVariable(target.name, value);
@@ -307,116 +291,25 @@ export class AwkInterpreter {
     }
   }
 
-  // ---- variables ----
-
-  private get(name: string): Value {
-    const value = this.globals.get(name);
-    return value instanceof Map ? undefined : value;
-  }
-
-  private frameOf(name: string): Frame {
-    const frame = this.frames.at(-1);
-    return frame?.has(name) ? frame : this.globals;
-  }
-
-  private scalar(name: string): Value {
-    if (name === 'NF') this.splitRecord();
-    const value = this.frameOf(name).get(name);
-    if (value instanceof Map) throw new UsageError(`array '${name}' used in scalar context`);
-    return value;
-  }
-
-  private assignVariable(name: string, value: Value): void {
-    this.frameOf(name).set(name, value);
-    if (name !== 'NF') return;
-    const fields = this.splitRecord();
-    fields.length = Math.max(0, toNumber(value));
-    this.rebuild(fields);
-  }
-
-  private array(name: string): AwkArray {
-    const frame = this.frameOf(name);
-    const value = frame.get(name);
-    if (value instanceof Map) return value;
-    if (value !== undefined) throw new UsageError(`'${name}' is no array`);
-    const array: AwkArray = new Map();
-    frame.set(name, array);
-    return array;
-  }
-
   private async subscript(subscripts: readonly Expression[]): Promise<string> {
     const parts: string[] = [];
     for (const subscript of subscripts) parts.push(toText(await this.evaluate(subscript)));
-    return parts.join(toText(this.get('SUBSEP')));
-  }
-
-  // ---- records and fields ----
-
-  private setRecord(text: string): void {
-    this.record = text;
-    this.fields = undefined;
-  }
-
-  private splitRecord(): Value[] {
-    if (this.fields === undefined) {
-      this.fields = this.split(this.record, toText(this.get('FS'))).map(inputValue);
-      this.globals.set('NF', this.fields.length);
-    }
-    return this.fields;
-  }
-
-  private field(index: number): Value {
-    if (index < 0) throw new UsageError('access to negative field');
-    return index === 0 ? inputValue(this.record) : this.splitRecord()[index - 1];
-  }
-
-  private setField(index: number, value: Value): void {
-    if (index === 0) {
-      this.setRecord(toText(value));
-      return;
-    }
-    const fields = this.splitRecord();
-    while (fields.length < index - 1) fields.push('');
-    fields[index - 1] = value;
-    this.rebuild(fields);
-  }
-
-  private rebuild(fields: Value[]): void {
-    this.fields = fields;
-    this.globals.set('NF', fields.length);
-    this.record = fields.map(toText).join(toText(this.get('OFS')));
-  }
-
-  private split(text: string, separator: string): string[] {
-    if (separator === ' ') return text.split(/[ \t\n]+/).filter((part) => part !== '');
-    if (text === '') return [];
-    if (separator === '') return [...text];
-    if (separator.length === 1 && separator !== '\\') return text.split(separator);
-    return text.split(this.expression(separator));
-  }
-
-  private expression(source: string): RegExp {
-    let expression = this.expressions.get(source);
-    if (expression === undefined) {
-      expression = regularExpression(source, { extended: true });
-      this.expressions.set(source, expression);
-    }
-    return expression;
+    return parts.join(toText(this.getGlobal('SUBSEP')));
   }
 
   /** The right side of `~`: an expression literal, or text that is one. */
-  private async regex(expression: Expression): Promise<RegExp> {
+  async regex(expression: Expression): Promise<RegExp> {
     return this.expression(expression.kind === 'regex' ? expression.source : toText(await this.evaluate(expression)));
   }
 
   private async getline({ from, source, target }: Extract<Expression, { kind: 'getline' }>): Promise<Value> {
     if (from === 'input') {
-      const line = await this.streams.nextRecord(toText(this.get('RS')), (name, value) =>
+      const line = await this.streams.nextRecord(toText(this.getGlobal('RS')), (name, value) =>
         this.setVariable(name, value),
       );
       if (line === undefined) return 0;
-      this.globals.set('NR', toNumber(this.get('NR')) + 1);
-      this.globals.set('FNR', toNumber(this.get('FNR')) + 1);
+      this.globals.set('NR', toNumber(this.getGlobal('NR')) + 1);
+      this.globals.set('FNR', toNumber(this.getGlobal('FNR')) + 1);
       await this.store(target ?? { kind: 'field', index: { kind: 'number', value: 0 } }, inputValue(line.text));
       return 1;
     }
@@ -461,178 +354,5 @@ export class AwkInterpreter {
       if (value instanceof Map) this.frameOf(variable).set(variable, value);
     }
     return result;
-  }
-
-  private async callBuiltin(name: string, args: readonly Expression[]): Promise<Value> {
-    const text = async (index: number): Promise<string> => {
-      const arg = args[index];
-      return arg === undefined ? this.record : toText(await this.evaluate(arg));
-    };
-    const number = async (index: number): Promise<number> =>
-      args[index] === undefined ? 0 : toNumber(await this.evaluate(args[index]));
-    switch (name) {
-      case 'length': {
-        const [arg] = args;
-        if (arg?.kind === 'variable' && this.frameOf(arg.name).get(arg.name) instanceof Map)
-          return this.array(arg.name).size;
-        return [...(await text(0))].length;
-      }
-      case 'substr': {
-        const characters = [...(await text(0))];
-        const start = Math.round(await number(1));
-        const end = args[2] === undefined ? Number.POSITIVE_INFINITY : start + Math.round(await number(2));
-        return characters.slice(Math.max(0, start - 1), Math.max(0, Math.min(end - 1, characters.length))).join('');
-      }
-      case 'index':
-        return (await text(0)).indexOf(await text(1)) + 1;
-      case 'split':
-        return this.callSplit(args, await text(0));
-      case 'sub':
-      case 'gsub':
-        return this.substitute(name === 'gsub', args);
-      case 'match': {
-        const found = args[1] === undefined ? null : (await this.regex(args[1])).exec(await text(0));
-        this.globals.set('RSTART', found === null ? 0 : found.index + 1);
-        this.globals.set('RLENGTH', found === null ? -1 : found[0].length);
-        return found === null ? 0 : found.index + 1;
-      }
-      case 'sprintf': {
-        const values: Value[] = [];
-        for (const arg of args) values.push(await this.evaluate(arg));
-        return this.format(values);
-      }
-      case 'tolower':
-        return (await text(0)).toLowerCase();
-      case 'toupper':
-        return (await text(0)).toUpperCase();
-      case 'int':
-        return Math.trunc(await number(0));
-      case 'sin':
-      case 'cos':
-      case 'exp':
-      case 'log':
-      case 'sqrt':
-        return Math[name](await number(0));
-      case 'atan2':
-        return Math.atan2(await number(0), await number(1));
-      case 'rand':
-        return this.random();
-      case 'srand': {
-        const before = this.seed;
-        this.seed = args.length === 0 ? Math.floor(Date.now() / 1000) : await number(0);
-        return before;
-      }
-      case 'systime':
-        return Math.floor(Date.now() / 1000);
-      case 'strftime':
-        return formatDate(
-          args[1] === undefined ? new Date() : new Date((await number(1)) * 1000),
-          args[0] === undefined ? '%a %b %e %H:%M:%S UTC %Y' : await text(0),
-        );
-      case 'system':
-        return this.streams.system(await text(0));
-      case 'close':
-        return this.streams.close(await text(0));
-      default:
-        return 0;
-    }
-  }
-
-  private async callSplit(args: readonly Expression[], text: string): Promise<number> {
-    const [, target, separator] = args;
-    if (target?.kind !== 'variable') throw new UsageError('split: second argument is no array');
-    const parts =
-      separator?.kind === 'regex'
-        ? text === ''
-          ? []
-          : text.split(this.expression(separator.source))
-        : this.split(text, separator === undefined ? toText(this.get('FS')) : toText(await this.evaluate(separator)));
-    const array = this.array(target.name);
-    array.clear();
-    for (const [index, part] of parts.entries()) array.set(String(index + 1), inputValue(part));
-    return parts.length;
-  }
-
-  private async substitute(all: boolean, args: readonly Expression[]): Promise<number> {
-    const [pattern, replacement, target = { kind: 'field', index: { kind: 'number', value: 0 } } satisfies Expression] =
-      args;
-    if (pattern === undefined || replacement === undefined) throw new UsageError('sub: too few arguments');
-    const expression = await this.regex(pattern);
-    const text = toText(await this.evaluate(replacement));
-    const before = toText(await this.evaluate(target));
-    let count = 0;
-    const global = new RegExp(expression.source, all ? 'g' : '');
-    const after = before.replace(global, (found: string) => {
-      count += 1;
-      return text.replace(/\\\\|\\&|&/g, (mark) => (mark === '&' ? found : mark.charAt(1)));
-    });
-    if (count > 0) await this.store(target, after);
-    return count;
-  }
-
-  /** A small generator of our own: `srand(n)` must repeat. */
-  private random(): number {
-    this.seed = (Math.imul(Math.trunc(this.seed), 1_664_525) + 1_013_904_223) >>> 0;
-    return this.seed / 2 ** 32;
-  }
-
-  private format([format, ...values]: readonly Value[]): string {
-    let next = 0;
-    const take = (): Value => values[next++];
-    return toText(format).replace(
-      /%([-+ #0]*)(\*|\d+)?(?:\.(\*|\d+)?)?[hlL]*([diouxXeEfFgGcs%])/g,
-      (whole, flags: string, widthText: string | undefined, precisionText: string | undefined, conversion: string) => {
-        if (conversion === '%') return '%';
-        const width = widthText === '*' ? toNumber(take()) : Number(widthText ?? 0);
-        const hasPrecision = /\./.test(whole);
-        const precision = precisionText === '*' ? toNumber(take()) : Number(precisionText ?? 0);
-        const body = formatValue(conversion, flags, hasPrecision ? precision : undefined, take());
-        if (flags.includes('-')) return body.padEnd(width);
-        if (!flags.includes('0') || 'cs'.includes(conversion)) return body.padStart(width);
-        const sign = /^[-+ ]/.exec(body)?.[0] ?? '';
-        return sign + body.slice(sign.length).padStart(width - sign.length, '0');
-      },
-    );
-  }
-}
-
-function formatValue(conversion: string, flags: string, precision: number | undefined, value: Value): string {
-  switch (conversion) {
-    case 's':
-      return toText(value).slice(0, precision);
-    case 'c':
-      return typeof value === 'number' ? String.fromCodePoint(Math.max(0, Math.trunc(value))) : toText(value).charAt(0);
-    case 'd':
-    case 'i':
-    case 'u': {
-      const number = Math.trunc(toNumber(value));
-      const sign = number < 0 ? '-' : flags.includes('+') ? '+' : flags.includes(' ') ? ' ' : '';
-      return sign + toText(Math.abs(number)).padStart(precision ?? 0, '0');
-    }
-    case 'o':
-      return Math.trunc(toNumber(value)).toString(8);
-    case 'x':
-      return Math.trunc(toNumber(value)).toString(16);
-    case 'X':
-      return Math.trunc(toNumber(value)).toString(16).toUpperCase();
-    default:
-      return floatText(toNumber(value), conversion, flags, precision ?? 6);
-  }
-}
-
-function arithmetic(operator: string, left: number, right: number): number {
-  switch (operator) {
-    case '+':
-      return left + right;
-    case '-':
-      return left - right;
-    case '*':
-      return left * right;
-    case '/':
-    case '%':
-      if (right === 0) throw new UsageError('division by zero');
-      return operator === '/' ? left / right : left % right;
-    default:
-      return left ** right;
   }
 }

@@ -1,4 +1,5 @@
 /** awk's values: numbers, strings, and input that is both when it looks like a number (POSIX "numeric string"). */
+import { UsageError } from '../options.ts';
 
 /** A string that came from input and looks like a number compares as one. */
 export class NumericString {
@@ -63,4 +64,22 @@ export function compareValues(left: Value, right: Value): number {
   if (typeof left !== 'string' && typeof right !== 'string') return toNumber(left) - toNumber(right);
   const [a, b] = [toText(left), toText(right)];
   return a === b ? 0 : a < b ? -1 : 1;
+}
+
+/** `+ - * / % ^`; throws `UsageError` for a division by zero. */
+export function arithmetic(operator: string, left: number, right: number): number {
+  switch (operator) {
+    case '+':
+      return left + right;
+    case '-':
+      return left - right;
+    case '*':
+      return left * right;
+    case '/':
+    case '%':
+      if (right === 0) throw new UsageError('division by zero');
+      return operator === '/' ? left / right : left % right;
+    default:
+      return left ** right;
+  }
 }
