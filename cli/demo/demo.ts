@@ -7,7 +7,7 @@ import { createApiClient } from '../../shared/bus/api-client.ts';
 import type { Bus } from '../../shared/bus/connection.ts';
 import { tableText } from '../output.ts';
 import type { NodeAction } from '../supervisor/control-protocol.ts';
-import { essentials, journeyText } from '../trace/journey.ts';
+import { essentials, type Journey, journeyText } from '../trace/journey.ts';
 import { traceWhile } from '../trace/tracing.ts';
 import { DemoClient } from './client.ts';
 import { ClusterView, DemoFailure } from './cluster-view.ts';
@@ -130,10 +130,10 @@ class Demo {
         stages.some((text) => text.includes('encapsulated for')),
         'no packet went through the tunnel',
       );
-      this.output.line(journeyText(essentials(journey)));
+      for (const { title, part } of phases(essentials(journey))) this.output.line(`${title}\n${journeyText(part)}\n`);
       const nodes = new Set(journey.hops.map(({ node }) => node));
       this.output.line(
-        `\nthese are the telling ones of ${journey.hops.length} hops on ${nodes.size} nodes in ${(journey.durationUs / 1000).toFixed(2)} ms; podwire trace shows them all`,
+        `These are the telling ones of ${journey.hops.length} hops on ${nodes.size} nodes in ${(journey.durationUs / 1000).toFixed(2)} ms; podwire trace shows them all`,
       );
       return;
     }
@@ -241,6 +241,23 @@ class Demo {
       await new Promise((resolve) => setTimeout(resolve, 20));
     }
   }
+}
+
+const PHASES: readonly { readonly title: string; readonly has: (packet: string) => boolean }[] = [
+  {
+    title: 'The name: two queries, A and AAAA, to the Service of the DNS, and their answers',
+    has: (packet) => packet.startsWith('UDP'),
+  },
+  { title: 'The handshake, to an address that no pod has', has: (packet) => /\[SYN( ACK)?\]/.test(packet) },
+  { title: 'The request and the answer', has: (packet) => packet.includes('[PSH ACK]') },
+];
+
+/** The parts of a request's journey, each with times of its own. */
+function phases(journey: Journey): { readonly title: string; readonly part: Journey }[] {
+  return PHASES.map(({ title, has }) => {
+    const hops = journey.hops.filter(({ packet }) => has(packet));
+    return { title, part: { hops, durationUs: (hops.at(-1)?.timeUs ?? 0) - (hops[0]?.timeUs ?? 0) } };
+  });
 }
 
 function placeOf(pod: Pod): { namespace: string; pod: string; node: string } {

@@ -17,14 +17,12 @@ describe('journeys', () => {
     expect(journey.durationUs).toBe(35);
   });
 
-  it('names a packet once for its consecutive hops', () => {
-    const text = journeyText(assembleJourney([[hop(1000, 'w', 'SYN'), hop(1250, 'w', 'SYN'), hop(2000, 'w', 'ACK')]]));
+  it('has a line a hop, with its time since the start and since the one before', () => {
+    const text = journeyText(assembleJourney([[hop(1000, 'w', 'SYN'), hop(1250, 'w', 'SYN'), hop(3000, 'w', 'ACK')]]));
     expect(text.split('\n')).toEqual([
-      '  SYN',
-      '    0.000 ms     +0 us  w  cni0  received',
-      '    0.250 ms   +250 us  w  cni0  received',
-      '  ACK',
-      '    1.000 ms   +750 us  w  cni0  received',
+      '    0.000 ms     +0 us  w  cni0  received  SYN',
+      '    0.250 ms   +250 us  w  cni0  received  SYN',
+      '    2.000 ms  +1750 us  w  cni0  received  ACK',
     ]);
   });
 

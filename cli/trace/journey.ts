@@ -1,8 +1,8 @@
-/**
- * The hops of all nodes as one story: in the order of time, with the time since the start and since the hop before.
- * Consecutive hops of one packet stand together under a line that names it.
- */
+/** The hops of all nodes as one story: in the order of time, with the time since the start and since the hop before. */
 import type { Hop } from './hop.ts';
+
+/** Longer events, such as rules, do not widen the column. */
+const MAX_EVENT_WIDTH = 48;
 
 export interface Journey {
   /** Hops in the order of time. */
@@ -31,28 +31,20 @@ export function essentials({ hops, durationUs }: Journey): Journey {
   return { hops: telling, durationUs };
 }
 
-/** One line a hop; the packet is repeated only when it changed. */
-export function journeyText(journey: Journey): string {
-  const [first] = journey.hops;
+/** One line a hop: when, how long after the one before, where, what happened, and the packet as it is then. */
+export function journeyText({ hops }: Journey): string {
+  const [first] = hops;
   if (first === undefined) return 'no packet was seen';
-  const widths = {
-    node: Math.max(...journey.hops.map(({ node }) => node.length)),
-    stage: Math.max(...journey.hops.map(({ stage }) => stage.length)),
-  };
-  const lines: string[] = [];
-  let packet = '';
-  let previousUs = first.timeUs;
-  for (const hop of journey.hops) {
-    if (hop.packet !== packet) lines.push(`  ${hop.packet}`);
-    packet = hop.packet;
-    const since = `+${Math.round(hop.timeUs - previousUs)}`.padStart(6);
-    const at = millisecondsText(hop.timeUs - first.timeUs).padStart(9);
-    lines.push(
-      `${at} ms ${since} us  ${hop.node.padEnd(widths.node)}  ${hop.stage.padEnd(widths.stage)}  ${hop.event}`,
-    );
-    previousUs = hop.timeUs;
-  }
-  return lines.join('\n');
+  const width = (field: 'node' | 'stage' | 'event') => Math.max(...hops.map((hop) => hop[field].length));
+  const widths = { node: width('node'), stage: width('stage'), event: Math.min(MAX_EVENT_WIDTH, width('event')) };
+  return hops
+    .map((hop, index) => {
+      const at = millisecondsText(hop.timeUs - first.timeUs).padStart(9);
+      const since = `+${Math.round(hop.timeUs - (hops[index - 1] ?? first).timeUs)}`.padStart(6);
+      const place = `${hop.node.padEnd(widths.node)}  ${hop.stage.padEnd(widths.stage)}`;
+      return `${at} ms ${since} us  ${place}  ${hop.event.padEnd(widths.event)}  ${hop.packet}`;
+    })
+    .join('\n');
 }
 
 function millisecondsText(us: number): string {
