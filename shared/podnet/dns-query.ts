@@ -50,6 +50,13 @@ export interface DnsAnswer {
 
 export class DnsTimeoutError extends Error {
   override readonly name = 'DnsTimeoutError';
+  /** There was no connection yet to ask over. */
+  readonly connecting: boolean;
+
+  constructor(message: string, connecting = false) {
+    super(message);
+    this.connecting = connecting;
+  }
 }
 
 /** Asks once. Throws `DnsTimeoutError`, or the socket's error (ECONNREFUSED when nothing listens there). */
@@ -147,10 +154,13 @@ async function queryTcp(network: PodNetwork, query: DnsQuery, signal: AbortSigna
   const server = { address: query.server, port: query.port ?? DNS_PORT };
   const timeout = AbortSignal.timeout(query.timeoutMs);
   const stop = signal === undefined ? timeout : AbortSignal.any([timeout, signal]);
-  const gaveUp = (): DnsTimeoutError =>
-    new DnsTimeoutError(`no answer from ${server.address}#${server.port} over TCP in ${query.timeoutMs} ms`);
+  const gaveUp = (connecting = false): DnsTimeoutError =>
+    new DnsTimeoutError(
+      `no answer from ${server.address}#${server.port} over TCP in ${query.timeoutMs} ms`,
+      connecting,
+    );
   const socket = await network.connectTcp({ host: server.address, port: server.port }, stop).catch((error: unknown) => {
-    throw stop.aborted ? gaveUp() : error;
+    throw stop.aborted ? gaveUp(true) : error;
   });
   const abort = (): void => void socket.destroy(gaveUp());
   stop.addEventListener('abort', abort, { once: true });
