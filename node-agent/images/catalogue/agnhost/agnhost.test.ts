@@ -1,6 +1,9 @@
+import { connect as connectTls } from 'node:tls';
 import { describe, expect, it } from 'vitest';
 import { FileNode } from '../../files/file-node.ts';
 import { emptyVolume } from '../../files/volume.ts';
+import { readAll } from '../../program-io.ts';
+import { certificateVolume } from '../certificate.testkit.ts';
 import { ask, askUdp, listening, readTcp } from '../http-client.testkit.ts';
 import { CLIENT, SERVER, startImage, testPods } from '../pods.testkit.ts';
 
@@ -199,6 +202,26 @@ describe('porter', () => {
     await listening(pods.right, SERVER, 80);
     const { body } = await ask(pods.right, `http://${SERVER}/`, { method: 'PUT' });
     expect(JSON.parse(body)).toEqual({ Method: 'PUT', Body: 'eighty' });
+  });
+});
+
+describe('TLS', () => {
+  it.each([
+    [
+      'netexec',
+      ['netexec', '--http-port=443', '--tls-cert-file=/tls/tls.crt', '--tls-private-key-file=/tls/tls.key'],
+      {},
+    ],
+    ['porter', ['porter'], { SERVE_TLS_PORT_443: 'secret', CERT_FILE: '/tls/tls.crt', KEY_FILE: '/tls/tls.key' }],
+  ])('%s serves with the certificate that it is given', async (_name, args, environment) => {
+    const pods = testPods();
+    const mounts = [{ path: '/tls', volume: certificateVolume('web.test') }];
+    startImage('agnhost', { network: pods.left, args, environment, mounts });
+    await listening(pods.right, SERVER, 443);
+    const socket = await pods.right.connectTcp({ host: SERVER, port: 443 });
+    const secure = connectTls({ socket, servername: 'web.test', rejectUnauthorized: false });
+    secure.write('GET / HTTP/1.1\r\nHost: web.test\r\nConnection: close\r\n\r\n');
+    expect((await readAll(secure)).toString()).toMatch(/^HTTP\/1\.1 200 OK\r\n/);
   });
 });
 

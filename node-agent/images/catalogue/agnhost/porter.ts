@@ -40,7 +40,7 @@ async function serve(service: Service, kind: string, port: number, value: string
 function certificate(service: Service): { cert: string; key: string } {
   const { container, env } = service.context;
   return {
-    cert: container.files.readText(env.CERT_FILE ?? 'localhost.crt'),
-    key: container.files.readText(env.KEY_FILE ?? 'localhost.key'),
+    cert: container.files.readText(env.CERT_FILE ?? '/localhost.crt'),
+    key: container.files.readText(env.KEY_FILE ?? '/localhost.key'),
   };
 }
