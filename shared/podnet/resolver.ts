@@ -20,6 +20,13 @@ export interface ResolvedAddress {
   readonly family: 4 | 6;
 }
 
+/** What gethostbyname gives: the name that the addresses stand under, and the others that lead to it. */
+export interface NamedAddresses {
+  readonly canonicalName: string;
+  readonly aliases: readonly string[];
+  readonly addresses: readonly ResolvedAddress[];
+}
+
 export interface LookupOptions {
   /** Asks for this family only; both by default. */
   readonly family?: 4 | 6;
@@ -56,11 +63,14 @@ export class Resolver {
 
   /** All addresses of a name, IPv4 first; throws `ResolveError`. */
   async lookup(name: string, options: LookupOptions = {}): Promise<ResolvedAddress[]> {
+    return [...(await this.lookupNamed(name, options)).addresses];
+  }
+
+  /** The same with the canonical name: /etc/hosts' first, or where the CNAMEs lead. */
+  async lookupNamed(name: string, options: LookupOptions = {}): Promise<NamedAddresses> {
     const literal = literalAddress(name);
-    if (literal !== undefined) return [literal];
-    const fromHosts = this.lookupHosts(name, options.family);
-    if (fromHosts.length > 0) return fromHosts;
-    return this.lookupDns(name, options);
+    if (literal !== undefined) return { canonicalName: name, aliases: [], addresses: [literal] };
+    return this.lookupHosts(name, options.family) ?? (await this.lookupDns(name, options));
   }
 
   /** The first IPv4 address of a name. */
@@ -73,11 +83,15 @@ export class Resolver {
 
   /** The name of an address (getnameinfo with NI_NAMEREQD): from /etc/hosts, else its first PTR record. */
   async lookupAddress(address: string, signal?: AbortSignal): Promise<string | undefined> {
+    return (await this.lookupAddressNames(address, signal))[0];
+  }
+
+  /** All names of an address (gethostbyaddr); none when it has none. */
+  async lookupAddressNames(address: string, signal?: AbortSignal): Promise<readonly string[]> {
     const entry = parseHosts(this.files.hosts()).find((candidate) => candidate.address === address);
-    if (entry !== undefined) return entry.names[0];
+    if (entry !== undefined) return entry.names;
     const answer = await this.query(reverseName(address), 'PTR', signal);
-    const record = answer?.packet.answers?.find(({ type }) => type === 'PTR');
-    return record?.type === 'PTR' ? record.data : undefined;
+    return (answer?.packet.answers ?? []).flatMap((record) => (record.type === 'PTR' ? [record.data] : []));
   }
 
   /** Asks the configured servers for one type, without a search list; undefined when no server answers usefully. */
@@ -119,31 +133,48 @@ export class Resolver {
     }
   }
 
-  private lookupHosts(name: string, family: 4 | 6 | undefined): ResolvedAddress[] {
+  private lookupHosts(name: string, family: 4 | 6 | undefined): NamedAddresses | undefined {
     const wanted = name.toLowerCase().replace(/\.$/, '');
-    const found: ResolvedAddress[] = [];
+    const addresses: ResolvedAddress[] = [];
+    let names: readonly string[] | undefined;
     for (const entry of parseHosts(this.files.hosts())) {
       if (!entry.names.some((candidate) => candidate.toLowerCase() === wanted)) continue;
       const address = literalAddress(entry.address);
-      if (address !== undefined && (family === undefined || address.family === family)) found.push(address);
+      if (address === undefined || (family !== undefined && address.family !== family)) continue;
+      addresses.push(address);
+      names ??= entry.names;
     }
-    return found;
+    const [canonicalName = name, ...aliases] = names ?? [];
+    return addresses.length === 0 ? undefined : { canonicalName, aliases, addresses };
   }
 
-  private async lookupDns(name: string, options: LookupOptions): Promise<ResolvedAddress[]> {
+  private async lookupDns(name: string, options: LookupOptions): Promise<NamedAddresses> {
     const conf = this.config();
     let again = false;
     for (const candidate of searchCandidates(name, conf)) {
       const types = queryTypes(options.family, conf);
       const answers = await Promise.all(types.map((type) => this.query(candidate, type, options.signal, conf)));
-      const addresses = answers.flatMap((answer) => addressesOf(answer?.packet.answers ?? []));
-      if (addresses.length > 0) return addresses;
+      const records = answers.flatMap((answer) => answer?.packet.answers ?? []);
+      const addresses = addressesOf(records);
+      if (addresses.length > 0) return { ...namesOf(candidate, records), addresses };
       if (answers.some((answer) => answer === undefined || !isDefinite(answer))) again = true;
       // No server at all: glibc does not walk the rest of the search list either.
       if (answers.every((answer) => answer === undefined)) break;
     }
     throw new ResolveError(again ? 'EAI_AGAIN' : 'ENOTFOUND', name);
   }
+}
+
+/** Follows the CNAMEs from the name that was asked for. */
+function namesOf(asked: string, records: readonly Answer[]): { canonicalName: string; aliases: readonly string[] } {
+  const aliases: string[] = [];
+  let canonicalName = asked;
+  for (const record of records) {
+    if (record.type !== 'CNAME' || record.name.toLowerCase() !== canonicalName.toLowerCase()) continue;
+    aliases.push(canonicalName);
+    canonicalName = record.data;
+  }
+  return { canonicalName, aliases };
 }
 
 function queryTypes(family: 4 | 6 | undefined, conf: ResolvConf): RecordType[] {

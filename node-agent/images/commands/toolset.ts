@@ -26,7 +26,7 @@ const COMMON: Readonly<Record<string, Program>> = {
 export const BUSYBOX_NETWORK: Readonly<Record<string, Program>> = {
   ...COMMON,
   ...command('ping', () => import('./ping/busybox.ts')),
-  ...command('nslookup', () => import('./dns/nslookup.ts')),
+  ...command('nslookup', () => import('./dns/busybox-nslookup.ts')),
   ...command('traceroute', () => import('./traceroute/traceroute.ts')),
 };
 
@@ -34,7 +34,7 @@ export const DNS_TOOLS: Readonly<Record<string, Program>> = {
   ...command('dig', () => import('./dns/dig.ts')),
   ...command('host', () => import('./dns/host.ts')),
   ...command('nslookup', () => import('./dns/nslookup.ts')),
-  ...command('getent', () => import('./dns/getent.ts')),
+  ...command('getent', () => import('./getent/getent.ts')),
 };
 
 /** Everything there is, in the form that a full distribution has (iputils, bind). */

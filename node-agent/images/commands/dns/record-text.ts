@@ -1,7 +1,7 @@
-/** Resource records as dig, host and nslookup print them. */
-import type { Answer } from 'dns-packet';
+/** Resource records in presentation form (RFC 1035 section 5.1), as bind's programs print them. */
+import type { Answer, SoaData, TxtData } from 'dns-packet';
 
-/** The data part in presentation form: `10.96.0.1`, `0 100 53 kube-dns.`, `"text"`. */
+/** The data part: `10.96.0.1`, `0 100 53 kube-dns.kube-system.svc.cluster.local.`, `"text"`. */
 export function recordData(record: Answer): string {
   switch (record.type) {
     case 'A':
@@ -16,17 +16,49 @@ export function recordData(record: Answer): string {
       return `${record.data.preference ?? 0} ${dotted(record.data.exchange)}`;
     case 'SRV':
       return `${record.data.priority ?? 0} ${record.data.weight ?? 0} ${record.data.port} ${dotted(record.data.target)}`;
-    case 'SOA': {
-      const { mname, rname, serial = 0, refresh = 0, retry = 0, expire = 0, minimum = 0 } = record.data;
-      return `${dotted(mname)} ${dotted(rname)} ${serial} ${refresh} ${retry} ${expire} ${minimum}`;
+    case 'SOA':
+      return `${dotted(record.data.mname)} ${dotted(record.data.rname)} ${soaNumbers(record.data).join(' ')}`;
+    case 'TXT':
+      return textStrings(record.data).map(quoted).join(' ');
+    case 'CAA':
+      return `${record.data.flags ?? 0} ${record.data.tag} ${quoted(record.data.value)}`;
+    case 'HINFO':
+      return `${quoted(record.data.cpu)} ${quoted(record.data.os)}`;
+    case 'NAPTR': {
+      const { order, preference, flags, services, regexp, replacement } = record.data;
+      return `${order} ${preference} ${quoted(flags)} ${quoted(services)} ${quoted(regexp)} ${dotted(replacement)}`;
     }
-    case 'TXT': {
-      const parts = Array.isArray(record.data) ? record.data : [record.data];
-      return parts.map((part) => `"${Buffer.from(part).toString('utf8')}"`).join(' ');
+    case 'RP':
+      return `${dotted(record.data.mbox)} ${dotted(record.data.txt)}`;
+    case 'DS': {
+      const { keyTag, algorithm, digestType, digest } = record.data;
+      return `${keyTag} ${algorithm} ${digestType} ${digest.toString('hex').toUpperCase()}`;
     }
+    case 'DNSKEY':
+      return `${record.data.flags} 3 ${record.data.algorithm} ${record.data.key.toString('base64')}`;
     default:
-      return 'data' in record ? String(record.data) : '';
+      return 'data' in record && Buffer.isBuffer(record.data) ? unknownData(record.data) : '';
   }
+}
+
+/** Serial, refresh, retry, expire, minimum. */
+export function soaNumbers(data: SoaData): readonly [number, number, number, number, number] {
+  const { serial = 0, refresh = 0, retry = 0, expire = 0, minimum = 0 } = data;
+  return [serial, refresh, retry, expire, minimum];
+}
+
+export function textStrings(data: TxtData): string[] {
+  const parts = Array.isArray(data) ? data : [data];
+  return parts.map((part) => (typeof part === 'string' ? part : part.toString('latin1')));
+}
+
+/** A character string between quotes; what is not printable as `\DDD`. */
+export function quoted(text: string): string {
+  const escaped = text.replace(/["\\]/g, '\\$&').replace(/[^\x20-\x7e]/g, (character) => {
+    const bytes = Buffer.from(character, character.charCodeAt(0) < 256 ? 'latin1' : 'utf8');
+    return [...bytes].map((byte) => `\\${String(byte).padStart(3, '0')}`).join('');
+  });
+  return `"${escaped}"`;
 }
 
 /** A name with its final dot. */
@@ -34,19 +66,12 @@ export function dotted(name: string): string {
   return name.endsWith('.') ? name : `${name}.`;
 }
 
-/** `5.0.0.10.in-addr.arpa` for `10.0.0.5`. */
-export function reverseName(address: string): string {
-  if (!address.includes(':')) return `${address.split('.').reverse().join('.')}.in-addr.arpa`;
-  const [head = '', tail = ''] = address.split('::');
-  const groups = (text: string): string[] => (text === '' ? [] : text.split(':'));
-  const missing = 8 - groups(head).length - groups(tail).length;
-  const full = address.includes('::')
-    ? [...groups(head), ...new Array<string>(missing).fill('0'), ...groups(tail)]
-    : groups(address);
-  return `${full
-    .map((group) => group.padStart(4, '0'))
-    .join('')
-    .split('')
-    .reverse()
-    .join('.')}.ip6.arpa`;
+/** A name without its final dot; the root stays `.`. */
+export function undotted(name: string): string {
+  return name.length > 1 && name.endsWith('.') ? name.slice(0, -1) : name;
+}
+
+/** RFC 3597 section 5. */
+function unknownData(data: Buffer): string {
+  return data.length === 0 ? '\\# 0' : `\\# ${data.length} ${data.toString('hex').toUpperCase()}`;
 }
