@@ -6,7 +6,6 @@ import type { Namespace, Node, Pod } from 'kubernetes-types/core/v1.js';
 import type { Live } from '../../shared/api/live.ts';
 import { isPodFinished, isTerminating, podCondition } from '../../shared/api/pod-condition.ts';
 import { PODS } from '../../shared/api/resources.ts';
-import { isApiError } from '../../shared/api/status.ts';
 import { formatTimestamp } from '../../shared/api/timestamp.ts';
 import type { ApiClient } from '../../shared/bus/api-client.ts';
 import type { EventRecorder } from '../../shared/bus/event-recorder.ts';
@@ -181,7 +180,7 @@ export class Scheduler {
       );
     } catch (error) {
       this.counters.failed++;
-      this.bindingFailed(pod, attempts, error);
+      this.bindingFailed(pod, attempts);
       log.debug({ error, pod: `${namespace ?? ''}/${name}`, node: nodeName }, 'binding failed');
     } finally {
       this.bindings--;
@@ -189,14 +188,14 @@ export class Scheduler {
     }
   }
 
-  private bindingFailed(pod: Live<Pod>, attempts: number, error: unknown): void {
+  private bindingFailed(pod: Live<Pod>, attempts: number): void {
     const { uid, name, namespace } = pod.metadata;
     const present = this.options.pods.get(name, namespace);
     if (present?.spec.nodeName) return;
     this.assumed.delete(uid);
     this.cluster.removePod(uid);
-    const isGone = isApiError(error, 'NotFound') || present?.metadata.uid !== uid;
-    if (isGone) return;
+    // Its own picture decides: an apiserver that does not know the pod may only not know it yet.
+    if (present?.metadata.uid !== uid) return;
     this.pending.set(uid, present);
     this.queue.putBack(uid, pod.spec.priority ?? 0, attempts, 'error');
   }

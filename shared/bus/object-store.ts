@@ -17,7 +17,7 @@ import { BusTimeoutError, BusUnavailableError } from './bus-error.ts';
 import { encodeMessage } from './codec.ts';
 import type { Bus } from './connection.ts';
 import { encodeObject, OPERATION_DELETE, OPERATION_HEADER, type StoreEntry } from './store-entry.ts';
-import { readCompactedRevision, StoreFeed, type StoreFeedHandler } from './store-feed.ts';
+import { readCompactedRevision, readLastRevision, StoreFeed, type StoreFeedHandler } from './store-feed.ts';
 import {
   compactionSubject,
   encodeKey,
@@ -102,6 +102,11 @@ export class ObjectStore {
   /** Replaces the object by a tombstone that carries its last state; resolves to the tombstone's revision. */
   remove(key: ObjectKey, lastState: KubeObject, expectedRevision: number): Promise<number> {
     return this.write(key, encodeObject(lastState), expectedRevision, true);
+  }
+
+  /** The revision of the last change; 0 in an empty store. */
+  lastRevision(): Promise<number> {
+    return readLastRevision(this.bus, storeFilter(this.bus.cluster));
   }
 
   /** Tells everything after `fromRevision` (0: the present state first) until it is stopped. */

@@ -304,7 +304,7 @@ export async function readCompactedRevision(bus: Bus): Promise<number> {
 }
 
 /** The highest revision of what the filter names; 0 when there is nothing. */
-async function readLastRevision(bus: Bus, filter: string): Promise<number> {
+export async function readLastRevision(bus: Bus, filter: string): Promise<number> {
   try {
     const last = await bus.whileConnected(() =>
       bus.jetStreamManager.streams.getMessage(streamName(bus.cluster), { last_by_subj: filter }),

@@ -26,6 +26,10 @@ class SharedStore {
     return this.write(key, object, expected, true);
   }
 
+  async lastRevision(): Promise<number> {
+    return this.revision;
+  }
+
   private async write(key: ObjectKey, object: KubeObject, expected: number, deleted: boolean): Promise<number> {
     // As over a network: others may come first.
     await Promise.resolve();

@@ -9,7 +9,7 @@ import {
   type ResourceDefinition,
   type SubresourceDefinition,
 } from '../../../shared/api/registry.ts';
-import { forbidden, methodNotSupported, noSuchPath } from '../../../shared/api/status.ts';
+import { forbidden, isApiError, methodNotSupported, noSuchPath } from '../../../shared/api/status.ts';
 import type { User } from '../authentication/user.ts';
 import type { Authorizer } from '../authorization/authorizer.ts';
 import type { ResourceRequestInfo } from '../http/request-info.ts';
@@ -63,7 +63,16 @@ export class ApiCore {
 
   async handle(request: Request): Promise<ApiAnswer> {
     const call = this.callFor(request);
-    return this.handlerOf(call)(this.context, call);
+    const handler = this.handlerOf(call);
+    try {
+      return await handler(this.context, call);
+    } catch (error) {
+      // Components read the store itself and may be ahead of this server's cache: then the question comes too early.
+      const tooEarly = call.origin === 'component' && (isApiError(error, 'NotFound') || isApiError(error, 'Conflict'));
+      if (!tooEarly) throw error;
+      await this.context.storage.catchUp();
+      return handler(this.context, call);
+    }
   }
 
   watch(request: Request): Promise<Watch> {

@@ -41,9 +41,9 @@ export interface WriteResult {
 
 export class ObjectStorage {
   readonly cache = new WatchCache();
-  private readonly store: Pick<ObjectStore, 'put' | 'remove'>;
+  private readonly store: Pick<ObjectStore, 'put' | 'remove' | 'lastRevision'>;
 
-  constructor(store: Pick<ObjectStore, 'put' | 'remove'>) {
+  constructor(store: Pick<ObjectStore, 'put' | 'remove' | 'lastRevision'>) {
     this.store = store;
   }
 
@@ -53,6 +53,17 @@ export class ObjectStorage {
 
   get(resource: StoredResource, name: string, namespace?: string): KubeObject | undefined {
     return this.of(resource).get(cacheKey(name, namespace))?.object;
+  }
+
+  /** Waits until the cache has all that the store has now: somebody who reads the store itself may be ahead of it. */
+  async catchUp(): Promise<void> {
+    let last: number;
+    try {
+      last = await this.store.lastRevision();
+    } catch (error) {
+      throw unavailable(error);
+    }
+    await this.cache.waitFor(last, CATCH_UP_TIMEOUT_MS);
   }
 
   /** Writes a new object and returns it with its revision. Throws AlreadyExists, ServiceUnavailable, Timeout. */
