@@ -2,7 +2,7 @@
  * A cluster of real processes for one test file: its own PODWIRE_HOME in a temporary folder, started by the CLI as a user
  * would, always taken down again.
  */
-import { spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
@@ -54,6 +54,10 @@ export class TestCluster {
     return cluster;
   }
 
+  private get environment(): Record<string, string> {
+    return { KUBECONFIG: join(this.home, NAME, 'kubeconfig'), HOME: this.home };
+  }
+
   podwire(args: readonly string[]): Promise<CommandResult> {
     return run(process.execPath, [join(ROOT, 'cli/main.ts'), ...args], {
       env: { PODWIRE_HOME: this.home, PODWIRE_CLUSTER: NAME },
@@ -62,9 +66,14 @@ export class TestCluster {
   }
 
   kubectl(args: readonly string[], options: KubectlOptions = {}): Promise<CommandResult> {
-    const env = { KUBECONFIG: join(this.home, NAME, 'kubeconfig'), HOME: this.home };
+    const env = this.environment;
     if (options.input === undefined) return run(this.kubectlPath, args, { env, timeoutMs: options.timeoutMs });
     return runWithInput(this.kubectlPath, args, { ...process.env, ...env }, options.input);
+  }
+
+  /** A kubectl that goes on until it is killed: port-forward, attach. */
+  spawnKubectl(args: readonly string[]): ChildProcess {
+    return spawn(this.kubectlPath, [...args], { env: { ...process.env, ...this.environment }, stdio: 'pipe' });
   }
 
   /** Standard output of a kubectl call that must succeed. */
