@@ -27,7 +27,7 @@ export const BUSYBOX_NETWORK: Readonly<Record<string, Program>> = {
   ...COMMON,
   ...command('ping', () => import('./ping/busybox.ts')),
   ...command('nslookup', () => import('./dns/busybox-nslookup.ts')),
-  ...command('traceroute', () => import('./traceroute/traceroute.ts')),
+  ...command('traceroute', () => import('./traceroute/busybox.ts')),
 };
 
 export const DNS_TOOLS: Readonly<Record<string, Program>> = {
@@ -43,7 +43,7 @@ export const ALL_NETWORK: Readonly<Record<string, Program>> = {
   ...CURL,
   ...DNS_TOOLS,
   ...command('ping', () => import('./ping/iputils.ts'), ['ping4']),
-  ...command('traceroute', () => import('./traceroute/traceroute.ts')),
+  ...command('traceroute', () => import('./traceroute/linux.ts')),
   ...kernelCommands(KERNEL_COMMANDS),
 };
 
