@@ -123,7 +123,7 @@ function assemble(options: KubeletOptions): KubeletParts {
       }),
       new EmulatedRuntime(podKernelView),
     ],
-    logs: new PodLogs(stateFolder, () => clock.nowMs()),
+    logs: new PodLogs(stateFolder, () => clock.nowMs(), log),
     nodeNetwork,
     newContainerId: () => randomBytes(32).toString('hex'),
   };

@@ -85,6 +85,18 @@ describe('a container log', () => {
     expect(kept.length).toBeLessThan(25);
   });
 
+  test('lines that cannot be written are lost, and told once', () => {
+    const errors: unknown[] = [];
+    const path = join(folder, 'gone', '0.log');
+    const log = new ContainerLog({ path, nowMs: () => nowMs, onError: (error) => errors.push(error) });
+    rmSync(join(folder, 'gone'), { recursive: true });
+    for (let i = 0; i < 3; i++) {
+      log.append('stdout', bytes('lost\n'));
+      expect([...log.read()]).toEqual([]);
+    }
+    expect(errors).toMatchObject([{ code: 'ENOENT' }]);
+  });
+
   test('a log without output has no entries', () => {
     expect([...newLog().read({ tailLines: 10 })]).toEqual([]);
   });

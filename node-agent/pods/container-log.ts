@@ -14,6 +14,8 @@ export interface ContainerLogOptions {
   readonly path: string;
   readonly nowMs: () => number;
   readonly maxFileBytes?: number;
+  /** Told once when lines cannot be written (the disk is full); the container goes on without them. */
+  readonly onError?: (error: unknown) => void;
 }
 
 export interface LogReadOptions {
@@ -31,13 +33,16 @@ export class ContainerLog {
   private readonly followers = new Set<(entry: LogEntry) => void>();
   private readonly endListeners = new Set<() => void>();
   private pending: Uint8Array[] = [];
+  private readonly onError: (error: unknown) => void;
   private fileBytes = 0;
   private ended = false;
+  private failing = false;
 
   constructor(options: ContainerLogOptions) {
     this.path = options.path;
     this.nowMs = options.nowMs;
     this.maxFileBytes = options.maxFileBytes ?? MAX_FILE_BYTES;
+    this.onError = options.onError ?? (() => undefined);
     mkdirSync(dirname(this.path), { recursive: true });
   }
 
@@ -94,6 +99,16 @@ export class ContainerLog {
     if (this.pending.length === 0) return;
     const bytes = Buffer.concat(this.pending);
     this.pending = [];
+    try {
+      this.write(bytes);
+      this.failing = false;
+    } catch (error) {
+      if (!this.failing) this.onError(error);
+      this.failing = true;
+    }
+  }
+
+  private write(bytes: Uint8Array): void {
     if (this.fileBytes > 0 && this.fileBytes + bytes.length > this.maxFileBytes) {
       renameSync(this.path, `${this.path}.1`);
       this.fileBytes = 0;

@@ -7,23 +7,27 @@ import { existsSync, rmSync } from 'node:fs';
 import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Pod } from 'kubernetes-types/core/v1.d.ts';
+import type { Logger } from '../../shared/runtime/log.ts';
 import { ContainerLog, type LogReadOptions, readLogFile } from './container-log.ts';
 import type { LogEntry } from './log-entry.ts';
 
 export class PodLogs {
   private readonly folder: string;
   private readonly nowMs: () => number;
+  private readonly log: Logger;
   private readonly open = new Map<string, ContainerLog>();
 
-  constructor(nodeFolder: string, nowMs: () => number) {
+  constructor(nodeFolder: string, nowMs: () => number, log: Logger) {
     this.folder = join(nodeFolder, 'pods');
     this.nowMs = nowMs;
+    this.log = log;
   }
 
   /** Begins the log of an instance; the one before the previous is removed. */
   begin(pod: Pod, container: string, instance: number): ContainerLog {
     const path = this.path(pod, container, instance);
-    const log = new ContainerLog({ path, nowMs: this.nowMs });
+    const onError = (error: unknown): void => this.log.warn({ error, path }, "a container's output is lost");
+    const log = new ContainerLog({ path, nowMs: this.nowMs, onError });
     this.open.set(path, log);
     const old = this.path(pod, container, instance - 2);
     if (this.open.delete(old) || instance >= 2) rmSync(old, { force: true });
@@ -48,7 +52,11 @@ export class PodLogs {
 
   async removePod(pod: Pod): Promise<void> {
     const folder = this.podFolder(pod);
-    for (const path of this.open.keys()) if (path.startsWith(`${folder}/`)) this.open.delete(path);
+    for (const [path, log] of this.open) {
+      if (!path.startsWith(`${folder}/`)) continue;
+      log.close();
+      this.open.delete(path);
+    }
     await rm(folder, { recursive: true, force: true });
   }
 

@@ -157,7 +157,7 @@ function context(): KubeletContext {
     tokens: new ServiceAccountTokens(api, clock),
     networks,
     runtimes: [runtime],
-    logs: new PodLogs(folder, () => clock.nowMs()),
+    logs: new PodLogs(folder, () => clock.nowMs(), log),
     nodeNetwork: nothing as PodNetwork,
     newContainerId: () => `id-${runtime.started.length}`,
   };

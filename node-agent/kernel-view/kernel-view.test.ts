@@ -1,0 +1,129 @@
+import { beforeAll, describe, expect, test } from 'vitest';
+import { EventEngine } from '../../shared/netstack/event-engine.ts';
+import { parseIpv4, parseIpv4Prefix } from '../../shared/wire/address.ts';
+import { PacketMemory } from '../../shared/wire/packet-memory.ts';
+import type { UnderlayLink } from '../datapath/link.ts';
+import { NodeDatapath } from '../datapath/path.ts';
+import type { KernelView } from '../images/image.ts';
+import { nodeKernelView, podKernelView } from './kernel-view.ts';
+
+/** Leads nowhere. */
+const link: UnderlayLink = {
+  local: { address: '127.0.1.10', port: 4789 },
+  onReceive: null,
+  addPeer: () => 1,
+  removePeer: () => undefined,
+  send: () => undefined,
+  close: () => undefined,
+};
+
+let node: KernelView;
+let pod: KernelView;
+
+beforeAll(() => {
+  const engine = new EventEngine({ random: () => 0.5 });
+  const datapath = new NodeDatapath({
+    engine,
+    memory: new PacketMemory({ smallSlots: 64, largeSlots: 1 }),
+    nodeName: 'worker-1',
+    internalIp: parseIpv4('192.168.1.10')!,
+    clusterCidr: parseIpv4Prefix('10.244.0.0/16')!,
+    link,
+    bootId: 'boot',
+    secret: new Uint8Array(16),
+  });
+  datapath.setPodCidr(parseIpv4Prefix('10.244.1.0/24')!);
+  datapath.setPeer({
+    nodeName: 'worker-2',
+    internalIp: parseIpv4('192.168.1.11')!,
+    endpoint: { address: '127.0.1.11', port: 4789 },
+    podCidr: parseIpv4Prefix('10.244.2.0/24')!,
+    vtepMac: 0x0200_0000_0001,
+    underlayMac: 0x0242_c0a8_010b,
+  });
+  const attached = datapath.attachPod({
+    id: 'default/web',
+    address: parseIpv4('10.244.1.5')!,
+    hostDeviceName: 'veth1',
+  });
+  attached.host.tcp.listen({ port: 80 });
+  attached.host.udp.bind({ port: 53 });
+  node = nodeKernelView(datapath);
+  pod = podKernelView(attached.host);
+});
+
+function out(view: KernelView, command: string): string {
+  const { stdout, stderr, code } = view.run(command.split(' '));
+  expect([stderr.replace(/^conntrack v.*\n/, ''), code]).toEqual(['', 0]);
+  return stdout;
+}
+
+describe('a pod', () => {
+  test.each(['ip addr', 'ip a', 'ip -4 addr show', 'ip address list dev eth0', 'ip a s eth0'])('%s', (command) => {
+    expect(out(pod, command)).toContain('inet 10.244.1.5/24 brd 10.244.1.255 scope global eth0');
+  });
+
+  test('shows one device, or says that there is none', () => {
+    expect(out(pod, 'ip link show lo')).not.toContain('eth0');
+    expect(pod.run(['ip', 'link', 'show', 'eth9'])).toEqual({
+      stdout: '',
+      stderr: 'Device "eth9" does not exist.\n',
+      code: 1,
+    });
+  });
+
+  test('shows routes, and the one to an address', () => {
+    expect(out(pod, 'ip route')).toContain('default via 10.244.1.1 dev eth0');
+    expect(out(pod, 'ip r get 10.96.0.10')).toContain('10.96.0.10 via 10.244.1.1 dev eth0 src 10.244.1.5');
+    expect(pod.run(['ip', 'route', 'get', 'nonsense']).code).toBe(1);
+  });
+
+  test('as JSON', () => {
+    const [first] = JSON.parse(out(pod, 'ip -j addr show eth0')) as { ifname: string; mtu: number }[];
+    expect(first).toMatchObject({ ifname: 'eth0', mtu: 1450 });
+  });
+
+  test('lists sockets as ss and netstat do', () => {
+    expect(out(pod, 'ss -tln')).toMatch(/^State +Recv-Q +Send-Q .*\nLISTEN +0 +511 +0\.0\.0\.0:80 +0\.0\.0\.0:\*\n$/);
+    expect(out(pod, 'ss -uan')).toContain('UNCONN');
+    expect(out(pod, 'ss -tn').split('\n').length).toBe(2);
+    expect(out(pod, 'netstat -lnt')).toMatch(/tcp +0 +511 +0\.0\.0\.0:80 +0\.0\.0\.0:\* +LISTEN/);
+  });
+
+  test('has no commands of a node', () => {
+    expect(pod.run(['iptables-save'])).toMatchObject({ code: 127 });
+    expect(pod.run(['ip', 'nonsense']).stderr).toBe('Object "nonsense" is unknown, try "ip help".\n');
+  });
+});
+
+describe('a node', () => {
+  test('shows the way to its peers: one route, one neighbour, one FDB entry', () => {
+    expect(out(node, 'ip route')).toContain('10.244.2.0/24 via 10.244.2.0 dev flannel.1 onlink');
+    expect(out(node, 'ip neigh show dev flannel.1')).toContain(
+      '10.244.2.0 dev flannel.1 lladdr 02:00:00:00:00:01 PERMANENT',
+    );
+    expect(out(node, 'bridge fdb show dev flannel.1')).toContain(
+      '02:00:00:00:00:01 dev flannel.1 dst 192.168.1.11 self permanent',
+    );
+  });
+
+  test('shows its bridge', () => {
+    expect(out(node, 'bridge link')).toContain('master cni0');
+    expect(out(node, 'ip -d link show cni0')).toContain('bridge');
+  });
+
+  test('saves its rules, and lists a table or a chain', () => {
+    expect(out(node, 'iptables-save -t nat')).toContain(
+      '-A POSTROUTING -m comment --comment "flanneld masq" -j FLANNEL-POSTRTG',
+    );
+    expect(out(node, 'iptables -t nat -S FLANNEL-POSTRTG').split('\n')[0]).toBe('-N FLANNEL-POSTRTG');
+    expect(node.run(['iptables', '-t', 'nat', '-S', 'NONE']).code).toBe(1);
+    expect(node.run(['iptables', '-A', 'INPUT']).stderr).toContain('kube-proxy');
+    expect(node.run(['iptables-save', '-t', 'raw']).code).toBe(2);
+  });
+
+  test('counts connections', () => {
+    expect(out(node, 'conntrack -C')).toBe('0\n');
+    expect(node.run(['conntrack', '-L']).stderr).toContain('0 flow entries have been shown');
+  });
+});
