@@ -188,6 +188,8 @@ describe('curl', () => {
     failuresLeft = 2;
     const { stdout, code } = await curl('-s --retry 3 --retry-delay 0.01 http://web/flaky');
     expect([stdout.endsWith('at last\n'), code]).toEqual([true, 0]);
+    const refused = await curl("-sS --retry 2 --retry-delay 0.01 --retry-connrefused -w '%{http_code}' http://web:9/");
+    expect([refused.stdout, refused.stderr.match(/curl: /g)?.length]).toEqual(['000', 1]);
     const startedMs = performance.now();
     expect((await curl('-s --retry 2 --retry-delay 0.02 --retry-connrefused http://web:9/')).code).toBe(7);
     expect(performance.now() - startedMs).toBeGreaterThan(35);

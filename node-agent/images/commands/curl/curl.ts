@@ -65,8 +65,8 @@ class CurlTransfer {
     const { options } = this.args;
     const retries = Number(options.value('retry') ?? 0);
     for (let attempt = 0; ; attempt++) {
-      const { code, transient, message } = await this.attempt();
-      if (!transient || attempt >= retries || this.run.context.signal.aborted) return code;
+      const { failure, transient, message } = await this.attempt();
+      if (!transient || attempt >= retries || this.run.context.signal.aborted) return this.finish(failure);
       const delaySeconds = Number(options.value('retry-delay') ?? 0) || Math.min(600, 2 ** attempt);
       await this.tell(
         `Warning: Problem: ${message}. Will retry in ${delaySeconds} second${delaySeconds === 1 ? '' : 's'}. ${retries - attempt} retr${retries - attempt === 1 ? 'y' : 'ies'} left.`,
@@ -75,7 +75,17 @@ class CurlTransfer {
     }
   }
 
-  private async attempt(): Promise<{ code: number; transient: boolean; message: string }> {
+  /** What only the last attempt says: its error, and what `--write-out` asks for. */
+  private async finish(failure: CurlError | undefined): Promise<number> {
+    const { options } = this.args;
+    if (failure !== undefined && !(options.has('s') && !options.has('S')))
+      await write(this.run.context.stderr, `curl: (${failure.code}) ${failure.message}\n`);
+    const format = options.value('w');
+    if (format !== undefined) await this.writeOut(format, failure);
+    return failure?.code ?? 0;
+  }
+
+  private async attempt(): Promise<{ failure: CurlError | undefined; transient: boolean; message: string }> {
     const { options } = this.args;
     this.startedMs = performance.now();
     this.downloadBytes = 0;
@@ -87,10 +97,6 @@ class CurlTransfer {
       else if (error instanceof CurlError) failure = error;
       else throw error;
     }
-    if (failure !== undefined && !(options.has('s') && !options.has('S')))
-      await write(this.run.context.stderr, `curl: (${failure.code}) ${failure.message}\n`);
-    const format = options.value('w');
-    if (format !== undefined) await this.writeOut(format, failure);
     const status = this.transfer?.response.statusCode ?? 0;
     const refused = failure?.code === 7 && options.has('retry-connrefused');
     const anyError = options.has('retry-all-errors') && failure !== undefined;
@@ -101,7 +107,7 @@ class CurlTransfer {
       failure?.code === 6 ||
       [408, 429, 500, 502, 503, 504].includes(status);
     return {
-      code: failure?.code ?? 0,
+      failure,
       transient,
       message: failure?.code === 28 ? 'timeout' : failure?.code === 7 ? 'connection refused' : 'HTTP error',
     };
