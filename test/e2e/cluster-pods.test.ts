@@ -37,7 +37,7 @@ const READY = '{.status.conditions[?(@.type=="Ready")].status}';
 
 describe('pods', () => {
   clusterTest('init containers run in order, a sidecar beside them, and share an emptyDir', async (c) => {
-    const volumeMounts = [{ name: 'work', mountPath: '/work' }];
+    const volumeMounts = [{ name: 'work', mountPath: '/shared' }];
     const step = (name: string, script: string, rest: object = {}) => ({
       name,
       image: 'busybox',
@@ -50,11 +50,11 @@ describe('pods', () => {
         volumes: [{ name: 'work', emptyDir: {} }],
         restartPolicy: 'Never',
         initContainers: [
-          step('first', 'echo first >> /work/log'),
-          step('side', 'echo side >> /work/log; sleep 1000', { restartPolicy: 'Always' }),
-          step('second', 'echo second >> /work/log'),
+          step('first', 'echo first >> /shared/log'),
+          step('side', 'echo side >> /shared/log; sleep 1000', { restartPolicy: 'Always' }),
+          step('second', 'echo second >> /shared/log'),
         ],
-        containers: [step('main', 'cat /work/log')],
+        containers: [step('main', 'cat /shared/log')],
       }),
     );
     await c.waitForField(['pod', 'steps'], '{.status.phase}', 'Succeeded');
