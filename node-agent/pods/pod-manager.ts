@@ -4,6 +4,7 @@ import { PODS } from '../../shared/api/resources.ts';
 import type { Bus } from '../../shared/bus/connection.ts';
 import { createInformer, type Informer } from '../../shared/bus/informer.ts';
 import type { NodeProcess } from '../../shared/bus/subjects.ts';
+import type { Timer } from '../../shared/runtime/clock.ts';
 import { restartCount } from './container-record.ts';
 import type { KubeletContext } from './kubelet-context.ts';
 import { references } from './pod-references.ts';
@@ -15,11 +16,14 @@ export class NoSuchContainerError extends Error {
 }
 
 const SHUTDOWN_GRACE_MS = 1000;
+/** Volumes are looked at so often whether or not an object changed: tokens in them grow old. */
+const VOLUME_REFRESH_MS = 300_000;
 
 export class PodManager {
   private readonly context: KubeletContext;
   private readonly informer: Informer<Pod>;
   private readonly workers = new Map<string, PodWorker>();
+  private refreshTimer: Timer | undefined;
 
   constructor(bus: Bus, context: KubeletContext) {
     this.context = context;
@@ -37,11 +41,13 @@ export class PodManager {
       updated: (pod) => this.seen(pod),
       deleted: (pod) => this.workers.get(uidOf(pod))?.remove(),
     });
+    this.planRefresh();
   }
 
   /** Ends all containers as a machine does that is shut down. */
   async stop(): Promise<void> {
     this.informer.stop();
+    this.refreshTimer?.cancel();
     await Promise.all([...this.workers.values()].map((worker) => worker.shutDown(SHUTDOWN_GRACE_MS)));
   }
 
@@ -86,6 +92,13 @@ export class PodManager {
   /** The operating-system processes of this node's containers. */
   processes(): NodeProcess[] {
     return [...this.workers.values()].flatMap(processesOf);
+  }
+
+  private planRefresh(): void {
+    this.refreshTimer = this.context.clock.setTimer(VOLUME_REFRESH_MS, () => {
+      for (const worker of this.workers.values()) if (worker.sandbox !== undefined) void worker.referencedChanged();
+      this.planRefresh();
+    });
   }
 
   private seen(pod: Pod): void {
