@@ -9,7 +9,7 @@ import { join, resolve } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { findKubectl } from '../e2e/kubectl.ts';
 import { type CommandResult, run } from '../e2e/run-command.ts';
-import { waitFor } from '../e2e/wait.ts';
+import { waitFor } from '../wait-for.ts';
 import { provideBaseImages } from './base-images.ts';
 import { type DockerEngine, findOrStartEngine } from './docker-engine.ts';
 

@@ -5,8 +5,8 @@ import { notFound } from '../../shared/api/status.ts';
 import { createApiClient } from '../../shared/bus/api-client.ts';
 import { type Bus, connectBus } from '../../shared/bus/connection.ts';
 import { API_REQUEST, type ApiRequest, type ApiResponse } from '../../shared/bus/subjects.ts';
+import { waitFor } from '../wait-for.ts';
 import { startNatsServer, type TestNatsServer } from './nats-server.ts';
-import { waitFor } from './wait-for.ts';
 
 let server: TestNatsServer;
 const opened: Bus[] = [];

@@ -3,8 +3,8 @@ import { notFound } from '../../shared/api/status.ts';
 import { BusTimeoutError, BusUnavailableError, RemoteError } from '../../shared/bus/bus-error.ts';
 import { type Bus, connectBus } from '../../shared/bus/connection.ts';
 import { ANY, eventSubject, requestSubject, UnexpectedMessageError } from '../../shared/bus/subjects.ts';
+import { waitFor } from '../wait-for.ts';
 import { freePort, startNatsServer, type TestNatsServer } from './nats-server.ts';
-import { waitFor } from './wait-for.ts';
 
 function decodeText(value: unknown): string {
   if (typeof value !== 'string') throw new UnexpectedMessageError('not a text');

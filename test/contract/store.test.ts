@@ -7,8 +7,8 @@ import { ObjectStore, RevisionConflictError } from '../../shared/bus/object-stor
 import type { StoreEntry } from '../../shared/bus/store-entry.ts';
 import { objectKey } from '../../shared/bus/store-layout.ts';
 import { seededRandom } from '../../shared/runtime/random.ts';
+import { waitFor } from '../wait-for.ts';
 import { startNatsServer, type TestNatsServer } from './nats-server.ts';
-import { waitFor } from './wait-for.ts';
 
 let server: TestNatsServer;
 const opened: Bus[] = [];

@@ -4,8 +4,8 @@ import { RemoteError } from '../../shared/bus/bus-error.ts';
 import { type Bus, connectBus } from '../../shared/bus/connection.ts';
 import { type ChannelStream, openStream, serveStreams } from '../../shared/bus/stream.ts';
 import { streamSubject } from '../../shared/bus/subjects.ts';
+import { waitFor } from '../wait-for.ts';
 import { startNatsServer, type TestNatsServer } from './nats-server.ts';
-import { waitFor } from './wait-for.ts';
 
 const LINE = streamSubject('line.{node}', (value) => String(value));
 const NODE = { node: 'worker-1' };

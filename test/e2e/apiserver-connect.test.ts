@@ -4,9 +4,9 @@ import { PassThrough, Writable } from 'node:stream';
 import { Exec, KubeConfig, PortForward } from '@kubernetes/client-node';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Bus } from '../../shared/bus/connection.ts';
+import { waitFor } from '../wait-for.ts';
 import { TEST_CLUSTER, TestApiServer } from './apiserver.testkit.ts';
 import { startFakeNode } from './fake-node.testkit.ts';
-import { waitFor } from './wait.ts';
 
 const server = await TestApiServer.start();
 

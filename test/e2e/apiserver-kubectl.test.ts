@@ -4,8 +4,8 @@
  */
 import { once } from 'node:events';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { waitFor } from '../wait-for.ts';
 import { TestApiServer } from './apiserver.testkit.ts';
-import { waitFor } from './wait.ts';
 
 const server = await TestApiServer.start();
 

@@ -3,8 +3,8 @@ import { readFileSync } from 'node:fs';
 import { request as httpsRequest } from 'node:https';
 import { connect as connectTls } from 'node:tls';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { waitFor } from '../wait-for.ts';
 import { TestApiServer } from './apiserver.testkit.ts';
-import { waitFor } from './wait.ts';
 
 const server = await TestApiServer.start();
 

@@ -8,9 +8,9 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { waitFor } from '../wait-for.ts';
 import { TestCluster } from './cluster.ts';
 import { run } from './run-command.ts';
-import { waitFor } from './wait.ts';
 
 const MANIFEST = resolve(import.meta.dirname, '../../labs/first-steps/web.yaml');
 const REQUEST_LINE = 'GET /hostname HTTP/1.1';

@@ -10,8 +10,8 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { CONFIGMAPS } from '../../shared/api/resources.ts';
 import { createApiClient } from '../../shared/bus/api-client.ts';
 import { connectBus } from '../../shared/bus/connection.ts';
+import { waitFor } from '../wait-for.ts';
 import { type CommandResult, run } from './run-command.ts';
-import { waitFor } from './wait.ts';
 
 const MAIN = resolve(import.meta.dirname, '../../cli/main.ts');
 const UP_LIMIT_MS = 90_000;

@@ -4,8 +4,8 @@ import { createConnection } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { waitFor } from '../wait-for.ts';
 import { TestCluster } from './cluster.ts';
-import { waitFor } from './wait.ts';
 
 let cluster: TestCluster | undefined;
 

@@ -1,8 +1,8 @@
 /** The whole cluster with real processes, a real nats-server and a real kubectl. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { waitFor } from '../wait-for.ts';
 import { TestCluster } from './cluster.ts';
 import { run } from './run-command.ts';
-import { waitFor } from './wait.ts';
 
 const WEB = `
 apiVersion: apps/v1

@@ -6,9 +6,9 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
+import { waitFor } from '../wait-for.ts';
 import { findKubectl } from './kubectl.ts';
 import { type CommandResult, run } from './run-command.ts';
-import { waitFor } from './wait.ts';
 
 const ROOT = resolve(import.meta.dirname, '../..');
 const NAME = 'e2e';
