@@ -57,7 +57,7 @@ function component(plan: ClusterPlan, name: ProcessName, environment: Environmen
     kind: 'node',
     program: plan.programs(name),
     arguments: [],
-    nodeOptions: nodeOptions(name),
+    nodeOptions: nodeOptions(),
     environment: { ...commonEnvironment(plan), ...environment },
     logFile: plan.folder.logFile(name),
     whenItEnds: 'restart',

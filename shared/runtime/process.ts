@@ -7,6 +7,7 @@
  * so no process outlives the one that started it, even when that one is killed.
  */
 import { type Clock, systemClock } from './clock.ts';
+import { compileWhenBusy } from './compilers.ts';
 import { type ClusterConfig, ConfigError, type Environment, readClusterConfig } from './config.ts';
 import { HealthServer } from './health.ts';
 import { createLogger, type Logger } from './log.ts';
@@ -63,6 +64,7 @@ export async function runProcess(definition: ProcessDefinition): Promise<void> {
     const healthPort = await context.health.listen(context.config.healthAddress);
     shutdown.onStop('health', () => context.health.close());
     await definition.start(context);
+    compileWhenBusy();
     log.info({ healthPort, pid: process.pid, uptimeMs: Math.round(process.uptime() * 1000) }, 'ready');
     const notice: ReadyNotice = { type: 'ready', healthPort };
     process.send?.(notice);
