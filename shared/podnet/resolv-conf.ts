@@ -45,7 +45,7 @@ export function parseResolvConf(text: string): ResolvConf {
     nameservers: nameservers.length === 0 ? ['127.0.0.1'] : nameservers,
     search: search.map((domain) => domain.replace(/\.$/, '')).filter((domain) => domain !== ''),
     ndots: bounded(options.get('ndots'), 1, MAX_NDOTS),
-    timeoutMs: bounded(options.get('timeout'), 5, MAX_TIMEOUT_S) * 1000,
+    timeoutMs: Math.max(1, bounded(options.get('timeout'), 5, MAX_TIMEOUT_S)) * 1000,
     attempts: Math.max(1, bounded(options.get('attempts'), 2, MAX_ATTEMPTS)),
     rotate: options.has('rotate'),
     useTcp: options.has('use-vc'),

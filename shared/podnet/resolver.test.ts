@@ -138,7 +138,7 @@ describe('resolv.conf and hosts', () => {
       nameservers: ['10.0.0.1', '10.0.0.2', '10.0.0.3'],
       search: ['a.b', 'c'],
       ndots: 15,
-      timeoutMs: 0,
+      timeoutMs: 1000,
       attempts: 5,
       rotate: true,
       useTcp: true,

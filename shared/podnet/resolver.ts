@@ -112,10 +112,8 @@ export class Resolver {
         if (rcode === 'NOERROR' || rcode === 'NXDOMAIN') return answer;
         lastFailure = answer;
       }
-      // SERVFAIL and REFUSED from everybody end the search, only silence is asked again.
-      if (lastFailure !== undefined) return lastFailure;
     }
-    return undefined;
+    return lastFailure;
   }
 
   private async ask(
@@ -151,15 +149,17 @@ export class Resolver {
   private async lookupDns(name: string, options: LookupOptions): Promise<NamedAddresses> {
     const conf = this.config();
     let again = false;
-    for (const candidate of searchCandidates(name, conf)) {
+    let candidates = searchCandidates(name, conf);
+    for (let candidate = candidates.shift(); candidate !== undefined; candidate = candidates.shift()) {
       const types = queryTypes(options.family, conf);
       const answers = await Promise.all(types.map((type) => this.query(candidate, type, options.signal, conf)));
       const records = answers.flatMap((answer) => answer?.packet.answers ?? []);
       const addresses = addressesOf(records);
       if (addresses.length > 0) return { ...namesOf(candidate, records), addresses };
       if (answers.some((answer) => answer === undefined || !isDefinite(answer))) again = true;
-      // No server at all: glibc does not walk the rest of the search list either.
-      if (answers.every((answer) => answer === undefined)) break;
+      // When all servers are silent, glibc skips the rest of the search list; the name itself is still asked for.
+      const isSilent = answers.every((answer) => answer === undefined);
+      if (isSilent && candidate !== name) candidates = candidates.filter((further) => further === name);
     }
     throw new ResolveError(again ? 'EAI_AGAIN' : 'ENOTFOUND', name);
   }
