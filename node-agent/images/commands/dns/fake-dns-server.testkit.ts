@@ -56,6 +56,8 @@ export interface FakeDnsOptions {
   readonly records?: readonly Answer[];
   /** RA in every answer. */
   readonly recursionAvailable?: boolean;
+  /** AA in every answer; true by default. */
+  readonly authoritative?: boolean;
   /** Gives EDNS cookies back as they came, as CoreDNS does with unknown options. */
   readonly echoesCookies?: boolean;
   /** Overrides the answer to some questions; undefined leaves it to the records, `silence` sends none. */
@@ -101,11 +103,12 @@ function respond(data: Buffer, transport: 'UDP' | 'TCP', options: FakeDnsOptions
   if (code === 'silence') return undefined;
   const answer = code === undefined ? lookUp(name, type, options.records ?? RECORDS) : { rcode: code };
   const { rcode, ...sections } = answer;
+  const authoritative = options.authoritative === false ? 0 : dnsPacket.AUTHORITATIVE_ANSWER;
   const available = options.recursionAvailable ? dnsPacket.RECURSION_AVAILABLE : 0;
   const response: Packet = {
     type: 'response',
     id: query.id,
-    flags: dnsPacket.AUTHORITATIVE_ANSWER | recursionDesired(query) | available | rcode,
+    flags: authoritative | recursionDesired(query) | available | rcode,
     questions: query.questions,
     ...sections,
   };
