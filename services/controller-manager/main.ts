@@ -25,7 +25,12 @@ import {
   taintEvictionController,
 } from './controllers/node-controllers.ts';
 import { endpointSliceController, endpointsController } from './controllers/service-endpoints-controllers.ts';
-import { daemonSetController, deploymentController, replicaSetController } from './controllers/workloads.ts';
+import {
+  daemonSetController,
+  deploymentController,
+  replicaSetController,
+  statefulSetController,
+} from './controllers/workloads.ts';
 import { Informers } from './informers.ts';
 
 const stored = REGISTRY.filter(
@@ -97,6 +102,7 @@ function controllers(
     createLoop(deploymentController(informers), environment),
     createLoop(replicaSetController(informers), environment),
     createLoop(daemonSetController(informers), environment),
+    createLoop(statefulSetController(informers), environment),
     createLoop(endpointSliceController(informers), environment),
     createLoop(endpointsController(informers), environment),
     createLoop(nodeIpamController(informers, nodeOptions), environment),

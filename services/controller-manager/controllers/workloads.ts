@@ -1,9 +1,17 @@
 /** What the controllers of workloads watch, and which key each change leads to. */
-import type { DaemonSet, Deployment, ReplicaSet } from 'kubernetes-types/apps/v1.js';
+import type { ControllerRevision, DaemonSet, Deployment, ReplicaSet, StatefulSet } from 'kubernetes-types/apps/v1.js';
 import type { Node, Pod } from 'kubernetes-types/core/v1.js';
 import type { Live } from '../../../shared/api/live.ts';
 import { controllerOf, type ObjectMeta } from '../../../shared/api/object.ts';
-import { DAEMONSETS, DEPLOYMENTS, NODES, PODS, REPLICASETS } from '../../../shared/api/resources.ts';
+import {
+  CONTROLLERREVISIONS,
+  DAEMONSETS,
+  DEPLOYMENTS,
+  NODES,
+  PODS,
+  REPLICASETS,
+  STATEFULSETS,
+} from '../../../shared/api/resources.ts';
 import type { Informer } from '../../../shared/bus/informer.ts';
 import { type Controller, keyOf, keysFrom, splitKey } from '../controller.ts';
 import type { Informers } from '../informers.ts';
@@ -11,6 +19,7 @@ import { controllerKey } from '../owner.ts';
 import { type DaemonSetState, reconcileDaemonSet } from './daemonset/daemonset.ts';
 import { type DeploymentState, reconcileDeployment } from './deployment/deployment.ts';
 import { type ReplicaSetState, reconcileReplicaSet } from './replicaset/replicaset.ts';
+import { reconcileStatefulSet, type StatefulSetState } from './statefulset/statefulset.ts';
 
 interface InNamespace {
   readonly metadata: ObjectMeta & { readonly name: string };
@@ -101,5 +110,25 @@ export function daemonSetController(informers: Informers): Controller<DaemonSetS
       return daemonSet === undefined ? undefined : { daemonSet, nodes: nodes.list(), pods: pods.list(namespace) };
     },
     reconcile: reconcileDaemonSet,
+  };
+}
+
+export function statefulSetController(informers: Informers): Controller<StatefulSetState> {
+  const statefulSets = informers.of<Live<StatefulSet>>(STATEFULSETS);
+  const revisions = informers.of<Live<ControllerRevision>>(CONTROLLERREVISIONS);
+  const pods = informers.of<Live<Pod>>(PODS);
+  return {
+    name: 'statefulset-controller',
+    sources: [
+      keysFrom(statefulSets, (statefulSet) => [keyOf(statefulSet)]),
+      keysFrom(pods, (pod) => ownerKeys(pod, STATEFULSETS, statefulSets)),
+    ],
+    gather(key) {
+      const { namespace, name } = splitKey(key);
+      const statefulSet = statefulSets.get(name, namespace);
+      if (statefulSet === undefined) return undefined;
+      return { statefulSet, pods: pods.list(namespace), revisions: revisions.list(namespace) };
+    },
+    reconcile: reconcileStatefulSet,
   };
 }
