@@ -5,35 +5,55 @@
 import { CorefileError, type Directive } from './corefile.ts';
 import { emptyReply } from './message.ts';
 import type { Handler, Plugin, PluginContext, PluginSetup } from './plugin.ts';
+import { setupAcl } from './plugins/acl/acl.ts';
+import { setupAny } from './plugins/any/any.ts';
+import { setupBufsize } from './plugins/bufsize/bufsize.ts';
 import { setupCache } from './plugins/cache/cache.ts';
+import { setupDns64 } from './plugins/dns64/dns64.ts';
+import { setupErratic } from './plugins/erratic/erratic.ts';
 import { setupErrors } from './plugins/errors/errors.ts';
 import { setupForward } from './plugins/forward/forward.ts';
+import { setupHeader } from './plugins/header/header.ts';
 import { setupHealth } from './plugins/health/health.ts';
 import { setupHosts } from './plugins/hosts/hosts.ts';
 import { setupKubernetes } from './plugins/kubernetes/kubernetes.ts';
 import { setupLoadbalance } from './plugins/loadbalance/loadbalance.ts';
+import { setupLocal } from './plugins/local/local.ts';
 import { setupLog } from './plugins/log/log.ts';
 import { setupLoop } from './plugins/loop/loop.ts';
+import { setupMinimal } from './plugins/minimal/minimal.ts';
+import { setupNsid } from './plugins/nsid/nsid.ts';
 import { setupPrometheus } from './plugins/prometheus/prometheus.ts';
 import { setupReady } from './plugins/ready/ready.ts';
 import { setupReload } from './plugins/reload/reload.ts';
+import { setupRewrite } from './plugins/rewrite/rewrite.ts';
 import { setupTemplate } from './plugins/template/template.ts';
 import { setupWhoami } from './plugins/whoami/whoami.ts';
 
 const ORDER: readonly (readonly [string, PluginSetup])[] = [
   ['reload', setupReload],
+  ['nsid', setupNsid],
+  ['bufsize', setupBufsize],
   ['ready', setupReady],
   ['health', setupHealth],
   ['prometheus', setupPrometheus],
   ['errors', setupErrors],
   ['log', setupLog],
+  ['local', setupLocal],
+  ['dns64', setupDns64],
+  ['acl', setupAcl],
+  ['any', setupAny],
   ['loadbalance', setupLoadbalance],
   ['cache', setupCache],
+  ['rewrite', setupRewrite],
+  ['header', setupHeader],
+  ['minimal', setupMinimal],
   ['template', setupTemplate],
   ['hosts', setupHosts],
   ['kubernetes', setupKubernetes],
   ['loop', setupLoop],
   ['forward', setupForward],
+  ['erratic', setupErratic],
   ['whoami', setupWhoami],
 ];
 

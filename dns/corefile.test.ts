@@ -86,7 +86,7 @@ describe('Corefile', () => {
   });
 
   it.each([
-    ['. {\n nosuch\n}', "Corefile:2 - there is no plugin 'nosuch': expected one of cache, errors"],
+    ['. {\n nosuch\n}', "Corefile:2 - there is no plugin 'nosuch': expected one of acl, any"],
     ['. {\n cache nonsense/x\n}', "Corefile:2 - 'nonsense/x' is neither a zone nor a network"],
     [
       '. {\n cache {\n success x\n }\n}',

@@ -1,5 +1,6 @@
 /** Reading a directive's words, with errors that say what was expected. */
 import { CorefileError, type Directive } from './corefile.ts';
+import { RCODES, type Rcode } from './message.ts';
 
 export function wrong(directive: Directive, expected: string): CorefileError {
   const words = [directive.name, ...directive.words].join(' ');
@@ -25,6 +26,14 @@ export function integerWord(directive: Directive, index: number, least: number, 
     throw wrong(directive, `a whole number from ${least} to ${most} instead of '${text}'`);
   }
   return value;
+}
+
+/** `nxdomain` */
+export function rcodeWord(directive: Directive, index: number): Rcode {
+  const names = Object.keys(RCODES) as Rcode[];
+  const found = names.find((name) => name === directive.words[index]?.toUpperCase());
+  if (found === undefined) throw wrong(directive, `one of ${names.join(', ')}`);
+  return found;
 }
 
 const UNITS_MS: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 };

@@ -3,12 +3,21 @@
  * compression, the question's own bytes (its upper and lower case is the client's, RFC 4343) and a bound on their size.
  */
 import dnsPacket, { type Answer, type DecodedPacket } from 'dns-packet';
+import { HEADER_BYTES, MessageWriter, OPT_BYTES, optionsBytes } from './message-writer.ts';
 import { plainName } from './zone.ts';
 
 export interface Edns {
   readonly payloadBytes: number;
   readonly version: number;
   readonly dnssecOk: boolean;
+  /** Codes of the options that came along. */
+  readonly optionCodes?: readonly number[];
+}
+
+/** An EDNS0 option of a reply (RFC 6891 section 6.1.2). */
+export interface EdnsOption {
+  readonly code: number;
+  readonly data: Uint8Array;
 }
 
 export interface Question {
@@ -42,6 +51,18 @@ export interface Reply {
   readonly answers: readonly ResourceRecord[];
   readonly authorities: readonly ResourceRecord[];
   readonly additionals: readonly ResourceRecord[];
+  /** Options for a client that speaks EDNS0. */
+  readonly ednsOptions?: readonly EdnsOption[];
+  /** Overrides the query's. */
+  readonly recursionDesired?: boolean;
+  /** Sent with the truncation bit although it fits. */
+  readonly truncated?: boolean;
+  /** The client is left without an answer. */
+  readonly dropped?: boolean;
+  /** Bytes that a UDP answer may have at most, below what the client takes. */
+  readonly udpLimitBytes?: number;
+  /** Messages that follow over TCP: the rest of a zone transfer (RFC 5936 section 2.2). */
+  readonly following?: readonly Reply[];
 }
 
 export const RCODES = {
@@ -66,7 +87,6 @@ export type Decoded =
   /** Not worth an answer: too short, or itself an answer. */
   | { readonly kind: 'ignore' };
 
-const HEADER_BYTES = 12;
 const RESPONSE_BIT = 0x8000;
 const RECURSION_DESIRED_BIT = 0x0100;
 const CHECKING_DISABLED_BIT = 0x0010;
@@ -122,12 +142,16 @@ function tryDecode(bytes: Uint8Array): DecodedPacket | undefined {
 
 function ednsOf(option: ResourceRecord | undefined): Edns | undefined {
   if (option?.type !== 'OPT') return undefined;
-  const { udpPayloadSize, ednsVersion, flag_do } = option as {
+  const { udpPayloadSize, ednsVersion, flag_do, options } = option as {
     udpPayloadSize: number;
     ednsVersion: number;
     flag_do: boolean;
+    options?: readonly { readonly code: number }[];
   };
-  return { payloadBytes: udpPayloadSize, version: ednsVersion, dnssecOk: flag_do };
+  const edns = { payloadBytes: udpPayloadSize, version: ednsVersion, dnssecOk: flag_do };
+  return options === undefined || options.length === 0
+    ? edns
+    : { ...edns, optionCodes: options.map(({ code }) => code) };
 }
 
 export interface Asked {
@@ -138,27 +162,26 @@ export interface Asked {
   readonly edns?: Edns | undefined;
 }
 
-/** UDP payload that this server announces and never exceeds: fits the overlay's MTU without fragments. */
-export const SERVER_PAYLOAD_BYTES = 1232;
-const OPT_BYTES = 11;
-
 /**
  * An answer of at most `limitBytes`. Additional records are left out first; when the answer itself does not fit, as many
  * records as do are sent with the truncation bit (RFC 2181 section 9), so that the client asks again over TCP.
  */
 export function encodeReply(asked: Asked, reply: Reply, limitBytes: number): Uint8Array {
-  const writer = new MessageWriter(limitBytes - (asked.edns === undefined ? 0 : OPT_BYTES), asked.questionBytes);
+  const options = reply.ednsOptions ?? [];
+  const optBytes = asked.edns === undefined ? 0 : OPT_BYTES + optionsBytes(options);
+  const writer = new MessageWriter(limitBytes - optBytes, asked.questionBytes);
   const answers = writer.records(reply.answers);
   const authorities = answers === reply.answers.length ? writer.records(reply.authorities) : 0;
-  const truncated = answers < reply.answers.length || authorities < reply.authorities.length;
+  const truncated =
+    reply.truncated === true || answers < reply.answers.length || authorities < reply.authorities.length;
   const additionals = truncated ? 0 : writer.records(reply.additionals);
   writer.limitBytes = limitBytes;
-  if (asked.edns !== undefined) writer.opt(RCODES[reply.rcode] >>> 4, asked.edns.dnssecOk);
+  if (asked.edns !== undefined) writer.opt(RCODES[reply.rcode] >>> 4, asked.edns.dnssecOk, options);
   const flags =
     RESPONSE_BIT |
     (reply.authoritative ? 0x0400 : 0) |
     (truncated ? 0x0200 : 0) |
-    (asked.recursionDesired ? RECURSION_DESIRED_BIT : 0) |
+    ((reply.recursionDesired ?? asked.recursionDesired) ? RECURSION_DESIRED_BIT : 0) |
     (reply.recursionAvailable ? 0x0080 : 0) |
     (asked.checkingDisabled ? CHECKING_DISABLED_BIT : 0) |
     (RCODES[reply.rcode] & 0xf);
@@ -168,217 +191,4 @@ export function encodeReply(asked: Asked, reply: Reply, limitBytes: number): Uin
     authorities,
     additionals: additionals + (asked.edns === undefined ? 0 : 1),
   });
-}
-
-interface SectionCounts {
-  readonly questions: number;
-  readonly answers: number;
-  readonly authorities: number;
-  readonly additionals: number;
-}
-
-const TYPE_NUMBERS: Readonly<Record<string, number>> = {
-  A: 1,
-  NS: 2,
-  CNAME: 5,
-  SOA: 6,
-  PTR: 12,
-  MX: 15,
-  TXT: 16,
-  AAAA: 28,
-  SRV: 33,
-};
-const OPT_TYPE = 41;
-const CLASS_IN = 1;
-const MAX_POINTER = 0x3fff;
-
-class MessageWriter {
-  limitBytes: number;
-  private buffer: Buffer;
-  private length = HEADER_BYTES;
-  /** Offsets of names by their lower-case text. */
-  private readonly names = new Map<string, number>();
-
-  constructor(limitBytes: number, questionBytes: Uint8Array) {
-    this.limitBytes = limitBytes;
-    this.buffer = Buffer.alloc(Math.min(limitBytes, 4096) + 512);
-    this.buffer.set(questionBytes, HEADER_BYTES);
-    this.noteQuestion(questionBytes);
-    this.length += questionBytes.length;
-  }
-
-  /** Writes records until one does not fit; the number written. */
-  records(records: readonly ResourceRecord[]): number {
-    let written = 0;
-    for (const record of records) {
-      const start = this.length;
-      this.record(record);
-      if (this.length > this.limitBytes) {
-        this.rewind(start);
-        break;
-      }
-      written++;
-    }
-    return written;
-  }
-
-  opt(extendedRcode: number, dnssecOk: boolean): void {
-    this.reserve(OPT_BYTES);
-    this.uint8(0);
-    this.uint16(OPT_TYPE);
-    this.uint16(SERVER_PAYLOAD_BYTES);
-    this.uint8(extendedRcode);
-    this.uint8(0);
-    this.uint16(dnssecOk ? 0x8000 : 0);
-    this.uint16(0);
-  }
-
-  finish(id: number, flags: number, counts: SectionCounts): Uint8Array {
-    [id, flags, counts.questions, counts.answers, counts.authorities, counts.additionals].forEach((value, index) => {
-      this.buffer.writeUInt16BE(value, index * 2);
-    });
-    return this.buffer.subarray(0, this.length);
-  }
-
-  private noteQuestion(bytes: Uint8Array): void {
-    const labels: { text: string; offset: number }[] = [];
-    for (let at = 0; (bytes[at] ?? 0) !== 0; at += (bytes[at] ?? 0) + 1) {
-      const text = Buffer.from(bytes.subarray(at + 1, at + 1 + (bytes[at] ?? 0))).toString('utf8');
-      labels.push({ text: text.toLowerCase(), offset: HEADER_BYTES + at });
-    }
-    labels.forEach(({ offset }, index) => {
-      const name = labels.slice(index).map(({ text }) => text);
-      this.names.set(name.join('.'), offset);
-    });
-  }
-
-  private rewind(start: number): void {
-    this.length = start;
-    for (const [name, offset] of this.names) if (offset >= start) this.names.delete(name);
-  }
-
-  private record(record: ResourceRecord): void {
-    // OPT is written by `opt` alone.
-    if (record.type === 'OPT') return;
-    const { name, type, ttl = 0 } = record;
-    this.name(name === '.' ? '' : name);
-    const number = TYPE_NUMBERS[type];
-    if (number === undefined) {
-      this.foreignRecord(record);
-      return;
-    }
-    this.reserve(10);
-    this.uint16(number);
-    this.uint16(CLASS_IN);
-    this.uint32(ttl);
-    const lengthAt = this.length;
-    this.uint16(0);
-    this.data(record);
-    this.buffer.writeUInt16BE(this.length - lengthAt - 2, lengthAt);
-  }
-
-  private data(record: ResourceRecord): void {
-    switch (record.type) {
-      case 'A':
-        this.reserve(4);
-        for (const octet of record.data.split('.')) this.uint8(Number(octet));
-        return;
-      case 'AAAA':
-      case 'TXT':
-        this.bytes(rdataOf(record));
-        return;
-      case 'CNAME':
-      case 'NS':
-      case 'PTR':
-        this.name(record.data);
-        return;
-      case 'SOA': {
-        const { mname, rname, serial = 0, refresh = 0, retry = 0, expire = 0, minimum = 0 } = record.data;
-        this.name(mname);
-        this.name(rname);
-        this.reserve(20);
-        for (const value of [serial, refresh, retry, expire, minimum]) this.uint32(value);
-        return;
-      }
-      case 'SRV': {
-        const { priority = 0, weight = 0, port, target } = record.data;
-        this.reserve(6);
-        for (const value of [priority, weight, port]) this.uint16(value);
-        // RFC 2782: the target is not compressed.
-        this.name(target, false);
-        return;
-      }
-      default:
-        this.bytes(rdataOf(record));
-    }
-  }
-
-  /** A type that this server never makes itself: everything after the name as dns-packet writes it. */
-  private foreignRecord(record: ResourceRecord): void {
-    this.bytes(encodedTail(record));
-  }
-
-  private name(name: string, compress = true): void {
-    let rest = name.replace(/\.$/, '');
-    while (rest !== '') {
-      const key = rest.toLowerCase();
-      const known = this.names.get(key);
-      if (known !== undefined && compress) {
-        this.reserve(2);
-        this.uint16(0xc000 | known);
-        return;
-      }
-      if (known === undefined && this.length <= MAX_POINTER) this.names.set(key, this.length);
-      const dot = rest.indexOf('.');
-      const label = Buffer.from(dot === -1 ? rest : rest.slice(0, dot), 'utf8').subarray(0, 63);
-      this.reserve(label.length + 1);
-      this.uint8(label.length);
-      this.buffer.set(label, this.length);
-      this.length += label.length;
-      rest = dot === -1 ? '' : rest.slice(dot + 1);
-    }
-    this.reserve(1);
-    this.uint8(0);
-  }
-
-  private reserve(bytes: number): void {
-    if (this.length + bytes <= this.buffer.length) return;
-    const larger = Buffer.alloc((this.length + bytes) * 2);
-    larger.set(this.buffer.subarray(0, this.length));
-    this.buffer = larger;
-  }
-
-  private bytes(bytes: Uint8Array): void {
-    this.reserve(bytes.length);
-    this.buffer.set(bytes, this.length);
-    this.length += bytes.length;
-  }
-
-  private uint8(value: number): void {
-    this.buffer[this.length++] = value;
-  }
-
-  private uint16(value: number): void {
-    this.buffer.writeUInt16BE(value, this.length);
-    this.length += 2;
-  }
-
-  private uint32(value: number): void {
-    this.buffer.writeUInt32BE(value >>> 0, this.length);
-    this.length += 4;
-  }
-}
-
-const TAIL_START = HEADER_BYTES + 1;
-const RDATA_START = TAIL_START + 10;
-
-/** Type, class, TTL, length and data of a record. */
-function encodedTail(record: ResourceRecord): Uint8Array {
-  return dnsPacket
-    .encode({ type: 'response', answers: [{ ...record, name: '.' } as ResourceRecord] })
-    .subarray(TAIL_START);
-}
-
-function rdataOf(record: ResourceRecord): Uint8Array {
-  return encodedTail(record).subarray(RDATA_START - TAIL_START);
 }

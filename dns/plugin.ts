@@ -39,6 +39,8 @@ export interface PluginContext {
   /** The server block's zones, for plugins that take them over. */
   readonly zones: readonly string[];
   readonly port: number;
+  /** Every directive of the server block: several of one plugin may make one list of rules. */
+  readonly directives: readonly Directive[];
   readonly network: DnsNetwork;
   readonly clock: Clock;
   readonly random: Random;

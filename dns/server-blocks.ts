@@ -5,7 +5,7 @@ import { emptyReply, type Reply } from './message.ts';
 import type { PluginContext, Query } from './plugin.ts';
 import { matchingZone, parseServerKey, type ServerKey } from './zone.ts';
 
-export type SharedContext = Omit<PluginContext, 'zones' | 'port' | 'lookup' | 'notReady'>;
+export type SharedContext = Omit<PluginContext, 'zones' | 'port' | 'directives' | 'lookup' | 'notReady'>;
 
 interface RunningBlock {
   readonly keys: readonly ServerKey[];
@@ -26,7 +26,7 @@ export class ServerBlocks {
     refuseDuplicates(blocks, keys);
     this.blocks = blocks.map((block, index) => {
       const own = keys[index] ?? [];
-      return { keys: own, chain: buildChain(block.directives, this.contextOf(own, shared)) };
+      return { keys: own, chain: buildChain(block.directives, this.contextOf(own, block, shared)) };
     });
     this.ports = [...new Set(keys.flat().map(({ port }) => port))];
   }
@@ -61,12 +61,13 @@ export class ServerBlocks {
     return this.blocks.flatMap(({ chain }) => chain.plugins);
   }
 
-  private contextOf(keys: readonly ServerKey[], shared: SharedContext): PluginContext {
+  private contextOf(keys: readonly ServerKey[], { directives }: ServerBlock, shared: SharedContext): PluginContext {
     const port = keys[0]?.port ?? 0;
     return {
       ...shared,
       zones: keys.map(({ zone }) => zone),
       port,
+      directives,
       lookup: (name, type, cause) => this.lookup(port, name, type, cause),
       notReady: () => this.notReady(),
     };

@@ -66,23 +66,27 @@ export async function testServer(options: TestServerOptions = {}): Promise<TestS
 export interface AskOptions {
   readonly limitBytes?: number;
   readonly dnssecOk?: boolean;
+  /** The client's address. */
+  readonly from?: string;
+  /** Codes of options without data. */
+  readonly optionCodes?: readonly number[];
 }
 
 export type TestReply = dnsPacket.DecodedPacket & { readonly rcode: string };
 
-/** Asks as a client would: bytes through the codec and the chain. */
+/** Asks as a client would: bytes through the codec and the chain. Rejects when there is no answer. */
 export async function answerBytes(
   server: TestServer,
   name: string,
   type: RecordType,
-  { limitBytes = 65_535, dnssecOk }: AskOptions = {},
+  { limitBytes = 65_535, dnssecOk, from = '10.244.1.9', optionCodes = [] }: AskOptions = {},
 ): Promise<TestReply> {
   const question = dnsPacket.encode({
     type: 'query',
     id: 4242,
     flags: dnsPacket.RECURSION_DESIRED,
     questions: [{ name, type }],
-    ...(dnssecOk === undefined
+    ...(dnssecOk === undefined && optionCodes.length === 0
       ? {}
       : {
           additionals: [
@@ -93,8 +97,9 @@ export async function answerBytes(
               extendedRcode: 0,
               ednsVersion: 0,
               flags: dnssecOk ? dnsPacket.DNSSEC_OK : 0,
-              flag_do: dnssecOk,
-              options: [],
+              flag_do: dnssecOk ?? false,
+              // The types of dns-packet know options of one kind only.
+              options: optionCodes.map((code) => ({ code, data: Buffer.alloc(0) })) as never[],
             },
           ],
         }),
@@ -102,7 +107,7 @@ export async function answerBytes(
   const decoded = decodeQuery(question);
   if (decoded.kind !== 'query') throw new Error(`the query was ${decoded.kind}`);
   const { query } = decoded;
-  const remote = { address: '10.244.1.9', port: 40_000 };
+  const remote = { address: from, port: 40_000 };
   const reply = await server.blocks.answer(53, {
     ...query,
     remote,
@@ -110,6 +115,7 @@ export async function answerBytes(
     sizeBytes: question.length,
     depth: 0,
   });
+  if (reply.dropped) throw new Error('there is no answer');
   return dnsPacket.decode(Buffer.from(encodeReply(query, reply, limitBytes))) as TestReply;
 }
 

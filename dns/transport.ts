@@ -1,6 +1,7 @@
 /** DNS over UDP and TCP (RFC 7766) on a pod's or the host's sockets: bytes in, a query; a reply, bytes out. */
 import type { PodTcpSocket, SocketAddress } from '../shared/podnet/pod-network.ts';
-import { type Asked, decodeQuery, emptyReply, encodeReply, type Reply, SERVER_PAYLOAD_BYTES } from './message.ts';
+import { type Asked, decodeQuery, emptyReply, encodeReply, type Reply } from './message.ts';
+import { SERVER_PAYLOAD_BYTES } from './message-writer.ts';
 import type { DnsNetwork, Query } from './plugin.ts';
 
 export interface TransportOptions {
@@ -30,7 +31,7 @@ export async function listenUdp({ network, port, answer, failed }: TransportOpti
   const socket = await network.bindUdp({ port });
   socket.on('message', (data: Uint8Array, from: SocketAddress) => {
     respond(data, from, 'udp', answer)
-      .then((bytes) => (bytes === undefined ? undefined : socket.send(bytes, from.port, from.address)))
+      .then(([bytes]) => (bytes === undefined ? undefined : socket.send(bytes, from.port, from.address)))
       .catch(failed);
   });
   // An ICMP answer to an earlier response: that client has gone, the others have not.
@@ -60,21 +61,23 @@ export async function listenTcp({ network, port, answer, failed }: TransportOpti
   };
 }
 
-/** Undefined for what deserves no answer. */
+/** Nothing for what gets no answer; several messages for a zone transfer over TCP. */
 async function respond(
   bytes: Uint8Array,
   remote: SocketAddress,
   transport: 'udp' | 'tcp',
   answer: TransportOptions['answer'],
-): Promise<Uint8Array | undefined> {
+): Promise<Uint8Array[]> {
   const decoded = decodeQuery(bytes);
-  if (decoded.kind === 'ignore') return undefined;
-  if (decoded.kind === 'error') return encodeReply(decoded, emptyReply(decoded.rcode), PLAIN_UDP_BYTES);
+  if (decoded.kind === 'ignore') return [];
+  if (decoded.kind === 'error') return [encodeReply(decoded, emptyReply(decoded.rcode), PLAIN_UDP_BYTES)];
   const { query } = decoded;
   const limitBytes = transport === 'tcp' ? TCP_BYTES : udpLimit(query);
-  if ((query.edns?.version ?? 0) !== 0) return encodeReply(query, emptyReply('BADVERS'), limitBytes);
+  if ((query.edns?.version ?? 0) !== 0) return [encodeReply(query, emptyReply('BADVERS'), limitBytes)];
   const reply = await answer({ ...query, remote, transport, sizeBytes: bytes.length, depth: 0 });
-  return encodeReply(query, reply, limitBytes);
+  if (reply.dropped) return [];
+  if (transport === 'udp') return [encodeReply(query, reply, Math.min(limitBytes, reply.udpLimitBytes ?? limitBytes))];
+  return [reply, ...(reply.following ?? [])].map((message) => encodeReply(query, message, limitBytes));
 }
 
 function udpLimit({ edns }: Asked): number {
@@ -98,9 +101,11 @@ function serveConnection(
   const take = async (message: Uint8Array): Promise<void> => {
     if (++waiting >= MAX_PIPELINED) socket.pause();
     try {
-      const bytes = await respond(message, remote, 'tcp', answer);
-      if (bytes === undefined) socket.destroy();
-      else if (!socket.destroyed) socket.write(Buffer.concat([lengthOf(bytes), bytes]));
+      const messages = await respond(message, remote, 'tcp', answer);
+      if (messages.length === 0) socket.destroy();
+      for (const bytes of messages) {
+        if (!socket.destroyed) socket.write(Buffer.concat([lengthOf(bytes), bytes]));
+      }
     } catch (error) {
       failed(error);
     }

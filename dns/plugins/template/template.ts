@@ -1,8 +1,9 @@
 /** Replies made from the question by patterns, for names that follow a rule. */
 import { CorefileError, type Directive } from '../../corefile.ts';
-import { expectWords, unknownProperty, wrong } from '../../directive.ts';
+import { expectWords, rcodeWord, unknownProperty, wrong } from '../../directive.ts';
 import { fallsThrough, parseFallthrough } from '../../fallthrough.ts';
-import { emptyReply, RCODES, type Rcode, type ResourceRecord } from '../../message.ts';
+import { emptyReply, type Rcode, type ResourceRecord } from '../../message.ts';
+import { patternOf } from '../../pattern.ts';
 import type { PluginSetup, Query } from '../../plugin.ts';
 import { matchingZone, zonesOf } from '../../zone.ts';
 
@@ -55,7 +56,7 @@ function parseTemplate(directive: Directive): Template {
   for (const property of directive.block ?? []) {
     switch (property.name) {
       case 'match':
-        patterns.push(...property.words.map((word) => pattern(word, property)));
+        patterns.push(...property.words.map((word) => patternOf(word, property, 'template')));
         break;
       case 'answer':
       case 'authority':
@@ -64,7 +65,7 @@ function parseTemplate(directive: Directive): Template {
         sections[property.name].push(property.words[0] ?? '');
         break;
       case 'rcode':
-        rcode = rcodeOf(property);
+        rcode = rcodeWord(property, 0);
         break;
       case 'fallthrough':
         fallthrough = parseFallthrough(property);
@@ -74,23 +75,6 @@ function parseTemplate(directive: Directive): Template {
     }
   }
   return { patterns: patterns.length > 0 ? patterns : [/.*/], sections, rcode, fallthrough };
-}
-
-/** Go writes a named group `(?P<name>...)`. */
-function pattern(text: string, property: Directive): RegExp {
-  try {
-    return new RegExp(text.replaceAll('(?P<', '(?<'), 'i');
-  } catch (error) {
-    if (!(error instanceof SyntaxError)) throw error;
-    throw new CorefileError(property, `plugin/template: ${error.message}`);
-  }
-}
-
-function rcodeOf(property: Directive): Rcode {
-  const names = Object.keys(RCODES) as Rcode[];
-  const found = names.find((name) => name === property.words[0]?.toUpperCase());
-  if (found === undefined) throw wrong(property, `one of ${names.join(', ')}`);
-  return found;
 }
 
 function firstMatch(patterns: readonly RegExp[], name: string): RegExpExecArray | undefined {
