@@ -8,13 +8,16 @@ import { PacketMemory } from '../shared/wire/packet-memory.ts';
 import type { LinkEndpoint } from './datapath/link.ts';
 import { NodeDatapath } from './datapath/path.ts';
 import { advertisedEndpoint } from './io/advertised-endpoint.ts';
-import { DgramLink } from './io/dgram-link.ts';
 import { EventLoop, monotonicUs } from './io/event-loop.ts';
+import { type IoTier, openLink } from './io/open-link.ts';
+import type { SocketLink } from './io/socket-link.ts';
 
 export interface NodeKernel {
   readonly memory: PacketMemory;
   readonly loop: EventLoop;
-  readonly link: DgramLink;
+  readonly link: SocketLink;
+  /** What carries the link, and why it is no faster one. */
+  readonly io: { readonly tier: IoTier; readonly fallback?: string };
   readonly datapath: NodeDatapath;
   /** Where other nodes reach this one's socket. */
   readonly endpoint: LinkEndpoint;
@@ -35,7 +38,8 @@ export async function startKernel({ node, clusterCidr, bootId, random }: KernelO
   const memory = new PacketMemory();
   const engine = new EventEngine({ random: () => random.next() });
   const loop = new EventLoop(engine);
-  const link = await DgramLink.open({ memory, loop, bind: { address: node.bindAddress, port: node.vxlanPort } });
+  const bind = { address: node.bindAddress, port: node.vxlanPort };
+  const { link, ...io } = await openLink({ memory, loop, bind, tier: node.ioTier, batches: node.ioBatches });
   const datapath = loop.run(
     () =>
       new NodeDatapath({
@@ -57,7 +61,7 @@ export async function startKernel({ node, clusterCidr, bootId, random }: KernelO
     loop.close();
     link.close();
   };
-  return { memory, loop, link, datapath, endpoint, close };
+  return { memory, loop, link, io, datapath, endpoint, close };
 }
 
 function requiredIpv4(text: string): number {

@@ -35,7 +35,7 @@ async function start(context: ProcessContext): Promise<void> {
   ]);
   shutdown.onStop('bus', () => bus.close());
   shutdown.onStop('kernel', () => kernel.close());
-  log.info({ endpoint: kernel.endpoint, bootId: kernel.datapath.bootId }, 'kernel started');
+  log.info({ endpoint: kernel.endpoint, io: kernel.io, bootId: kernel.datapath.bootId }, 'kernel started');
   const rules = bus.serve(NODE_RULES, { node: node.nodeName }, async (transaction) => applyRules(kernel, transaction));
   shutdown.onStop('rules', () => rules.unsubscribe());
   const traces = new TraceServer(kernel.datapath, context.clock);

@@ -8,50 +8,21 @@ import { isIPv4 } from 'node:net';
 import type { Packet, PacketMemory } from '../../shared/wire/packet-memory.ts';
 import type { LinkEndpoint, PeerId, UnderlayLink } from '../datapath/link.ts';
 import type { EventLoop } from './event-loop.ts';
+import { type LinkCounters, zeroLinkCounters } from './link-counters.ts';
+import {
+  bindChoices,
+  LinkBindError,
+  SOCKET_BUFFER_BYTES,
+  type SocketLink,
+  type SocketLinkOptions,
+} from './socket-link.ts';
 
-/** Asked for; the kernel caps them at net.core.rmem_max and wmem_max. */
-const SOCKET_BUFFER_BYTES = 4 * 1024 * 1024;
 /** Datagrams the kernel has not taken yet; above it the link drops. */
 const MAX_IN_FLIGHT = 2048;
 
-export interface DgramLinkOptions {
-  readonly memory: PacketMemory;
-  readonly loop: EventLoop;
-  /** Where to bind: the node's own loopback address and 4789. */
-  readonly bind: LinkEndpoint;
-}
-
-export interface LinkCounters {
-  datagramsReceived: number;
-  datagramsSent: number;
-  /** The kernel refused it (EMSGSIZE, ENETUNREACH, EPERM, ...). */
-  sendErrors: number;
-  /** Dropped because MAX_IN_FLIGHT waited already. */
-  sendOverflows: number;
-  /** From an endpoint that is no peer's. */
-  foreignSenders: number;
-  /** Packet memory had no room for it. */
-  receiveDrops: number;
-}
-
-/** The socket could not be bound where it was to be, nor anywhere else. */
-export class LinkBindError extends Error {
-  constructor(bind: LinkEndpoint, cause: Error) {
-    super(`cannot bind the data path's UDP socket to ${bind.address}:${bind.port} (${cause.message})`, { cause });
-    this.name = 'LinkBindError';
-  }
-}
-
-export class DgramLink implements UnderlayLink {
+export class DgramLink implements SocketLink {
   readonly local: LinkEndpoint;
-  readonly counters: LinkCounters = {
-    datagramsReceived: 0,
-    datagramsSent: 0,
-    sendErrors: 0,
-    sendOverflows: 0,
-    foreignSenders: 0,
-    receiveDrops: 0,
-  };
+  readonly counters: LinkCounters = zeroLinkCounters();
   onReceive: UnderlayLink['onReceive'] = null;
   private readonly socket: Socket;
   private readonly memory: PacketMemory;
@@ -65,7 +36,7 @@ export class DgramLink implements UnderlayLink {
   private closed = false;
   private readonly onSent = (error: Error | null) => this.sent(error);
 
-  private constructor(socket: Socket, options: DgramLinkOptions) {
+  private constructor(socket: Socket, options: SocketLinkOptions) {
     this.socket = socket;
     this.memory = options.memory;
     this.loop = options.loop;
@@ -78,14 +49,12 @@ export class DgramLink implements UnderlayLink {
   }
 
   /**
-   * Binds the socket. Where the port is taken it takes another one, and where the system has no such loopback address
-   * (macOS, Windows) 127.0.0.1: `local` says what it became. Throws LinkBindError.
+   * Binds the socket where it can (`bindChoices`); `local` says what it became. Throws LinkBindError.
    */
-  static async open(options: DgramLinkOptions): Promise<DgramLink> {
+  static async open(options: SocketLinkOptions): Promise<DgramLink> {
     const { bind } = options;
-    const choices = [bind, { ...bind, port: 0 }, { address: '127.0.0.1', port: 0 }];
     let failure = new Error('not tried');
-    for (const choice of choices) {
+    for (const choice of bindChoices(bind)) {
       const socket = createSocket({ type: 'udp4', lookup: literalLookup });
       try {
         const listening = once(socket, 'listening'); // first: with our lookup the event may come within `bind`

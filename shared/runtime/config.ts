@@ -69,7 +69,13 @@ export interface NodeConfig {
   readonly vxlanPort: number;
   /** PODWIRE_NODE_ADVERTISE: the real endpoint as other nodes reach it, where it differs from the bound one. */
   readonly advertise: HostPort | undefined;
+  /** PODWIRE_IO_TIER: what carries the data path's datagrams; `auto` takes the fastest that works on this machine. */
+  readonly ioTier: (typeof IO_TIERS)[number];
+  /** PODWIRE_IO_BATCHES: `off` when the real socket is captured, as a batch is one large datagram on loopback. */
+  readonly ioBatches: boolean;
 }
+
+const IO_TIERS = ['dgram', 'polled', 'auto'] as const;
 
 /** What a component that runs in a pod (kube-proxy, CoreDNS) knows of that pod. */
 export interface PodConfig {
@@ -122,6 +128,8 @@ export function readNodeConfig(environment: Environment): NodeConfig {
     bindAddress: ipv4(environment, 'PODWIRE_NODE_BIND_ADDRESS', '127.0.0.1'),
     vxlanPort: wholeNumber(environment, 'PODWIRE_VXLAN_PORT', 4789, 0, MAX_PORT),
     advertise: optionalHostPort(environment, 'PODWIRE_NODE_ADVERTISE'),
+    ioTier: oneOf(environment, 'PODWIRE_IO_TIER', IO_TIERS, 'dgram'),
+    ioBatches: oneOf(environment, 'PODWIRE_IO_BATCHES', ['on', 'off'], 'on') === 'on',
   };
 }
 

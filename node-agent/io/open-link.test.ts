@@ -1,0 +1,25 @@
+import { expect, it } from 'vitest';
+import { EventEngine } from '../../shared/netstack/event-engine.ts';
+import { PacketMemory } from '../../shared/wire/packet-memory.ts';
+import { EventLoop } from './event-loop.ts';
+import { loadNativeSockets } from './native-socket.ts';
+import { openLink } from './open-link.ts';
+
+const memory = new PacketMemory({ smallSlots: 64, largeSlots: 1 });
+const loop = new EventLoop(new EventEngine({ random: () => 0 }));
+const options = { memory, loop, bind: { address: '127.0.0.1', port: 0 } };
+
+it('takes the tier that is asked for, and with auto the fastest that works here', async () => {
+  const plain = await openLink({ ...options, tier: 'dgram' });
+  expect(plain.tier).toBe('dgram');
+  plain.link.close();
+  const native = await loadNativeSockets().then(
+    () => true,
+    () => false,
+  );
+  const chosen = await openLink({ ...options, tier: 'auto' });
+  expect(chosen.tier).toBe(native ? 'polled' : 'dgram');
+  expect(chosen.fallback === undefined).toBe(native);
+  chosen.link.close();
+  expect(memory.inUse).toBe(0);
+});

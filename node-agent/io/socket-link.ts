@@ -1,0 +1,35 @@
+/** What every link over sockets has beside carrying datagrams. */
+import type { PacketMemory } from '../../shared/wire/packet-memory.ts';
+import type { LinkEndpoint, UnderlayLink } from '../datapath/link.ts';
+import type { EventLoop } from './event-loop.ts';
+import type { LinkCounters } from './link-counters.ts';
+
+export interface SocketLink extends UnderlayLink {
+  readonly counters: LinkCounters;
+}
+
+export interface SocketLinkOptions {
+  readonly memory: PacketMemory;
+  readonly loop: EventLoop;
+  /** Where to bind: the node's own loopback address and 4789. */
+  readonly bind: LinkEndpoint;
+}
+
+/** The socket could not be bound where it was to be, nor anywhere else. */
+export class LinkBindError extends Error {
+  constructor(bind: LinkEndpoint, cause: Error) {
+    super(`cannot bind the data path's UDP socket to ${bind.address}:${bind.port} (${cause.message})`, { cause });
+    this.name = 'LinkBindError';
+  }
+}
+
+/**
+ * Where to bind, in order: where the port is taken another one, and where the system has no such loopback address (macOS,
+ * Windows) 127.0.0.1.
+ */
+export function bindChoices(bind: LinkEndpoint): LinkEndpoint[] {
+  return [bind, { ...bind, port: 0 }, { address: '127.0.0.1', port: 0 }];
+}
+
+/** Asked for; the kernel caps it at net.core.rmem_max and wmem_max. */
+export const SOCKET_BUFFER_BYTES = 4 * 1024 * 1024;

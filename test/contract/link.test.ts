@@ -1,0 +1,209 @@
+/** What the data path may rely on, whatever carries its datagrams. */
+import { createSocket } from 'node:dgram';
+import { once } from 'node:events';
+import { afterEach, describe, expect, it } from 'vitest';
+import { DgramLink } from '../../node-agent/io/dgram-link.ts';
+import { EventLoop } from '../../node-agent/io/event-loop.ts';
+import { loadNativeSockets } from '../../node-agent/io/native-socket.ts';
+import { PolledLink } from '../../node-agent/io/polled-link.ts';
+import type { SocketLink, SocketLinkOptions } from '../../node-agent/io/socket-link.ts';
+import { EventEngine } from '../../shared/netstack/event-engine.ts';
+import { type Packet, PacketMemory } from '../../shared/wire/packet-memory.ts';
+import { waitFor } from '../wait-for.ts';
+
+type OpenLink = (options: SocketLinkOptions) => Promise<SocketLink>;
+
+const implementations: { name: string; open: OpenLink }[] = [
+  { name: 'dgram', open: (options) => DgramLink.open(options) },
+];
+const noNativeSockets: string | undefined = await loadNativeSockets().then(
+  (sockets) => {
+    implementations.push(
+      { name: 'polled', open: async (options) => new PolledLink({ ...options, sockets }) },
+      { name: 'polled, one by one', open: async (options) => new PolledLink({ ...options, sockets, batches: false }) },
+    );
+    return undefined;
+  },
+  (error: unknown) => String(error),
+);
+if (noNativeSockets !== undefined) process.stderr.write(`link contract: dgram only: ${noNativeSockets}\n`);
+
+describe.each(implementations)('link over $name', ({ open }) => {
+  const memory = new PacketMemory({ smallSlots: 512, largeSlots: 16 });
+  const loop = new EventLoop(new EventEngine({ random: () => 0.5 }));
+  const closing: (() => void)[] = [];
+
+  async function openLink(own: Partial<SocketLinkOptions> = {}): Promise<SocketLink> {
+    const link = await open({ memory, loop, bind: { address: '127.0.0.1', port: 0 }, ...own });
+    closing.push(() => link.close());
+    return link;
+  }
+
+  afterEach(() => {
+    for (const close of closing.splice(0)) close();
+    expect(memory.inUse).toBe(0);
+  });
+
+  /** A datagram that says its number and whose every byte follows from it. */
+  function datagram(number: number, length: number): Packet {
+    const packet = memory.allocate(length)!;
+    memory.bytes.fill(number & 0xff, packet.offset, packet.offset + length);
+    memory.view.setUint32(packet.offset, number);
+    return packet;
+  }
+
+  /** `number:length` of what arrives whole, by peer. */
+  function inbox(link: SocketLink, own = memory): string[] {
+    const seen: string[] = [];
+    link.onReceive = (peer, packets) => {
+      for (const { offset, length } of packets) {
+        const number = own.view.getUint32(offset);
+        const whole = own.bytes.subarray(offset + 4, offset + length).every((byte) => byte === (number & 0xff));
+        seen.push(`${peer}<${number}:${whole ? length : 'damaged'}`);
+      }
+      for (const packet of packets) own.free(packet);
+    };
+    return seen;
+  }
+
+  it('delivers batches of mixed sizes in order, both ways', async () => {
+    const [a, b] = [await openLink(), await openLink()];
+    const [atA, atB] = [inbox(a), inbox(b)];
+    const [toB, toA] = [a.addPeer(b.local), b.addPeer(a.local)];
+    const sizes = [64, 1472, 1472, 1472, 900, 1500, 1500, 20, 1920, 1921, 4000, 4000, 100, 1472, 1472];
+    a.send(
+      toB,
+      sizes.map((size, index) => datagram(index, size)),
+    );
+    await waitFor('the batch', () => atB.length === sizes.length);
+    expect(atB).toEqual(sizes.map((size, index) => `${toA}<${index}:${size}`));
+    b.send(toA, [datagram(1000, 64)]);
+    await waitFor('the answer', () => atA.length === 1);
+    expect(atA).toEqual([`${toB}<1000:64`]);
+    expect(a.counters).toMatchObject({ datagramsSent: sizes.length, datagramsReceived: 1, sendErrors: 0 });
+    expect(b.counters).toMatchObject({ datagramsReceived: sizes.length, foreignSenders: 0, receiveDrops: 0 });
+  });
+
+  it('delivers a long batch of full-sized datagrams in order', async () => {
+    const [a, b] = [await openLink(), await openLink()];
+    const atB = inbox(b);
+    const [toB, toA] = [a.addPeer(b.local), b.addPeer(a.local)];
+    const expected = Array.from({ length: 200 }, (_, index) => `${toA}<${index}:${index === 199 ? 700 : 1472}`);
+    a.send(
+      toB,
+      expected.map((_, index) => datagram(index, index === 199 ? 700 : 1472)),
+    );
+    await waitFor('the batch', () => atB.length === expected.length);
+    expect(atB).toEqual(expected);
+  });
+
+  it('keeps the datagrams of several peers apart', async () => {
+    const [a, b, c] = [await openLink(), await openLink(), await openLink()];
+    const atC = inbox(c);
+    const [fromA, fromB] = [c.addPeer(a.local), c.addPeer(b.local)];
+    const [aToC, bToC] = [a.addPeer(c.local), b.addPeer(c.local)];
+    for (let number = 0; number < 4; number++) {
+      a.send(aToC, [datagram(number, 100)]);
+      b.send(bToC, [datagram(number, 100)]);
+    }
+    await waitFor('eight datagrams', () => atC.length === 8);
+    for (const peer of [fromA, fromB]) {
+      const own = atC.filter((text) => text.startsWith(`${peer}<`));
+      expect(own).toEqual([0, 1, 2, 3].map((number) => `${peer}<${number}:100`));
+    }
+  });
+
+  it('answers within the call that delivers', async () => {
+    const [a, b] = [await openLink(), await openLink()];
+    const atA = inbox(a);
+    const [toB, toA] = [a.addPeer(b.local), b.addPeer(a.local)];
+    b.onReceive = (_, packets) => b.send(toA, [...packets]);
+    a.send(toB, [datagram(7, 1472), datagram(8, 1472)]);
+    await waitFor('the echo', () => atA.length === 2);
+    expect(atA).toEqual([`${toB}<7:1472`, `${toB}<8:1472`]);
+  });
+
+  it('takes nothing from an unknown or removed sender, and counts it', async () => {
+    const [a, b] = [await openLink(), await openLink()];
+    const atA = inbox(a);
+    const stranger = createSocket('udp4');
+    closing.push(() => stranger.close());
+    stranger.send('hello', a.local.port, a.local.address);
+    await waitFor('the stranger', () => a.counters.foreignSenders === 1);
+    a.removePeer(a.addPeer(b.local));
+    b.send(b.addPeer(a.local), [datagram(1, 64)]);
+    await waitFor('the removed peer', () => a.counters.foreignSenders === 2);
+    expect(atA).toEqual([]);
+  });
+
+  it('knows a peer that was removed and came back by its new number', async () => {
+    const [a, b] = [await openLink(), await openLink()];
+    const atA = inbox(a);
+    const first = a.addPeer(b.local);
+    a.removePeer(first);
+    const second = a.addPeer(b.local);
+    expect(second).not.toBe(first);
+    b.send(b.addPeer(a.local), [datagram(1, 64)]);
+    await waitFor('the datagram', () => atA.length === 1);
+    expect(atA).toEqual([`${second}<1:64`]);
+  });
+
+  it('counts what the kernel refuses, and sends the rest of the batch', async () => {
+    const [a, b] = [await openLink(), await openLink()];
+    const atB = inbox(b);
+    const [toB, toA] = [a.addPeer(b.local), b.addPeer(a.local)];
+    a.send(toB, [datagram(1, 64), datagram(2, 66_000), datagram(3, 64)]);
+    await waitFor('the others', () => atB.length === 2 && a.counters.sendErrors === 1);
+    expect(atB).toEqual([`${toA}<1:64`, `${toA}<3:64`]);
+    a.send(99, [datagram(4, 64)]);
+    expect(a.counters.sendOverflows).toBe(1);
+  });
+
+  it('drops and counts what packet memory has no room for, and goes on afterwards', async () => {
+    const scarce = new PacketMemory({ smallSlots: 4, largeSlots: 1 });
+    const [a, b] = [await openLink(), await openLink({ memory: scarce })];
+    const [toB] = [a.addPeer(b.local), b.addPeer(a.local)];
+    const held: Packet[] = [];
+    b.onReceive = (_, packets) => {
+      held.push(...packets);
+    };
+    a.send(
+      toB,
+      Array.from({ length: 20 }, (_, index) => datagram(index, 1472)),
+    );
+    await waitFor('all of them', () => held.length + b.counters.receiveDrops === 20);
+    expect(held.length).toBeLessThanOrEqual(4);
+    for (const packet of held.splice(0)) scarce.free(packet);
+    a.send(toB, [datagram(50, 64)]);
+    await waitFor('one more', () => held.length === 1);
+    for (const packet of held.splice(0)) scarce.free(packet);
+    b.close();
+    expect(scarce.inUse).toBe(0);
+  });
+
+  it('takes another port when its own is taken', async () => {
+    const taken = createSocket('udp4');
+    closing.push(() => taken.close());
+    taken.bind(0, '127.0.0.1');
+    await once(taken, 'listening');
+    const { port } = taken.address();
+    const link = await openLink({ bind: { address: '127.0.0.1', port } });
+    expect(link.local.address).toBe('127.0.0.1');
+    expect(link.local.port).not.toBe(port);
+  });
+
+  it('gives its port back when it is closed, sends nothing more, and may be closed twice', async () => {
+    const first = await openLink();
+    const peer = first.addPeer({ address: '127.0.0.1', port: 9 });
+    const { local } = first;
+    first.close();
+    first.close();
+    first.send(peer, [datagram(1, 64)]);
+    expect(first.counters).toMatchObject({ sendOverflows: 1, datagramsSent: 0 });
+    const again = await waitFor('the port', async () => {
+      const link = await openLink({ bind: local });
+      return link.local.port === local.port ? link : undefined;
+    });
+    expect(again.local).toEqual(local);
+  });
+});
