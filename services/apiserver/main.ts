@@ -19,6 +19,7 @@ import { RequestMetrics } from './http/request-metrics.ts';
 import { kubeconfigText } from './kubeconfig.ts';
 import { repairAllocations } from './maintenance/allocation-repair.ts';
 import { Compaction } from './maintenance/compaction.ts';
+import { cleanUpDefinitions } from './maintenance/definition-cleanup.ts';
 import { expireEvents } from './maintenance/event-expiry.ts';
 import { scheduleTasks } from './maintenance/schedule.ts';
 import { loadPki, writePrivateFile } from './pki/pki.ts';
@@ -82,6 +83,7 @@ async function start(context: ProcessContext): Promise<void> {
       metrics: async () => (await metrics.expose()).body,
       keySet: () => tokens.keySet(),
       issuer: tokens.issuer,
+      served: core.served,
     },
     metrics: new RequestMetrics(metrics),
     log,
@@ -103,6 +105,7 @@ async function start(context: ProcessContext): Promise<void> {
   const stopTasks = scheduleTasks(
     [
       { name: 'event expiry', everyMs: 60_000, run: (nowMs) => expireEvents(storage, nowMs) },
+      { name: 'definition cleanup', everyMs: 500, run: () => cleanUpDefinitions(core.context) },
       { name: 'compaction', everyMs: 30_000, run: (nowMs) => compaction.run(nowMs) },
       { name: 'allocation repair', everyMs: 60_000, run: (nowMs) => repairAllocations(storage, ranges, nowMs) },
     ],

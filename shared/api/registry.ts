@@ -2,6 +2,7 @@
  * The served resources, declaratively: what discovery says of them, which verbs and subresources they have, under which
  * key they are stored and which schema describes them. The one place where a kind is added.
  */
+import type { CustomTraits } from './custom-resource/definition.ts';
 import { apiVersionOf, type ResourceRef } from './resource.ts';
 import * as R from './resources.ts';
 
@@ -32,6 +33,8 @@ export interface ResourceDefinition extends ResourceRef {
   readonly schema: string;
   /** True for kinds that are answered and never stored (reviews, bindings). */
   readonly virtual: boolean;
+  /** Of resources that a CustomResourceDefinition brought; their schema is in here, and not in the table. */
+  readonly custom?: CustomTraits;
 }
 
 interface Traits {
@@ -43,7 +46,7 @@ interface Traits {
   readonly virtual?: boolean;
 }
 
-const STANDARD_VERBS: readonly Verb[] = [
+export const STANDARD_VERBS: readonly Verb[] = [
   'create',
   'delete',
   'deletecollection',
@@ -59,11 +62,11 @@ const STREAM: readonly Verb[] = ['create', 'get'];
 const PROXY: readonly Verb[] = ['create', 'delete', 'get', 'patch', 'update'];
 const ALL = ['all'];
 
-function status(resource: ResourceRef): SubresourceDefinition {
+export function status(resource: ResourceRef): SubresourceDefinition {
   return { name: 'status', kind: resource.kind, verbs: MODIFY };
 }
 
-const SCALE: SubresourceDefinition = {
+export const SCALE: SubresourceDefinition = {
   name: 'scale',
   kind: 'Scale',
   group: 'autoscaling',

@@ -2,6 +2,7 @@
 import {
   partialMetadata,
   printerOf,
+  printerOfCustomResource,
   type Table,
   type TableOptions,
   tableOf,
@@ -71,6 +72,8 @@ export function objectTable(
   items: readonly KubeObject[],
   options: TableOptions,
 ): Table {
+  const { custom } = definition;
+  if (custom !== undefined) return tableOf(printerOfCustomResource(custom.printerColumns), items, options);
   const { group, version, resource } = definition.storage;
   const stored = findResource(group, version, resource) ?? definition;
   const objects = stored === definition ? items : items.map((item) => toStorage(item, definition));

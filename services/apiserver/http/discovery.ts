@@ -1,11 +1,7 @@
 /** What groups, versions and resources there are, plain and aggregated (Kubernetes API concepts, "API Discovery"). */
-import {
-  groupVersions,
-  type ResourceDefinition,
-  resourcesOf,
-  type SubresourceDefinition,
-} from '../../../shared/api/registry.ts';
+import type { ResourceDefinition, SubresourceDefinition } from '../../../shared/api/registry.ts';
 import { apiVersionOf } from '../../../shared/api/resource.ts';
+import type { ServedResources } from '../registry/served-resources.ts';
 
 /** `/version`. The API spoken here is that of this Kubernetes release. */
 export const VERSION_INFO = {
@@ -30,18 +26,18 @@ export function coreVersions(serverAddress: string): unknown {
 }
 
 /** `/apis` */
-export function groupList(): unknown {
-  return { kind: 'APIGroupList', apiVersion: 'v1', groups: namedGroups().map(groupBody) };
+export function groupList(served: ServedResources): unknown {
+  return { kind: 'APIGroupList', apiVersion: 'v1', groups: namedGroups(served).map(groupBody) };
 }
 
 /** `/apis/<group>`; undefined when there is no such group. */
-export function groupOf(name: string): unknown {
-  const group = namedGroups().find((candidate) => candidate.group === name);
+export function groupOf(served: ServedResources, name: string): unknown {
+  const group = namedGroups(served).find((candidate) => candidate.group === name);
   return group === undefined ? undefined : { kind: 'APIGroup', apiVersion: 'v1', ...groupBody(group) };
 }
 
-function namedGroups() {
-  return groupVersions().filter(({ group }) => group !== '');
+function namedGroups(served: ServedResources) {
+  return served.groupVersions().filter(({ group }) => group !== '');
 }
 
 function groupBody({ group, versions }: { group: string; versions: readonly string[] }) {
@@ -50,8 +46,8 @@ function groupBody({ group, versions }: { group: string; versions: readonly stri
 }
 
 /** `/api/v1`, `/apis/<group>/<version>`; undefined when there is no such version. */
-export function resourceList(group: string, version: string): unknown {
-  const resources = resourcesOf(group, version);
+export function resourceList(served: ServedResources, group: string, version: string): unknown {
+  const resources = served.resourcesOf(group, version);
   if (resources.length === 0) return undefined;
   return {
     kind: 'APIResourceList',
@@ -88,17 +84,17 @@ function plainSubresource(resource: ResourceDefinition, subresource: Subresource
 }
 
 /** `/api` or `/apis` as APIGroupDiscoveryList of apidiscovery.k8s.io, v2 or v2beta1 (same fields). */
-export function aggregatedDiscovery(path: 'api' | 'apis', version: string): unknown {
-  const groups = groupVersions().filter(({ group }) => (path === 'api') === (group === ''));
+export function aggregatedDiscovery(served: ServedResources, path: 'api' | 'apis', format: string): unknown {
+  const groups = served.groupVersions().filter(({ group }) => (path === 'api') === (group === ''));
   return {
     kind: 'APIGroupDiscoveryList',
-    apiVersion: `apidiscovery.k8s.io/${version}`,
+    apiVersion: `apidiscovery.k8s.io/${format}`,
     metadata: {},
     items: groups.map(({ group, versions }) => ({
       metadata: { name: group, creationTimestamp: null },
-      versions: versions.map((served) => ({
-        version: served,
-        resources: resourcesOf(group, served).map(aggregatedResource),
+      versions: versions.map((version) => ({
+        version,
+        resources: served.resourcesOf(group, version).map(aggregatedResource),
         freshness: 'Current',
       })),
     })),

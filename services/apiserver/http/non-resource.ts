@@ -1,5 +1,6 @@
 /** Everything that is not an object: discovery, health, version, OpenAPI, keys, metrics. */
 import { noSuchPath } from '../../../shared/api/status.ts';
+import type { ServedResources } from '../registry/served-resources.ts';
 import { aggregatedDiscovery, coreVersions, groupList, groupOf, resourceList, VERSION_INFO } from './discovery.ts';
 import { parseAccept } from './negotiation.ts';
 import { type Reply, sendBody, sendText } from './response.ts';
@@ -13,6 +14,7 @@ export interface ServerFacts {
   readonly metrics: () => Promise<string>;
   readonly keySet: () => unknown;
   readonly issuer: string;
+  readonly served: ServedResources;
 }
 
 const HEALTH_PATHS = new Set(['healthz', 'livez', 'readyz']);
@@ -34,7 +36,7 @@ export async function answerPath(
   if (first === 'metrics' && rest.length === 0) {
     return sendText(reply, 200, 'text/plain; version=0.0.4; charset=utf-8', await facts.metrics());
   }
-  if (first === 'openapi') return answerOpenApi(reply, rest, query);
+  if (first === 'openapi') return answerOpenApi(reply, rest, query, facts.served);
   const body = jsonBody(reply, first, rest, facts);
   if (body === undefined) throw noSuchPath();
   if (body instanceof Aggregated) {
@@ -58,13 +60,13 @@ function jsonBody(reply: Reply, first: string, rest: readonly string[], facts: S
     return { paths: ['/api', '/apis', '/healthz', '/livez', '/metrics', '/openapi/v3', '/readyz', '/version'] };
   if (first === 'version' && rest.length === 0) return VERSION_INFO;
   if (first === 'api') {
-    if (rest.length === 0) return aggregated(reply, 'api') ?? coreVersions(facts.advertised);
-    return rest.length === 1 ? resourceList('', rest[0]!) : undefined;
+    if (rest.length === 0) return aggregated(reply, 'api', facts.served) ?? coreVersions(facts.advertised);
+    return rest.length === 1 ? resourceList(facts.served, '', rest[0]!) : undefined;
   }
   if (first === 'apis') {
-    if (rest.length === 0) return aggregated(reply, 'apis') ?? groupList();
-    if (rest.length === 1) return groupOf(rest[0]!);
-    return rest.length === 2 ? resourceList(rest[0]!, rest[1]!) : undefined;
+    if (rest.length === 0) return aggregated(reply, 'apis', facts.served) ?? groupList(facts.served);
+    if (rest.length === 1) return groupOf(facts.served, rest[0]!);
+    return rest.length === 2 ? resourceList(facts.served, rest[0]!, rest[1]!) : undefined;
   }
   const path = [first, ...rest].join('/');
   if (path === 'openid/v1/jwks') return facts.keySet();
@@ -73,7 +75,7 @@ function jsonBody(reply: Reply, first: string, rest: readonly string[], facts: S
 }
 
 /** The aggregated form, if the client asks for it before the plain one. */
-function aggregated(reply: Reply, path: 'api' | 'apis'): Aggregated | undefined {
+function aggregated(reply: Reply, path: 'api' | 'apis', served: ServedResources): Aggregated | undefined {
   for (const { type, parameters } of parseAccept(reply.request.headers.accept)) {
     if (type !== 'application/json' && type !== 'application/*' && type !== '*/*') continue;
     if (parameters.as === undefined) return undefined;
@@ -81,7 +83,7 @@ function aggregated(reply: Reply, path: 'api' | 'apis'): Aggregated | undefined 
     if (as !== 'APIGroupDiscoveryList' || g !== 'apidiscovery.k8s.io' || !/^v2(beta1)?$/.test(v)) continue;
     return new Aggregated(
       `application/json;g=apidiscovery.k8s.io;v=${v};as=APIGroupDiscoveryList`,
-      aggregatedDiscovery(path, v),
+      aggregatedDiscovery(served, path, v),
     );
   }
   return undefined;
@@ -102,15 +104,20 @@ async function answerHealth(
   return sendText(reply, failing ? 500 : 200, 'text/plain; charset=utf-8', text);
 }
 
-async function answerOpenApi(reply: Reply, rest: readonly string[], query: URLSearchParams): Promise<void> {
+async function answerOpenApi(
+  reply: Reply,
+  rest: readonly string[],
+  query: URLSearchParams,
+  served: ServedResources,
+): Promise<void> {
   if (rest[0] === 'v2' && rest.length === 1) return answerOpenApiV2(reply);
   if (rest[0] !== 'v3') throw noSuchPath();
   const openapi = await import('./openapi.ts');
   const path = rest.slice(1).join('/');
-  if (path === '') return sendBody(reply, 200, openapi.openApiIndex());
-  const document = openapi.openApiDocument(path);
+  if (path === '') return sendBody(reply, 200, openapi.openApiIndex(served));
+  const document = openapi.openApiDocument(served, path);
   if (document === undefined) throw noSuchPath();
-  if (query.get('hash') === openapi.documentHash(path)) {
+  if (query.get('hash') === openapi.documentHash(served, path)) {
     reply.response.setHeader('Expires', new Date(Date.now() + 365 * 24 * 3600 * 1000).toUTCString());
   }
   return sendText(reply, 200, 'application/json', JSON.stringify(document));

@@ -3,20 +3,21 @@
  * that the server validates fields (Kubernetes API concepts, "OpenAPI V3"). Descriptions are not in the table.
  */
 import { createHash } from 'node:crypto';
-import { groupVersions, type ResourceDefinition, resourcesOf } from '../../../shared/api/registry.ts';
+import type { ResourceDefinition } from '../../../shared/api/registry.ts';
 import { type FieldType, findType, type ScalarName } from '../../../shared/api/schema/schema.ts';
 import { TYPE_TABLE } from '../../../shared/api/schema/table.ts';
+import type { ServedResources } from '../registry/served-resources.ts';
 import { VERSION_INFO } from './discovery.ts';
 
 type Json = Record<string, unknown>;
 
 /** `/openapi/v3`: the paths of the documents, each with a hash that changes with its content. */
-export function openApiIndex(): Json {
+export function openApiIndex(served: ServedResources): Json {
   const paths: Json = {};
-  for (const { group, versions } of groupVersions()) {
+  for (const { group, versions } of served.groupVersions()) {
     for (const version of versions) {
       const path = documentPath(group, version);
-      paths[path] = { serverRelativeURL: `/openapi/v3/${path}?hash=${documentHash(path)}` };
+      paths[path] = { serverRelativeURL: `/openapi/v3/${path}?hash=${documentHash(served, path)}` };
     }
   }
   return { paths };
@@ -24,10 +25,22 @@ export function openApiIndex(): Json {
 
 let tableHash: string | undefined;
 
-/** Types and paths come from the table and the program: one hash tells them all. */
-export function documentHash(path: string): string {
+/** Types and paths come from the table and the program: one hash tells them all, but for the custom ones. */
+export function documentHash(served: ServedResources, path: string): string {
   tableHash ??= createHash('sha256').update(JSON.stringify(TYPE_TABLE)).update(VERSION_INFO.gitVersion).digest('hex');
-  return createHash('sha256').update(tableHash).update(path).digest('hex').slice(0, 32).toUpperCase();
+  return createHash('sha256')
+    .update(tableHash)
+    .update(path)
+    .update(customText(served, path))
+    .digest('hex')
+    .slice(0, 32)
+    .toUpperCase();
+}
+
+function customText(served: ServedResources, path: string): string {
+  const [, group = '', version = ''] = path.split('/');
+  const custom = served.resourcesOf(group, version).filter((resource) => resource.custom !== undefined);
+  return custom.length === 0 ? '' : JSON.stringify(custom);
 }
 
 function documentPath(group: string, version: string): string {
@@ -35,11 +48,11 @@ function documentPath(group: string, version: string): string {
 }
 
 /** The document at `api/v1` or `apis/<group>/<version>`; undefined when there is none. */
-export function openApiDocument(path: string): Json | undefined {
+export function openApiDocument(served: ServedResources, path: string): Json | undefined {
   const parts = path.split('/');
   const [group, version] = parts[0] === 'api' ? ['', parts[1]] : [parts[1], parts[2]];
   if (group === undefined || version === undefined || documentPath(group, version) !== path) return undefined;
-  const resources = resourcesOf(group, version);
+  const resources = served.resourcesOf(group, version);
   if (resources.length === 0) return undefined;
   const schemas = new SchemaCollector();
   const paths: Json = {};
@@ -59,7 +72,7 @@ function resourcePaths(resource: ResourceDefinition, schemas: SchemaCollector): 
     ? `${base}/namespaces/{namespace}/${resource.resource}`
     : `${base}/${resource.resource}`;
   const gvk = { group, version, kind: resource.kind };
-  const body = schemas.reference(resource.schema, gvk);
+  const body = resource.custom === undefined ? schemas.reference(resource.schema, gvk) : schemas.custom(resource, gvk);
   const operation = (action: string, parameters: readonly string[], withBody: boolean): Json => ({
     'x-kubernetes-action': action,
     'x-kubernetes-group-version-kind': gvk,
@@ -138,6 +151,19 @@ class SchemaCollector {
         ...(gvk && { 'x-kubernetes-group-version-kind': [gvk] }),
       };
     }
+    return { $ref: `#/components/schemas/${name}` };
+  }
+
+  /** A `$ref` to the schema of a custom resource, with the fields that all resources have. */
+  custom({ group, version, kind, custom }: ResourceDefinition, gvk: GroupVersionKind): Json {
+    const name = [...group.split('.').reverse(), version, kind].join('.');
+    const metadata = { allOf: [this.reference('meta.v1.ObjectMeta')] };
+    this.collected[name] = {
+      type: 'object',
+      ...custom?.schema,
+      properties: { apiVersion: { type: 'string' }, kind: { type: 'string' }, ...custom?.schema.properties, metadata },
+      'x-kubernetes-group-version-kind': [gvk],
+    };
     return { $ref: `#/components/schemas/${name}` };
   }
 

@@ -55,6 +55,7 @@ export function streamWatch(reply: Reply, watch: Watch, format: WatchFormat, ran
     const encoder = new WatchEncoder(format);
     watch.start({
       event: (event) => send(encoder.encode(event)),
+      ended: finish,
       expired: () => {
         send(line('ERROR', expired('the store was replaced; list anew').toStatus()));
         finish();

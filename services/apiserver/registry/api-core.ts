@@ -3,12 +3,7 @@
  *
  *   resolve -> authorize -> verb or subresource -> answer
  */
-import {
-  findResource,
-  findSubresource,
-  type ResourceDefinition,
-  type SubresourceDefinition,
-} from '../../../shared/api/registry.ts';
+import { findSubresource, type ResourceDefinition, type SubresourceDefinition } from '../../../shared/api/registry.ts';
 import { forbidden, isApiError, methodNotSupported, noSuchPath } from '../../../shared/api/status.ts';
 import type { User } from '../authentication/user.ts';
 import type { Authorizer } from '../authorization/authorizer.ts';
@@ -19,6 +14,7 @@ import { deleteCollection, deleteOne } from './delete.ts';
 import { getOne, list } from './list.ts';
 import { patch } from './patch.ts';
 import type { RegistryContext } from './registry-context.ts';
+import { ServedResources } from './served-resources.ts';
 import type { HandlerLookup, SubresourceHandler } from './subresources/handlers.ts';
 import { update } from './update.ts';
 import { openWatch, type Watch } from './watch.ts';
@@ -41,6 +37,7 @@ export interface Resolved {
 
 export class ApiCore {
   readonly context: RegistryContext;
+  readonly served: ServedResources;
   private readonly authorizer: Authorizer;
 
   private readonly subresourceHandler: HandlerLookup;
@@ -48,12 +45,13 @@ export class ApiCore {
   constructor(context: RegistryContext, authorizer: Authorizer, subresourceHandler: HandlerLookup) {
     this.subresourceHandler = subresourceHandler;
     this.context = context;
+    this.served = new ServedResources(context.storage);
     this.authorizer = authorizer;
   }
 
   /** Finds the resource and checks that the verb fits it and the user may; throws NotFound, MethodNotAllowed, Forbidden. */
   admit(info: Request['info'], user: User): Resolved {
-    const resolved = resolve(info);
+    const resolved = this.resolve(info);
     const { definition, subresource } = resolved;
     const decision = this.authorizer.authorize(user, { ...info, kind: 'resource' });
     if (!decision.allowed) throw denied(definition, subresource, info, user, decision.reason);
@@ -88,22 +86,23 @@ export class ApiCore {
     return handler;
   }
 
+  private resolve(info: Request['info']): Resolved {
+    const definition = this.served.find(info.group, info.version, info.resource);
+    if (definition === undefined) throw noSuchPath();
+    if (!definition.namespaced && info.namespace !== undefined) throw noSuchPath();
+    if (definition.namespaced && info.namespace === undefined && info.name !== undefined) throw noSuchPath();
+    if (info.subresource === undefined) return { definition, subresource: undefined };
+    const subresource = findSubresource(definition, info.subresource);
+    if (subresource === undefined) throw noSuchPath();
+    return { definition, subresource };
+  }
+
   private callFor({ info, query, body, user, origin, agent, warn }: Request): ApiCall {
     const { definition, subresource } = this.admit(info, user);
+    if (definition.custom?.deprecationWarning !== undefined) warn(definition.custom.deprecationWarning);
     const { verb, namespace, name } = info;
     return { verb, definition, subresource, namespace, name, query, body, user, origin, agent, warn };
   }
-}
-
-function resolve(info: Request['info']): Resolved {
-  const definition = findResource(info.group, info.version, info.resource);
-  if (definition === undefined) throw noSuchPath();
-  if (!definition.namespaced && info.namespace !== undefined) throw noSuchPath();
-  if (definition.namespaced && info.namespace === undefined && info.name !== undefined) throw noSuchPath();
-  if (info.subresource === undefined) return { definition, subresource: undefined };
-  const subresource = findSubresource(definition, info.subresource);
-  if (subresource === undefined) throw noSuchPath();
-  return { definition, subresource };
 }
 
 function checkVerb({ definition, subresource }: Resolved, info: Request['info']): void {

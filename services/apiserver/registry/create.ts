@@ -40,6 +40,10 @@ export async function createObject(
   sent: KubeObject,
   writing: Writing,
 ): Promise<KubeObject> {
+  if (call.definition.custom?.terminating) {
+    const message = 'create not allowed while custom resource definition is terminating';
+    throw new ApiError(405, 'MethodNotAllowed', message);
+  }
   const generates = !sent.metadata.name && Boolean(sent.metadata.generateName);
   for (let attempt = 1; ; attempt++) {
     try {
@@ -61,7 +65,7 @@ async function createOnce(
   const writing = writeContext(context, call, dryRun);
   object.metadata = newMetadata(object.metadata, writing.nowMs);
   nameObject(context, definition, object);
-  if (hasStatusSubresource(definition) && !KEEPS_STATUS.has(definition.resource)) object.status = {};
+  if (hasStatusSubresource(definition) && !KEEPS_STATUS.has(definition.resource)) resetStatus(definition, object);
   applyDefaults(definition, object);
   if (countsGeneration(definition, object)) object.metadata.generation = 1;
   const { name = '', namespace } = object.metadata;
@@ -94,6 +98,12 @@ async function store(
   if (!dryRun) return fromStorage(await context.storage.create(storage, stored), definition);
   if (context.storage.get(storage, name, namespace) !== undefined) throw alreadyExists(definition, name);
   return fromStorage(stored, definition);
+}
+
+/** The status of a custom resource has no empty form. */
+function resetStatus(definition: ResourceDefinition, object: KubeObject): void {
+  if (definition.custom === undefined) object.status = {};
+  else delete object.status;
 }
 
 function nameObject(context: RegistryContext, definition: ResourceDefinition, object: KubeObject): void {

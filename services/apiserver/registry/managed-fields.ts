@@ -6,7 +6,7 @@
 import type { KubeObject } from '../../../shared/api/object.ts';
 import { trackUpdate, type Writer } from '../../../shared/api/patch/managed-fields.ts';
 import { apiVersionOf } from '../../../shared/api/resource.ts';
-import { mergeTypeOf } from '../../../shared/api/schema/merge-type.ts';
+import { mergeTypeOfResource } from '../../../shared/api/schema/merge-type.ts';
 import { formatTimestamp } from '../../../shared/api/timestamp.ts';
 import type { ApiCall } from './api-call.ts';
 import type { RegistryContext } from './registry-context.ts';
@@ -21,7 +21,7 @@ export function trackerFor(context: RegistryContext, call: ApiCall, fieldManager
   return (current, object) => {
     const tracked = call.origin === 'client' || current?.metadata.managedFields !== undefined;
     if (!tracked) return withoutManagers(object);
-    return trackUpdate(current, object, mergeTypeOf(call.definition.schema), writerOf(context, call, fieldManager));
+    return trackUpdate(current, object, mergeTypeOfResource(call.definition), writerOf(context, call, fieldManager));
   };
 }
 

@@ -1,9 +1,16 @@
 /** The kinds' own rules (shared/api) as the verbs use them: reading a body, defaults, validation, stored version. */
+import { decodeCustomResource } from '../../../shared/api/custom-resource/decode.ts';
+import { applySchemaDefaults } from '../../../shared/api/custom-resource/default.ts';
 import { applyDefaults as applyKindDefaults } from '../../../shared/api/defaults/defaults.ts';
 import { isJsonObject, type KubeObject } from '../../../shared/api/object.ts';
 import type { ResourceDefinition } from '../../../shared/api/registry.ts';
 import { apiVersionOf } from '../../../shared/api/resource.ts';
-import { decodeObject, strictDecodingError, unknownFieldText } from '../../../shared/api/schema/decode.ts';
+import {
+  type Decoded,
+  decodeObject,
+  strictDecodingError,
+  unknownFieldText,
+} from '../../../shared/api/schema/decode.ts';
 import { badRequest, type FieldError } from '../../../shared/api/status.ts';
 import { validateCreate, validateUpdate } from '../../../shared/api/validation/validate.ts';
 import type { ApiCall } from './api-call.ts';
@@ -26,12 +33,18 @@ export function decodeValue(
   duplicates: readonly string[] = [],
 ): KubeObject {
   checkKind(definition, value);
-  const { object, unknownFields } = decodeObject(value, definition.schema, definition);
+  const { object, unknownFields } = decodeAs(definition, value);
   const problems = [...unknownFields.map(unknownFieldText), ...duplicates];
   if (problems.length > 0 && fieldValidation === 'Strict') throw strictDecodingError(definition, problems);
   if (fieldValidation === 'Warn') for (const problem of problems) call.warn(problem);
   const metadata = isJsonObject(object.metadata) ? object.metadata : {};
   return { ...object, apiVersion: apiVersionOf(definition), kind: definition.kind, metadata };
+}
+
+function decodeAs(definition: ResourceDefinition, value: unknown): Decoded {
+  const { custom, schema } = definition;
+  if (custom === undefined || !isJsonObject(value)) return decodeObject(value, schema, definition);
+  return decodeCustomResource(value, custom.schema, definition);
 }
 
 /** Absent `apiVersion` and `kind` are those of the URL. */
@@ -56,7 +69,8 @@ function describe(value: unknown): string {
 }
 
 export function applyDefaults(definition: ResourceDefinition, object: KubeObject): void {
-  applyKindDefaults(object, definition.schema);
+  if (definition.custom !== undefined) applySchemaDefaults(object, definition.custom.schema);
+  else applyKindDefaults(object, definition.schema);
 }
 
 export function validateNew(definition: ResourceDefinition, object: KubeObject): readonly FieldError[] {

@@ -57,6 +57,7 @@ export function sameObject(a: KubeObject, b: KubeObject): boolean {
 
 /** Kinds whose generation counts are those that have something to be reconciled. */
 export function countsGeneration(definition: ResourceDefinition, object: KubeObject): boolean {
+  if (definition.custom !== undefined) return true;
   if (definition.group === '' && NO_GENERATION.has(definition.resource)) return false;
   return object.spec !== undefined;
 }
@@ -70,9 +71,10 @@ const NO_GENERATION = new Set([
   'limitranges',
 ]);
 
-/** Whether anything but metadata and status differs. */
-export function desiredStateDiffers(a: KubeObject, b: KubeObject): boolean {
-  const strip = ({ metadata: _, status: __, ...rest }: KubeObject) => rest;
+/** Whether anything but metadata and status differs; a custom resource's status is one by its subresource only. */
+export function desiredStateDiffers(definition: ResourceDefinition, a: KubeObject, b: KubeObject): boolean {
+  const countsStatus = definition.custom !== undefined && !hasStatusSubresource(definition);
+  const strip = ({ metadata: _, status, ...rest }: KubeObject) => (countsStatus ? { ...rest, status } : rest);
   return !isSame(strip(a), strip(b));
 }
 

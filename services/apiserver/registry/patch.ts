@@ -17,6 +17,8 @@ export const MERGE_PATCH = 'application/merge-patch+json';
 export const STRATEGIC_MERGE_PATCH = 'application/strategic-merge-patch+json';
 export const APPLY_PATCH = 'application/apply-patch+yaml';
 const PATCH_TYPES = [JSON_PATCH, MERGE_PATCH, STRATEGIC_MERGE_PATCH, APPLY_PATCH];
+/** Nobody has said how the lists of a custom resource merge strategically. */
+const CUSTOM_PATCH_TYPES = PATCH_TYPES.filter((type) => type !== STRATEGIC_MERGE_PATCH);
 
 export async function patch(context: RegistryContext, call: ApiCall): Promise<ApiAnswer> {
   const body = requiredBody(call);
@@ -33,7 +35,8 @@ export async function patch(context: RegistryContext, call: ApiCall): Promise<Ap
 
 export function requiredBody(call: ApiCall): RequestBody {
   if (call.body === undefined) throw badRequest('the body of the request is missing');
-  if (!PATCH_TYPES.includes(call.body.mediaType)) throw unsupportedMediaType(PATCH_TYPES);
+  const types = call.definition.custom === undefined ? PATCH_TYPES : CUSTOM_PATCH_TYPES;
+  if (!types.includes(call.body.mediaType)) throw unsupportedMediaType(types);
   return call.body;
 }
 

@@ -10,7 +10,7 @@ export interface RegistryContext {
   readonly storage: ObjectStorage;
   readonly clock: Pick<Clock, 'nowMs'>;
   readonly random: Random;
-  strategyOf(definition: ResourceDefinition): Strategy;
+  strategyOf(definition: Pick<ResourceDefinition, 'group' | 'resource'>): Strategy;
 }
 
 export function writeContext(context: RegistryContext, call: ApiCall, dryRun: boolean): WriteContext {

@@ -27,7 +27,7 @@ export function selectionOf(call: ApiCall): Selection {
   const { definition, namespace } = call;
   const labels = parseLabelSelector(call.query.get('labelSelector') ?? '');
   const fields = parseFieldSelector(call.query.get('fieldSelector') ?? '');
-  checkFieldSelector(fields, definition);
+  checkFieldSelector(fields, definition, definition.custom?.selectableFields);
   const name = call.name ?? nameInFieldSelector(fields);
   const pinned = name !== undefined && (namespace !== undefined || !definition.namespaced);
   return {

@@ -1,7 +1,7 @@
 /** PATCH with `application/apply-patch+yaml`: the fields that a manager wants, and no others (Kubernetes "Server-Side Apply"). */
 import { isJsonObject, type KubeObject } from '../../../shared/api/object.ts';
 import { applyConfiguration } from '../../../shared/api/patch/managed-fields.ts';
-import { mergeTypeOf } from '../../../shared/api/schema/merge-type.ts';
+import { mergeTypeOfResource } from '../../../shared/api/schema/merge-type.ts';
 import { badRequest, conflict, invalid, isApiError } from '../../../shared/api/status.ts';
 import { isTrue } from '../http/request-info.ts';
 import type { ApiAnswer, ApiCall, RequestBody } from './api-call.ts';
@@ -36,7 +36,7 @@ async function applyOnce(
   options: WriteOptions,
 ): Promise<ApiAnswer> {
   const { definition, name = '', namespace } = call;
-  const type = mergeTypeOf(definition.schema);
+  const type = mergeTypeOfResource(definition);
   const writer = writerOf(context, call, options.fieldManager);
   const force = isTrue(call.query.get('force'));
   const redecode = (merged: KubeObject) => ({

@@ -3,6 +3,7 @@ import type { ResourceDefinition } from '../../../shared/api/registry.ts';
 import type { ClusterConfig } from '../../../shared/runtime/config.ts';
 import type { Random } from '../../../shared/runtime/random.ts';
 import type { ObjectStorage } from '../storage/object-storage.ts';
+import { definitionStrategy } from './strategies/custom-resource-definition.ts';
 import { jobStrategy } from './strategies/job.ts';
 import { namespaceStrategy } from './strategies/namespace.ts';
 import { podStrategy } from './strategies/pod.ts';
@@ -24,12 +25,13 @@ export function strategies({
   random,
   ranges,
   config,
-}: StrategySources): (definition: ResourceDefinition) => Strategy {
+}: StrategySources): (definition: Pick<ResourceDefinition, 'group' | 'resource'>) => Strategy {
   const byResource: Readonly<Record<string, Strategy>> = {
     '/namespaces': namespaceStrategy,
     '/pods': podStrategy({ storage, random, evictionAfterMs: config.evictionAfterMs }),
     '/secrets': secretStrategy,
     '/services': serviceStrategy(ranges),
+    'apiextensions.k8s.io/customresourcedefinitions': definitionStrategy(storage),
     'batch/jobs': jobStrategy,
   };
   return ({ group, resource }) => byResource[`${group}/${resource}`] ?? NOTHING_SPECIAL;

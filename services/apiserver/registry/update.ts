@@ -101,7 +101,7 @@ async function prepare(
   const strategy = context.strategyOf(definition);
   const undo = call.subresource === undefined ? await strategy.update?.(object, current, writing) : undefined;
   try {
-    if (countsGeneration(definition, object) && desiredStateDiffers(object, current)) {
+    if (countsGeneration(definition, object) && desiredStateDiffers(definition, object, current)) {
       object.metadata.generation = (current.metadata.generation ?? 0) + 1;
     }
     checkFinalizers(call, current, object);

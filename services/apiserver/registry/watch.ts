@@ -2,7 +2,10 @@
  * Watches: what happened after a revision, then everything as it happens (Kubernetes API concepts, "Efficient detection of
  * changes", "Watch bookmarks", "Streaming lists").
  */
+import { servedResources } from '../../../shared/api/custom-resource/definition.ts';
 import type { KubeObject } from '../../../shared/api/object.ts';
+import type { ResourceDefinition } from '../../../shared/api/registry.ts';
+import { CUSTOMRESOURCEDEFINITIONS } from '../../../shared/api/resources.ts';
 import { expired } from '../../../shared/api/status.ts';
 import type { Change, ResourceCache } from '../storage/watch-cache.ts';
 import type { ApiCall } from './api-call.ts';
@@ -21,6 +24,8 @@ export interface WatchReceiver {
   event(event: WatchEvent): void;
   /** The watch cannot go on: the client must list anew. */
   expired(): void;
+  /** What was watched is not served any more. */
+  ended(): void;
 }
 
 export interface Watch {
@@ -39,7 +44,7 @@ export async function openWatch(context: RegistryContext, call: ApiCall): Promis
   const cache = context.storage.of(call.definition.storage);
   await waitForRevision(context, options.resourceVersion);
   if (beginningOf(cache, options, selection) === 'gone') throw tooOld(options.resourceVersion);
-  return new CacheWatch(context, cache, selection, options);
+  return new CacheWatch(context, call.definition, cache, selection, options);
 }
 
 /** Present objects are told first; `changes` are the past that follows a known revision. */
@@ -66,13 +71,21 @@ function tooOld(resourceVersion: string | undefined): Error {
 class CacheWatch implements Watch {
   readonly options: WatchOptions;
   private readonly context: RegistryContext;
+  private readonly definition: ResourceDefinition;
   private readonly cache: ResourceCache;
   private readonly selection: Selection;
   private receiver: WatchReceiver | undefined;
   private unsubscribe: () => void = () => undefined;
 
-  constructor(context: RegistryContext, cache: ResourceCache, selection: Selection, options: WatchOptions) {
+  constructor(
+    context: RegistryContext,
+    definition: ResourceDefinition,
+    cache: ResourceCache,
+    selection: Selection,
+    options: WatchOptions,
+  ) {
     this.context = context;
+    this.definition = definition;
     this.cache = cache;
     this.selection = selection;
     this.options = options;
@@ -88,9 +101,27 @@ class CacheWatch implements Watch {
     for (const object of begin.objects) receiver.event({ type: 'ADDED', object });
     for (const change of begin.changes) this.tell(change);
     if (this.options.sendInitialEvents) this.tellBookmark(this.context.storage.cache.revision, true);
-    this.unsubscribe = this.cache.subscribe({
+    const stopEvents = this.cache.subscribe({
       change: (change) => this.tell(change),
       reset: () => receiver.expired(),
+    });
+    const stopDefinition = this.followDefinition(receiver);
+    this.unsubscribe = () => {
+      stopEvents();
+      stopDefinition?.();
+    };
+  }
+
+  /** A watch of custom resources ends with their definition, or with their version. */
+  private followDefinition(receiver: WatchReceiver): (() => void) | undefined {
+    const { custom, version } = this.definition;
+    if (custom === undefined) return undefined;
+    return this.context.storage.of(CUSTOMRESOURCEDEFINITIONS).subscribe({
+      change: ({ deleted, object }) => {
+        if (object.metadata.name !== custom.definitionName) return;
+        if (deleted || !servedResources(object).some((served) => served.version === version)) receiver.ended();
+      },
+      reset: () => undefined,
     });
   }
 

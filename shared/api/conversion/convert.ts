@@ -1,6 +1,10 @@
 /** Between the version that a client speaks and the one that is stored (`storage` in the registry). */
+import { applySchemaDefaults } from '../custom-resource/default.ts';
+import { pruneResource } from '../custom-resource/prune.ts';
+import type { StructuralSchema } from '../custom-resource/structural-schema.ts';
 import type { KubeObject } from '../object.ts';
 import type { ResourceDefinition } from '../registry.ts';
+import { apiVersionOf } from '../resource.ts';
 import { eventFromCore, eventToCore } from './event.ts';
 import { autoscalerToV1, autoscalerToV2 } from './horizontal-pod-autoscaler.ts';
 
@@ -16,9 +20,19 @@ const CONVERSIONS: Readonly<Record<string, Conversion>> = {
 };
 
 export function toStorage(object: KubeObject, definition: ResourceDefinition): KubeObject {
+  if (definition.custom !== undefined) return { ...object, apiVersion: apiVersionOf(definition.storage) };
   return CONVERSIONS[definition.schema]?.toStorage(object) ?? object;
 }
 
 export function fromStorage(object: KubeObject, definition: ResourceDefinition): KubeObject {
+  if (definition.custom !== undefined) return customFromStorage(object, definition, definition.custom.schema);
   return CONVERSIONS[definition.schema]?.fromStorage(object) ?? object;
+}
+
+/** Strategy None: the versions differ in name only. What was stored under an older schema is read by the present one. */
+function customFromStorage(object: KubeObject, definition: ResourceDefinition, schema: StructuralSchema): KubeObject {
+  const { metadata } = object;
+  const read: KubeObject = { ...structuredClone(pruneResource(object, schema).object), metadata };
+  applySchemaDefaults(read, schema);
+  return { ...read, apiVersion: apiVersionOf(definition), kind: definition.kind };
 }

@@ -37,6 +37,16 @@ export function decodeObject(value: unknown, typeName: string, subject: DecodeSu
   }
 }
 
+/** BadRequest for a value that is nested too deep. */
+export function checkDepth(value: unknown, subject: DecodeSubject): void {
+  try {
+    rejectDeep(value, 0);
+  } catch (error) {
+    if (error instanceof FieldTypeError) throw cannotBeHandled(subject, error.message);
+    throw error;
+  }
+}
+
 /** BadRequest for `fieldValidation=Strict`; `problems` are texts such as `unknownFieldText` gives. */
 export function strictDecodingError(subject: DecodeSubject, problems: readonly string[]): ApiError {
   return cannotBeHandled(subject, `strict decoding error: ${problems.join(', ')}`);

@@ -4,6 +4,7 @@
  * here; the tables hold what the Go types keep in comments only.
  */
 import { fieldAt, isJsonObject } from '../object.ts';
+import type { ResourceDefinition } from '../registry.ts';
 import { type FieldSchema, type FieldType, findType, typeNamed } from './schema.ts';
 
 export type MergeType =
@@ -92,6 +93,11 @@ const DEDUCED: MergeType = { kind: 'deduced' };
 
 const mergeTypes = new Map<string, MergeType>();
 
+/** Of any kind that is served. */
+export function mergeTypeOfResource({ schema, custom }: Pick<ResourceDefinition, 'schema' | 'custom'>): MergeType {
+  return custom === undefined ? mergeTypeOf(schema) : mergeTypeOfCustomResource(custom.schema);
+}
+
 /** Of a built-in kind. */
 export function mergeTypeOf(typeName: string): MergeType {
   const known = mergeTypes.get(typeName);
@@ -134,6 +140,12 @@ function fieldMergeType(typeName: string, field: FieldSchema): MergeType {
 function valueMergeType(type: FieldType): MergeType {
   if (type.kind === 'object') return mergeTypeOf(type.typeName);
   return type.kind === 'scalar' && type.scalar === 'quantity' ? QUANTITY : LEAF;
+}
+
+function mergeTypeOfCustomResource(schema: unknown): MergeType {
+  const type = mergeTypeOfOpenApi(schema);
+  const fields = type.kind === 'object' ? type.field : () => DEDUCED;
+  return { kind: 'object', field: (name) => (name === 'metadata' ? mergeTypeOf('meta.v1.ObjectMeta') : fields(name)) };
 }
 
 /** Of a custom resource, by its OpenAPI v3 schema (`x-kubernetes-list-type`, `x-kubernetes-map-type`). */

@@ -8,6 +8,7 @@ import {
 } from '../name-format.ts';
 import type { KubeObject, ObjectMeta } from '../object.ts';
 import type { ResourceRef } from '../resource.ts';
+import { CUSTOMRESOURCEDEFINITIONS } from '../resources.ts';
 import type { FieldError } from '../status.ts';
 import { forbiddenValue, invalidValue, requiredValue } from './field-error.ts';
 import { ipErrors } from './ip.ts';
@@ -42,13 +43,16 @@ export function nameErrors(resource: Pick<ResourceRef, 'group' | 'resource'>, na
   return (NAME_CHECKS[`${resource.group}/${resource.resource}`] ?? dns1123SubdomainErrors)(name);
 }
 
-export function metadataErrors(resource: ResourceRef, { metadata }: KubeObject): FieldError[] {
+/** Custom resources say so. */
+type AnyResource = ResourceRef & { readonly custom?: unknown };
+
+export function metadataErrors(resource: AnyResource, { metadata }: KubeObject): FieldError[] {
   return [
     ...identityErrors(resource, metadata),
     ...(metadata.labels === undefined ? [] : labels(metadata.labels, 'metadata.labels')),
     ...(metadata.annotations === undefined ? [] : annotations(metadata.annotations, 'metadata.annotations')),
     ...ownerErrors(metadata),
-    ...finalizerErrors(metadata),
+    ...finalizerErrors(resource, metadata),
   ];
 }
 
@@ -95,11 +99,13 @@ function ownerErrors({ ownerReferences = [] }: ObjectMeta): FieldError[] {
 
 const STANDARD_FINALIZERS = new Set(['orphan', 'foregroundDeletion', 'kubernetes']);
 
-function finalizerErrors({ finalizers = [] }: ObjectMeta): FieldError[] {
+function finalizerErrors(resource: AnyResource, { finalizers = [] }: ObjectMeta): FieldError[] {
+  // The API server of extensions, unlike the core, takes any qualified name.
+  const takesAny = resource.custom !== undefined || resource.group === CUSTOMRESOURCEDEFINITIONS.group;
   return finalizers.flatMap((finalizer, i) => {
     const path = `metadata.finalizers[${i}]`;
     const errors = qualifiedNameErrors(finalizer).map((text) => invalidValue(path, finalizer, text));
-    if (errors.length > 0 || finalizer.includes('/') || STANDARD_FINALIZERS.has(finalizer)) return errors;
+    if (errors.length > 0 || takesAny || finalizer.includes('/') || STANDARD_FINALIZERS.has(finalizer)) return errors;
     return [invalidValue(path, finalizer, 'name is neither a standard finalizer name nor is it fully qualified')];
   });
 }

@@ -2,6 +2,7 @@
  * Validation of whole objects, after decoding and defaults. What is wrong comes back as a list; `invalid` (status.ts)
  * makes the 422 answer of it.
  */
+import { schemaErrors } from '../custom-resource/validate.ts';
 import type { KubeObject } from '../object.ts';
 import type { ResourceDefinition } from '../registry.ts';
 import type { FieldError } from '../status.ts';
@@ -10,10 +11,15 @@ import { metadataErrors } from './metadata.ts';
 import { walkErrors } from './walk.ts';
 
 export function validateCreate(object: KubeObject, definition: ResourceDefinition): FieldError[] {
-  return [...metadataErrors(definition, object), ...walkErrors(object, definition.schema)];
+  const { custom, schema } = definition;
+  const errors = metadataErrors(definition, object);
+  return [...errors, ...(custom === undefined ? walkErrors(object, schema) : schemaErrors(object, custom.schema))];
 }
 
-/** `old` is the stored object; updates of a subresource such as `status` are judged by their metadata only. */
+/**
+ * `old` is the stored object; updates of a subresource such as `status` are judged by their metadata only, unless a
+ * schema says what a custom resource's status is.
+ */
 export function validateUpdate(
   object: KubeObject,
   old: KubeObject,
@@ -21,6 +27,7 @@ export function validateUpdate(
   subresource?: string,
 ): FieldError[] {
   const errors = metadataErrors(definition, object);
+  if (definition.custom !== undefined) return [...errors, ...schemaErrors(object, definition.custom.schema)];
   if (subresource !== undefined) return errors;
   return [...errors, ...immutabilityErrors(object, old, definition.schema), ...walkErrors(object, definition.schema)];
 }

@@ -1,8 +1,10 @@
 /** The `scale` subresource: one small object for everything that has replicas (autoscaling/v1 Scale). */
 
 import { fromStorage } from '../../../../shared/api/conversion/convert.ts';
+import type { ScalePaths } from '../../../../shared/api/custom-resource/definition.ts';
 import { labelSelectorText, selectorFromLabels, selectorFromObject } from '../../../../shared/api/label-selector.ts';
-import { fieldAt, isJsonObject, type KubeObject } from '../../../../shared/api/object.ts';
+import { fieldAt, isJsonObject, type JsonObject, type KubeObject } from '../../../../shared/api/object.ts';
+import type { ResourceDefinition } from '../../../../shared/api/registry.ts';
 import { badRequest, invalid, notFound } from '../../../../shared/api/status.ts';
 import type { ApiAnswer, ApiCall } from '../api-call.ts';
 
@@ -18,7 +20,7 @@ export async function getScale(context: RegistryContext, call: ApiCall): Promise
   const { definition, name = '', namespace } = call;
   const stored = context.storage.get(definition.storage, name, namespace);
   if (stored === undefined) throw notFound(definition, name);
-  return { kind: 'object', code: 200, object: scaleOf(fromStorage(stored, definition)) };
+  return { kind: 'object', code: 200, object: scaleOf(fromStorage(stored, definition), definition) };
 }
 
 export async function updateScale(context: RegistryContext, call: ApiCall): Promise<ApiAnswer> {
@@ -31,7 +33,7 @@ export async function patchScale(context: RegistryContext, call: ApiCall): Promi
   const body = requiredBody(call);
   // An applied Scale says its fields as a merge patch does.
   const patch = body.mediaType === APPLY_PATCH ? { ...body, mediaType: 'application/merge-patch+json' } : body;
-  return writeScale(context, call, (current) => applyPatch(scaleOf(current), patch, SCALE_SCHEMA));
+  return writeScale(context, call, (current) => applyPatch(scaleOf(current, call.definition), patch, SCALE_SCHEMA));
 }
 
 async function writeScale(
@@ -54,29 +56,49 @@ async function writeScale(
       ]);
     }
     const resourceVersion = fieldAt(scale, 'metadata', 'resourceVersion');
-    return {
+    const next = {
       ...current,
       metadata: {
         ...current.metadata,
         // Without a resourceVersion of its own, the Scale is written whatever the object has become.
         resourceVersion: typeof resourceVersion === 'string' && resourceVersion !== '' ? resourceVersion : undefined,
       },
-      spec: { ...(isJsonObject(current.spec) ? current.spec : {}), replicas },
     };
+    return withField(next, pathsOf(call.definition).specReplicas, replicas);
   });
-  return { kind: 'object', code: 200, object: scaleOf(object) };
+  return { kind: 'object', code: 200, object: scaleOf(object, call.definition) };
 }
 
-function scaleOf(object: KubeObject): KubeObject {
+/** Where the built-in kinds have their replicas. */
+const BUILT_IN_PATHS: ScalePaths = {
+  specReplicas: ['spec', 'replicas'],
+  statusReplicas: ['status', 'replicas'],
+  labelSelector: undefined,
+};
+
+function pathsOf({ custom }: ResourceDefinition): ScalePaths {
+  return custom?.scale ?? BUILT_IN_PATHS;
+}
+
+/** A copy of the object with another value at the path. */
+function withField<T extends JsonObject>(object: T, [name, ...rest]: readonly string[], value: unknown): T {
+  if (name === undefined) return object;
+  const inner = object[name];
+  return { ...object, [name]: rest.length === 0 ? value : withField(isJsonObject(inner) ? inner : {}, rest, value) };
+}
+
+function scaleOf(object: KubeObject, definition: ResourceDefinition): KubeObject {
+  const { specReplicas, statusReplicas, labelSelector } = pathsOf(definition);
   const { name, namespace, uid, resourceVersion, creationTimestamp } = object.metadata;
-  const selector = selectorText(fieldAt(object, 'spec', 'selector'));
+  const text = labelSelector && fieldAt(object, ...labelSelector);
+  const selector = definition.custom === undefined ? selectorText(fieldAt(object, 'spec', 'selector')) : text;
   return {
     kind: 'Scale',
     apiVersion: 'autoscaling/v1',
     metadata: { name, namespace, uid, resourceVersion, creationTimestamp },
-    spec: { replicas: fieldAt(object, 'spec', 'replicas') ?? 0 },
+    spec: { replicas: fieldAt(object, ...specReplicas) ?? 0 },
     status: {
-      replicas: fieldAt(object, 'status', 'replicas') ?? 0,
+      replicas: fieldAt(object, ...statusReplicas) ?? 0,
       ...(selector === undefined ? {} : { selector }),
     },
   };
