@@ -7,6 +7,7 @@ import { emptyReply } from './message.ts';
 import type { Handler, Plugin, PluginContext, PluginSetup } from './plugin.ts';
 import { setupAcl } from './plugins/acl/acl.ts';
 import { setupAny } from './plugins/any/any.ts';
+import { setupAutopath } from './plugins/autopath/autopath.ts';
 import { setupBufsize } from './plugins/bufsize/bufsize.ts';
 import { setupCache } from './plugins/cache/cache.ts';
 import { setupDns64 } from './plugins/dns64/dns64.ts';
@@ -47,6 +48,7 @@ const ORDER: readonly (readonly [string, PluginSetup])[] = [
   ['cache', setupCache],
   ['rewrite', setupRewrite],
   ['header', setupHeader],
+  ['autopath', setupAutopath],
   ['minimal', setupMinimal],
   ['template', setupTemplate],
   ['hosts', setupHosts],
@@ -65,14 +67,17 @@ export interface Chain {
   readonly plugins: readonly { readonly name: string; readonly plugin: Plugin }[];
 }
 
+export type BlockContext = Omit<PluginContext, 'plugins'>;
+
 /** Throws CorefileError for a plugin that there is not. */
-export function buildChain(directives: readonly Directive[], context: PluginContext): Chain {
+export function buildChain(directives: readonly Directive[], block: BlockContext): Chain {
   for (const directive of directives) {
     if (KNOWN.has(directive.name)) continue;
     const names = ORDER.map(([name]) => name).sort();
     throw new CorefileError(directive, `there is no plugin '${directive.name}': expected one of ${names.join(', ')}`);
   }
-  const plugins = ORDER.flatMap(([name, setup]) =>
+  const context: PluginContext = { ...block, plugins: () => plugins.map(({ plugin }) => plugin) };
+  const plugins: Chain['plugins'] = ORDER.flatMap(([name, setup]) =>
     directives
       .filter((directive) => directive.name === name)
       .map((directive) => ({ name, plugin: setup(directive, context) })),

@@ -26,6 +26,8 @@ export interface Plugin {
   start?(): Promise<void> | void;
   /** Undefined when ready, else why not; asked by the `ready` plugin. */
   notReady?(): string | undefined;
+  /** The search list of the client at that address; undefined when it is not known. */
+  searchPath?(address: string): readonly string[] | undefined;
   /** Before the process ends, or before a reloaded configuration takes over. */
   stop?(reason: 'shutdown' | 'reload'): Promise<void> | void;
 }
@@ -56,6 +58,8 @@ export interface PluginContext {
   readFile(path: string): string | undefined;
   /** The host's own network, when the user lets the cluster out (`--egress host`). */
   readonly egress: DnsNetwork | undefined;
+  /** The plugins of the same block, once all are made. */
+  plugins(): readonly Plugin[];
   /** Plugins of the same block that are not ready. */
   notReady(): string[];
   /** Replaces the running configuration by the present Corefile when it changed. */

@@ -1,11 +1,11 @@
 /** A parsed Corefile made into running chains: one a server block, found by port and the longest zone that fits. */
-import { buildChain, type Chain } from './chain.ts';
+import { type BlockContext, buildChain, type Chain } from './chain.ts';
 import { CorefileError, type ServerBlock } from './corefile.ts';
 import { emptyReply, type Reply } from './message.ts';
 import type { PluginContext, Query } from './plugin.ts';
 import { matchingZone, parseServerKey, type ServerKey } from './zone.ts';
 
-export type SharedContext = Omit<PluginContext, 'zones' | 'port' | 'directives' | 'lookup' | 'notReady'>;
+export type SharedContext = Omit<PluginContext, 'zones' | 'port' | 'directives' | 'plugins' | 'lookup' | 'notReady'>;
 
 interface RunningBlock {
   readonly keys: readonly ServerKey[];
@@ -61,7 +61,7 @@ export class ServerBlocks {
     return this.blocks.flatMap(({ chain }) => chain.plugins);
   }
 
-  private contextOf(keys: readonly ServerKey[], { directives }: ServerBlock, shared: SharedContext): PluginContext {
+  private contextOf(keys: readonly ServerKey[], { directives }: ServerBlock, shared: SharedContext): BlockContext {
     const port = keys[0]?.port ?? 0;
     return {
       ...shared,

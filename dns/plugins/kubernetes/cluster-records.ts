@@ -125,6 +125,12 @@ export class ClusterRecords {
     return [...(this.podsByIp.get(address) ?? [])].some((key) => key.startsWith(`${namespace}/`));
   }
 
+  /** Undefined when there is no pod, or pods of several namespaces share their node's address. */
+  namespaceOfPod(address: string): string | undefined {
+    const namespaces = new Set([...(this.podsByIp.get(address) ?? [])].map((key) => key.slice(0, key.indexOf('/'))));
+    return namespaces.size === 1 ? [...namespaces][0] : undefined;
+  }
+
   servicesWithIp(address: string): DnsService[] {
     return [...(this.servicesByIp.get(address) ?? [])].flatMap((key) => this.services.get(key) ?? []);
   }

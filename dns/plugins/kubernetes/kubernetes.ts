@@ -1,4 +1,5 @@
 /** Answers for the cluster's zone from the cluster's objects. */
+import { parseResolvConf } from '../../../shared/podnet/resolv-conf.ts';
 import { fallsThrough } from '../../fallthrough.ts';
 import { emptyReply, type Reply, type ResourceRecord } from '../../message.ts';
 import type { Handler, PluginContext, PluginSetup, Query } from '../../plugin.ts';
@@ -25,9 +26,24 @@ export const setupKubernetes: PluginSetup = (directive, context) => {
       return answer(query, zone, view, context, next);
     },
     start: () => waitForSync(() => cluster.synced(), options.startupTimeoutMs, context),
+    searchPath: (address) => searchPath(address, view, context),
     notReady: () => (cluster.synced() ? undefined : 'kubernetes'),
   };
 };
+
+/** What the kubelet writes into a pod's resolv.conf: its namespace first, then the host's own list when the host is asked. */
+function searchPath(
+  address: string,
+  { records, options }: ClusterView,
+  { egress, readFile }: PluginContext,
+): string[] | undefined {
+  const namespace = records.namespaceOfPod(address);
+  const zone = options.zones.find((candidate) => !/(^|\.)(in-addr|ip6)\.arpa$/.test(candidate));
+  if (namespace === undefined || zone === undefined) return undefined;
+  const ofHost = egress === undefined ? [] : parseResolvConf(readFile('/etc/resolv.conf') ?? '').search;
+  const underZone = (name: string): string => (zone === '' ? name : `${name}.${zone}`);
+  return [underZone(`${namespace}.svc`), underZone('svc'), zone, ...ofHost];
+}
 
 const SYNC_POLL_MS = 20;
 
