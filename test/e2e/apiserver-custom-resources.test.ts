@@ -93,6 +93,13 @@ const ROWS: readonly Row[] = [
   // The definition.
   { command: 'get crontabs', code: 1, stderr: /doesn't have a resource type "crontabs"/ },
   { command: 'apply -f -', input: TAB, code: 1, stderr: /no matches for kind "CronTab" in version/ },
+  {
+    command: 'apply -f -',
+    input: CRONTABS.replaceAll('cron: {type: string, ', 'cron: {'),
+    code: 1,
+    stderr:
+      /spec\.versions\[1\]\.schema\.openAPIV3Schema\.properties\[spec\]\.properties\[cron\]\.type: Required value: must not be empty for specified object fields/,
+  },
   { command: 'apply -f -', input: CRONTABS, stdout: /crontabs\.stable\.example\.com created/ },
   { command: 'wait --for condition=established crd/crontabs.stable.example.com', stdout: /condition met/ },
   {
@@ -112,6 +119,16 @@ const ROWS: readonly Row[] = [
   { command: 'get --raw /apis/stable.example.com/v2', code: 1, stderr: /could not find the requested resource/ },
   { command: 'explain crontab.spec', stdout: /cron\s+<string> -required-[\s\S]*When it runs\./ },
   { command: 'explain crontab.metadata.labels', stdout: /FIELD: labels/ },
+
+  {
+    command: 'get crd crontabs.stable.example.com -o jsonpath={.spec.versions[1].schema..replicas.minimum}',
+    stdout: /^0/,
+  },
+  {
+    command: 'patch crd crontabs.stable.example.com --type merge -p {"spec":{"scope":"Cluster"}}',
+    code: 1,
+    stderr: /spec\.scope: Invalid value: "Cluster": field is immutable/,
+  },
 
   // Objects.
   { command: 'apply -f -', input: TAB, stdout: /crontab\.stable\.example\.com\/tab created/ },

@@ -4,6 +4,7 @@ import { compareVersions } from './definition.ts';
 import { matchesFormat } from './format.ts';
 import { pruneResource } from './prune.ts';
 import type { StructuralSchema } from './structural-schema.ts';
+import { structureErrors } from './structure.ts';
 import { schemaErrors } from './validate.ts';
 
 const STRING: StructuralSchema = { type: 'string' };
@@ -166,6 +167,30 @@ it('fills in defaults, nested ones too, and gives each object its own', () => {
   applySchemaDefaults(second, schema);
   expect(first).toEqual({ spec: { n: 1, kept: 'a' }, list: [{ port: 80 }, { port: 1 }] });
   expect(second).toEqual({ spec: { n: 1, kept: null } });
+});
+
+it('names what is not structural', () => {
+  const schema: StructuralSchema = {
+    type: 'object',
+    properties: {
+      untyped: {},
+      loose: { 'x-kubernetes-preserve-unknown-fields': true },
+      list: { type: 'array' },
+      items: { type: 'array', items: {} },
+      both: { type: 'object', properties: { a: STRING }, additionalProperties: STRING },
+      pattern: { type: 'string', pattern: '(' },
+      wrong: { type: 'integer', default: 'a' },
+    },
+  };
+  expect(structureErrors(schema, 's').map(({ field, message }) => `${field}: ${message}`)).toEqual([
+    's.properties[untyped].type: Required value: must not be empty for specified object fields',
+    's.properties[list].items: Required value: must be specified',
+    's.properties[items].items.type: Required value: must not be empty for specified array items',
+    's.properties[both].additionalProperties: Forbidden: additionalProperties and properties are mutual exclusive',
+    's.properties[pattern].pattern: Invalid value: "(": must be a valid regular expression',
+    's.properties[wrong].default: Invalid value: "a": s.properties[wrong].default in body must be of type integer: "string"',
+  ]);
+  expect(structureErrors({ type: 'array', items: STRING }, 's').map(({ field }) => field)).toEqual(['s.type']);
 });
 
 it('orders versions as discovery prefers them', () => {

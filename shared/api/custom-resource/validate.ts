@@ -14,6 +14,11 @@ export function schemaErrors(resource: JsonObject, schema: StructuralSchema): Fi
   return valueErrors(resource, schema, '', true);
 }
 
+/** Errors of any value, named from `path` on. */
+export function schemaErrorsAt(value: unknown, schema: StructuralSchema, path: string): FieldError[] {
+  return valueErrors(value, schema, path);
+}
+
 function valueErrors(value: unknown, schema: StructuralSchema, path: string, isResource = false): FieldError[] {
   if (value === null && schema.nullable) return [];
   const mismatch = typeError(value, schema, path);
@@ -124,7 +129,7 @@ function lengthOf(text: string): number {
   return [...text].length;
 }
 
-/** Undefined for an expression of RE2 that JavaScript does not read: it holds nobody up. */
+/** Undefined for what is no regular expression to JavaScript; a definition with one is refused. */
 export function regularExpression(pattern: string): RegExp | undefined {
   for (const flags of ['u', '']) {
     try {

@@ -1,9 +1,12 @@
 /** ConfigMaps, Secrets, Leases, budgets, roles, autoscalers, definitions of custom resources. */
+
 import type { CustomResourceDefinition } from 'kubernetes-types/apiextensions/v1.js';
 import type { HorizontalPodAutoscalerSpec } from 'kubernetes-types/autoscaling/v2.js';
 import type { ConfigMap, Secret } from 'kubernetes-types/core/v1.js';
 import type { PodDisruptionBudgetSpec } from 'kubernetes-types/policy/v1.js';
 import type { Subject } from 'kubernetes-types/rbac/v1.js';
+import { structuralSchemaOf } from '../custom-resource/structural-schema.ts';
+import { structureErrors } from '../custom-resource/structure.ts';
 import { configKeyErrors } from '../name-format.ts';
 import type { FieldError } from '../status.ts';
 import { forbiddenValue, invalidValue, requiredValue, tooLong } from './field-error.ts';
@@ -71,7 +74,7 @@ function subjectErrors({ kind, apiGroup = '', namespace }: Subject, path: string
 }
 
 /** What is missing although it is required, the schema has told already. */
-function definitionErrors({ metadata, spec }: Partial<CustomResourceDefinition>): FieldError[] {
+function definitionErrors({ metadata, spec, status }: Partial<CustomResourceDefinition>): FieldError[] {
   if (spec?.names === undefined) return [];
   const { names, group, versions = [] } = spec;
   const errors: FieldError[] = [];
@@ -85,7 +88,15 @@ function definitionErrors({ metadata, spec }: Partial<CustomResourceDefinition>)
   for (const [i, version] of versions.entries()) {
     if (version.schema?.openAPIV3Schema === undefined) {
       errors.push(requiredValue(`spec.versions[${i}].schema.openAPIV3Schema`, 'schemas are required'));
+    } else {
+      const schema = structuralSchemaOf(version.schema.openAPIV3Schema);
+      errors.push(...structureErrors(schema, `spec.versions[${i}].schema.openAPIV3Schema`));
     }
+  }
+  for (const [i, name] of (status?.storedVersions ?? []).entries()) {
+    if (versions.some((version) => version.name === name)) continue;
+    const reason = `${name} was previously a storage version, and must remain in spec.versions until a storage migration ensures no data remains persisted in ${name} and removes ${name} from status.storedVersions`;
+    errors.push(invalidValue(`status.storedVersions[${i}]`, name, `missing from spec.versions; ${reason}`));
   }
   if (spec.preserveUnknownFields) {
     errors.push(
