@@ -15,6 +15,10 @@ const benchmarks: Record<string, { summary: string; load: () => Promise<Benchmar
     summary: 'time from `podwire up` to three Ready nodes and an answering DNS; memory and CPU of the idle cluster',
     load: async () => (await import('./start.ts')).startBenchmark,
   },
+  datapath: {
+    summary: 'round trip and bulk TCP between pods of two nodes, beside bare connected dgram sockets',
+    load: async () => (await import('./datapath.ts')).datapathBenchmark,
+  },
 };
 
 const resultsFolder = join(import.meta.dirname, 'results');
