@@ -28,6 +28,7 @@ import { endpointSliceController, endpointsController } from './controllers/serv
 import {
   daemonSetController,
   deploymentController,
+  jobController,
   replicaSetController,
   statefulSetController,
 } from './controllers/workloads.ts';
@@ -103,6 +104,7 @@ function controllers(
     createLoop(replicaSetController(informers), environment),
     createLoop(daemonSetController(informers), environment),
     createLoop(statefulSetController(informers), environment),
+    createLoop(jobController(informers), environment),
     createLoop(endpointSliceController(informers), environment),
     createLoop(endpointsController(informers), environment),
     createLoop(nodeIpamController(informers, nodeOptions), environment),

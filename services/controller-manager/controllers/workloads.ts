@@ -1,5 +1,6 @@
 /** What the controllers of workloads watch, and which key each change leads to. */
 import type { ControllerRevision, DaemonSet, Deployment, ReplicaSet, StatefulSet } from 'kubernetes-types/apps/v1.js';
+import type { Job } from 'kubernetes-types/batch/v1.js';
 import type { Node, Pod } from 'kubernetes-types/core/v1.js';
 import type { Live } from '../../../shared/api/live.ts';
 import { controllerOf, type ObjectMeta } from '../../../shared/api/object.ts';
@@ -7,6 +8,7 @@ import {
   CONTROLLERREVISIONS,
   DAEMONSETS,
   DEPLOYMENTS,
+  JOBS,
   NODES,
   PODS,
   REPLICASETS,
@@ -18,6 +20,7 @@ import type { Informers } from '../informers.ts';
 import { controllerKey } from '../owner.ts';
 import { type DaemonSetState, reconcileDaemonSet } from './daemonset/daemonset.ts';
 import { type DeploymentState, reconcileDeployment } from './deployment/deployment.ts';
+import { type JobState, reconcileJob } from './job/job.ts';
 import { type ReplicaSetState, reconcileReplicaSet } from './replicaset/replicaset.ts';
 import { reconcileStatefulSet, type StatefulSetState } from './statefulset/statefulset.ts';
 
@@ -130,5 +133,24 @@ export function statefulSetController(informers: Informers): Controller<Stateful
       return { statefulSet, pods: pods.list(namespace), revisions: revisions.list(namespace) };
     },
     reconcile: reconcileStatefulSet,
+  };
+}
+
+export function jobController(informers: Informers): Controller<JobState> {
+  const jobs = informers.of<Live<Job>>(JOBS);
+  const pods = informers.of<Live<Pod>>(PODS);
+  const owners = (pod: Live<Pod>): string[] => {
+    const key = controllerKey(pod, JOBS);
+    return key === undefined ? [] : [key];
+  };
+  return {
+    name: 'job-controller',
+    sources: [keysFrom(jobs, (job) => [keyOf(job)]), keysFrom(pods, owners)],
+    gather(key) {
+      const { namespace, name } = splitKey(key);
+      const job = jobs.get(name, namespace);
+      return job === undefined ? undefined : { job, pods: pods.list(namespace) };
+    },
+    reconcile: reconcileJob,
   };
 }

@@ -78,7 +78,7 @@ describe('StatefulSet: scaling', () => {
   });
 
   it('starts at spec.ordinals.start', () => {
-    const set = statefulSet(1, { ordinals: { start: 5 } } as Partial<StatefulSet['spec']>);
+    const set = statefulSet(1, { ordinals: { start: 5 } });
     expect(writes(set, [])).toEqual(['create pods web-5']);
   });
 
@@ -170,7 +170,7 @@ describe('StatefulSet: updates', () => {
   });
 
   it('looks again when a pod becomes available', () => {
-    const set = statefulSet(2, { minReadySeconds: 30 } as Partial<StatefulSet['spec']>);
+    const set = statefulSet(2, { minReadySeconds: 30 });
     const state = { statefulSet: set, pods: [web(0, { readySince: -10 })], revisions: HISTORY };
     expect(reconcileStatefulSet(state, NOW_MS).requeueAfterMs).toBe(20_000);
   });

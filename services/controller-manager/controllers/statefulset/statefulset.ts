@@ -100,10 +100,8 @@ function planOf(set: Live<StatefulSet>, owned: readonly Live<Pod>[], revisions: 
   return { set, wanted, condemned, revisions, nowMs };
 }
 
-/** `spec.ordinals.start`, which the types of 1.20 do not know. */
 function startOf(set: Live<StatefulSet>): number {
-  const { ordinals } = set.spec as { readonly ordinals?: { readonly start?: number } };
-  return ordinals?.start ?? 0;
+  return set.spec.ordinals?.start ?? 0;
 }
 
 function change(plan: Plan): Action[] {
@@ -177,14 +175,10 @@ function revisionLabel(pod: Live<Pod>): string {
 }
 
 function minReadySecondsOf(set: Live<StatefulSet>): number {
-  const { minReadySeconds } = set.spec as { readonly minReadySeconds?: number };
-  return minReadySeconds ?? 0;
+  return set.spec.minReadySeconds ?? 0;
 }
 
-/** `availableReplicas`, which the types of 1.20 do not know. */
-type Status = StatefulSetStatus & { readonly availableReplicas: number };
-
-function statusOf({ set, revisions, nowMs }: Plan, owned: readonly Live<Pod>[]): Status {
+function statusOf({ set, revisions, nowMs }: Plan, owned: readonly Live<Pod>[]): StatefulSetStatus {
   const replicas = set.spec.replicas ?? 1;
   const live = owned.filter((pod) => !isTerminating(pod));
   const ready = owned.filter(isPodReady).length;
