@@ -310,4 +310,23 @@ describe.skipIf(server === undefined)('custom resources', () => {
     await api.startProcess();
     expect((await api.kubectl(['get', 'ct', '-o', 'name'])).stdout).toMatch(/tab/);
   });
+
+  it('keeps a definition until the finalizers of its objects are gone, and takes no new objects meanwhile', async () => {
+    const finalizers = '{"metadata":{"finalizers":["example.com/held"]}}';
+    await api.kubectl(['patch', 'ct', 'tab', '--type', 'merge', '-p', finalizers]);
+    await api.kubectl(['delete', 'crd', 'crontabs.stable.example.com', '--wait=false']);
+    await waitFor(
+      'the object to be marked',
+      async () =>
+        (await api.kubectl(['get', 'ct', 'tab', '-o', 'jsonpath={.metadata.deletionTimestamp}'])).stdout !== '',
+      10_000,
+    );
+    const condition = 'jsonpath={.status.conditions[?(@.type=="Terminating")].status}';
+    expect((await api.kubectl(['get', 'crd', 'crontabs.stable.example.com', '-o', condition])).stdout).toBe('True');
+    const refused = await api.kubectl(['create', '-f', '-'], TAB.replace('name: tab', 'name: late'));
+    expect(refused.stderr).toMatch(/create not allowed while custom resource definition is terminating/);
+    await api.kubectl(['patch', 'ct', 'tab', '--type', 'merge', '-p', '{"metadata":{"finalizers":null}}']);
+    const gone = ['wait', '--for=delete', 'crd/crontabs.stable.example.com', '--timeout', '15s'];
+    expect((await api.kubectl(gone)).code).toBe(0);
+  });
 });
