@@ -1,4 +1,4 @@
-/** Plugins that look at or change one message: any, minimal, header, nsid, bufsize, local, erratic, dns64. */
+/** Plugins that look at or change one message: `any`, minimal, header, nsid, bufsize, local, erratic, dns64. */
 import { describe, expect, it } from 'vitest';
 import { answerBytes, testServer } from './server.testkit.ts';
 
