@@ -8,7 +8,7 @@ import { createApiClient } from '../../shared/bus/api-client.ts';
 import { connectBus } from '../../shared/bus/connection.ts';
 import { EventRecorder } from '../../shared/bus/event-recorder.ts';
 import { createInformer, type Informer } from '../../shared/bus/informer.ts';
-import { runAsLeader } from '../../shared/bus/leader-election.ts';
+import { ELECTION_ATTEMPT_TIMEOUT_MS, runAsLeader } from '../../shared/bus/leader-election.ts';
 import { runProcess } from '../../shared/runtime/process.ts';
 import { SCHEDULER_NAME, Scheduler } from './scheduler.ts';
 
@@ -25,6 +25,10 @@ await runProcess({
     shutdown.onStop('bus', () => bus.close());
     health.addCheck('nats', () => (bus.connected ? undefined : 'the connection is down'));
     const api = createApiClient(bus, { user: 'system:kube-scheduler' });
+    const electionApi = createApiClient(bus, {
+      user: 'system:kube-scheduler',
+      attemptTimeoutMs: ELECTION_ATTEMPT_TIMEOUT_MS,
+    });
     const watched = <T extends Live<object>>(resource: ResourceRef): Informer<T> =>
       createInformer<T>(bus, resource, { transform: withoutManagedFields });
     const pods = watched<Live<Pod>>(PODS);
@@ -45,7 +49,7 @@ await runProcess({
       type: 'gauge',
       collect: () => scheduler.pendingCount,
     });
-    const election = runAsLeader(api, {
+    const election = runAsLeader(electionApi, {
       name: 'kube-scheduler',
       // The same after a restart, so that a killed leader's successor need not wait for the Lease to run out.
       identity: `scheduler_${hostname()}`,

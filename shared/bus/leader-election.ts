@@ -31,6 +31,12 @@ export interface LeaderElectionOptions {
 const NAMESPACE = 'kube-system';
 const DEFAULT_LEASE_MS = 4000;
 
+/**
+ * How long the ApiClient of an election may wait for an answer. An apiserver that is killed amid a request never answers;
+ * its successor is asked in time only when that is noticed well before the Lease runs out.
+ */
+export const ELECTION_ATTEMPT_TIMEOUT_MS = 1000;
+
 /** Resolves when `signal` is aborted. Rejects when `onStarted` fails. */
 export async function runAsLeader(api: ApiClient, options: LeaderElectionOptions): Promise<void> {
   const election = new Election(api, options);
@@ -137,16 +143,19 @@ class Election {
     let lease = acquired;
     // Stops before the others may take over, even while a renewal hangs.
     let watchdog = this.armWatchdog(leading);
+    let pauseMs = this.leaseMs / 3;
     while (!leading.signal.aborted) {
-      await this.clock.sleep(this.leaseMs / 3, leading.signal);
+      await this.clock.sleep(pauseMs, leading.signal);
       if (leading.signal.aborted) break;
       try {
         lease = await this.api.update<Lease>(LEASES, this.claim(lease));
+        pauseMs = this.leaseMs / 3;
         watchdog.cancel();
         watchdog = this.armWatchdog(leading);
       } catch (error) {
         this.log.debug({ error, lease: this.options.name }, 'the lease could not be renewed');
         lease = await this.readOwn(lease, leading);
+        pauseMs = this.leaseMs / 12;
       }
     }
     watchdog.cancel();
