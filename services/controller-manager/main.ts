@@ -26,6 +26,7 @@ import {
 } from './controllers/node-controllers.ts';
 import { endpointSliceController, endpointsController } from './controllers/service-endpoints-controllers.ts';
 import {
+  cronJobController,
   daemonSetController,
   deploymentController,
   jobController,
@@ -105,6 +106,7 @@ function controllers(
     createLoop(daemonSetController(informers), environment),
     createLoop(statefulSetController(informers), environment),
     createLoop(jobController(informers), environment),
+    createLoop(cronJobController(informers), environment),
     createLoop(endpointSliceController(informers), environment),
     createLoop(endpointsController(informers), environment),
     createLoop(nodeIpamController(informers, nodeOptions), environment),

@@ -1,11 +1,12 @@
 /** What the controllers of workloads watch, and which key each change leads to. */
 import type { ControllerRevision, DaemonSet, Deployment, ReplicaSet, StatefulSet } from 'kubernetes-types/apps/v1.js';
-import type { Job } from 'kubernetes-types/batch/v1.js';
+import type { CronJob, Job } from 'kubernetes-types/batch/v1.js';
 import type { Node, Pod } from 'kubernetes-types/core/v1.js';
 import type { Live } from '../../../shared/api/live.ts';
 import { controllerOf, type ObjectMeta } from '../../../shared/api/object.ts';
 import {
   CONTROLLERREVISIONS,
+  CRONJOBS,
   DAEMONSETS,
   DEPLOYMENTS,
   JOBS,
@@ -18,6 +19,7 @@ import type { Informer } from '../../../shared/bus/informer.ts';
 import { type Controller, keyOf, keysFrom, splitKey } from '../controller.ts';
 import type { Informers } from '../informers.ts';
 import { controllerKey } from '../owner.ts';
+import { type CronJobState, reconcileCronJob } from './cronjob/cronjob.ts';
 import { type DaemonSetState, reconcileDaemonSet } from './daemonset/daemonset.ts';
 import { type DeploymentState, reconcileDeployment } from './deployment/deployment.ts';
 import { type JobState, reconcileJob } from './job/job.ts';
@@ -152,5 +154,24 @@ export function jobController(informers: Informers): Controller<JobState> {
       return job === undefined ? undefined : { job, pods: pods.list(namespace) };
     },
     reconcile: reconcileJob,
+  };
+}
+
+export function cronJobController(informers: Informers): Controller<CronJobState> {
+  const cronJobs = informers.of<Live<CronJob>>(CRONJOBS);
+  const jobs = informers.of<Live<Job>>(JOBS);
+  const owners = (job: Live<Job>): string[] => {
+    const key = controllerKey(job, CRONJOBS);
+    return key === undefined ? [] : [key];
+  };
+  return {
+    name: 'cronjob-controller',
+    sources: [keysFrom(cronJobs, (cronJob) => [keyOf(cronJob)]), keysFrom(jobs, owners)],
+    gather(key) {
+      const { namespace, name } = splitKey(key);
+      const cronJob = cronJobs.get(name, namespace);
+      return cronJob === undefined ? undefined : { cronJob, jobs: jobs.list(namespace) };
+    },
+    reconcile: reconcileCronJob,
   };
 }
