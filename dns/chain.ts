@@ -13,6 +13,7 @@ import { setupCache } from './plugins/cache/cache.ts';
 import { setupDns64 } from './plugins/dns64/dns64.ts';
 import { setupErratic } from './plugins/erratic/erratic.ts';
 import { setupErrors } from './plugins/errors/errors.ts';
+import { setupFile } from './plugins/file/file.ts';
 import { setupForward } from './plugins/forward/forward.ts';
 import { setupHeader } from './plugins/header/header.ts';
 import { setupHealth } from './plugins/health/health.ts';
@@ -29,6 +30,7 @@ import { setupReady } from './plugins/ready/ready.ts';
 import { setupReload } from './plugins/reload/reload.ts';
 import { setupRewrite } from './plugins/rewrite/rewrite.ts';
 import { setupTemplate } from './plugins/template/template.ts';
+import { setupTransfer } from './plugins/transfer/transfer.ts';
 import { setupWhoami } from './plugins/whoami/whoami.ts';
 
 const ORDER: readonly (readonly [string, PluginSetup])[] = [
@@ -51,8 +53,10 @@ const ORDER: readonly (readonly [string, PluginSetup])[] = [
   ['autopath', setupAutopath],
   ['minimal', setupMinimal],
   ['template', setupTemplate],
+  ['transfer', setupTransfer],
   ['hosts', setupHosts],
   ['kubernetes', setupKubernetes],
+  ['file', setupFile],
   ['loop', setupLoop],
   ['forward', setupForward],
   ['erratic', setupErratic],

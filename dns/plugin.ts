@@ -4,7 +4,7 @@ import type { Clock } from '../shared/runtime/clock.ts';
 import type { Metrics } from '../shared/runtime/metrics.ts';
 import type { Random } from '../shared/runtime/random.ts';
 import type { Directive } from './corefile.ts';
-import type { DecodedQuery, Reply } from './message.ts';
+import type { DecodedQuery, Reply, ResourceRecord } from './message.ts';
 import type { ClusterSource } from './plugins/kubernetes/cluster-source.ts';
 import type { QueryMetrics } from './plugins/prometheus/query-metrics.ts';
 
@@ -28,6 +28,8 @@ export interface Plugin {
   notReady?(): string | undefined;
   /** The search list of the client at that address; undefined when it is not known. */
   searchPath?(address: string): readonly string[] | undefined;
+  /** A zone that it serves as a whole, with its SOA; undefined for others. */
+  zoneRecords?(zone: string): readonly ResourceRecord[] | undefined;
   /** Before the process ends, or before a reloaded configuration takes over. */
   stop?(reason: 'shutdown' | 'reload'): Promise<void> | void;
 }
