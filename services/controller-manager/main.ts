@@ -8,7 +8,7 @@ import { NODES } from '../../shared/api/resources.ts';
 import { untoleratedTaint } from '../../shared/api/toleration.ts';
 import { createApiClient } from '../../shared/bus/api-client.ts';
 import { connectBus } from '../../shared/bus/connection.ts';
-import { runAsLeader } from '../../shared/bus/leader-election.ts';
+import { ELECTION_ATTEMPT_TIMEOUT_MS, runAsLeader } from '../../shared/bus/leader-election.ts';
 import { type ProcessContext, runProcess } from '../../shared/runtime/process.ts';
 import { bootstrapCluster } from './bootstrap/bootstrap.ts';
 import { type ControllerEnvironment, type ControllerLoop, createLoop } from './controller.ts';
@@ -53,10 +53,14 @@ await runProcess({
     shutdown.onStop('bus', () => bus.close());
     health.addCheck('nats', () => (bus.connected ? undefined : 'the connection is down'));
     const api = createApiClient(bus, { user: 'system:kube-controller-manager' });
+    const electionApi = createApiClient(bus, {
+      user: 'system:kube-controller-manager',
+      attemptTimeoutMs: ELECTION_ATTEMPT_TIMEOUT_MS,
+    });
     const informers = new Informers(bus);
     const environment = { api, informers, clock, log };
     const loops = controllers(context, environment, bus);
-    const election = runAsLeader(api, {
+    const election = runAsLeader(electionApi, {
       name: 'kube-controller-manager',
       // The same after a restart, so that a killed leader's successor need not wait for the Lease to run out.
       identity: `controller-manager_${hostname()}`,
