@@ -128,7 +128,7 @@ export function readNodeConfig(environment: Environment): NodeConfig {
     bindAddress: ipv4(environment, 'PODWIRE_NODE_BIND_ADDRESS', '127.0.0.1'),
     vxlanPort: wholeNumber(environment, 'PODWIRE_VXLAN_PORT', 4789, 0, MAX_PORT),
     advertise: optionalHostPort(environment, 'PODWIRE_NODE_ADVERTISE'),
-    ioTier: oneOf(environment, 'PODWIRE_IO_TIER', IO_TIERS, 'auto'),
+    ioTier: oneOf(environment, 'PODWIRE_IO_TIER', IO_TIERS, 'dgram'),
     ioBatches: oneOf(environment, 'PODWIRE_IO_BATCHES', ['on', 'off'], 'on') === 'on',
   };
 }
