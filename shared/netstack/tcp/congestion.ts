@@ -26,3 +26,11 @@ export interface CongestionControl {
 export function initialWindowBytes(mssBytes: number): number {
   return Math.min(10 * mssBytes, Math.max(2 * mssBytes, 14_600));
 }
+
+/** Slow start counts at most this many segments for one acknowledgement (RFC 3465's L). */
+const SLOW_START_LIMIT = 2;
+
+/** What an acknowledgement of `bytes` adds to the window in slow start. */
+export function slowStartStepBytes(bytes: number, mssBytes: number): number {
+  return Math.min(bytes, SLOW_START_LIMIT * mssBytes);
+}

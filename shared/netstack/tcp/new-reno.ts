@@ -1,7 +1,4 @@
-import { type CongestionControl, initialWindowBytes } from './congestion.ts';
-
-/** Slow start counts at most this many segments for one acknowledgement (RFC 3465's L). */
-const SLOW_START_LIMIT = 2;
+import { type CongestionControl, initialWindowBytes, slowStartStepBytes } from './congestion.ts';
 
 /** Slow start, congestion avoidance by bytes acknowledged, halving on loss: RFC 5681 and RFC 3465. */
 export class NewReno implements CongestionControl {
@@ -20,7 +17,7 @@ export class NewReno implements CongestionControl {
 
   acknowledged(bytes: number): void {
     if (this.windowBytes < this.slowStartThresholdBytes) {
-      this.windowBytes += Math.min(bytes, SLOW_START_LIMIT * this.mssBytes);
+      this.windowBytes += slowStartStepBytes(bytes, this.mssBytes);
       return;
     }
     this.acknowledgedBytes += bytes;

@@ -1,5 +1,5 @@
 import type { CongestionControl } from './congestion.ts';
-import { NewReno } from './new-reno.ts';
+import { Cubic } from './cubic.ts';
 
 /** What a host's TCP is tuned by; the names of Linux' sysctls in brackets. */
 export interface TcpSettings {
@@ -27,6 +27,7 @@ export interface TcpSettings {
   keepAliveIdleUs: number;
   keepAliveIntervalUs: number;
   keepAliveProbes: number;
+  /** `Cubic` or `NewReno`, made for each connection (tcp_congestion_control). */
   congestionControl: (mssBytes: number) => CongestionControl;
 }
 
@@ -47,6 +48,6 @@ export function defaultTcpSettings(): TcpSettings {
     keepAliveIdleUs: 7_200_000_000,
     keepAliveIntervalUs: 75_000_000,
     keepAliveProbes: 9,
-    congestionControl: (mssBytes) => new NewReno(mssBytes),
+    congestionControl: (mssBytes) => new Cubic(mssBytes),
   };
 }
