@@ -5,6 +5,8 @@ import type { RequestBody } from '../registry/api-call.ts';
 import { parseMediaType } from './negotiation.ts';
 
 export const MAX_BODY_BYTES = 3 * 1024 * 1024;
+/** So much of a body that is too large is read and thrown away: a client that still sends then hears the refusal. */
+const MAX_DISCARDED_BYTES = 16 * 1024 * 1024;
 const SUPPORTED = ['application/json', 'application/yaml', 'application/vnd.kubernetes.protobuf'];
 
 /** Undefined when there is no body. Throws RequestEntityTooLarge, UnsupportedMediaType, BadRequest. */
@@ -17,14 +19,18 @@ export async function readBody(request: IncomingMessage): Promise<RequestBody | 
 
 function readBytes(request: IncomingMessage): Promise<Buffer> {
   const announced = Number(request.headers['content-length'] ?? 0);
-  if (announced > MAX_BODY_BYTES) return Promise.reject(tooLarge());
+  if (announced > MAX_BODY_BYTES) {
+    if (announced <= MAX_DISCARDED_BYTES) request.resume();
+    return Promise.reject(tooLarge());
+  }
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = [];
     let length = 0;
     request.on('data', (chunk: Buffer) => {
       length += chunk.length;
       if (length > MAX_BODY_BYTES) {
-        request.pause();
+        chunks.length = 0;
+        if (length > MAX_DISCARDED_BYTES) request.pause();
         reject(tooLarge());
         return;
       }
