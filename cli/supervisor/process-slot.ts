@@ -50,8 +50,9 @@ const STABLE_AFTER_MS = 10_000;
 
 /**
  * Runs a program under its own pid, with a watcher beside it that ends it when descriptor 3 reaches its end without a line.
+ * One that was stopped hears of it only when it continues.
  */
-const WATCHED_EXEC = '(read -r _ <&3 || kill -TERM $$) & exec "$@" 3<&-';
+const WATCHED_EXEC = '(read -r _ <&3 || { kill -TERM $$; kill -CONT $$; }) & exec "$@" 3<&-';
 
 export class ProcessSlot {
   readonly spec: ProcessSpec;

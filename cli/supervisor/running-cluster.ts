@@ -7,6 +7,7 @@ import type { Bus } from '../../shared/bus/connection.ts';
 import { systemClock } from '../../shared/runtime/clock.ts';
 import type { ClusterFolder } from '../cluster-folder.ts';
 import { readSettings } from '../cluster-settings.ts';
+import { checkServer } from '../nats-server/server-check.ts';
 import { tryTcpPort } from '../ports.ts';
 import { UserError } from '../user-error.ts';
 import { askSupervisor } from './control-client.ts';
@@ -24,8 +25,6 @@ const PATIENCE_MS = 20_000;
 
 const STARTS_BEFORE_GIVING_UP = 4;
 const LEFTOVERS_LIMIT_MS = 5000;
-/** The first version with all that the store needs. */
-const OLDEST_NATS_VERSION = [2, 9] as const;
 
 export class RunningCluster {
   /** Resolves once somebody asked for the end (`podwire down`) and everything is gone. */
@@ -200,14 +199,4 @@ async function waitForLeftovers(folder: ClusterFolder): Promise<void> {
     if (systemClock.monotonicMs() > deadlineMs) return;
     await systemClock.sleep(20);
   }
-}
-
-function checkServer(bus: Bus, url: string): void {
-  const { version = '0.0', jetstream } = bus.nats.info ?? {};
-  const [major = 0, minor = 0] = version.split('.').map(Number);
-  const [oldestMajor, oldestMinor] = OLDEST_NATS_VERSION;
-  if (major < oldestMajor || (major === oldestMajor && minor < oldestMinor)) {
-    throw new UserError(`the nats-server at ${url} is ${version}: ${OLDEST_NATS_VERSION.join('.')} or later is needed`);
-  }
-  if (jetstream !== true) throw new UserError(`the nats-server at ${url} has no JetStream: enable it with -js`);
 }

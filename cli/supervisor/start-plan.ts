@@ -9,7 +9,7 @@ import { type ClusterSettings, readSettings, writeSettings } from '../cluster-se
 import { findNatsServer } from '../nats-server/find.ts';
 import { writeNatsServerFiles } from '../nats-server/server-config.ts';
 import { claimTcpPort, nextFreeTcpPort, tryTcpPort } from '../ports.ts';
-import { UserError } from '../user-error.ts';
+import { messageOf, UserError } from '../user-error.ts';
 import type { ClusterPlan } from './process-plan.ts';
 import { programFile } from './program-file.ts';
 
@@ -64,7 +64,7 @@ export async function planStart(request: StartRequest): Promise<ClusterPlan> {
     compileCache: join(cacheFolder(), 'compiled'),
   };
   if (nats.kind === 'external') {
-    if (request.fresh) await forgetStore(nats.url, nats.token, folder.name);
+    await meetServer(nats.url, nats.token, folder.name, request.fresh);
     return { ...plan, natsUrl: nats.url, natsToken: nats.token, natsServer: undefined };
   }
   const { configFile, token } = writeNatsServerFiles(folder.natsFolder, {
@@ -76,15 +76,28 @@ export async function planStart(request: StartRequest): Promise<ClusterPlan> {
   return { ...plan, natsUrl: `nats://127.0.0.1:${natsPort}`, natsToken: token, natsServer };
 }
 
-/** In a server of the user's own the store is not in the state folder. */
-async function forgetStore(url: string, token: string | undefined, cluster: string): Promise<void> {
-  const [{ connectBus }, { deleteStore }] = await Promise.all([
+/** A server of the user's own must be there before anything waits for it; the store in it is not in the state folder. */
+async function meetServer(
+  url: string,
+  token: string | undefined,
+  cluster: string,
+  forgetsStore: boolean,
+): Promise<void> {
+  const [{ connectBus }, { checkServer }, { deleteStore }] = await Promise.all([
     import('../../shared/bus/connection.ts'),
+    import('../nats-server/server-check.ts'),
     import('../../shared/bus/object-store.ts'),
   ]);
-  const bus = await connectBus({ url, token, cluster, clientName: 'supervisor', connectTimeoutMs: 5000 });
-  await deleteStore(bus);
-  await bus.close();
+  const connecting = connectBus({ url, token, cluster, clientName: 'supervisor', connectTimeoutMs: 5000 });
+  const bus = await connecting.catch((error: unknown) => {
+    throw new UserError(`${messageOf(error)}: set NATS_URL (and NATS_TOKEN) to a server that runs, or unset it`);
+  });
+  try {
+    checkServer(bus, url);
+    if (forgetsStore) await deleteStore(bus);
+  } finally {
+    await bus.close();
+  }
 }
 
 /** A port that was asked for must be free; else the last one if it is free, else the first free one from the default. */

@@ -19,7 +19,8 @@ import { NODE_PROCESSES } from '../../shared/bus/subjects.ts';
 import { type CommandResult, run } from '../e2e/run-command.ts';
 import { waitFor } from '../wait-for.ts';
 
-const MAIN = resolve(import.meta.dirname, '../../cli/main.ts');
+/** The program of the command. */
+export const PODWIRE = resolve(import.meta.dirname, '../../cli/main.ts');
 const COMMAND_LIMIT_MS = 90_000;
 const HEAL_LIMIT_MS = 40_000;
 const NODE_ANSWER_LIMIT_MS = 1000;
@@ -45,7 +46,7 @@ export class ClusterHome {
 
   podwire(args: readonly string[], environment: Record<string, string> = {}): Promise<CommandResult> {
     const env = { PODWIRE_HOME: this.path, ...environment };
-    return run(process.execPath, [MAIN, ...args], { env, timeoutMs: COMMAND_LIMIT_MS });
+    return run(process.execPath, [PODWIRE, ...args], { env, timeoutMs: COMMAND_LIMIT_MS });
   }
 
   async up(name: string, ...args: string[]): Promise<ChaosCluster> {
@@ -72,7 +73,8 @@ export class ChaosCluster {
   private readonly home: ClusterHome;
   private readonly folder: ClusterFolder;
   private readonly bus: Bus;
-  private readonly ports: readonly number[];
+  /** Of the API and of NATS. */
+  readonly ports: readonly number[];
   /** Every process that was ever seen. */
   private readonly seen = new Set<number>();
 
