@@ -90,9 +90,23 @@ describe.skipIf(server === undefined)('the apiserver', () => {
     expect(answer.code, answer.body).toBe(code);
   });
 
+  /** A refusal that comes while the client still sends may reach it as a broken connection first: then it asks again. */
+  async function heardCode(request: () => ReturnType<typeof call>): Promise<number> {
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return (await request()).code;
+      } catch (error) {
+        const broken =
+          error instanceof Error && 'code' in error && ['EPIPE', 'ECONNRESET'].includes(String(error.code));
+        if (!broken || attempt === 10) throw error;
+      }
+    }
+  }
+
   it('limits what it reads', async () => {
-    expect((await call('POST', CONFIGMAPS, JSON.stringify({ data: { a: 'x'.repeat(4_000_000) } }))).code).toBe(413);
-    expect((await call('GET', CONFIGMAPS, '', { 'x-long': 'x'.repeat(100_000) })).code).toBe(431);
+    const large = JSON.stringify({ data: { a: 'x'.repeat(4_000_000) } });
+    expect(await heardCode(() => call('POST', CONFIGMAPS, large))).toBe(413);
+    expect(await heardCode(() => call('GET', CONFIGMAPS, '', { 'x-long': 'x'.repeat(100_000) }))).toBe(431);
     expect(
       (await call('POST', CONFIGMAPS, `{"metadata":{"name":"deep"},"x":${'['.repeat(50_000)}${']'.repeat(50_000)}}`))
         .code,

@@ -287,8 +287,6 @@ function refuseMalformed(error: NodeJS.ErrnoException, socket: Duplex): void {
     return;
   }
   const status = PARSER_ERRORS[error.code ?? ''] ?? '400 Bad Request';
-  // What is still on its way is read and thrown away, so that the answer arrives before the connection breaks.
-  socket.resume();
   socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
 }
 
