@@ -116,8 +116,10 @@ describe('a foreign process', { timeout: 60_000 }, () => {
     expect(logs.stdout).toMatch(/EADDRINUSE|address already in use|is taken/);
     for (const server of foreign.splice(0)) server.close();
     await cluster.healed();
-    const others = (rows: ProcessRow[]): ProcessRow[] => rows.filter(({ name }) => name !== 'apiserver');
-    expect(others(await cluster.ownProcesses())).toEqual(others(before));
+    // Scheduler and controllers may have ended meanwhile: who cannot renew its Lease is no longer the leader.
+    const untouched = (rows: ProcessRow[]): ProcessRow[] =>
+      rows.filter(({ name }) => ['supervisor', 'nats-server', 'worker-1'].includes(name));
+    expect(untouched(await cluster.ownProcesses())).toEqual(untouched(before));
   });
 
   it('on the ports of a stopped cluster: it gets others when it is started again', async () => {

@@ -6,13 +6,13 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
-import type { Deployment } from 'kubernetes-types/apps/v1.js';
+import type { DaemonSet, Deployment } from 'kubernetes-types/apps/v1.js';
 import type { Node, Pod } from 'kubernetes-types/core/v1.js';
 import { ClusterFolder } from '../../cli/cluster-folder.ts';
 import { askSupervisor } from '../../cli/supervisor/control-client.ts';
 import type { SupervisorStatus } from '../../cli/supervisor/control-protocol.ts';
 import { isPodReady, isTerminating } from '../../shared/api/pod-condition.ts';
-import { DEPLOYMENTS, NODES, PODS } from '../../shared/api/resources.ts';
+import { DAEMONSETS, DEPLOYMENTS, NODES, PODS } from '../../shared/api/resources.ts';
 import { type ApiClient, createApiClient } from '../../shared/bus/api-client.ts';
 import { type Bus, connectBus } from '../../shared/bus/connection.ts';
 import { NODE_PROCESSES } from '../../shared/bus/subjects.ts';
@@ -157,7 +157,7 @@ export class ChaosCluster {
     return pid;
   }
 
-  /** Every process runs, every node and every pod is ready, every Deployment has its replicas. */
+  /** Every process runs, every node and every pod is ready, every Deployment and DaemonSet has what it wants. */
   async healed(): Promise<void> {
     let troubles: string[] = [];
     const isWhole = async (): Promise<boolean> => {
@@ -202,10 +202,11 @@ export class ChaosCluster {
     const troubles: string[] = [];
     for (const { name, state } of await this.ownProcesses())
       if (state !== 'running') troubles.push(`${name}: ${state}`);
-    const [nodes, pods, deployments] = await Promise.all([
+    const [nodes, pods, deployments, daemonSets] = await Promise.all([
       this.api.list<Node>(NODES),
       this.api.list<Pod>(PODS),
       this.api.list<Deployment>(DEPLOYMENTS),
+      this.api.list<DaemonSet>(DAEMONSETS),
     ]);
     for (const { metadata, status } of nodes.items) {
       const ready = status?.conditions?.find(({ type }) => type === 'Ready')?.status;
@@ -219,6 +220,11 @@ export class ChaosCluster {
       const { availableReplicas = 0, replicas = 0 } = status ?? {};
       if (availableReplicas !== spec?.replicas || replicas !== spec.replicas)
         troubles.push(`deployment ${metadata?.name}: ${availableReplicas} of ${spec?.replicas} replicas`);
+    }
+    for (const { metadata, status } of daemonSets.items) {
+      const { numberReady, currentNumberScheduled } = status ?? {};
+      if (numberReady !== nodes.items.length || currentNumberScheduled !== nodes.items.length)
+        troubles.push(`daemonset ${metadata?.name}: ${numberReady} of ${currentNumberScheduled} pods`);
     }
     return troubles;
   }

@@ -1,9 +1,9 @@
 /** SIGKILL of each process of a cluster: what works while it is away, that everything heals, and that nothing is lost. */
-import type { DaemonSet, Deployment } from 'kubernetes-types/apps/v1.js';
+import type { Deployment } from 'kubernetes-types/apps/v1.js';
 import type { Lease } from 'kubernetes-types/coordination/v1.js';
-import type { ConfigMap, Pod, Service } from 'kubernetes-types/core/v1.js';
+import type { ConfigMap, Node, Pod, Service } from 'kubernetes-types/core/v1.js';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { CONFIGMAPS, DAEMONSETS, DEPLOYMENTS, LEASES, NODES, PODS, SERVICES } from '../../shared/api/resources.ts';
+import { CONFIGMAPS, DEPLOYMENTS, LEASES, NODES, PODS, SERVICES } from '../../shared/api/resources.ts';
 import { waitFor } from '../wait-for.ts';
 import { type ChaosCluster, ClusterHome, isAlive } from './chaos-cluster.ts';
 import { askingPod, Traffic } from './traffic.ts';
@@ -287,13 +287,11 @@ describe('a node', { timeout: 120_000 }, () => {
     expect((await cluster.podwire('node', 'start', victim)).code).toBe(0);
     await waitFor('the node to be Ready', async () => (await readiness(victim)) === 'True');
     await cluster.healed();
-    const proxies = await cluster.api.get<DaemonSet>(DAEMONSETS, 'kube-proxy', 'kube-system');
-    expect(proxies.status?.numberReady).toBe(3);
     expect(await textOf('before-node')).toBe('kept');
   });
 });
 
 async function readiness(node: string): Promise<string | undefined> {
-  const { status } = await cluster.api.get<import('kubernetes-types/core/v1.js').Node>(NODES, node);
+  const { status } = await cluster.api.get<Node>(NODES, node);
   return status?.conditions?.find(({ type }) => type === 'Ready')?.status;
 }
