@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { PodTcpSocket, SocketAddress } from '../../../../shared/podnet/pod-network.ts';
 import { LEFT_ADDRESS, RIGHT_ADDRESS } from '../../../../shared/podnet/pod-pair.testkit.ts';
+import { waitFor } from '../../../../test/wait-for.ts';
 import { readAll } from '../../program-io.ts';
 import { startTwoPods, type TwoPods } from '../two-pods.testkit.ts';
 
@@ -15,6 +16,15 @@ beforeAll(async () => {
   });
 });
 afterAll(() => pods.close());
+
+/** Tries until the client's pod listens; between two tries the listener gets its turn, which no promise alone gives it. */
+async function connectWhenListening(port: number): Promise<PodTcpSocket> {
+  return waitFor(`port ${port} to be listened at`, () =>
+    pods.right
+      .connectTcp({ host: LEFT_ADDRESS, port, allowHalfOpen: true })
+      .catch((error: { code?: string }) => (error.code === 'ECONNREFUSED' ? undefined : Promise.reject(error))),
+  );
+}
 
 describe('nc', () => {
   it('connects and exchanges', async () => {
@@ -49,22 +59,14 @@ describe('nc', () => {
 
   it('listens', async () => {
     const listening = pods.client.sh('nc -l -p 9000 > /tmp/got; cat /tmp/got');
-    let socket: PodTcpSocket | undefined;
-    while (socket === undefined)
-      socket = await pods.right
-        .connectTcp({ host: LEFT_ADDRESS, port: 9000 })
-        .catch((error: { code?: string }) => (error.code === 'ECONNREFUSED' ? undefined : Promise.reject(error)));
+    const socket = await connectWhenListening(9000);
     socket.end('to the listener\n');
     expect((await listening).stdout).toBe('to the listener\n');
   });
 
   it('serves a command with -e', async () => {
     const serving = pods.client.sh('nc -l -p 9001 -e cat');
-    let socket: PodTcpSocket | undefined;
-    while (socket === undefined)
-      socket = await pods.right
-        .connectTcp({ host: LEFT_ADDRESS, port: 9001, allowHalfOpen: true })
-        .catch((error: { code?: string }) => (error.code === 'ECONNREFUSED' ? undefined : Promise.reject(error)));
+    const socket = await connectWhenListening(9001);
     socket.end('through cat');
     expect((await readAll(socket)).toString()).toBe('through cat');
     await serving;
