@@ -6,6 +6,8 @@ import { executable, type FetchContext, type FetchOutcome, keepProgram } from '.
 
 const PACKAGE = 'nats-server';
 const QUIET = { DEBIAN_FRONTEND: 'noninteractive' };
+/** Another installation, a second first start among them, is waited for. */
+const LOCK_TIMEOUT = 'DPkg::Lock::Timeout=120';
 
 export async function installWithApt(context: FetchContext): Promise<FetchOutcome> {
   if (executable('/usr/bin/apt-get') === undefined) return { failure: 'this system has no apt-get' };
@@ -15,7 +17,9 @@ export async function installWithApt(context: FetchContext): Promise<FetchOutcom
 async function installAsRoot({ report }: FetchContext): Promise<FetchOutcome> {
   report(`installing ${PACKAGE} with apt-get`);
   const install = () =>
-    runCommand('apt-get', ['install', '-y', '-q', '--no-install-recommends', PACKAGE], { environment: QUIET });
+    runCommand('apt-get', ['install', '-y', '-q', '-o', LOCK_TIMEOUT, '--no-install-recommends', PACKAGE], {
+      environment: QUIET,
+    });
   let outcome = await install();
   if (!outcome.ok) {
     // A fresh machine has no package lists yet.

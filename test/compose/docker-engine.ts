@@ -8,6 +8,7 @@ import { closeSync, existsSync, mkdtempSync, openSync, readFileSync, rmSync } fr
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { installDebianPackages } from '../debian-packages.ts';
 import { type CommandResult, run } from '../e2e/run-command.ts';
 
 export interface DockerEngine {
@@ -39,16 +40,7 @@ async function installEngine(): Promise<{ reason: string } | undefined> {
     ['dockerd', 'iptables', 'debootstrap'].map(async (name) => (await run('which', [name])).code === 0),
   );
   if (present.every(Boolean) && (await composeCommand({})) !== undefined) return undefined;
-  const environment = { DEBIAN_FRONTEND: 'noninteractive' };
-  await run('apt-get', ['update', '-qq'], { env: environment, timeoutMs: 180_000 });
-  const packages = ['docker.io', 'docker-compose', 'iptables', 'debootstrap'];
-  const result = await run('apt-get', ['install', '-y', '-qq', '--no-install-recommends', ...packages], {
-    env: environment,
-    timeoutMs: 300_000,
-  });
-  return result.code === 0
-    ? undefined
-    : { reason: `apt-get install ${packages.join(' ')} failed: ${result.stderr.trim()}` };
+  return installDebianPackages(['docker.io', 'docker-compose', 'iptables', 'debootstrap']);
 }
 
 async function startPrivateEngine(): Promise<EngineOutcome> {
