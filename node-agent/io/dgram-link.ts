@@ -4,11 +4,11 @@
  */
 import { createSocket, type RemoteInfo, type Socket } from 'node:dgram';
 import { once } from 'node:events';
-import { isIPv4 } from 'node:net';
 import type { Packet, PacketMemory } from '../../shared/wire/packet-memory.ts';
 import type { LinkEndpoint, PeerId, UnderlayLink } from '../datapath/link.ts';
 import type { EventLoop } from './event-loop.ts';
 import { type LinkCounters, zeroLinkCounters } from './link-counters.ts';
+import { PeerEndpoints } from './peer-endpoints.ts';
 import {
   bindChoices,
   LinkBindError,
@@ -27,9 +27,7 @@ export class DgramLink implements SocketLink {
   private readonly socket: Socket;
   private readonly memory: PacketMemory;
   private readonly loop: EventLoop;
-  private readonly peers: (LinkEndpoint | undefined)[] = [];
-  /** By address, then port. */
-  private readonly peersByEndpoint = new Map<string, Map<number, PeerId>>();
+  private readonly peers = new PeerEndpoints();
   /** Datagrams handed to the kernel whose callback is to come, in order: until then their bytes must stay. */
   private readonly inFlight: Packet[] = [];
   private readonly received: Packet[] = [];
@@ -72,32 +70,15 @@ export class DgramLink implements SocketLink {
   }
 
   addPeer(endpoint: LinkEndpoint): PeerId {
-    if (!isIPv4(endpoint.address)) {
-      throw new Error(
-        `peer endpoint ${endpoint.address}:${endpoint.port}: expected an IPv4 address, look names up first`,
-      );
-    }
-    const peer = this.peers.push(endpoint) - 1;
-    let ports = this.peersByEndpoint.get(endpoint.address);
-    if (ports === undefined) {
-      ports = new Map();
-      this.peersByEndpoint.set(endpoint.address, ports);
-    }
-    ports.set(endpoint.port, peer);
-    return peer;
+    return this.peers.add(endpoint);
   }
 
   removePeer(peer: PeerId): void {
-    const endpoint = this.peers[peer];
-    if (endpoint === undefined) return;
-    this.peers[peer] = undefined;
-    const ports = this.peersByEndpoint.get(endpoint.address);
-    if (ports?.get(endpoint.port) === peer) ports.delete(endpoint.port);
-    if (ports?.size === 0) this.peersByEndpoint.delete(endpoint.address);
+    this.peers.remove(peer);
   }
 
   send(peer: PeerId, datagrams: readonly Packet[]): void {
-    const endpoint = this.peers[peer];
+    const endpoint = this.peers.endpointOf(peer);
     for (const datagram of datagrams) {
       if (endpoint === undefined || this.closed || this.inFlight.length >= MAX_IN_FLIGHT) {
         this.counters.sendOverflows++;
@@ -126,7 +107,7 @@ export class DgramLink implements SocketLink {
   }
 
   private receive(message: Uint8Array, remote: RemoteInfo): void {
-    const peer = this.peersByEndpoint.get(remote.address)?.get(remote.port);
+    const peer = this.peers.senderOf(remote.address, remote.port);
     if (peer === undefined || this.onReceive === null) {
       this.counters.foreignSenders++;
       return;

@@ -109,21 +109,19 @@ export class MessageVectors {
     return isGro ? this.view.getInt32(control + 16, true) : 0;
   }
 
-  /** As `endpointKey` gives it. */
+  /** One number for the sender's address and port. */
   senderKey(message: number): number {
     const name = this.names + message * NAME_BYTES;
     return this.view.getUint32(name + 4) * 65_536 + this.view.getUint16(name + 2);
+  }
+
+  sender(message: number): LinkEndpoint {
+    const name = this.names + message * NAME_BYTES;
+    return { address: this.bytes.subarray(name + 4, name + 8).join('.'), port: this.view.getUint16(name + 2) };
   }
 
   private setPointer(offset: number, address: number): void {
     this.view.setUint32(offset, address >>> 0, true);
     this.view.setUint32(offset + 4, Math.floor(address / 2 ** 32), true);
   }
-}
-
-/** One number for an IPv4 address and a port. */
-export function endpointKey({ address, port }: LinkEndpoint): number {
-  const view = new DataView(new ArrayBuffer(16));
-  encodeSockaddr(view, 0, { address, port });
-  return view.getUint32(4) * 65_536 + port;
 }

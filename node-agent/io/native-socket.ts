@@ -1,11 +1,9 @@
 /**
- * UDP sockets below Node's: made and driven by calls into the C library and into libuv inside the node binary (`koffi`).
- * Linux on 64-bit little-endian machines; the layouts are those of `struct mmsghdr` and its parts there.
+ * UDP sockets below Node's, by calls into the C library (`native-library.ts`). The layouts are those of `struct mmsghdr` and
+ * its parts on 64-bit Linux.
  */
-import { endianness } from 'node:os';
-import { getSystemErrorName } from 'node:util';
-import { isMainThread } from 'node:worker_threads';
 import type { LinkEndpoint } from '../datapath/link.ts';
+import { loadNativeLibrary, NativeCallError } from './native-library.ts';
 
 /** What one socket can do; failures come back as a negative errno. */
 export interface NativeSocket {
@@ -24,13 +22,6 @@ export interface NativeSockets {
   open(bind: LinkEndpoint, bufferBytes: number, onReadable: () => void): NativeSocket;
 }
 
-export class NativeSocketError extends Error {
-  constructor(call: string, errno: number) {
-    super(`${call}: ${getSystemErrorName(-errno)}`);
-    this.name = 'NativeSocketError';
-  }
-}
-
 const AF_INET = 2;
 const SOCK_DGRAM = 2;
 const SOCK_NONBLOCK = 0x800;
@@ -43,13 +34,7 @@ const SO_RCVBUFFORCE = 33;
 const SOL_UDP = 17;
 const UDP_GRO = 104;
 const MSG_DONTWAIT = 0x40;
-const UV_READABLE = 1;
 const SOCKADDR_BYTES = 16;
-/** More than sizeof(uv_poll_t) on any platform. */
-const POLL_HANDLE_BYTES = 512;
-
-/** Handles that libuv still knows: their memory must stay. */
-const closing = new Set<Uint8Array>();
 
 let loaded: Promise<NativeSockets> | undefined;
 
@@ -60,39 +45,27 @@ export function loadNativeSockets(): Promise<NativeSockets> {
 }
 
 async function load(): Promise<NativeSockets> {
-  if (process.platform !== 'linux' || !['x64', 'arm64'].includes(process.arch) || endianness() !== 'LE') {
-    throw new Error(`sockets polled through libuv are there on Linux (x64, arm64), not on ${process.platform}`);
-  }
-  if (!isMainThread) throw new Error('sockets polled through libuv work on the main thread only');
-  const { default: koffi } = await import('koffi');
-  const self = koffi.load(null);
-  const readableType = koffi.proto('void podwire_readable(uintptr_t handle, int status, int events)');
-  const socket = self.func('int socket(int, int, int)');
-  const bindSocket = self.func('int bind(int, void *, uint32_t)');
-  const getsockname = self.func('int getsockname(int, void *, void *)');
-  const setsockopt = self.func('int setsockopt(int, int, int, void *, uint32_t)');
-  const closeDescriptor = self.func('int close(int)');
-  const sendmmsg = self.func('int sendmmsg(int, void *, uint32_t, int)');
-  const recvmmsg = self.func('int recvmmsg(int, void *, uint32_t, int, void *)');
-  const defaultLoop = self.func('uintptr_t uv_default_loop()');
-  const pollInit = self.func('int uv_poll_init(uintptr_t, void *, int)');
-  const pollStart = self.func('uv_poll_start', 'int', ['void *', 'int', koffi.pointer(readableType)]);
-  const pollStop = self.func('int uv_poll_stop(void *)');
-  const closeHandle = self.func('void uv_close(void *, void *)');
+  const library = await loadNativeLibrary();
+  const { closeDescriptor, outcome } = library;
+  const socket = library.declare('int socket(int, int, int)');
+  const bindSocket = library.declare('int bind(int, void *, uint32_t)');
+  const getsockname = library.declare('int getsockname(int, void *, void *)');
+  const setsockopt = library.declare('int setsockopt(int, int, int, void *, uint32_t)');
+  const sendmmsg = library.declare('int sendmmsg(int, void *, uint32_t, int)');
+  const recvmmsg = library.declare('int recvmmsg(int, void *, uint32_t, int, void *)');
 
-  const outcome = (result: number): number => (result < 0 ? -koffi.errno() : result);
   const setOption = (descriptor: number, level: number, option: number, value: number): boolean =>
     setsockopt(descriptor, level, option, new Int32Array([value]), 4) === 0;
 
   function bound(bind: LinkEndpoint, bufferBytes: number): number {
-    const descriptor: number = socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    if (descriptor < 0) throw new NativeSocketError('socket', koffi.errno());
+    const descriptor = outcome(socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+    if (descriptor < 0) throw new NativeCallError('socket', descriptor);
     const sockaddr = new Uint8Array(SOCKADDR_BYTES);
     encodeSockaddr(new DataView(sockaddr.buffer), 0, bind);
-    if (bindSocket(descriptor, sockaddr, SOCKADDR_BYTES) < 0) {
-      const error = new NativeSocketError(`bind ${bind.address}:${bind.port}`, koffi.errno());
+    const failed = outcome(bindSocket(descriptor, sockaddr, SOCKADDR_BYTES));
+    if (failed < 0) {
       closeDescriptor(descriptor);
-      throw error;
+      throw new NativeCallError(`bind ${bind.address}:${bind.port}`, failed);
     }
     // Beyond the system's limits where this process may.
     if (!setOption(descriptor, SOL_SOCKET, SO_RCVBUFFORCE, bufferBytes)) {
@@ -108,36 +81,16 @@ async function load(): Promise<NativeSockets> {
 
   function localOf(descriptor: number): LinkEndpoint {
     const sockaddr = new Uint8Array(SOCKADDR_BYTES);
-    if (getsockname(descriptor, sockaddr, new Uint32Array([SOCKADDR_BYTES])) < 0) {
-      throw new NativeSocketError('getsockname', koffi.errno());
-    }
+    const failed = outcome(getsockname(descriptor, sockaddr, new Uint32Array([SOCKADDR_BYTES])));
+    if (failed < 0) throw new NativeCallError('getsockname', failed);
     return { address: sockaddr.subarray(4, 8).join('.'), port: new DataView(sockaddr.buffer).getUint16(2) };
   }
 
-  function poll(descriptor: number, onReadable: () => void): () => void {
-    const handle = new Uint8Array(POLL_HANDLE_BYTES);
-    const failed: number = pollInit(defaultLoop(), handle, descriptor);
-    if (failed < 0) throw new NativeSocketError('uv_poll_init', -failed);
-    const callback = koffi.register(onReadable, koffi.pointer(readableType));
-    pollStart(handle, UV_READABLE, callback);
-    return () => {
-      pollStop(handle);
-      closeHandle(handle, null);
-      // libuv lets go of the handle at the end of this round of its loop, and this may be a call of the callback.
-      closing.add(handle);
-      const release = (): void => {
-        koffi.unregister(callback);
-        closing.delete(handle);
-      };
-      setImmediate(() => setImmediate(release));
-    };
-  }
-
   return {
-    addressOf: (bytes) => Number(koffi.address(bytes)),
+    addressOf: library.addressOf,
     open(bind, bufferBytes, onReadable) {
       const descriptor = bound(bind, bufferBytes);
-      const stop = poll(descriptor, onReadable);
+      const stop = library.poll(descriptor, onReadable);
       return {
         local: localOf(descriptor),
         send: (messages, count) => outcome(sendmmsg(descriptor, messages, count, MSG_DONTWAIT)),

@@ -6,12 +6,12 @@
  *   sendmmsg: message = { peer, [packet, packet, ...], segment size }, ...
  *   recvmmsg: message = { sender, [a posted packet | what does not fit into it: spill] }, ...
  */
-import { isIPv4 } from 'node:net';
 import { HEADROOM_BYTES, type Packet, SMALL_SLOT_BYTES } from '../../shared/wire/packet-memory.ts';
 import type { LinkEndpoint, PeerId, UnderlayLink } from '../datapath/link.ts';
 import { type LinkCounters, zeroLinkCounters } from './link-counters.ts';
-import { endpointKey, MessageVectors } from './message-vectors.ts';
+import { MessageVectors } from './message-vectors.ts';
 import type { NativeSocket, NativeSockets } from './native-socket.ts';
+import { PeerEndpoints } from './peer-endpoints.ts';
 import {
   bindChoices,
   LinkBindError,
@@ -25,6 +25,9 @@ const RECEIVE_MESSAGES = 16;
 const RECEIVE_CALLS_A_TURN = 4;
 const POSTED_BYTES = SMALL_SLOT_BYTES - HEADROOM_BYTES;
 const MAX_DATAGRAM_BYTES = 65_536;
+
+/** Endpoints that senders were looked up for; a kernel's VXLAN device has one for each flow. */
+const MAX_KNOWN_SENDERS = 65_536;
 
 const SEND_MESSAGES = 64;
 const SEND_PARTS = 512;
@@ -47,8 +50,9 @@ export class PolledLink implements SocketLink {
   private readonly maxSegments: number;
   private readonly socket: NativeSocket;
   private readonly memoryStart: number;
-  private readonly peers: (LinkEndpoint | undefined)[] = [];
-  private readonly peersByEndpoint = new Map<number, PeerId>();
+  private readonly peers = new PeerEndpoints();
+  /** By `senderKey`: what `peers` says of a sender, until they change. */
+  private readonly senders = new Map<number, PeerId>();
   private readonly incoming: MessageVectors;
   private readonly outgoing: MessageVectors;
   /** What the kernel writes into next, by message. */
@@ -80,26 +84,17 @@ export class PolledLink implements SocketLink {
   }
 
   addPeer(endpoint: LinkEndpoint): PeerId {
-    if (!isIPv4(endpoint.address)) {
-      throw new Error(
-        `peer endpoint ${endpoint.address}:${endpoint.port}: expected an IPv4 address, look names up first`,
-      );
-    }
-    const peer = this.peers.push(endpoint) - 1;
-    this.peersByEndpoint.set(endpointKey(endpoint), peer);
-    return peer;
+    this.senders.clear();
+    return this.peers.add(endpoint);
   }
 
   removePeer(peer: PeerId): void {
-    const endpoint = this.peers[peer];
-    if (endpoint === undefined) return;
-    this.peers[peer] = undefined;
-    const key = endpointKey(endpoint);
-    if (this.peersByEndpoint.get(key) === peer) this.peersByEndpoint.delete(key);
+    this.senders.clear();
+    this.peers.remove(peer);
   }
 
   send(peer: PeerId, datagrams: readonly Packet[]): void {
-    const endpoint = this.peers[peer];
+    const endpoint = this.peers.endpointOf(peer);
     if (endpoint === undefined || this.closed) {
       this.counters.sendOverflows += datagrams.length;
     } else {
@@ -218,7 +213,7 @@ export class PolledLink implements SocketLink {
     const count = this.socket.receive(this.incoming.bytes, RECEIVE_MESSAGES);
     let from: PeerId | undefined;
     for (let message = 0; message < count; message++) {
-      const peer = this.peersByEndpoint.get(this.incoming.senderKey(message));
+      const peer = this.senderOf(message);
       if (peer !== from) this.deliver(from);
       from = peer;
       if (peer === undefined || this.onReceive === null) this.counters.foreignSenders++;
@@ -226,6 +221,16 @@ export class PolledLink implements SocketLink {
     }
     this.deliver(from);
     return count;
+  }
+
+  private senderOf(message: number): PeerId | undefined {
+    const key = this.incoming.senderKey(message);
+    const known = this.senders.get(key);
+    if (known !== undefined) return known;
+    const { address, port } = this.incoming.sender(message);
+    const peer = this.peers.senderOf(address, port);
+    if (peer !== undefined && this.senders.size < MAX_KNOWN_SENDERS) this.senders.set(key, peer);
+    return peer;
   }
 
   private deliver(peer: PeerId | undefined): void {

@@ -136,6 +136,22 @@ describe.each(implementations)('link over $name', ({ open }) => {
     expect(atA).toEqual([]);
   });
 
+  it('takes datagrams from any port of an address that one peer has', async () => {
+    const a = await openLink();
+    const atA = inbox(a);
+    const kernel = a.addPeer({ address: '127.0.0.1', port: 4789 });
+    const flow = createSocket('udp4');
+    closing.push(() => flow.close());
+    const bytes = Uint8Array.from({ length: 64 }, (_, at) => (at < 3 ? 0 : 9));
+    flow.send(bytes, a.local.port, a.local.address);
+    await waitFor('the datagram', () => atA.length === 1);
+    expect(atA).toEqual([`${kernel}<9:64`]);
+    a.addPeer({ address: '127.0.0.1', port: 4790 });
+    flow.send(bytes, a.local.port, a.local.address);
+    await waitFor('a second peer to make the sender unknown', () => a.counters.foreignSenders === 1);
+    expect(atA).toHaveLength(1);
+  });
+
   it('knows a peer that was removed and came back by its new number', async () => {
     const [a, b] = [await openLink(), await openLink()];
     const atA = inbox(a);

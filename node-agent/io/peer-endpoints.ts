@@ -1,0 +1,52 @@
+/** The peers of a link: which number has which endpoint, and whose datagram came from where. */
+import { isIPv4 } from 'node:net';
+import type { LinkEndpoint, PeerId } from '../datapath/link.ts';
+
+/**
+ * A datagram belongs to the peer with its source address and port; from a port that no peer has, to the only peer of that
+ * address: a sender of VXLAN may spread its flows over source ports (RFC 7348 section 5), as Linux' own device does.
+ */
+export class PeerEndpoints {
+  private readonly endpoints: (LinkEndpoint | undefined)[] = [];
+  private readonly byAddress = new Map<string, Map<number, PeerId>>();
+
+  /** Throws for an endpoint that is no IPv4 address. */
+  add(endpoint: LinkEndpoint): PeerId {
+    if (!isIPv4(endpoint.address)) {
+      throw new Error(
+        `peer endpoint ${endpoint.address}:${endpoint.port}: expected an IPv4 address, look names up first`,
+      );
+    }
+    const peer = this.endpoints.push(endpoint) - 1;
+    let ports = this.byAddress.get(endpoint.address);
+    if (ports === undefined) {
+      ports = new Map();
+      this.byAddress.set(endpoint.address, ports);
+    }
+    ports.set(endpoint.port, peer);
+    return peer;
+  }
+
+  remove(peer: PeerId): void {
+    const endpoint = this.endpoints[peer];
+    if (endpoint === undefined) return;
+    this.endpoints[peer] = undefined;
+    const ports = this.byAddress.get(endpoint.address);
+    if (ports?.get(endpoint.port) === peer) ports.delete(endpoint.port);
+    if (ports?.size === 0) this.byAddress.delete(endpoint.address);
+  }
+
+  /** Undefined once the peer was removed. */
+  endpointOf(peer: PeerId): LinkEndpoint | undefined {
+    return this.endpoints[peer];
+  }
+
+  senderOf(address: string, port: number): PeerId | undefined {
+    const ports = this.byAddress.get(address);
+    if (ports === undefined) return undefined;
+    const exact = ports.get(port);
+    if (exact !== undefined || ports.size > 1) return exact;
+    const [only] = ports.values();
+    return only;
+  }
+}
