@@ -20,7 +20,7 @@ export interface CableFaults {
   readonly corruption: number;
   /** 0 for no limit. */
   readonly bitsPerSecond: number;
-  /** Frames that wait for a limited rate before they are dropped. */
+  /** Full frames that wait for a limited rate before what comes is dropped. */
   readonly queueFrames: number;
 }
 
@@ -69,7 +69,7 @@ export class CableEnd implements NetDevice {
   }
 
   transmit(frame: Packet): void {
-    const { faults, engine } = this;
+    const { faults } = this;
     if (frame.length > this.mtuBytes + ethernet.HEADER_BYTES || this.chance(faults.loss)) {
       this.lose(frame);
       return;
@@ -77,15 +77,24 @@ export class CableEnd implements NetDevice {
     this.counters.txPackets++;
     this.counters.txBytes += frame.length;
     if (faults.corruption > 0) completeChecksums(this.memory, frame);
-    if (this.chance(faults.duplication)) this.schedule(this.memory.clone(frame));
+    const copy = this.chance(faults.duplication) ? this.memory.clone(frame) : undefined;
     if (this.chance(faults.corruption)) this.damage(frame);
+    this.put(frame);
+    if (copy !== undefined) this.put(copy);
+  }
+
+  /** Onto the wire, behind what waits for it. */
+  private put(frame: Packet): void {
+    const { faults, engine } = this;
     if (faults.bitsPerSecond === 0) {
       this.schedule(frame);
       return;
     }
     const startUs = Math.max(engine.nowUs, this.busyUntilUs);
     const frameUs = (frame.length * 8_000_000) / faults.bitsPerSecond;
-    if (startUs - engine.nowUs > frameUs * faults.queueFrames) {
+    // A queue of bytes, counted in full frames: a short frame waits as long as a long one.
+    const fullFrameUs = ((this.mtuBytes + ethernet.HEADER_BYTES) * 8_000_000) / faults.bitsPerSecond;
+    if (startUs - engine.nowUs > fullFrameUs * faults.queueFrames) {
       this.lose(frame);
       return;
     }
@@ -103,8 +112,7 @@ export class CableEnd implements NetDevice {
     this.upcall.input(this, frame);
   }
 
-  private schedule(frame: Packet | undefined, queueUs = 0): void {
-    if (frame === undefined) return;
+  private schedule(frame: Packet, queueUs = 0): void {
     const { faults, engine } = this;
     let delayUs = queueUs + faults.delayUs + engine.random() * faults.jitterUs;
     if (this.chance(faults.reordering)) delayUs += faults.reorderingDelayUs;

@@ -34,3 +34,10 @@ const SLOW_START_LIMIT = 2;
 export function slowStartStepBytes(bytes: number, mssBytes: number): number {
   return Math.min(bytes, SLOW_START_LIMIT * mssBytes);
 }
+
+/** A window that was not used up says nothing about how much more the path takes (RFC 7661). */
+export function windowWasLimit(congestion: CongestionControl, flightBytes: number, mssBytes: number): boolean {
+  const { windowBytes, slowStartThresholdBytes } = congestion;
+  if (windowBytes < slowStartThresholdBytes) return 2 * flightBytes >= windowBytes;
+  return flightBytes + 2 * mssBytes >= windowBytes;
+}

@@ -1,5 +1,7 @@
 /** Which of the bytes in flight are lost, and how many are still on the way: RFC 6675, and RFC 6582 without SACK. */
 
+import type { TcpOptions } from '../../wire/tcp.ts';
+import { Retransmissions } from './retransmissions.ts';
 import * as seq from './seq.ts';
 import { SequenceRanges } from './sequence-ranges.ts';
 
@@ -9,6 +11,7 @@ export const DUPLICATE_THRESHOLD = 3;
 export class LossDetection {
   /** What the peer reported beyond the cumulative acknowledgement. */
   readonly sacked = new SequenceRanges();
+  readonly resent = new Retransmissions();
   /** Bytes before it that were not reported are lost. */
   lostEdge = 0;
   /** Lost bytes before it were sent again (HighRxt). */
@@ -17,11 +20,25 @@ export class LossDetection {
   recovery: 'open' | 'fast' | 'timeout' = 'open';
   recoveryPoint = 0;
   duplicates = 0;
+  /** From where on the end of the flight was sent again in this recovery, which is done once (RescueRxt); -1 before. */
+  private rescuedFrom = -1;
 
   start(sequence: number): void {
     this.lostEdge = sequence;
     this.retransmittedEdge = sequence;
     this.recoveryPoint = sequence;
+  }
+
+  /** Takes the blocks of an acknowledgement of `una` that lie in what is in flight; true when they tell something new. */
+  recordSack(options: TcpOptions, una: number, next: number): boolean {
+    const { sackBlocks, sackEdges } = options;
+    let news = false;
+    for (let i = 0; i < sackBlocks; i++) {
+      const left = seq.later(sackEdges[2 * i]!, una);
+      const right = sackEdges[2 * i + 1]!;
+      if (seq.before(left, right) && !seq.after(right, next)) news = this.sacked.add(left, right) || news;
+    }
+    return news;
   }
 
   /** The cumulative acknowledgement moved on to `una`; true when that ended a recovery. */
@@ -32,11 +49,13 @@ export class LossDetection {
     this.lostEdge = seq.later(this.lostEdge, una);
     if (this.recovery === 'open') return false;
     if (!seq.before(una, this.recoveryPoint)) {
-      this.cancelRecovery(una);
+      // What was lost since, and sent again, stays known: it must not go out a third time.
+      this.recovery = 'open';
       return true;
     }
+    const rescued = this.rescuedFrom >= 0 && !seq.before(una, this.rescuedFrom);
     // A partial acknowledgement: what follows it was in flight before the retransmission, so it is lost too (RFC 6582).
-    if (this.recovery === 'fast') this.lostEdge = seq.later(this.lostEdge, seq.add(una, mssBytes));
+    if (this.recovery === 'fast' && !rescued) this.lostEdge = seq.later(this.lostEdge, seq.add(una, mssBytes));
     return false;
   }
 
@@ -46,14 +65,15 @@ export class LossDetection {
     return this.duplicates >= DUPLICATE_THRESHOLD ? seq.later(edge, seq.add(una, mssBytes)) : edge;
   }
 
-  beginFastRecovery(una: number, next: number): void {
+  beginFastRecovery(next: number): void {
     this.recovery = 'fast';
     this.recoveryPoint = next;
-    this.retransmittedEdge = una;
+    this.rescuedFrom = -1;
   }
 
   /** The recovery was for nothing: what seemed lost came late. */
   cancelRecovery(una: number): void {
+    this.resent.clear();
     this.recovery = 'open';
     this.lostEdge = una;
     this.retransmittedEdge = una;
@@ -62,6 +82,7 @@ export class LossDetection {
   /** The timer fired: all that was not reported is lost. A report that contradicts the cumulative acknowledgement is forgotten. */
   beginTimeoutRecovery(una: number, next: number, repeated: boolean): void {
     if (repeated || (this.sacked.count > 0 && this.sacked.left(0) === una)) this.sacked.clear();
+    this.resent.clear();
     this.recovery = 'timeout';
     this.recoveryPoint = next;
     this.lostEdge = next;
@@ -72,6 +93,30 @@ export class LossDetection {
   /** Where the next lost byte stands that was not sent again; `lostEdge` or beyond when there is none (NextSeg, rule 1). */
   nextLost(una: number): number {
     return this.sacked.nextUncovered(seq.later(this.retransmittedEdge, una));
+  }
+
+  /** A hole below what the peer reported that is not known to be lost and was not sent again; -1 when there is none (rule 3). */
+  nextHole(una: number): number {
+    const { count } = this.sacked;
+    if (count === 0) return -1;
+    const hole = this.nextLost(una);
+    return seq.before(hole, this.sacked.left(count - 1)) ? hole : -1;
+  }
+
+  /**
+   * Where the last segment of the flight begins, for it may be lost with nothing behind it to tell (rule 4): once a
+   * recovery, and not if it was sent again already; -1 then.
+   */
+  rescueFrom(una: number, next: number, segmentBytes: number): number {
+    if (this.rescuedFrom >= 0) return -1;
+    const top = this.sacked.count - 1;
+    const covered = top >= 0 && this.sacked.right(top) === next;
+    const below = covered ? top - 1 : top;
+    const end = covered ? this.sacked.left(top) : next;
+    const start = seq.later(below < 0 ? una : this.sacked.right(below), this.retransmittedEdge);
+    if (!seq.before(start, end)) return -1;
+    this.rescuedFrom = seq.later(seq.add(end, -segmentBytes), start);
+    return this.rescuedFrom;
   }
 
   /** Bytes on the way (RFC 6675's pipe). */

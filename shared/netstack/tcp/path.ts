@@ -31,9 +31,11 @@ export class TcpPath {
     return this.host.pathMtu.towards(this.remoteAddress, route) - IP_AND_TCP_BYTES;
   }
 
-  /** What the first device takes as one super-segment; 0 when it takes none. */
-  superSegmentBytes(): number {
-    return this.route()?.device?.superSegmentBytes ?? 0;
+  /** Data of the longest segment: `payloadBytes`, or what the first device takes as one super-segment of whole ones. */
+  segmentLimitBytes(payloadBytes: number): number {
+    const superBytes = this.route()?.device?.superSegmentBytes ?? 0;
+    if (superBytes < 2 * payloadBytes) return payloadBytes;
+    return superBytes - (superBytes % payloadBytes);
   }
 
   /** Sends a transport packet; the answer is as of `sendIpv4`. */

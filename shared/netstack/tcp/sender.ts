@@ -1,9 +1,11 @@
 import * as tcp from '../../wire/tcp.ts';
 import { Alarm } from '../alarm.ts';
-import type { CongestionControl } from './congestion.ts';
+import { type CongestionControl, windowWasLimit } from './congestion.ts';
 import type { TcpConnection } from './connection.ts';
+import { EifelDetection } from './eifel.ts';
 import { LossDetection } from './loss-detection.ts';
 import { ReorderingWindow } from './reordering.ts';
+import { RetransmissionTimer } from './retransmission-timer.ts';
 import { RoundTripMeter } from './round-trip.ts';
 import { RetransmissionTimeout } from './rto.ts';
 import type { Segment } from './segment.ts';
@@ -33,13 +35,10 @@ export class Sender {
   /** The program said that nothing follows what it wrote. */
   finQueued = false;
   private readonly connection: TcpConnection;
-  private readonly timer: Alarm;
+  private readonly timer: RetransmissionTimer;
   private readonly reordering = new ReorderingWindow();
   private readonly reorderingTimer: Alarm;
-  /** Of the retransmission that began the recovery, until an acknowledgement proves that it was needed. */
-  private recoveryTimestamp = 0;
-  private recoveryUnproven = false;
-  private timerFor: 'nothing' | 'acknowledgement' | 'window' = 'nothing';
+  private readonly eifel = new EifelDetection();
   /** Sequence number of position 0 of the buffer. */
   private bufferSequence: number;
   /** End of the last segment sent that was not full (Minshall's variant of Nagle's algorithm). */
@@ -57,7 +56,7 @@ export class Sender {
     this.rto = new RetransmissionTimeout(settings.minRtoUs);
     this.roundTrip = new RoundTripMeter(this.rto);
     this.congestion = settings.congestionControl(this.mssBytes);
-    this.timer = new Alarm(connection.host.engine, () => this.timerFired());
+    this.timer = new RetransmissionTimer(connection.host.engine, this.rto, () => this.timerFired());
     this.reorderingTimer = new Alarm(connection.host.engine, () => {
       this.beginFastRecovery();
       this.output();
@@ -71,6 +70,11 @@ export class Sender {
 
   get inFlightBytes(): number {
     return seq.distance(this.next, this.unacknowledged);
+  }
+
+  /** What a loss halves: not more than the window, for in recovery what lies between holes and the peer has counts as in flight. */
+  private get flightBytes(): number {
+    return Math.min(this.inFlightBytes, this.congestion.windowBytes);
   }
 
   /** The FIN was sent, and acknowledged. */
@@ -118,20 +122,21 @@ export class Sender {
     const { acknowledgement } = segment;
     const advance = seq.distance(acknowledgement, this.unacknowledged);
     const windowMoved = this.window.update(segment);
-    const reported = this.connection.sackEnabled && this.recordSack(segment);
+    const reported = this.connection.sackEnabled && this.loss.recordSack(segment.options, acknowledgement, this.next);
     this.probes = 0;
     if (advance > 0) this.advance(segment, advance);
     else if (this.inFlightBytes > 0 && segment.length === 0 && (reported || !windowMoved)) this.loss.duplicates++;
     if (this.inFlightBytes > 0) this.recover();
   }
 
-  /** Sends what may be sent: first what was lost, then what is new, as far as both windows reach. */
+  /** Sends what may be sent as far as both windows reach, in the order of RFC 6675's NextSeg: lost, new, doubtful. */
   output(): void {
     if (!this.connection.maySend) return;
     this.payloadBytes = this.mssBytes - sackOptionBytes(this.connection);
     let pipe = this.loss.pipeBytes(this.unacknowledged, this.next, this.mssBytes, this.connection.sackEnabled);
     pipe = this.resendLost(pipe);
-    if (this.buffer.length > 0) this.sendNew(pipe);
+    if (this.buffer.length > 0) pipe = this.sendNew(pipe);
+    if (this.loss.recovery === 'fast' && this.connection.sackEnabled) this.resendDoubtful(pipe);
     if (this.finQueued && this.unsentBytes === 0) this.sendFin();
     this.armTimer();
   }
@@ -155,12 +160,12 @@ export class Sender {
     this.reorderingTimer.clear();
     if (this.loss.recovery === 'open' && this.loss.sacked.count > 0) this.reordering.swapped();
     const ended = this.loss.advanced(this.unacknowledged, this.mssBytes);
-    const forNothing = this.recoveryUnproven && this.wasForNothing(segment);
+    const forNothing = this.wasForNothing(segment);
     const { recovery } = this.loss;
     if (ended && !forNothing) this.congestion.recovered(this.inFlightBytes);
     // Without reports the next hole is only known by the partial acknowledgement (RFC 6582 section 3.2, step 3).
     else if (recovery === 'fast' && !this.connection.sackEnabled) this.resend(this.unacknowledged);
-    else if (recovery !== 'fast' && this.windowWasLimit(flightBefore)) {
+    else if (recovery !== 'fast' && windowWasLimit(this.congestion, flightBefore, this.mssBytes)) {
       this.congestion.acknowledged(advance, nowUs, this.rto.smoothedRttUs);
     }
   }
@@ -177,24 +182,6 @@ export class Sender {
     const ofSyn = this.unacknowledged === this.initialSequence;
     const stamped = this.connection.timestampsEnabled && !ofSyn;
     this.roundTrip.acknowledged(segment, nowUs, stamped ? this.connection.timestampNow() : undefined);
-  }
-
-  /** A window that was not used up says nothing about how much more the path takes (RFC 7661). */
-  private windowWasLimit(flightBytes: number): boolean {
-    const { windowBytes, slowStartThresholdBytes } = this.congestion;
-    if (windowBytes < slowStartThresholdBytes) return 2 * flightBytes >= windowBytes;
-    return flightBytes + 2 * this.mssBytes >= windowBytes;
-  }
-
-  private recordSack(segment: Segment): boolean {
-    const { sackBlocks, sackEdges } = segment.options;
-    let news = false;
-    for (let i = 0; i < sackBlocks; i++) {
-      const left = seq.later(sackEdges[2 * i]!, segment.acknowledgement);
-      const right = sackEdges[2 * i + 1]!;
-      if (seq.before(left, right) && !seq.after(right, this.next)) news = this.loss.sacked.add(left, right) || news;
-    }
-    return news;
   }
 
   /** Begins fast recovery when something is lost; on a path that swaps segments, only if it still is after a while. */
@@ -219,25 +206,20 @@ export class Sender {
     loss.lostEdge = loss.suspectedEdge(this.unacknowledged, this.mssBytes);
     if (loss.recovery !== 'open' || !seq.after(loss.lostEdge, this.unacknowledged)) return;
     this.connection.counters.fastRetransmits++;
-    this.congestion.lost(this.inFlightBytes, this.connection.host.engine.nowUs);
-    loss.beginFastRecovery(this.unacknowledged, this.next);
+    this.congestion.lost(this.flightBytes, this.connection.host.engine.nowUs);
+    loss.beginFastRecovery(this.next);
+    if (seq.before(this.unacknowledged, loss.retransmittedEdge)) return;
     this.payloadBytes = this.mssBytes - sackOptionBytes(this.connection);
     // The first lost segment goes out whatever is in flight (RFC 6675 section 5, step 4.3).
     this.resend(this.unacknowledged);
-    this.recoveryTimestamp = this.roundTrip.resentTimestamp;
-    this.recoveryUnproven = this.connection.timestampsEnabled;
+    if (this.connection.timestampsEnabled) this.eifel.begin(this.roundTrip.resentTimestamp);
   }
 
-  /**
-   * Eifel detection (RFC 3522): the first acknowledgement of what was sent again echoes a timestamp. If that is of the
-   * time before, the first copy arrived, and the window is given back (RFC 4015).
-   */
+  /** The window is given back when the recovery was for nothing (RFC 4015). */
   private wasForNothing(segment: Segment): boolean {
-    this.recoveryUnproven = false;
-    if (!segment.options.hasTimestamps || !seq.before(segment.options.timestampEcho, this.recoveryTimestamp)) {
-      this.reordering.genuine();
-      return false;
-    }
+    const verdict = this.eifel.judge(segment);
+    if (verdict === 'genuine') this.reordering.genuine();
+    if (verdict !== 'spurious') return false;
     this.reordering.spurious();
     this.connection.counters.spuriousRecoveries++;
     this.congestion.undoLoss();
@@ -253,6 +235,7 @@ export class Sender {
   private resendLost(inFlight: number): number {
     let pipe = inFlight;
     if (this.loss.recovery === 'open') return pipe;
+    this.resendLostAgain();
     for (;;) {
       const from = this.loss.nextLost(this.unacknowledged);
       if (!seq.before(from, this.loss.lostEdge)) return pipe;
@@ -263,25 +246,52 @@ export class Sender {
     }
   }
 
+  /** A retransmission that is lost makes room for itself: it is counted as on the way still. */
+  private resendLostAgain(): void {
+    const { loss, mssBytes, rto } = this;
+    const roundTripUs = rto.minRttUs + this.reordering.delayUs(rto.minRttUs, rto.smoothedRttUs);
+    const sentBeforeUs = this.connection.host.engine.nowUs - roundTripUs;
+    for (;;) {
+      const from = loss.resent.takeLost(this.unacknowledged, loss.sacked, mssBytes, sentBeforeUs);
+      if (from < 0 || this.resend(from) === 0) return;
+    }
+  }
+
   /** Sends the segment at `from` again, up to what the peer has; answers the sequence numbers it took. */
   private resend(from: number): number {
     const gapEnd = this.loss.sacked.nextLeft(from, this.next);
-    const gap = Math.min(this.payloadBytes, seq.distance(gapEnd, from));
-    const sent = this.sendAt(from, gap);
-    this.roundTrip.retransmitted(this.connection.timestampNow());
-    this.connection.counters.retransmits++;
+    const sent = this.sendAgain(from, Math.min(this.payloadBytes, seq.distance(gapEnd, from)));
     this.loss.retransmittedEdge = seq.later(this.loss.retransmittedEdge, seq.add(from, sent));
     return sent;
   }
 
-  private sendNew(inFlight: number): void {
+  private sendAgain(from: number, length: number): number {
+    const sent = this.sendAt(from, length);
+    this.roundTrip.retransmitted(this.connection.timestampNow());
+    this.connection.counters.retransmits++;
+    if (this.connection.sackEnabled) this.loss.resent.sent(from, this.next, this.connection.host.engine.nowUs);
+    return sent;
+  }
+
+  /** NextSeg's rules 3 and 4: with nothing new to send, the holes that may yet be filled, and once the end of the flight. */
+  private resendDoubtful(inFlight: number): void {
+    let pipe = inFlight;
+    while (pipe + this.mssBytes <= this.congestion.windowBytes) {
+      const hole = this.loss.nextHole(this.unacknowledged);
+      const from = hole >= 0 ? hole : this.loss.rescueFrom(this.unacknowledged, this.next, this.payloadBytes);
+      if (from < 0) return;
+      pipe += hole >= 0 ? this.resend(hole) : this.sendAgain(from, this.payloadBytes);
+    }
+  }
+
+  private sendNew(inFlight: number): number {
     const { engine } = this.connection.host;
     if (this.inFlightBytes === 0 && engine.nowUs - this.lastSentUs > this.rto.currentUs) this.congestion.idle();
-    const limit = this.segmentLimitBytes();
+    const limit = this.connection.path.segmentLimitBytes(this.payloadBytes);
     let pipe = inFlight;
     for (;;) {
       const length = this.nextLength(pipe, limit);
-      if (length === 0) return;
+      if (length === 0) return pipe;
       if (!this.roundTrip.timing && this.loss.recovery === 'open') {
         this.roundTrip.start(seq.add(this.next, length), engine.nowUs);
       }
@@ -290,13 +300,6 @@ export class Sender {
       if (length < this.payloadBytes) this.smallSegmentEnd = this.next;
       pipe += sent;
     }
-  }
-
-  /** The MSS, or what a device takes as one super-segment. */
-  private segmentLimitBytes(): number {
-    const superBytes = this.connection.path.superSegmentBytes();
-    if (superBytes < 2 * this.payloadBytes) return this.payloadBytes;
-    return superBytes - (superBytes % this.payloadBytes);
   }
 
   /** Data of the next new segment; 0 when none may go now (RFC 9293 section 3.8.6.2.1, and Nagle). */
@@ -338,14 +341,9 @@ export class Sender {
     return bytes + (fin ? 1 : 0);
   }
 
-  /** RFC 6298 section 5.1 to 5.3; without anything in flight, the persist timer of a closed window. */
   private armTimer(): void {
     const waits = this.unsentBytes > 0 ? 'window' : 'nothing';
-    const purpose = this.inFlightBytes > 0 ? 'acknowledgement' : waits;
-    if (purpose === this.timerFor && this.timer.isSet) return;
-    this.timerFor = purpose;
-    if (purpose === 'nothing') this.timer.clear();
-    else this.timer.set(this.connection.host.engine.nowUs + this.rto.currentUs);
+    this.timer.arm(this.inFlightBytes > 0 ? 'acknowledgement' : waits);
   }
 
   private timerFired(): void {
@@ -362,11 +360,11 @@ export class Sender {
     }
     this.rto.expired();
     this.roundTrip.retransmitted(this.connection.timestampNow());
-    this.recoveryUnproven = false;
+    this.eifel.cancel();
     this.connection.counters.timeouts++;
     if (this.unacknowledged === this.initialSequence) this.connection.resendSyn();
     else {
-      this.congestion.timedOut(this.inFlightBytes, !repeated, this.connection.host.engine.nowUs);
+      this.congestion.timedOut(this.flightBytes, !repeated, this.connection.host.engine.nowUs);
       this.loss.beginTimeoutRecovery(this.unacknowledged, this.next, repeated);
       this.payloadBytes = this.mssBytes - sackOptionBytes(this.connection);
       this.resend(this.unacknowledged);

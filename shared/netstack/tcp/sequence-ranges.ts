@@ -68,26 +68,40 @@ export class SequenceRanges {
   uncovered(left: number, right: number): number {
     let bytes = seq.distance(right, left);
     if (bytes <= 0) return 0;
-    for (let i = 0; i < this.count; i++) {
+    for (let i = this.firstEndingAfter(left); i < this.count && seq.before(this.lefts[i]!, right); i++) {
       const overlap = seq.distance(seq.earlier(this.rights[i]!, right), seq.later(this.lefts[i]!, left));
       if (overlap > 0) bytes -= overlap;
     }
     return bytes;
   }
 
+  /** Whether `sequence` lies in a range. */
+  covers(sequence: number): boolean {
+    const index = this.firstEndingAfter(sequence);
+    return index < this.count && !seq.before(sequence, this.lefts[index]!);
+  }
+
   /** The first number from `sequence` on that is in no range. */
   nextUncovered(sequence: number): number {
-    let at = sequence;
-    for (let i = 0; i < this.count; i++) {
-      if (seq.before(at, this.lefts[i]!)) break;
-      if (seq.before(at, this.rights[i]!)) at = this.rights[i]!;
-    }
-    return at;
+    const index = this.firstEndingAfter(sequence);
+    return index < this.count && !seq.before(sequence, this.lefts[index]!) ? this.rights[index]! : sequence;
   }
 
   /** The left edge of the first range that begins after `sequence`; `fallback` when there is none. */
   nextLeft(sequence: number, fallback: number): number {
-    for (let i = 0; i < this.count; i++) if (seq.after(this.lefts[i]!, sequence)) return this.lefts[i]!;
-    return fallback;
+    let index = this.firstEndingAfter(sequence);
+    if (index < this.count && !seq.after(this.lefts[index]!, sequence)) index++;
+    return index < this.count ? this.lefts[index]! : fallback;
+  }
+
+  private firstEndingAfter(sequence: number): number {
+    let low = 0;
+    let high = this.count;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if (seq.after(this.rights[middle]!, sequence)) high = middle;
+      else low = middle + 1;
+    }
+    return low;
   }
 }
