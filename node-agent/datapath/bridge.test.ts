@@ -5,6 +5,7 @@ import { Host } from '../../shared/netstack/host.ts';
 import { createVethPair } from '../../shared/netstack/veth.ts';
 import * as ethernet from '../../shared/wire/ethernet.ts';
 import { PacketMemory } from '../../shared/wire/packet-memory.ts';
+import * as vlan from '../../shared/wire/vlan.ts';
 import { BridgeDevice } from './bridge.ts';
 import { FDB_AGEING_US, MAX_FDB_ENTRIES } from './fdb.ts';
 import { RecentLists } from './recent-lists.ts';
@@ -63,6 +64,26 @@ function bridgeWith(portCount: number) {
 const mac = (port: number) => 0x0200_0000_0000 + port;
 
 describe('bridge', () => {
+  it('passes a tagged frame (802.1Q) on as it is', () => {
+    const { memory, engine, ends, send } = bridgeWith(2);
+    send(1, mac(0));
+    const frame = memory.allocate(64)!;
+    const { view, bytes } = memory;
+    ethernet.encode(view, frame.offset, mac(1), mac(0), ethernet.TYPE_VLAN);
+    vlan.encode(view, frame.offset + 12, 100, 5);
+    view.setUint16(frame.offset + 16, ethernet.TYPE_IPV4);
+    const sent = bytes.slice(frame.offset, frame.offset + frame.length);
+    let arrived: Uint8Array | undefined;
+    ends[1]!.upcall = {
+      input: (_, { offset, length }) => {
+        arrived = bytes.slice(offset, offset + length);
+      },
+    };
+    ends[0]!.transmit(frame);
+    engine.drain();
+    expect(arrived).toEqual(sent);
+  });
+
   it('floods to unknown addresses, and learns from the answer', () => {
     const { send, memory } = bridgeWith(3);
     expect(send(0, mac(2))).toEqual(['port 1', 'port 2']);
