@@ -6,7 +6,7 @@ import { UserError } from './user-error.ts';
 export const TIMINGS = ['lab', 'kubernetes'] as const;
 export type Timing = (typeof TIMINGS)[number];
 
-export const CNI_PLUGINS = ['flannel', 'none'] as const;
+export const CNI_PLUGINS = ['flannel', 'canal', 'none'] as const;
 export type CniPlugin = (typeof CNI_PLUGINS)[number];
 
 export const PROXY_MODES = ['iptables'] as const;

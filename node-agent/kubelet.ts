@@ -22,6 +22,7 @@ import type { CniPlugin } from './cni/plugin.ts';
 import { PortMap } from './cni/portmap/portmap.ts';
 import { createPlugin } from './cni/registry.ts';
 import { encodeUnderlay } from './cni/underlay-annotations.ts';
+import { PolicyEngine } from './datapath/policy/policy-engine.ts';
 import type { NodeKernel } from './kernel.ts';
 import { podKernelView } from './kernel-view/kernel-view.ts';
 import { runHeartbeat } from './node/heartbeat.ts';
@@ -39,6 +40,7 @@ import { PodManager } from './pods/pod-manager.ts';
 import { ProcessRuntime } from './pods/process-runtime.ts';
 import { ReferencedObjectCache } from './pods/referenced-objects.ts';
 import { ServiceAccountTokens } from './pods/service-account-tokens.ts';
+import { PolicyAgent } from './policy/policy-agent.ts';
 import { serveNodeStreams } from './streams/node-stream.ts';
 
 export interface KubeletOptions {
@@ -53,6 +55,8 @@ export interface KubeletOptions {
 interface KubeletParts {
   readonly plugin: CniPlugin | undefined;
   readonly networks: CniNetworks;
+  /** Undefined where the CNI plugin enforces no NetworkPolicy. */
+  readonly policy: PolicyAgent | undefined;
   readonly objects: ReferencedObjectCache;
   readonly registration: NodeRegistration;
   readonly pods: PodManager;
@@ -65,7 +69,8 @@ export async function startKubelet(options: KubeletOptions): Promise<PodManager>
   const { pods, objects, registration } = parts;
   const { shutdown } = options.context;
   shutdown.onStop('referenced objects', () => objects.stop());
-  const [node] = await Promise.all([registration.register(), objects.start()]);
+  shutdown.onStop('policies', () => parts.policy?.stop());
+  const [node] = await Promise.all([registration.register(), objects.start(), parts.policy?.start()]);
   void runHeartbeat({
     ...parts.shared,
     nodeUid: node.metadata?.uid ?? '',
@@ -93,9 +98,11 @@ function assemble(options: KubeletOptions): KubeletParts {
   const networkOf = (host: Host): PodNetwork => new StackNetwork({ host, loop });
   const nodeNetwork = networkOf(datapath.root);
   const plugin = createPlugin(config.cni, { datapath, leases: new LeaseFile(join(stateFolder, 'ipam.json')) });
+  const policy = plugin?.enforcesPolicy ? enforcePolicy(options) : undefined;
   const networks = new CniNetworks({
     plugin,
     portMap: new PortMap(datapath),
+    policy,
     node: { host: datapath.root, network: nodeNetwork, address: internalIp },
     networkOf,
     inTurn: (call) => loop.run(call),
@@ -128,7 +135,19 @@ function assemble(options: KubeletOptions): KubeletParts {
     newContainerId: () => randomBytes(32).toString('hex'),
   };
   const registration = new NodeRegistration({ facts, api, clock, log, signal: shutdown.signal });
-  return { plugin, networks, objects, registration, shared, pods: new PodManager(bus, shared) };
+  return { plugin, networks, policy, objects, registration, shared, pods: new PodManager(bus, shared) };
+}
+
+function enforcePolicy({ context, bus, kernel }: KubeletOptions): PolicyAgent {
+  const { datapath, loop, memory } = kernel;
+  const engine = new PolicyEngine({ memory, isNodeAddress: (address) => datapath.root.isLocal(address) });
+  datapath.setPolicy(engine);
+  return new PolicyAgent({
+    bus,
+    clock: context.clock,
+    engine,
+    inTurn: (call) => loop.run(call),
+  });
 }
 
 function factsOf({ context, node, kernel }: KubeletOptions, plugin: CniPlugin | undefined): NodeFacts {

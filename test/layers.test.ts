@@ -21,6 +21,7 @@ const allowedImports: Record<string, readonly string[]> = {
   'node-agent/datapath': ['shared/wire', 'shared/netstack', 'shared/rules'],
   'node-agent/io': ['node-agent/datapath', 'shared/wire', 'shared/netstack'],
   'node-agent/images': ['shared/podnet', 'shared/wire', 'shared/netstack', 'shared/runtime'],
+  'node-agent/policy': ['node-agent/datapath', 'shared/api', 'shared/bus', 'shared/runtime', 'shared/wire'],
   'node-agent/cni': [
     'node-agent/datapath',
     'shared/api',
@@ -35,6 +36,7 @@ const allowedImports: Record<string, readonly string[]> = {
     'node-agent/io',
     'node-agent/images',
     'node-agent/cni',
+    'node-agent/policy',
     'shared/wire',
     'shared/netstack',
     'shared/rules',

@@ -1,4 +1,5 @@
 /** CNI plugins by name. */
+import { Canal } from './canal/canal.ts';
 import { Flannel } from './flannel/flannel.ts';
 import type { CniContext, CniPlugin } from './plugin.ts';
 
@@ -8,6 +9,7 @@ export class UnknownCniError extends Error {
 }
 
 const PLUGINS: Readonly<Record<string, ((context: CniContext) => CniPlugin) | null>> = {
+  canal: (context) => new Canal(context),
   flannel: (context) => new Flannel(context),
   // The node stays NotReady and its pods ContainerCreating, as in a cluster whose network was not installed yet.
   none: null,

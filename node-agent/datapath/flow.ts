@@ -68,6 +68,8 @@ export class Connection {
   tcpState: TcpState = 'NONE';
   startedUs: number;
   expiresUs: number;
+  /** The generation of network policy under which it was allowed; 0 before it was judged. */
+  policyGeneration = 0;
   /** The traces this connection is followed by, one bit each. */
   traceBits = 0;
   /** Neighbours in the table's list, oldest first. */

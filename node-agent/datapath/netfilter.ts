@@ -2,7 +2,7 @@
  * The node's five hooks: connection tracking, the tables of rules, policy and address translation, in netfilter's order.
  *
  *   PREROUTING   track  mangle  nat(destination)
- *   INPUT               mangle  filter              nat(source)  confirm
+ *   INPUT               mangle  filter  policy      nat(source)  confirm
  *   FORWARD             mangle  filter  policy
  *   OUTPUT       track  mangle  nat(destination)  filter
  *   POSTROUTING         mangle  nat(source)  confirm
@@ -85,6 +85,7 @@ export class Netfilter implements NetfilterHooks {
     const refused =
       this.filter('mangle', this.mangle.INPUT, packet, inDevice, null) ??
       this.filter('filter', this.filterChains.INPUT, packet, inDevice, null) ??
+      this.policy?.judge(packet, flowOf(packet), inDevice, null) ??
       this.sourceNat('INPUT', packet, inDevice, null);
     if (refused === null) this.conntrack.confirm(packet);
     return refused;

@@ -11,11 +11,18 @@ export interface CniNetworksOptions {
   /** Undefined with `--cni none`. */
   readonly plugin: CniPlugin | undefined;
   readonly portMap: PortMap;
+  /** Told of every pod within the turn that plugs it in; absent where policies have no effect. */
+  readonly policy?: PodPolicy;
   readonly node: SandboxNetworks['node'];
   /** Sockets on a network namespace. */
   readonly networkOf: (host: Host) => PodNetwork;
   /** Runs a call as a turn of the event loop. */
   readonly inTurn: <Result>(call: () => Result) => Result;
+}
+
+export interface PodPolicy {
+  attach(pod: Pod, addresses: readonly number[]): void;
+  detach(uid: string): void;
 }
 
 const NOT_CONFIGURED = 'network plugin is not ready: cni config uninitialized';
@@ -47,7 +54,7 @@ export class CniNetworks implements SandboxNetworks {
   }
 
   private attachNow(pod: Pod): PodAttachment {
-    const { plugin, portMap, networkOf, inTurn } = this.options;
+    const { plugin, portMap, policy, networkOf, inTurn } = this.options;
     if (plugin === undefined) throw new Error(NOT_CONFIGURED);
     const { namespace, name, uid = '' } = pod.metadata ?? {};
     const attachment = plugin.attach({ uid, id: `${namespace}/${name}` });
@@ -57,6 +64,7 @@ export class CniNetworks implements SandboxNetworks {
       attachment.detach();
       throw error;
     }
+    policy?.attach(pod, [attachment.address]);
     const network = networkOf(attachment.host);
     let attached = true;
     const detach = async (): Promise<void> => {
@@ -64,6 +72,7 @@ export class CniNetworks implements SandboxNetworks {
       attached = false;
       network.close();
       inTurn(() => {
+        policy?.detach(uid);
         portMap.remove(uid);
         attachment.detach();
       });

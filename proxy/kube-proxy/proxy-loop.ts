@@ -1,7 +1,8 @@
 /** Changes are gathered, then synced once, bounded in frequency; now and then the node is asked whether it still stands there. */
+
+import { BoundedRunner } from '../../shared/runtime/bounded-runner.ts';
 import type { Clock } from '../../shared/runtime/clock.ts';
 import type { Logger } from '../../shared/runtime/log.ts';
-import { BoundedRunner } from './bounded-runner.ts';
 import type { ProxyConfiguration } from './configuration.ts';
 import type { Proxier } from './modes/proxier.ts';
 import type { ProxyMetrics } from './proxy-metrics.ts';

@@ -3,7 +3,7 @@
  * while it waits or runs are gathered into one run. Two runs may follow each other at once before the bound holds, so that
  * a single change takes effect without delay.
  */
-import type { Clock, Timer } from '../../shared/runtime/clock.ts';
+import type { Clock, Timer } from './clock.ts';
 
 export interface BoundedRunnerOptions {
   readonly clock: Clock;

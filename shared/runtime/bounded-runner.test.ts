@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { FakeClock } from '../../shared/runtime/clock.ts';
 import { BoundedRunner } from './bounded-runner.ts';
+import { FakeClock } from './clock.ts';
 
 function makeRunner(outcome: () => boolean = () => true) {
   const clock = new FakeClock();

@@ -1,0 +1,22 @@
+/** What policy says of one endpoint, as a node is programmed with it: peers by address, no names and no labels. */
+import type { PolicyDecision, PortVerdicts } from './port-verdicts.ts';
+import type { StepFunction } from './step-function.ts';
+
+export interface DirectionPolicy {
+  /** Peers that rules know by their address: pods. */
+  readonly known: ReadonlyMap<number, PortVerdicts>;
+  /** Everybody else, by where the address lies. */
+  readonly others: StepFunction<PortVerdicts>;
+}
+
+export interface EndpointPolicy {
+  /** null: no policy speaks of what comes in. */
+  readonly ingress: DirectionPolicy | null;
+  /** null: no policy speaks of what goes out. */
+  readonly egress: DirectionPolicy | null;
+}
+
+/** `port` is that of the connection's server, whichever side the peer is on. */
+export function decide(policy: DirectionPolicy, peer: number, protocol: number, port: number): PolicyDecision {
+  return (policy.known.get(peer) ?? policy.others.at(peer)).decide(protocol, port);
+}

@@ -1,0 +1,104 @@
+/**
+ * NetworkPolicy on a node: for the pods here, whether a connection may come in and go out.
+ *
+ *   first packet -> egress of the client, if it is a pod here -> ingress of the server, if it is a pod here
+ *   later ones   -> the verdict that stands with the connection, as long as the policies stay what they are
+ *
+ * A connection is judged in the direction in which it was opened, with the server's real address and the client's (after
+ * service translation, before masquerade), so replies pass by themselves. Nothing here depends on how many policies there are.
+ *
+ * Never refused: what the node itself sends to its pods (the kubelet's probes come that way), and a pod's traffic to itself.
+ */
+import type { NetDevice } from '../../../shared/netstack/device.ts';
+import type { DropReason, Verdict } from '../../../shared/netstack/hooks.ts';
+import * as ipv4 from '../../../shared/wire/ipv4.ts';
+import type { Packet, PacketMemory } from '../../../shared/wire/packet-memory.ts';
+import type { Connection, Flow } from '../flow.ts';
+import type { PacketPolicy } from '../packet-policy.ts';
+import { decide, type EndpointPolicy } from './endpoint-policy.ts';
+import type { PolicyDecision } from './port-verdicts.ts';
+
+/** A packet of no connection, from or to a pod that policies speak of. */
+const NO_CONNECTION: DropReason = Object.freeze({ code: 'policy-no-connection' });
+
+/** What becomes of a connection that a new policy forbids: plugins differ. */
+export type Established = 'cut' | 'keep';
+
+export interface PolicyEngineOptions {
+  readonly memory: PacketMemory;
+  /** The node's own addresses. */
+  readonly isNodeAddress: (address: number) => boolean;
+  readonly established?: Established;
+}
+
+/** What decided, on either side; null where no policy of this node speaks. */
+export interface PolicyVerdict {
+  readonly egress: PolicyDecision | null;
+  readonly ingress: PolicyDecision | null;
+}
+
+export class PolicyEngine implements PacketPolicy {
+  private readonly options: PolicyEngineOptions;
+  private endpoints = new Map<number, EndpointPolicy>();
+  /** Changes with every program; a connection that passed under this one need not be asked again. */
+  private generation = 1;
+
+  constructor(options: PolicyEngineOptions) {
+    this.options = options;
+  }
+
+  /** Replaces all there is, by the pods' addresses. */
+  program(endpoints: ReadonlyMap<number, EndpointPolicy>): void {
+    this.endpoints = new Map(endpoints);
+    this.generation++;
+  }
+
+  /** One pod, as it is plugged in; undefined takes it away. */
+  programEndpoint(address: number, policy: EndpointPolicy | undefined): void {
+    if (policy === undefined) this.endpoints.delete(address);
+    else this.endpoints.set(address, policy);
+    this.generation++;
+  }
+
+  judge(packet: Packet, flow: Flow | null, _inDevice: NetDevice, _outDevice: NetDevice | null): Verdict {
+    if (flow === null) return this.judgeStray(packet);
+    if (flow.relatedTo !== null) return null;
+    const { connection } = flow;
+    if (connection.policyGeneration === this.generation) return null;
+    if (connection.confirmed && this.options.established === 'keep') return null;
+    const refused = this.judgeConnection(connection);
+    if (refused === null) connection.policyGeneration = this.generation;
+    return refused;
+  }
+
+  /** The same decision for a connection that does not exist, with both sides' reasons. */
+  explain(client: number, server: number, protocol: number, port: number): PolicyVerdict {
+    if (client === server || this.options.isNodeAddress(client)) return { egress: null, ingress: null };
+    const out = this.endpoints.get(client)?.egress ?? null;
+    const into = this.endpoints.get(server)?.ingress ?? null;
+    return {
+      egress: out === null ? null : decide(out, server, protocol, port),
+      ingress: into === null ? null : decide(into, client, protocol, port),
+    };
+  }
+
+  private judgeConnection({ original, reply, protocol }: Connection): DropReason | null {
+    const client = original.source >>> 0;
+    const server = reply.source >>> 0;
+    if (client === server) return null;
+    const out = this.endpoints.get(client)?.egress ?? null;
+    const into = this.endpoints.get(server)?.ingress ?? null;
+    if ((out === null && into === null) || this.options.isNodeAddress(client)) return null;
+    const port = reply.sourcePort;
+    const refused = out === null ? null : decide(out, server, protocol, port).drop;
+    if (refused !== null || into === null) return refused;
+    return decide(into, client, protocol, port).drop;
+  }
+
+  private judgeStray(packet: Packet): DropReason | null {
+    const { view } = this.options.memory;
+    const source = ipv4.source(view, packet.networkOffset);
+    const destination = ipv4.destination(view, packet.networkOffset);
+    return this.endpoints.has(source) || this.endpoints.has(destination) ? NO_CONNECTION : null;
+  }
+}

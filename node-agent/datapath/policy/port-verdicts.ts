@@ -1,0 +1,85 @@
+/**
+ * What one peer may do at which port, decided in advance: an ordered list of rules becomes, for each protocol with ports,
+ * a step function from ports to decisions. So a packet costs the same however many rules there were.
+ */
+import type { DropReason } from '../../../shared/netstack/hooks.ts';
+import * as ipv4 from '../../../shared/wire/ipv4.ts';
+import { StepFunction } from './step-function.ts';
+
+export const POLICY_DENIED = 'policy-denied';
+export const PROTOCOL_SCTP = 132;
+
+/** Both ends belong to it. */
+export interface PortRange {
+  readonly protocol: number;
+  readonly first: number;
+  readonly last: number;
+}
+
+/** One rule as it applies to one peer. */
+export interface PortRule {
+  /** Rules of a tier stand together; `pass` leaves the rest of its tier out. */
+  readonly tier: number;
+  readonly action: 'allow' | 'deny' | 'pass';
+  /** null: every protocol and port, ICMP too. */
+  readonly ports: readonly PortRange[] | null;
+  /** Who says so: `NetworkPolicy default/web`. */
+  readonly cause: string;
+}
+
+export interface PolicyDecision {
+  /** null allows. */
+  readonly drop: DropReason | null;
+  readonly cause: string;
+}
+
+const NO_POLICY: PolicyDecision = { drop: null, cause: 'no policy' };
+const PROTOCOLS_WITH_PORTS = [ipv4.PROTOCOL_TCP, ipv4.PROTOCOL_UDP, PROTOCOL_SCTP];
+
+export class PortVerdicts {
+  private readonly byProtocol = new Map<number, StepFunction<PolicyDecision>>();
+  /** Of protocols without ports. */
+  private readonly others: PolicyDecision;
+
+  /** The first rule that covers a port decides; where none does, the port is open. */
+  constructor(rules: readonly PortRule[]) {
+    const decisions = new Map<PortRule, PolicyDecision>(rules.map((rule) => [rule, decisionOf(rule)]));
+    const first = (covers: (rule: PortRule) => boolean): PolicyDecision => {
+      const rule = firstDeciding(rules, covers);
+      return rule === undefined ? NO_POLICY : decisions.get(rule)!;
+    };
+    this.others = first(({ ports }) => ports === null);
+    for (const protocol of PROTOCOLS_WITH_PORTS) {
+      const ranges = rules.flatMap(({ ports }) => ports ?? []).filter((range) => range.protocol === protocol);
+      if (ranges.length === 0) continue;
+      const boundaries = ranges.flatMap((range) => [range.first, range.last + 1]);
+      const steps = new StepFunction(boundaries, (port) => first((rule) => covers(rule, protocol, port)));
+      this.byProtocol.set(protocol, steps);
+    }
+  }
+
+  /** `port` is the server's; any number for a protocol that has none. */
+  decide(protocol: number, port: number): PolicyDecision {
+    return this.byProtocol.get(protocol)?.at(port) ?? this.others;
+  }
+}
+
+function firstDeciding(rules: readonly PortRule[], covers: (rule: PortRule) => boolean): PortRule | undefined {
+  let passedTier: number | undefined;
+  for (const rule of rules) {
+    if (rule.tier === passedTier || !covers(rule)) continue;
+    if (rule.action !== 'pass') return rule;
+    passedTier = rule.tier;
+  }
+  return undefined;
+}
+
+function covers({ ports }: PortRule, protocol: number, port: number): boolean {
+  return (
+    ports === null || ports.some((range) => range.protocol === protocol && range.first <= port && port <= range.last)
+  );
+}
+
+function decisionOf({ action, cause }: PortRule): PolicyDecision {
+  return { drop: action === 'deny' ? Object.freeze({ code: POLICY_DENIED, cause }) : null, cause };
+}

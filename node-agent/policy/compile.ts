@@ -1,0 +1,206 @@
+/**
+ * Policies, pods and namespaces -> what a node is programmed with. Pure.
+ *
+ *   policies that select the pod, in order of tier and priority -> rules
+ *     for each pod that some rule names:  the rules that cover it -> its verdicts by port
+ *     for all other addresses:            blocks cut the address space into steps -> verdicts of each step
+ *
+ * Pods that the same policies select share one result, and peers that the same rules cover share one table of ports.
+ */
+import { type LabelSelector, labelSelectorMatches, labelSelectorText } from '../../shared/api/label-selector.ts';
+import type { DirectionPolicy, EndpointPolicy } from '../datapath/policy/endpoint-policy.ts';
+import { type PortRange, type PortRule, PortVerdicts } from '../datapath/policy/port-verdicts.ts';
+import { StepFunction } from '../datapath/policy/step-function.ts';
+import { AddressSet } from './address-set.ts';
+import type { NamedPort, PolicyPod } from './policy-pod.ts';
+import type { PodScope, Policy, PolicyRule } from './policy-rule.ts';
+
+type Direction = 'ingress' | 'egress';
+
+export interface ClusterState {
+  readonly policies: readonly Policy[];
+  readonly pods: readonly PolicyPod[];
+  /** Labels of the namespaces by name. */
+  readonly namespaces: ReadonlyMap<string, Readonly<Record<string, string>>>;
+}
+
+/** One rule of one policy, or the end of an isolating tier. */
+interface OrderedRule {
+  readonly id: number;
+  readonly tier: number;
+  readonly rule: PolicyRule;
+  readonly cause: string;
+}
+
+const REFUSE_ALL: PolicyRule = { action: 'deny', peers: null, ports: null };
+
+export class PolicyCompiler {
+  private readonly state: ClusterState;
+  private readonly policies: readonly Policy[];
+  private readonly rules = new Map<PolicyRule, OrderedRule>();
+  private readonly refusals = new Map<string, OrderedRule>();
+  private readonly selected = new Map<string, ReadonlySet<PolicyPod>>();
+  private readonly directions = new Map<string, DirectionPolicy>();
+  private readonly blocks = new Map<PolicyRule, AddressSet>();
+  private nextId = 0;
+
+  constructor(state: ClusterState) {
+    this.state = state;
+    this.policies = [...state.policies].sort((a, b) => a.tier - b.tier || a.priority - b.priority);
+  }
+
+  /** What policies say of a pod; undefined when none selects it. */
+  endpoint(pod: PolicyPod): EndpointPolicy | undefined {
+    const mine = this.policies.filter(({ subject }) => this.scopeCovers(subject, pod));
+    const ingress = this.direction(mine, 'ingress', pod);
+    const egress = this.direction(mine, 'egress', pod);
+    return ingress === null && egress === null ? undefined : { ingress, egress };
+  }
+
+  private direction(policies: readonly Policy[], direction: Direction, pod: PolicyPod): DirectionPolicy | null {
+    const rules = this.orderedRules(
+      policies.filter((policy) => policy[direction] !== null),
+      direction,
+    );
+    if (rules.length === 0) return null;
+    // The server's names for its ports count: of this pod for what comes in, of each peer for what goes out.
+    const names = direction === 'ingress' ? namesText(pod.ports) : '';
+    const key = `${direction} ${rules.map(({ id }) => id).join(',')} ${names}`;
+    let compiled = this.directions.get(key);
+    if (compiled === undefined) {
+      compiled = this.compile(rules, direction === 'ingress' ? pod.ports : undefined);
+      this.directions.set(key, compiled);
+    }
+    return compiled;
+  }
+
+  private orderedRules(policies: readonly Policy[], direction: Direction): OrderedRule[] {
+    const ordered: OrderedRule[] = [];
+    for (const tier of new Set(policies.map((policy) => policy.tier))) {
+      const ofTier = policies.filter((policy) => policy.tier === tier);
+      for (const { title, [direction]: rules } of ofTier) {
+        for (const rule of rules ?? []) ordered.push(this.numbered(rule, tier, title));
+      }
+      const isolating = ofTier.filter(({ isolates }) => isolates).map(({ title }) => title);
+      if (isolating.length > 0) ordered.push(this.refusalOf(isolating.sort(), tier));
+    }
+    return ordered;
+  }
+
+  private numbered(rule: PolicyRule, tier: number, cause: string): OrderedRule {
+    let ordered = this.rules.get(rule);
+    if (ordered === undefined) {
+      ordered = { id: this.nextId++, tier, rule, cause };
+      this.rules.set(rule, ordered);
+    }
+    return ordered;
+  }
+
+  /** What ends an isolating tier: nothing of what the policies say allowed it. */
+  private refusalOf(titles: readonly string[], tier: number): OrderedRule {
+    const cause = titles.join(', ');
+    let ordered = this.refusals.get(cause);
+    if (ordered === undefined) {
+      ordered = { id: this.nextId++, tier, rule: REFUSE_ALL, cause };
+      this.refusals.set(cause, ordered);
+    }
+    return ordered;
+  }
+
+  private compile(rules: readonly OrderedRule[], serverPorts: readonly NamedPort[] | undefined): DirectionPolicy {
+    const tables = new Map<string, PortVerdicts>();
+    const tableOf = (covering: readonly OrderedRule[], ports: readonly NamedPort[]): PortVerdicts => {
+      const named = covering.some(({ rule }) => rule.ports?.some((port) => 'name' in port));
+      const key = `${covering.map(({ id }) => id).join(',')} ${named ? namesText(ports) : ''}`;
+      let table = tables.get(key);
+      if (table === undefined) {
+        table = new PortVerdicts(covering.map((ordered) => portRuleOf(ordered, ports)));
+        tables.set(key, table);
+      }
+      return table;
+    };
+    const known = new Map<number, PortVerdicts>();
+    for (const pod of this.podsToKnow(rules, serverPorts === undefined)) {
+      for (const address of pod.addresses) {
+        const covering = rules.filter(({ rule }) => this.peersOf(rule).has(pod) || this.coversAddress(rule, address));
+        known.set(address, tableOf(covering, serverPorts ?? pod.ports));
+      }
+    }
+    const boundaries = rules.flatMap(({ rule }) => this.blocksOf(rule).boundaries());
+    const others = new StepFunction(boundaries, (address) =>
+      tableOf(
+        rules.filter(({ rule }) => this.coversAddress(rule, address)),
+        serverPorts ?? [],
+      ),
+    );
+    return { known, others };
+  }
+
+  /** Pods whose address alone does not tell what covers them. */
+  private podsToKnow(rules: readonly OrderedRule[], peerIsServer: boolean): Iterable<PolicyPod> {
+    const asksForNames = rules.some(({ rule }) => rule.ports?.some((port) => 'name' in port));
+    if (peerIsServer && asksForNames) return this.state.pods;
+    return new Set(rules.flatMap(({ rule }) => [...this.peersOf(rule)]));
+  }
+
+  private coversAddress(rule: PolicyRule, address: number): boolean {
+    return rule.peers === null || this.blocksOf(rule).has(address);
+  }
+
+  private blocksOf(rule: PolicyRule): AddressSet {
+    let blocks = this.blocks.get(rule);
+    if (blocks === undefined) {
+      blocks = new AddressSet((rule.peers ?? []).flatMap((peer) => ('block' in peer ? [peer.block] : [])));
+      this.blocks.set(rule, blocks);
+    }
+    return blocks;
+  }
+
+  /** Pods that a rule names as pods. */
+  private peersOf(rule: PolicyRule): ReadonlySet<PolicyPod> {
+    const scopes = (rule.peers ?? []).flatMap((peer) => ('pods' in peer ? [peer.pods] : []));
+    const [first] = scopes;
+    if (first === undefined) return NOBODY;
+    if (scopes.length === 1) return this.podsIn(first);
+    return new Set(scopes.flatMap((scope) => [...this.podsIn(scope)]));
+  }
+
+  private podsIn(scope: PodScope): ReadonlySet<PolicyPod> {
+    const key = scopeText(scope);
+    let pods = this.selected.get(key);
+    if (pods === undefined) {
+      pods = new Set(this.state.pods.filter((pod) => this.scopeCovers(scope, pod)));
+      this.selected.set(key, pods);
+    }
+    return pods;
+  }
+
+  private scopeCovers({ namespace, namespaceSelector, podSelector }: PodScope, pod: PolicyPod): boolean {
+    if (namespace !== undefined && namespace !== pod.namespace) return false;
+    if (podSelector !== undefined && !labelSelectorMatches(podSelector, pod.labels)) return false;
+    if (namespaceSelector === undefined) return true;
+    const labels = this.state.namespaces.get(pod.namespace);
+    return labels !== undefined && labelSelectorMatches(namespaceSelector, labels);
+  }
+}
+
+const NOBODY: ReadonlySet<PolicyPod> = new Set();
+
+function portRuleOf({ rule, tier, cause }: OrderedRule, serverPorts: readonly NamedPort[]): PortRule {
+  const ranges = rule.ports?.flatMap((port): PortRange[] => {
+    if (!('name' in port)) return [port];
+    return serverPorts
+      .filter(({ name, protocol }) => name === port.name && protocol === port.protocol)
+      .map(({ port: number }) => ({ protocol: port.protocol, first: number, last: number }));
+  });
+  return { tier, action: rule.action, ports: ranges ?? null, cause };
+}
+
+function namesText(ports: readonly NamedPort[]): string {
+  return ports.map(({ name, protocol, port }) => `${name}=${protocol}/${port}`).join(',');
+}
+
+function scopeText({ namespace, namespaceSelector, podSelector }: PodScope): string {
+  const text = (selector: LabelSelector | undefined) => (selector === undefined ? '*' : labelSelectorText(selector));
+  return `${namespace ?? '*'} | ${text(namespaceSelector)} | ${text(podSelector)}`;
+}

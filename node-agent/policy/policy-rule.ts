@@ -1,0 +1,51 @@
+/** Policies of whatever API as the compiler takes them: whom they select, and rules in the order in which they are read. */
+import type { LabelSelector } from '../../shared/api/label-selector.ts';
+
+/** Lower tiers are asked first. A tier says nothing of a connection that none of its rules covers. */
+export const TIER_ADMIN = 0;
+export const TIER_NAMESPACE = 1;
+export const TIER_BASELINE = 2;
+
+/** Which pods; an absent part restricts nothing. */
+export interface PodScope {
+  /** One namespace by name. */
+  readonly namespace?: string;
+  /** Namespaces by their labels. */
+  readonly namespaceSelector?: LabelSelector;
+  readonly podSelector?: LabelSelector;
+}
+
+/** Addresses of a block without those of the inner blocks, as text: `10.0.0.0/8`. */
+export interface AddressBlock {
+  readonly cidr: string;
+  readonly except: readonly string[];
+}
+
+export type RulePeer = { readonly pods: PodScope } | { readonly block: AddressBlock };
+
+/** A range of numbers, or a port by the name that the server's pod gives it. */
+export type RulePort =
+  | { readonly protocol: number; readonly first: number; readonly last: number }
+  | { readonly protocol: number; readonly name: string };
+
+export interface PolicyRule {
+  readonly action: 'allow' | 'deny' | 'pass';
+  /** null: everybody. */
+  readonly peers: readonly RulePeer[] | null;
+  /** null: every protocol and port. */
+  readonly ports: readonly RulePort[] | null;
+}
+
+export interface Policy {
+  /** As a user names it: `NetworkPolicy default/web`. */
+  readonly title: string;
+  readonly tier: number;
+  /** Order within the tier, lowest first. */
+  readonly priority: number;
+  readonly subject: PodScope;
+  /** null: the policy does not speak of this direction. */
+  readonly ingress: readonly PolicyRule[] | null;
+  readonly egress: readonly PolicyRule[] | null;
+  /** Whoever is selected for a direction may do only what some policy of the tier allows. */
+  readonly isolates: boolean;
+}

@@ -1,0 +1,115 @@
+/** NetworkPolicy on a real cluster: `podwire up --cni canal`, policies by kubectl, probes by `agnhost connect`. */
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { waitFor } from '../wait-for.ts';
+import { TestCluster } from './cluster.ts';
+
+const PODS = `
+apiVersion: v1
+kind: Namespace
+metadata: { name: shop, labels: { tier: inner } }
+---
+apiVersion: v1
+kind: Pod
+metadata: { name: web, namespace: shop, labels: { app: web } }
+spec:
+  nodeName: worker-1
+  containers: [{ name: c, image: agnhost, args: [netexec, --http-port=8080] }]
+---
+apiVersion: v1
+kind: Service
+metadata: { name: web, namespace: shop }
+spec: { selector: { app: web }, ports: [{ port: 80, targetPort: 8080 }] }
+---
+apiVersion: v1
+kind: Pod
+metadata: { name: near, namespace: shop, labels: { app: near } }
+spec: { nodeName: worker-1, containers: [{ name: c, image: agnhost }] }
+---
+apiVersion: v1
+kind: Pod
+metadata: { name: far, namespace: default, labels: { app: far } }
+spec: { nodeName: worker-2, containers: [{ name: c, image: agnhost }] }
+`;
+
+const DENY = `
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: { name: deny, namespace: shop }
+spec: { podSelector: {}, policyTypes: [Ingress] }
+`;
+
+const ALLOW_FAR = `
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: { name: allow-far, namespace: shop }
+spec:
+  podSelector: { matchLabels: { app: web } }
+  ingress:
+    - from: [{ namespaceSelector: {}, podSelector: { matchLabels: { app: far } } }]
+      ports: [{ port: 8080 }]
+`;
+
+let cluster: TestCluster | undefined;
+beforeAll(async () => {
+  cluster = await TestCluster.start({ nodes: 2, arguments: ['--cni', 'canal'] });
+  await cluster?.apply(PODS);
+  await cluster?.kubectlOut(['wait', 'pod', '-A', '-l', 'app', '--for=condition=Ready', '--timeout=60s']);
+}, 180_000);
+afterAll(async () => {
+  await cluster?.down();
+}, 60_000);
+
+/** What `agnhost connect` says: nothing when it got through. */
+async function connect(c: TestCluster, namespace: string, pod: string): Promise<string> {
+  const target = ['/agnhost', 'connect', 'web.shop:80', '--timeout=1s', '--protocol=tcp'];
+  return (await c.kubectl(['exec', '-n', namespace, pod, '--', ...target])).stderr.split('\n')[0] ?? '';
+}
+
+describe('NetworkPolicy', () => {
+  test('denies, allows, and is gone when it is deleted', async (context) => {
+    if (cluster === undefined) {
+      context.skip('no kubectl on this machine');
+      return;
+    }
+    const c = cluster;
+    const both = async () => [await connect(c, 'shop', 'near'), await connect(c, 'default', 'far')];
+    expect(await both()).toEqual(['', '']);
+
+    await c.apply(DENY);
+    await waitFor('all to be denied', async () => (await both()).every((said) => said === 'TIMEOUT'));
+
+    await c.apply(ALLOW_FAR);
+    await waitFor('far to be allowed', async () => (await connect(c, 'default', 'far')) === '');
+    expect(await connect(c, 'shop', 'near')).toBe('TIMEOUT');
+
+    // A pod of the same name and labels, on another node and with another address, is who the policy means.
+    await c.kubectlOut(['delete', 'pod', 'far', '--grace-period=1']);
+    await c.apply(PODS.replace('nodeName: worker-2', 'nodeName: worker-1'));
+    await c.kubectlOut(['wait', 'pod', 'far', '--for=condition=Ready', '--timeout=60s']);
+    await waitFor('the new far to be allowed', async () => (await connect(c, 'default', 'far')) === '');
+
+    await c.kubectlOut(['delete', 'networkpolicy', '-n', 'shop', '--all']);
+    await waitFor('near to be allowed again', async () => (await connect(c, 'shop', 'near')) === '');
+  }, 120_000);
+
+  test('the kubelet still reaches a pod that refuses everybody', async (context) => {
+    if (cluster === undefined) {
+      context.skip('no kubectl on this machine');
+      return;
+    }
+    await cluster.apply(DENY);
+    await cluster.apply(`
+apiVersion: v1
+kind: Pod
+metadata: { name: probed, namespace: shop, labels: { app: probed } }
+spec:
+  containers:
+    - name: c
+      image: agnhost
+      args: [netexec, --http-port=8080]
+      readinessProbe: { httpGet: { path: /healthz, port: 8080 }, periodSeconds: 1 }
+`);
+    await cluster.kubectlOut(['wait', 'pod', '-n', 'shop', 'probed', '--for=condition=Ready', '--timeout=30s']);
+    expect(await connect(cluster, 'default', 'far')).toBe('TIMEOUT');
+  }, 60_000);
+});

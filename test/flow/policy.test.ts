@@ -1,0 +1,182 @@
+/**
+ * NetworkPolicy by packets: for every policy of the table, every pod asks every other at every port, and what comes of it is
+ * what the API's text says (`policy-oracle.testkit.ts`, which shares no code with the engine).
+ */
+import { beforeAll, describe, expect, it } from 'vitest';
+import type { PodAttachment } from '../../node-agent/datapath/pod-attachment.ts';
+import { PolicyEngine } from '../../node-agent/datapath/policy/policy-engine.ts';
+import { ip, TestCluster } from './cluster.testkit.ts';
+import { POLICY_CASES } from './policy-cases.testkit.ts';
+import { allows, type OraclePod } from './policy-oracle.testkit.ts';
+import { addressOf, NAMESPACES, PORTS, PROTOCOLS, policy, programOf, WORLD_PODS } from './policy-world.testkit.ts';
+
+class PolicyWorld {
+  readonly cluster = new TestCluster(2, 1, { traced: false });
+  private readonly hosts = new Map<string, PodAttachment['host']>();
+  private readonly engines: { readonly engine: PolicyEngine; readonly isHere: (address: number) => boolean }[];
+
+  constructor() {
+    for (const pod of WORLD_PODS) {
+      const { host } = this.cluster.pod(pod.ip);
+      this.hosts.set(pod.ip, host);
+      for (const port of PORTS) {
+        this.cluster.udpServer(host, port, pod.ip);
+        host.tcp.listen({ port }).onConnection = (connection) => {
+          connection.onEnd = () => connection.end();
+        };
+      }
+    }
+    this.engines = this.cluster.nodes.map((node) => {
+      const engine = new PolicyEngine({
+        memory: this.cluster.memory,
+        isNodeAddress: (address) => node.root.isLocal(address),
+      });
+      node.setPolicy(engine);
+      return { engine, isHere: (address) => address >>> 8 === node.podCidr!.address >>> 8 };
+    });
+  }
+
+  apply(policies: Parameters<typeof programOf>[0]): void {
+    for (const { engine, isHere } of this.engines) engine.program(programOf(policies, isHere));
+  }
+
+  host(pod: OraclePod): PodAttachment['host'] {
+    return this.hosts.get(pod.ip)!;
+  }
+
+  reaches(client: OraclePod, server: OraclePod, protocol: string, port: number): boolean {
+    if (protocol === 'UDP') return this.cluster.ask(this.host(client), server.ip, port).answer !== null;
+    let established = false;
+    const connection = this.host(client).tcp.connect({ remoteAddress: ip(server.ip), remotePort: port });
+    connection.onEstablished = () => {
+      established = true;
+    };
+    this.cluster.settle();
+    connection.abort();
+    this.cluster.settle();
+    return established;
+  }
+
+  /** `x/a -> y/b TCP 80`, for each pair and port where packets and the oracle disagree. */
+  disagreements(policies: Parameters<typeof programOf>[0]): string[] {
+    const wrong: string[] = [];
+    for (const client of WORLD_PODS) {
+      for (const server of WORLD_PODS) {
+        if (client === server) continue;
+        for (const protocol of PROTOCOLS) {
+          for (const port of PORTS) {
+            const wanted = allows({ namespaces: NAMESPACES, policies }, client, server, protocol, port);
+            const got = this.reaches(client, server, protocol, port);
+            if (got !== wanted) wrong.push(`${nameOf(client)} -> ${nameOf(server)} ${protocol} ${port} ${got}`);
+          }
+        }
+      }
+    }
+    return wrong;
+  }
+}
+
+const nameOf = ({ namespace, name }: OraclePod): string => `${namespace}/${name}`;
+const podNamed = (name: string): OraclePod => WORLD_PODS.find((pod) => nameOf(pod) === name)!;
+
+let world: PolicyWorld;
+beforeAll(() => {
+  world = new PolicyWorld();
+});
+
+describe('every pod to every other', () => {
+  it('has a table of at least 150 policies', () => expect(POLICY_CASES.length).toBeGreaterThanOrEqual(150));
+
+  it.each(POLICY_CASES)('$name', ({ policies }) => {
+    world.apply(policies);
+    expect(world.disagreements(policies)).toEqual([]);
+    world.cluster.captured.length = 0;
+  });
+});
+
+describe('connections and policies that change', () => {
+  const denyIn = policy('y', 'deny', { podSelector: {}, policyTypes: ['Ingress'] });
+  const server = podNamed('y/c');
+  const client = podNamed('x/a');
+
+  function exchange() {
+    const socket = world.host(client).udp.bind({ port: 0 });
+    const ask = () => world.cluster.askFrom(socket, server.ip, 80).answer;
+    return { ask, close: () => socket.close() };
+  }
+
+  it('an established connection is cut, and lives again when it may', () => {
+    world.apply([]);
+    const { ask, close } = exchange();
+    expect(ask()).toContain('heard');
+    world.apply([denyIn]);
+    expect(ask()).toBeNull();
+    world.apply([]);
+    expect(ask()).toContain('heard');
+    close();
+  });
+
+  it('replies need no rule: a client that nobody may reach is answered', () => {
+    world.apply([policy('x', 'deny', { podSelector: {}, policyTypes: ['Ingress'] })]);
+    const { ask, close } = exchange();
+    expect(ask()).toContain('heard');
+    close();
+  });
+
+  it('a refused packet is counted with the policy that refused it', () => {
+    world.apply([denyIn]);
+    const before = deniedBy('NetworkPolicy y/deny');
+    const { ask, close } = exchange();
+    expect(ask()).toBeNull();
+    close();
+    expect(deniedBy('NetworkPolicy y/deny')).toBe(before + 1);
+  });
+
+  it('the node reaches its pods whatever they refuse', () => {
+    world.apply([policy('y', 'deny', { podSelector: {}, policyTypes: ['Ingress', 'Egress'] })]);
+    const { root } = world.cluster.node(2);
+    expect(world.cluster.ask(root, server.ip, 80).answer).toContain('heard');
+  });
+
+  it('a pod that may send to nobody does not reach its node either', () => {
+    const node = world.cluster.node(1);
+    world.cluster.udpServer(node.root, 9100, 'node');
+    world.apply([]);
+    expect(world.cluster.ask(world.host(client), '10.244.1.1', 9100).answer).toContain('node heard');
+    world.apply([policy('x', 'deny', { podSelector: {}, policyTypes: ['Egress'] })]);
+    expect(world.cluster.ask(world.host(client), '10.244.1.1', 9100).answer).toBeNull();
+  });
+
+  it('ICMP needs a rule without ports', () => {
+    const ping = () => world.cluster.ping(world.host(client), { to: server.ip }).kind;
+    world.apply([policy('y', 'ports', { podSelector: {}, ingress: [{ ports: [{ port: 80 }] }] })]);
+    expect(ping()).toBe('timeout');
+    world.apply([policy('y', 'open', { podSelector: {}, ingress: [{}] })]);
+    expect(ping()).toBe('reply');
+  });
+
+  function deniedBy(cause: string): number {
+    return world.cluster.nodes
+      .flatMap((node) => node.drops.list())
+      .filter((drop) => drop.code === 'policy-denied' && drop.cause === cause)
+      .reduce((sum, drop) => sum + drop.packets, 0);
+  }
+});
+
+describe('what decided', () => {
+  it('is told for both sides', () => {
+    const engine = new PolicyEngine({ memory: world.cluster.memory, isNodeAddress: () => false });
+    engine.program(
+      programOf([
+        policy('x', 'out', { podSelector: {}, policyTypes: ['Egress'], egress: [{ ports: [{ port: 80 }] }] }),
+        policy('y', 'in', { podSelector: {}, policyTypes: ['Ingress'] }),
+      ]),
+    );
+    const { egress, ingress } = engine.explain(addressOf(podNamed('x/a')), addressOf(podNamed('y/b')), 6, 80);
+    expect(egress).toEqual({ drop: null, cause: 'NetworkPolicy x/out' });
+    expect(ingress).toEqual({
+      drop: { code: 'policy-denied', cause: 'NetworkPolicy y/in' },
+      cause: 'NetworkPolicy y/in',
+    });
+  });
+});
