@@ -19,7 +19,7 @@
  *                               UnderlayLink ==> the other node: the same in reverse
  *
  * Files in the order of the path: bridge, fdb | netfilter, conntrack, rule-tables, nat, packet-policy | vxlan-device,
- * underlay-device, underlay, link. Beside it: drop-ledger, trace, show/.
+ * underlay-device, underlay, faults/, link. Beside it: drop-ledger, trace, show/.
  */
 import type { DeviceCounters } from '../../shared/netstack/device.ts';
 import type { Engine } from '../../shared/netstack/engine.ts';
@@ -33,6 +33,9 @@ import { OVERHEAD_BYTES } from '../../shared/wire/vxlan.ts';
 import { BridgeDevice } from './bridge.ts';
 import { Conntrack } from './conntrack.ts';
 import { type DropCount, DropLedger } from './drop-ledger.ts';
+import { attachPoint, deviceKeys, peerKey } from './faults/attach-points.ts';
+import { FaultyLink } from './faults/faulty-link.ts';
+import { LinkFaults } from './faults/link-faults.ts';
 import { flannelRules } from './flannel-rules.ts';
 import { forgetConnections } from './forget-connections.ts';
 import type { UnderlayLink } from './link.ts';
@@ -96,6 +99,7 @@ export class NodeDatapath {
   readonly tables: RuleTables;
   readonly drops = new DropLedger();
   readonly peers: PeerTable;
+  readonly faults: LinkFaults;
   private readonly options: NodeDatapathOptions;
   private readonly tracer: Tracer;
   private readonly attachments = new Map<string, PodAttachment>();
@@ -133,7 +137,8 @@ export class NodeDatapath {
       secret: options.secret,
     });
     this.root.reversePathFilter = 'loose';
-    const underlay = new Underlay(engine, memory, options.link, this.drops);
+    const link = new FaultyLink(options.link);
+    const underlay = new Underlay(engine, memory, link, this.drops);
     const mtuBytes = options.mtuBytes ?? 1500;
     const common = { memory, underlay, drops: this.drops };
     const underlayMac = underlayMacOf(options.internalIp);
@@ -151,6 +156,12 @@ export class NodeDatapath {
     this.addUnderlayRoutes(options.internalIp, options.internalPrefixLength ?? 24);
     this.root.addDevice(this.flannel);
     this.peers = new PeerTable(this.root, underlay, this.eth0, this.flannel);
+    this.faults = new LinkFaults({
+      engine,
+      memory,
+      countDrop: (packet, reason, where) => this.drops.dropped(packet, reason, where),
+      resolve: (target) => attachPoint(this.faultPlaces(link), target),
+    });
     this.tracer = new Tracer({
       nodeName: options.nodeName,
       view: memory.view,
@@ -247,7 +258,7 @@ export class NodeDatapath {
       },
       pod,
       { engine, memory, name: pod.id, observer: this.drops.of(pod.id), secret: this.options.secret },
-      () => this.attachments.delete(pod.id),
+      () => this.detached(pod.id),
     );
     this.attachments.set(pod.id, attachment);
     return attachment;
@@ -256,9 +267,11 @@ export class NodeDatapath {
   /** Makes another node reachable, or follows its changes. */
   setPeer(peer: PeerOptions): void {
     this.peers.set(peer);
+    this.faults.reattach(peerKey(peer.nodeName));
   }
 
   removePeer(nodeName: string): void {
+    this.faults.forget(peerKey(nodeName));
     this.peers.remove(nodeName);
   }
 
@@ -299,6 +312,7 @@ export class NodeDatapath {
   /** Timers and the link's callback end; the caller closes the link. */
   dispose(): void {
     for (const pod of [...this.attachments.values()]) pod.detach();
+    this.faults.dispose();
     this.conntrack.dispose();
     this.options.link.onReceive = null;
   }
@@ -308,6 +322,24 @@ export class NodeDatapath {
     this.root.addAddress(this.eth0, internalIp, prefixLength);
     const gateway = networkOf(internalIp, prefixLength) + 1;
     this.root.routes.add({ destination: 0, prefixLength: 0, gateway, device: this.eth0 });
+  }
+
+  private faultPlaces(link: FaultyLink) {
+    const { nodeName, peers, attachments: pods, eth0, flannel } = this;
+    return {
+      nodeName,
+      link,
+      peerId: (name: string) => peers.get(name)?.peer.id,
+      peerNames: () => peers.list().map(({ options }) => options.nodeName),
+      pods,
+      tunnels: [eth0, flannel],
+    };
+  }
+
+  private detached(podId: string): void {
+    const attachment = this.attachments.get(podId);
+    this.attachments.delete(podId);
+    if (attachment !== undefined) for (const key of deviceKeys(attachment)) this.faults.forget(key);
   }
 
   private cni0Address(): number {
@@ -327,6 +359,7 @@ export class NodeDatapath {
     if (this.cni0 !== null) this.cni0.observer = tracer;
     this.netfilter.observer = tracer;
     this.drops.observer = tracer;
+    this.faults.tracer = tracer;
     this.tables.observer =
       tracer === null ? null : (packet, table, chain, rule) => tracer.matched(packet, table, chain, rule);
   }

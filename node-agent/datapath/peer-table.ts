@@ -43,6 +43,10 @@ export class PeerTable {
     return [...this.known.values()];
   }
 
+  get(nodeName: string): KnownPeer | undefined {
+    return this.known.get(nodeName);
+  }
+
   /** Adds a node, or replaces what differs from what was known of it. */
   set(options: PeerOptions): void {
     const present = this.known.get(options.nodeName);

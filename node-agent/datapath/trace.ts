@@ -153,14 +153,23 @@ export class Tracer implements FrameObserver, StageObserver, DropObserver {
   }
 
   dropped(packet: Packet, reason: DropReason, where: string): void {
+    const cause = reason.cause === undefined ? '' : ` by ${reason.cause}`;
+    this.noteAnywhere(packet, where, `dropped: ${reason.code}${cause}`);
+  }
+
+  /** A faulty link did something to the packet. */
+  impaired(packet: Packet, where: string, what: string): void {
+    this.noteAnywhere(packet, where, what);
+  }
+
+  private noteAnywhere(packet: Packet, where: string, event: string): void {
     const { view } = this.options;
-    // Wherever the packet was dropped, its IP header is where it stands or where the network layer noted it.
-    const at = [packet.offset, packet.networkOffset].find(
+    // Wherever the packet is, its IP header is where it stands, where the network layer noted it, or behind Ethernet's.
+    const at = [packet.offset, packet.networkOffset, packet.offset + ethernet.HEADER_BYTES].find(
       (offset) => offset >= packet.slotStart && ipv4.check(view, offset, packet.slotEnd - offset),
     );
     if (at === undefined) return;
-    const cause = reason.cause === undefined ? '' : ` by ${reason.cause}`;
-    this.note(packet, at, at + ipv4.headerBytes(view, at), where, `dropped: ${reason.code}${cause}`);
+    this.note(packet, at, at + ipv4.headerBytes(view, at), where, event);
   }
 
   private stop(stopped: Trace): void {

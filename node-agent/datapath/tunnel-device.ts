@@ -1,5 +1,12 @@
 /** What the two devices over the underlay share: counters, MTU, and the way to the peer that has a MAC. */
-import { type DeviceCounters, type FrameUpcall, type NetDevice, zeroCounters } from '../../shared/netstack/device.ts';
+import {
+  type DeviceCounters,
+  type FrameUpcall,
+  type NetDevice,
+  type QueueDiscipline,
+  type QueuedDevice,
+  zeroCounters,
+} from '../../shared/netstack/device.ts';
 import * as drop from '../../shared/netstack/drop-reasons.ts';
 import type { DropReason } from '../../shared/netstack/hooks.ts';
 import * as ethernet from '../../shared/wire/ethernet.ts';
@@ -21,7 +28,7 @@ export interface TunnelOptions {
   readonly mtuBytes: number;
 }
 
-export abstract class TunnelDevice implements NetDevice, TunnelEnd {
+export abstract class TunnelDevice implements NetDevice, QueuedDevice, TunnelEnd {
   abstract readonly kind: 'vxlan' | 'ethernet';
   abstract readonly vni: number;
   readonly name: string;
@@ -33,6 +40,9 @@ export abstract class TunnelDevice implements NetDevice, TunnelEnd {
   up = true;
   upcall: FrameUpcall | null = null;
   observer: FrameObserver | null = null;
+  qdisc: QueueDiscipline | null = null;
+  /** The same for what arrives; its output is `receive`. */
+  ingress: QueueDiscipline | null = null;
   protected readonly memory: PacketMemory;
   protected readonly underlay: Underlay;
   private readonly drops: DropLedger;
@@ -62,6 +72,11 @@ export abstract class TunnelDevice implements NetDevice, TunnelEnd {
   }
 
   transmit(frame: Packet): void {
+    if (this.qdisc === null) this.transmitNow(frame);
+    else this.qdisc.enqueue(frame);
+  }
+
+  transmitNow(frame: Packet): void {
     const defect = this.defectOf(frame);
     if (defect !== null) {
       this.drop(frame, defect);
@@ -79,7 +94,8 @@ export abstract class TunnelDevice implements NetDevice, TunnelEnd {
 
   receiveFrom(peer: Peer, frame: Packet): void {
     this.observer?.frame('received', this, frame, peer.nodeName);
-    this.receive(frame);
+    if (this.ingress === null) this.receive(frame);
+    else this.ingress.enqueue(frame);
   }
 
   receive(frame: Packet): void {

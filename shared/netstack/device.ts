@@ -23,6 +23,20 @@ export interface FrameUpcall {
   input(device: NetDevice, frame: Packet): void;
 }
 
+/** Stands before a device's wire and says when a frame goes on it, if at all (Linux' queueing discipline). */
+export interface QueueDiscipline {
+  /** Takes ownership. */
+  enqueue(frame: Packet): void;
+}
+
+/** A device that lets one stand before its wire. */
+export interface QueuedDevice {
+  readonly name: string;
+  qdisc: QueueDiscipline | null;
+  /** Puts a frame on the wire past the qdisc; takes ownership. */
+  transmitNow(frame: Packet): void;
+}
+
 /** `receive` is the arriving side (from the backlog or from a link); it counts and passes the frame to `upcall`. */
 export interface NetDevice extends FrameReceiver {
   /** `eth0`, `cni0`, `veth1a2b3c4d`, `flannel.1`. */

@@ -9,8 +9,9 @@ import * as udp from '../wire/udp.ts';
 import type { NetfilterHooks, Verdict } from './hooks.ts';
 import type { Host } from './host.ts';
 import type { PingResult } from './icmp.ts';
-import { ip, seededRandom, TestNetwork } from './network.testkit.ts';
+import { ip, TestNetwork } from './network.testkit.ts';
 import { MAX_DATAGRAMS, REASSEMBLY_TIMEOUT_US } from './reassembly.ts';
+import { seededRandom } from './seeded-random.ts';
 import type { VethDevice } from './veth.ts';
 
 /** A datagram from outside the process, all checksums in place, for the test to spoil. */

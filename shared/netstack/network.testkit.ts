@@ -3,6 +3,7 @@ import { parseIpv4, parseIpv4Prefix } from '../wire/address.ts';
 import { PacketMemory } from '../wire/packet-memory.ts';
 import { EventEngine } from './event-engine.ts';
 import { Host, type HostOptions } from './host.ts';
+import { seededRandom } from './seeded-random.ts';
 import { createVethPair, type VethDevice } from './veth.ts';
 
 export const ip = (text: string): number => {
@@ -103,15 +104,4 @@ export class TestNetwork {
     this.devices++;
     return 0x0200_0000_0000 + this.devices;
   }
-}
-
-/** mulberry32: small, and the same on every machine. */
-export function seededRandom(seed: number): () => number {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4_294_967_296;
-  };
 }

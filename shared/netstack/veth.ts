@@ -1,6 +1,13 @@
 import * as ethernet from '../wire/ethernet.ts';
 import type { Packet, PacketMemory } from '../wire/packet-memory.ts';
-import { type DeviceCounters, type FrameUpcall, type NetDevice, zeroCounters } from './device.ts';
+import {
+  type DeviceCounters,
+  type FrameUpcall,
+  type NetDevice,
+  type QueueDiscipline,
+  type QueuedDevice,
+  zeroCounters,
+} from './device.ts';
 import type { Engine } from './engine.ts';
 
 export interface VethOptions {
@@ -12,7 +19,7 @@ export interface VethOptions {
 }
 
 /** One end of a virtual Ethernet cable: what is transmitted here is received by the peer, by way of the backlog. */
-export class VethDevice implements NetDevice {
+export class VethDevice implements NetDevice, QueuedDevice {
   readonly kind = 'veth';
   readonly name: string;
   readonly index: number;
@@ -22,6 +29,7 @@ export class VethDevice implements NetDevice {
   mtuBytes: number;
   up = true;
   upcall: FrameUpcall | null = null;
+  qdisc: QueueDiscipline | null = null;
   /** null once the pair was deleted. */
   peer: VethDevice | null = null;
   private readonly engine: Engine;
@@ -37,6 +45,11 @@ export class VethDevice implements NetDevice {
   }
 
   transmit(frame: Packet): void {
+    if (this.qdisc === null) this.transmitNow(frame);
+    else this.qdisc.enqueue(frame);
+  }
+
+  transmitNow(frame: Packet): void {
     const { peer } = this;
     if (peer === null || !this.up || !peer.up || this.tooLong(frame) || !this.engine.enqueue(peer, frame)) {
       this.counters.txDropped++;

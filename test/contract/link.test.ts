@@ -2,6 +2,9 @@
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { afterEach, describe, expect, it } from 'vitest';
+import { FaultQueue } from '../../node-agent/datapath/faults/fault-queue.ts';
+import { FaultyLink } from '../../node-agent/datapath/faults/faulty-link.ts';
+import type { LinkEndpoint, PeerId } from '../../node-agent/datapath/link.ts';
 import { DgramLink } from '../../node-agent/io/dgram-link.ts';
 import { EventLoop } from '../../node-agent/io/event-loop.ts';
 import { loadNativeSockets } from '../../node-agent/io/native-socket.ts';
@@ -16,6 +19,39 @@ type OpenLink = (options: SocketLinkOptions) => Promise<SocketLink>;
 const implementations: { name: string; open: OpenLink }[] = [
   { name: 'dgram', open: (options) => DgramLink.open(options) },
 ];
+
+/** A link that could have faults, and has none or one of no effect, is a link like the one it is round. */
+class FaultySocketLink extends FaultyLink implements SocketLink {
+  readonly counters: SocketLink['counters'];
+  private readonly options: SocketLinkOptions;
+
+  constructor(link: SocketLink, options: SocketLinkOptions) {
+    super(link);
+    this.counters = link.counters;
+    this.options = options;
+  }
+
+  override addPeer(endpoint: LinkEndpoint): PeerId {
+    const peer = super.addPeer(endpoint);
+    const { loop, memory } = this.options;
+    const queue = new FaultQueue({
+      engine: loop.engine,
+      memory,
+      bound: { held: 0, most: memory.capacity },
+      seed: 1,
+      where: 'link',
+      headerBytes: 8,
+      observer: { tracer: null, dropped: () => undefined },
+      output: (packets) => this.sendPast(peer, packets),
+    });
+    this.setQueue(peer, queue);
+    return peer;
+  }
+}
+implementations.push({
+  name: 'dgram, with a fault queue',
+  open: async (options) => new FaultySocketLink(await DgramLink.open(options), options),
+});
 const noNativeSockets: string | undefined = await loadNativeSockets().then(
   (sockets) => {
     implementations.push(

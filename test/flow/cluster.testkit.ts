@@ -7,6 +7,7 @@ import type { FrameReceiver } from '../../shared/netstack/engine.ts';
 import { EventEngine } from '../../shared/netstack/event-engine.ts';
 import type { Host } from '../../shared/netstack/host.ts';
 import type { PingRequest, PingResult } from '../../shared/netstack/icmp.ts';
+import { seededRandom } from '../../shared/netstack/seeded-random.ts';
 import { formatIpv4, parseIpv4, parseIpv4Prefix } from '../../shared/wire/address.ts';
 import { type Packet, PacketMemory } from '../../shared/wire/packet-memory.ts';
 import { serviceRules, type TestService } from './service-rules.testkit.ts';
@@ -21,17 +22,6 @@ export const ip = (text: string): number => {
 };
 
 const prefix = (text: string) => parseIpv4Prefix(text)!;
-
-/** mulberry32 */
-function seededRandom(seed: number): () => number {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let t = Math.imul(state ^ (state >>> 15), 1 | state);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
 
 /** Hands datagrams from node to node over the engine's backlog, and keeps a copy of each. */
 class MemoryLink implements UnderlayLink {

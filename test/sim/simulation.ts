@@ -5,7 +5,7 @@
 
 import { EventEngine } from '../../shared/netstack/event-engine.ts';
 import { Host, type HostOptions } from '../../shared/netstack/host.ts';
-import { seededRandom } from '../../shared/netstack/network.testkit.ts';
+import { seededRandom } from '../../shared/netstack/seeded-random.ts';
 import { parseIpv4Prefix } from '../../shared/wire/address.ts';
 import { PacketMemory } from '../../shared/wire/packet-memory.ts';
 import { CableEnd, type CableFaults, PERFECT } from './faulty-cable.ts';

@@ -1,0 +1,109 @@
+/**
+ * What is wrong with one direction of a link, in the terms of Linux' tc-netem(8). Times are microseconds, probabilities
+ * and correlations 0 to 1. A correlation is the probability that the decision before is taken again: so the share of
+ * packets concerned is exactly the probability asked for, which netem's own mixing of neighbouring numbers does not keep.
+ */
+
+/** netem's tables. The delay is the mean; the jitter is the standard deviation, of `uniform` the largest distance. */
+export const DISTRIBUTIONS = ['uniform', 'normal', 'pareto', 'paretonormal'] as const;
+export type Distribution = (typeof DISTRIBUTIONS)[number];
+
+/** Two states, one of which loses much (Gilbert and Elliott), as netem's `loss gemodel p r 1-h 1-k`. */
+export interface BurstLoss {
+  /** p: from the good state to the bad one, per packet. */
+  readonly toBad: number;
+  /** r: from the bad state to the good one, per packet. */
+  readonly toGood: number;
+  /** 1-h: loss in the bad state. */
+  readonly lossInBad: number;
+  /** 1-k: loss in the good state. */
+  readonly lossInGood: number;
+}
+
+export interface Impairment {
+  readonly delayUs: number;
+  readonly jitterUs: number;
+  readonly delayCorrelation: number;
+  readonly distribution: Distribution;
+  /** A packet never leaves before one that came earlier, whatever the jitter. */
+  readonly keepOrder: boolean;
+  readonly loss: number;
+  readonly lossCorrelation: number;
+  /** Instead of `loss`. */
+  readonly burstLoss: BurstLoss | null;
+  readonly duplicate: number;
+  readonly duplicateCorrelation: number;
+  /** Packets that are sent at once while the others wait for their delay. */
+  readonly reorder: number;
+  readonly reorderCorrelation: number;
+  /** Only every so many-th packet may be reordered. */
+  readonly reorderGap: number;
+  /** One bit is flipped. */
+  readonly corrupt: number;
+  readonly corruptCorrelation: number;
+  /** 0: no limit. */
+  readonly rateBitsPerSecond: number;
+  /** That may wait for the rate; what comes then is dropped. */
+  readonly limitPackets: number;
+  /** 0: only packets are limited. */
+  readonly limitBytes: number;
+  /** Nothing passes. */
+  readonly partition: boolean;
+}
+
+/** What is not named stays as it is. */
+export type ImpairmentChange = Partial<Impairment>;
+
+export const UNIMPAIRED: Impairment = Object.freeze({
+  delayUs: 0,
+  jitterUs: 0,
+  delayCorrelation: 0,
+  distribution: 'uniform',
+  keepOrder: false,
+  loss: 0,
+  lossCorrelation: 0,
+  burstLoss: null,
+  duplicate: 0,
+  duplicateCorrelation: 0,
+  reorder: 0,
+  reorderCorrelation: 0,
+  reorderGap: 1,
+  corrupt: 0,
+  corruptCorrelation: 0,
+  rateBitsPerSecond: 0,
+  limitPackets: 1000,
+  limitBytes: 0,
+  partition: false,
+});
+
+/** The two kinds of loss replace each other. */
+export function mergeImpairment(before: Impairment, change: ImpairmentChange): Impairment {
+  const merged = { ...before, ...change };
+  if (change.burstLoss) return { ...merged, loss: 0, lossCorrelation: 0 };
+  return change.loss === undefined ? merged : { ...merged, burstLoss: null };
+}
+
+/** True when packets pass as if there were no fault. */
+export function isUnimpaired(impairment: Impairment): boolean {
+  return (
+    !impairment.partition &&
+    impairment.delayUs === 0 &&
+    impairment.jitterUs === 0 &&
+    impairment.loss === 0 &&
+    impairment.burstLoss === null &&
+    impairment.duplicate === 0 &&
+    impairment.reorder === 0 &&
+    impairment.corrupt === 0 &&
+    impairment.rateBitsPerSecond === 0
+  );
+}
+
+/** What does not go together, as a sentence for the user; undefined when all is well. */
+export function impairmentDefect(impairment: Impairment): string | undefined {
+  const { delayUs, jitterUs, reorder, keepOrder } = impairment;
+  if (reorder > 0 && delayUs === 0 && jitterUs === 0) {
+    return '--reorder needs a --delay: a reordered packet is sent at once while the others wait';
+  }
+  if (reorder > 0 && keepOrder) return '--reorder and --keep-order contradict each other: leave one out';
+  return undefined;
+}
