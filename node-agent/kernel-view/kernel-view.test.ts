@@ -1,5 +1,6 @@
 import { beforeAll, describe, expect, test } from 'vitest';
 import { EventEngine } from '../../shared/netstack/event-engine.ts';
+import { TestNetwork } from '../../shared/netstack/network.testkit.ts';
 import { parseIpv4, parseIpv4Prefix } from '../../shared/wire/address.ts';
 import { PacketMemory } from '../../shared/wire/packet-memory.ts';
 import type { UnderlayLink } from '../datapath/link.ts';
@@ -51,6 +52,12 @@ beforeAll(() => {
   node = nodeKernelView(datapath);
   pod = podKernelView(attached.host);
 });
+
+function fails(view: KernelView, command: string): string {
+  const { stderr, code } = view.run(command.split(' '));
+  expect(code).not.toBe(0);
+  return stderr;
+}
 
 function out(view: KernelView, command: string): string {
   const { stdout, stderr, code } = view.run(command.split(' '));
@@ -126,4 +133,50 @@ describe('a node', () => {
     expect(out(node, 'conntrack -C')).toBe('0\n');
     expect(node.run(['conntrack', '-L']).stderr).toContain('0 flow entries have been shown');
   });
+});
+
+describe('sysctl', () => {
+  test('reads what the stack goes by, by either spelling', () => {
+    expect(out(pod, 'sysctl net.ipv4.tcp_congestion_control')).toBe('net.ipv4.tcp_congestion_control = cubic\n');
+    expect(out(pod, 'sysctl -n net/ipv4/tcp_available_congestion_control')).toBe('reno cubic\n');
+    expect(out(node, 'sysctl -a')).toContain('net.ipv4.ip_forward = 1\n');
+  });
+
+  test('sets on a node, and not in a pod', () => {
+    expect(out(node, 'sysctl -w net.ipv4.tcp_congestion_control=reno')).toBe(
+      'net.ipv4.tcp_congestion_control = reno\n',
+    );
+    expect(out(node, 'sysctl -n net.ipv4.tcp_congestion_control')).toBe('reno\n');
+    expect(fails(pod, 'sysctl -w net.ipv4.tcp_congestion_control=reno')).toBe(
+      'sysctl: setting key "net.ipv4.tcp_congestion_control", ignoring: Read-only file system\n',
+    );
+  });
+
+  test('says what is wrong', () => {
+    expect(fails(node, 'sysctl net.ipv4.tcp_fast')).toBe(
+      'sysctl: cannot stat /proc/sys/net/ipv4/tcp_fast: No such file or directory\n',
+    );
+    expect(fails(node, 'sysctl net.ipv4.tcp_sack=2')).toBe(
+      'sysctl: setting key "net.ipv4.tcp_sack": Invalid argument\n',
+    );
+  });
+});
+
+test('ss -i shows what TCP goes by, under each connection', () => {
+  const net = new TestNetwork();
+  const host = net.host('a');
+  host.tcp.settings.congestionControl = 'reno';
+  host.tcp.listen({ port: 80 }).onConnection = (connection) => connection.pause();
+  const loopback = parseIpv4('127.0.0.1')!;
+  const connection = host.tcp.connect({ remoteAddress: loopback, remotePort: 80 });
+  net.settle();
+  connection.write(new Uint8Array(5));
+  net.settle();
+  const lines = out(podKernelView(host), 'ss -tiH').trimEnd().split('\n');
+  expect(lines.filter((line) => line.startsWith('ESTAB'))).toHaveLength(2);
+  expect(lines.some((line) => /^ESTAB 5 +0 +127\.0\.0\.1:80 +127\.0\.0\.1:\d+$/.test(line))).toBe(true);
+  const client = lines.find((line) => line.includes('bytes_sent:5'));
+  expect(client).toMatch(
+    /^\t ts sack reno wscale:5,5 rto:\d+ rtt:\S+ mss:65483 pmtu:65535 cwnd:\d+ bytes_sent:5 bytes_received:0 segs_out:\d+ segs_in:\d+ unacked:1 minrtt:\S+$/,
+  );
 });

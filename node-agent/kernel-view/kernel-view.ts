@@ -9,6 +9,7 @@ import { type CommandOutput, failed, printed } from './command-output.ts';
 import { ipCommand } from './ip-command.ts';
 import { bridgeCommand, conntrackCommand, iptablesCommand, iptablesSaveCommand } from './node-tables.ts';
 import { netstatCommand, ssCommand } from './socket-commands.ts';
+import { sysctlCommand } from './sysctl-command.ts';
 
 type Command = (words: readonly string[]) => CommandOutput;
 
@@ -16,12 +17,16 @@ type Command = (words: readonly string[]) => CommandOutput;
 export const NODE_ONLY_COMMANDS = ['bridge', 'conntrack', 'iptables', 'iptables-save'] as const;
 
 export function podKernelView(host: Host): KernelView {
-  return viewOf(commonCommands(host, () => podNamespace(host)));
+  return viewOf({
+    ...commonCommands(host, () => podNamespace(host)),
+    sysctl: (words) => sysctlCommand(host, words, false),
+  });
 }
 
 export function nodeKernelView(datapath: NodeDatapath): KernelView {
   return viewOf({
     ...commonCommands(datapath.root, () => nodeNamespace(datapath)),
+    sysctl: (words) => sysctlCommand(datapath.root, words, true),
     bridge: (words) => bridgeCommand(datapath, words),
     conntrack: (words) => conntrackCommand(datapath, words),
     iptables: (words) => iptablesCommand(datapath, words),

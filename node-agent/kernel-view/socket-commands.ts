@@ -1,4 +1,4 @@
-/** `ss` (ss(8)) and `netstat` (net-tools), numeric; without options established connections, `-a` all, `-l` listening. */
+/** `ss` (ss(8)) and `netstat` (net-tools), numeric; without options established connections, `-a` all, `-l` listening, `-i` TCP's figures. */
 import type { Host } from '../../shared/netstack/host.ts';
 import { formatRoutes, routeRows } from '../datapath/show/route.ts';
 import { type CommandOutput, printed } from './command-output.ts';
@@ -15,7 +15,19 @@ export function ssCommand(host: Host, words: readonly string[]): CommandOutput {
   const shown = flags.has('H') ? lines.slice(1) : lines;
   // One protocol needs no column for it.
   const onlyOne = flags.has('t') !== flags.has('u');
-  return printed(columns(onlyOne ? shown.map((line) => line.slice(1)) : shown));
+  const text = columns(onlyOne ? shown.map((line) => line.slice(1)) : shown);
+  return printed(flags.has('i') ? withInfo(text, rows) : text);
+}
+
+/** The figures of each connection under its line; the rows are the last lines of the table. */
+function withInfo(table: string, rows: readonly SocketRow[]): string {
+  const lines = table.trimEnd().split('\n');
+  const heading = lines.length - rows.length;
+  const shown = lines.map((line, index) => {
+    const info = rows[index - heading]?.info;
+    return info === undefined ? `${line}\n` : `${line}\n${info()}\n`;
+  });
+  return shown.join('');
 }
 
 export function netstatCommand(host: Host, words: readonly string[]): CommandOutput {
@@ -37,6 +49,7 @@ function lettersOf(words: readonly string[]): Set<string> {
     tcp: 't',
     udp: 'u',
     numeric: 'n',
+    info: 'i',
     route: 'r',
   };
   const letters = new Set<string>();

@@ -1,6 +1,9 @@
 /** The sockets of a network namespace as data: what `ss` and `netstat` print. */
 import type { Host } from '../../shared/netstack/host.ts';
+import { TcpConnection } from '../../shared/netstack/tcp/connection.ts';
+import type { TcpEndpoint } from '../../shared/netstack/tcp/endpoint-table.ts';
 import { formatIpv4 } from '../../shared/wire/address.ts';
+import { connectionInfo } from './connection-info.ts';
 
 export interface SocketRow {
   readonly protocol: 'tcp' | 'udp';
@@ -13,6 +16,8 @@ export interface SocketRow {
   readonly remoteAddress: string;
   /** 0 for none. */
   readonly remotePort: number;
+  /** The line of `ss -i`; only open connections have one. */
+  readonly info?: () => string;
 }
 
 export function socketRows(host: Host): SocketRow[] {
@@ -36,7 +41,7 @@ function listenRows(host: Host): SocketRow[] {
   return host.tcp.listListeners().map((listener) => ({
     protocol: 'tcp',
     state: 'LISTEN',
-    receiveQueueBytes: listener.pendingConnections,
+    receiveQueueBytes: listener.unaccepted,
     sendQueueBytes: listener.backlog,
     localAddress: formatIpv4(listener.localAddress),
     localPort: listener.localPort,
@@ -49,11 +54,19 @@ function connectionRows(host: Host): SocketRow[] {
   return host.tcp.list().map((endpoint) => ({
     protocol: 'tcp',
     state: endpoint.state === 'ESTABLISHED' ? 'ESTAB' : endpoint.state,
-    receiveQueueBytes: 0,
-    sendQueueBytes: 0,
+    ...queuesOf(endpoint),
     localAddress: formatIpv4(endpoint.localAddress),
     localPort: endpoint.localPort,
     remoteAddress: formatIpv4(endpoint.remoteAddress),
     remotePort: endpoint.remotePort,
   }));
+}
+
+function queuesOf(endpoint: TcpEndpoint): Pick<SocketRow, 'receiveQueueBytes' | 'sendQueueBytes' | 'info'> {
+  if (!(endpoint instanceof TcpConnection)) return { receiveQueueBytes: 0, sendQueueBytes: 0 };
+  return {
+    receiveQueueBytes: endpoint.receiver.queuedBytes,
+    sendQueueBytes: endpoint.sendQueueBytes,
+    info: () => connectionInfo(endpoint),
+  };
 }

@@ -7,6 +7,7 @@ import type { Host } from '../../shared/netstack/host.ts';
 import type { PodNetwork } from '../../shared/podnet/pod-network.ts';
 import type { PodSandbox } from './container-runtime.ts';
 import { type ClusterDns, hostsFile, type NodeDns, podHostname, resolvConf } from './name-resolution.ts';
+import { applySysctls } from './pod-sysctls.ts';
 
 /** A pod's network namespace with its address. */
 export interface PodAttachment {
@@ -46,6 +47,12 @@ export interface CreatedSandbox {
 export async function createSandbox(pod: Pod, options: SandboxOptions): Promise<CreatedSandbox> {
   const { networks, nodeName, clusterDns, nodeDns } = options;
   const attachment = await attach(pod, networks);
+  try {
+    applySysctls(pod, attachment.host);
+  } catch (error) {
+    await attachment.detach();
+    throw error;
+  }
   const { namespace = 'default', name = '', uid = '' } = pod.metadata ?? {};
   const sandbox: PodSandbox = {
     podUid: uid,

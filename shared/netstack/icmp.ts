@@ -230,8 +230,10 @@ export class IcmpLayer {
       code,
       mtuBytes: needsFragments ? icmp.nextHopMtu(view, packet.offset) : 0,
     };
-    if (needsFragments) this.learnPathMtu(quoted, report.mtuBytes);
     const protocol = ipv4.protocol(view, quoted);
+    // Whoever is not on the path cannot guess a segment in flight: a forged error must not shrink the path (RFC 5927 section 7).
+    if (protocol === ipv4.PROTOCOL_TCP && !this.host.tcp.isInFlight(quoted, quoted + header)) return;
+    if (needsFragments) this.learnPathMtu(quoted, report.mtuBytes);
     if (protocol === ipv4.PROTOCOL_TCP) this.host.tcp.icmpError(quoted, quoted + header, report);
     else if (protocol === ipv4.PROTOCOL_UDP) this.host.udp.icmpError(quoted, quoted + header, report);
     else if (protocol === ipv4.PROTOCOL_ICMP) this.pingError(quoted + header, report);

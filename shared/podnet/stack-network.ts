@@ -96,7 +96,11 @@ export class StackNetwork implements PodNetwork {
       listener.onConnection = (connection) => {
         const transport = new StackTransport(connection, this.loop, options.allowHalfOpen ?? false);
         this.track(transport);
-        this.deliveries.add(() => server.deliver(transport.socket));
+        listener.queued();
+        this.deliveries.add(() => {
+          listener.accepted();
+          server.deliver(transport.socket);
+        });
       };
       return server;
     } catch (error) {

@@ -19,7 +19,7 @@ export const CURL = command('curl', () => import('./curl/curl.ts'));
 const COMMON: Readonly<Record<string, Program>> = {
   ...command('wget', () => import('./wget/wget.ts')),
   ...command('nc', () => import('./nc/nc.ts'), ['netcat']),
-  ...kernelCommands(['ip', 'netstat', 'route', 'arp', 'ifconfig']),
+  ...kernelCommands(['ip', 'netstat', 'route', 'arp', 'ifconfig', 'sysctl']),
 };
 
 /** What busybox brings: its own ping, traceroute and nslookup. */

@@ -90,13 +90,27 @@ function sysDirectory(container: ContainerView): GeneratedDirectory {
   return directoryOf({
     kernel: () =>
       directoryOf({ hostname: text(container.hostname), osrelease: text('6.1.0-podwire'), ostype: text('Linux') }),
-    net: () =>
-      directoryOf({
-        ipv4: () =>
-          directoryOf({ ip_forward: text('0'), ip_local_port_range: text('32768\t60999'), tcp_syn_retries: text('6') }),
-        core: () => directoryOf({ somaxconn: text('4096') }),
-      }),
+    net: () => sysctlDirectory(container, 'net.'),
   });
+}
+
+/** The namespace's parameters whose names begin with `prefix`; each dot is a directory. */
+function sysctlDirectory(container: ContainerView, prefix: string): GeneratedDirectory {
+  const sysctl = (...words: string[]): string => container.kernel?.run(['sysctl', ...words]).stdout ?? '';
+  const below = (): string[] =>
+    sysctl('-aN')
+      .split('\n')
+      .filter((name) => name.startsWith(prefix))
+      .map((name) => name.slice(prefix.length));
+  return new GeneratedDirectory(
+    () => [...new Set(below().map((rest) => rest.split('.')[0] ?? rest))],
+    (name) => {
+      const rest = below();
+      if (rest.includes(name)) return new GeneratedFile(() => sysctl('-n', `${prefix}${name}`));
+      const isDirectory = rest.some((path) => path.startsWith(`${name}.`));
+      return isDirectory ? sysctlDirectory(container, `${prefix}${name}.`) : undefined;
+    },
+  );
 }
 
 function mountTable(container: ContainerView): string {

@@ -14,6 +14,7 @@ import { Alarm } from '../alarm.ts';
 import type { Host } from '../host.ts';
 import type { IcmpErrorReport } from '../icmp.ts';
 import { unreachableError } from '../socket-error.ts';
+import { ConnectionCounters } from './connection-counters.ts';
 import type { TcpEndpoint } from './endpoint-table.ts';
 import { KeepAlive } from './keep-alive.ts';
 import type { TcpListener } from './listener.ts';
@@ -33,18 +34,6 @@ export interface TcpConnectionOptions {
   readonly remotePort: number;
   /** The listener that a passive connection goes to once it is established. */
   readonly listener?: TcpListener;
-}
-
-export interface TcpConnectionCounters {
-  bytesSent: number;
-  bytesReceived: number;
-  segmentsSent: number;
-  segmentsReceived: number;
-  retransmits: number;
-  fastRetransmits: number;
-  /** Recoveries that turned out to be for nothing: segments came late, not never. */
-  spuriousRecoveries: number;
-  timeouts: number;
 }
 
 export class TcpConnection implements TcpEndpoint {
@@ -75,16 +64,7 @@ export class TcpConnection implements TcpEndpoint {
   sackEnabled: boolean;
   /** TS.Recent (RFC 7323). */
   timestampRecent = 0;
-  readonly counters: TcpConnectionCounters = {
-    bytesSent: 0,
-    bytesReceived: 0,
-    segmentsSent: 0,
-    segmentsReceived: 0,
-    retransmits: 0,
-    fastRetransmits: 0,
-    spuriousRecoveries: 0,
-    timeouts: 0,
-  };
+  readonly counters = new ConnectionCounters();
   /** An ICMP error that does not end an established connection, but says why it timed out (RFC 1122 section 4.2.3.9). */
   private softError: TcpErrorCode | null = null;
   private listener: TcpListener | null;
@@ -230,6 +210,11 @@ export class TcpConnection implements TcpEndpoint {
     this.sender.synchronize(segment, mss);
   }
 
+  /** False while the listener's program has too many to accept. */
+  mayEstablish(): boolean {
+    return this.listener === null || this.listener.completes();
+  }
+
   /** The handshake is complete. */
   establish(): void {
     this.state = 'ESTABLISHED';
@@ -261,9 +246,11 @@ export class TcpConnection implements TcpEndpoint {
     if (error === 'EMSGSIZE') this.sender.reduceMss(this.path.mssBytes() - this.optionBytes);
   }
 
-  /** RFC 5927 section 4.1: only an error that quotes something in flight is believed. */
-  icmpError(sequence: number, report: IcmpErrorReport): void {
-    if (seq.before(sequence, this.sender.unacknowledged) || !seq.before(sequence, this.sender.next)) return;
+  hasInFlight(sequence: number): boolean {
+    return !seq.before(sequence, this.sender.unacknowledged) && seq.before(sequence, this.sender.next);
+  }
+
+  icmpError(report: IcmpErrorReport): void {
     if (report.type !== icmp.DESTINATION_UNREACHABLE) return;
     if (report.code === icmp.CODE_FRAGMENTATION_NEEDED) {
       this.sender.reduceMss(this.path.mssBytes() - this.optionBytes);

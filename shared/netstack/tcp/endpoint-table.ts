@@ -12,7 +12,10 @@ export interface TcpEndpoint {
   /** The next one in the same bucket; only the table touches it. */
   nextInBucket: TcpEndpoint | null;
   input(segment: Segment): void;
-  icmpError(sequence: number, report: IcmpErrorReport): void;
+  /** Whether the byte of this number was sent and is not acknowledged. */
+  hasInFlight(sequence: number): boolean;
+  /** An error about a segment in flight. */
+  icmpError(report: IcmpErrorReport): void;
 }
 
 /** Endpoints by their four numbers: a map from a hash that is a small integer to a short list. */

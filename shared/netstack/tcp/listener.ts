@@ -11,8 +11,11 @@ export class TcpListener {
   readonly localPort: number;
   readonly backlog: number;
   onConnection: ((connection: TcpConnection) => void) | null = null;
-  /** SYNs dropped because the backlog was full. */
+  /** SYNs dropped because the backlog was full, and handshakes that were not completed because the accept queue was. */
   backlogDrops = 0;
+  acceptQueueDrops = 0;
+  /** Connections in the accept queue: established, and not taken by the program. */
+  unaccepted = 0;
   closed = false;
   private readonly pending = new Set<TcpConnection>();
   private readonly release: () => void;
@@ -37,10 +40,26 @@ export class TcpListener {
     for (const connection of [...this.pending]) connection.abort();
   }
 
-  /** False when the backlog is full. For TcpLayer. */
+  /** A connection that `onConnection` told of waits for its program; `accepted` follows. Both are the program's to call. */
+  queued(): void {
+    this.unaccepted++;
+  }
+
+  accepted(): void {
+    this.unaccepted--;
+  }
+
+  /** For TcpLayer: false when there is no room for a SYN, in either queue. */
   admits(): boolean {
-    if (this.pending.size < this.backlog) return true;
+    if (this.unaccepted < this.backlog && this.pending.size < this.backlog) return true;
     this.backlogDrops++;
+    return false;
+  }
+
+  /** False while the accept queue is full: the last segment of a handshake is dropped, and the SYN-ACK goes again, as in Linux. */
+  completes(): boolean {
+    if (this.unaccepted < this.backlog) return true;
+    this.acceptQueueDrops++;
     return false;
   }
 

@@ -1,5 +1,6 @@
 /** One real host, and a peer whose every segment the test writes and reads itself. */
 import * as ethernet from '../../wire/ethernet.ts';
+import * as icmp from '../../wire/icmp.ts';
 import * as ipv4 from '../../wire/ipv4.ts';
 import type { Packet } from '../../wire/packet-memory.ts';
 import * as tcp from '../../wire/tcp.ts';
@@ -19,6 +20,7 @@ export interface SegmentSpec {
   readonly sack?: readonly (readonly [number, number])[];
   readonly sackPermitted?: boolean;
   readonly timestamp?: readonly [number, number];
+  readonly windowScale?: number;
 }
 
 /** As the host sent it; sequence numbers are absolute. */
@@ -30,6 +32,10 @@ export interface SentSegment {
   readonly data: string;
   readonly mss: number;
   readonly sack: readonly (readonly [number, number])[];
+  /** Value and echo; undefined without the option. */
+  readonly timestamp: readonly [number, number] | undefined;
+  /** -1 without the option. */
+  readonly windowScale: number;
 }
 
 const FLAG_LETTERS: readonly (readonly [string, number])[] = [
@@ -113,6 +119,7 @@ export class ScriptedPeer {
     if (spec.mss !== undefined) at = tcp.writeMss(view, at, spec.mss);
     if (spec.sackPermitted === true) at = tcp.writeSackPermitted(view, at);
     if (spec.timestamp !== undefined) at = tcp.writeTimestamps(view, at, spec.timestamp[0], spec.timestamp[1]);
+    if (spec.windowScale !== undefined) at = tcp.writeWindowScale(view, at, spec.windowScale);
     if (spec.sack !== undefined) at = tcp.writeSack(view, at, Uint32Array.from(spec.sack.flat()), spec.sack.length);
     const header = at - transport;
     memory.bytes.set(data, at);
@@ -124,6 +131,28 @@ export class ScriptedPeer {
     ipv4.encode(view, network, ipv4.HEADER_BYTES + size, 1, false, 64, ipv4.PROTOCOL_TCP, PEER_ADDRESS, HOST_ADDRESS);
     ethernet.encode(view, packet.offset, this.device.macAddress, 0x0200_0000_0002, ethernet.TYPE_IPV4);
     packet.length = at + data.length - packet.offset;
+    packet.checksumTrusted = true;
+    this.net.engine.enqueue(this.device, packet);
+    this.net.settle();
+  }
+
+  /** A router's "destination unreachable" about a segment of the host with this sequence number. */
+  sendUnreachable(code: number, sequence: number, nextHopMtuBytes = 0): void {
+    const { memory } = this.net;
+    const { view } = memory;
+    const quotedBytes = ipv4.HEADER_BYTES + 8;
+    const size = icmp.HEADER_BYTES + quotedBytes;
+    const packet = memory.allocate(ethernet.HEADER_BYTES + ipv4.HEADER_BYTES + size)!;
+    const network = packet.offset + ethernet.HEADER_BYTES;
+    const message = network + ipv4.HEADER_BYTES;
+    const quoted = message + icmp.HEADER_BYTES;
+    ipv4.encode(view, quoted, 1500, 1, true, 64, ipv4.PROTOCOL_TCP, HOST_ADDRESS, PEER_ADDRESS);
+    view.setUint16(quoted + ipv4.HEADER_BYTES, this.hostPort);
+    view.setUint16(quoted + ipv4.HEADER_BYTES + 2, this.peerPort);
+    view.setUint32(quoted + ipv4.HEADER_BYTES + 4, sequence);
+    icmp.encode(view, message, icmp.DESTINATION_UNREACHABLE, code, nextHopMtuBytes);
+    ipv4.encode(view, network, ipv4.HEADER_BYTES + size, 1, false, 64, ipv4.PROTOCOL_ICMP, PEER_ADDRESS, HOST_ADDRESS);
+    ethernet.encode(view, packet.offset, this.device.macAddress, 0x0200_0000_0002, ethernet.TYPE_IPV4);
     packet.checksumTrusted = true;
     this.net.engine.enqueue(this.device, packet);
     this.net.settle();
@@ -170,6 +199,8 @@ export class ScriptedPeer {
       data: new TextDecoder().decode(data),
       mss: options.mss,
       sack,
+      timestamp: options.hasTimestamps ? [options.timestampValue, options.timestampEcho] : undefined,
+      windowScale: options.windowScale,
     });
     memory.free(frame);
   }

@@ -1,13 +1,12 @@
 /** What is sent again, and in which order: NextSeg of RFC 6675, and limited transmit (RFC 3042). */
 import { describe, expect, test } from 'vitest';
-import { NewReno } from './new-reno.ts';
 import { ScriptedPeer } from './peer.testkit.ts';
 
 const data = (length: number): Uint8Array => new TextEncoder().encode('x'.repeat(length));
 
 /** A connection with segments of 1000 bytes, of which `bytes` are on the way. */
 function flight(bytes: number, sack = true) {
-  const peer = new ScriptedPeer({ sack, congestionControl: (mssBytes) => new NewReno(mssBytes) });
+  const peer = new ScriptedPeer({ sack, congestionControl: 'reno' });
   const { connection, hostSeq } = peer.connectToHost({ sackPermitted: sack });
   connection.write(data(bytes));
   peer.take();

@@ -117,6 +117,7 @@ function processAcknowledgement(connection: TcpConnection, segment: Segment): bo
       resetAt(connection, segment.acknowledgement);
       return false;
     }
+    if (!connection.mayEstablish()) return false;
     sender.acknowledged(segment);
     connection.establish();
     return !isClosed(connection);

@@ -1,3 +1,4 @@
+import * as tcp from '../../wire/tcp.ts';
 import type { Segment } from './segment.ts';
 import * as seq from './seq.ts';
 
@@ -18,6 +19,7 @@ export class SendWindow {
 
   /** From a later segment, unless a newer one was seen (RFC 9293 section 3.10.7.4); false when nothing changed. */
   update(segment: Segment): boolean {
+    if (segment.has(tcp.SYN)) return false;
     const older =
       seq.after(this.sequence, segment.sequence) ||
       (this.sequence === segment.sequence && seq.after(this.acknowledgement, segment.acknowledgement));

@@ -1,6 +1,5 @@
 /** The sending half: RFC 9293 section 3.8, RFC 5681, RFC 6298, RFC 6675, RFC 896. */
 import { describe, expect, test } from 'vitest';
-import { NewReno } from './new-reno.ts';
 import { ScriptedPeer } from './peer.testkit.ts';
 
 const data = (length: number): Uint8Array => new Uint8Array(length).fill(0x61);
@@ -100,7 +99,7 @@ describe('the retransmission timer (RFC 6298 section 5)', () => {
 
 describe('fast retransmit', () => {
   test('RFC 5681 section 3.2: three duplicate acknowledgements send the segment again', () => {
-    const peer = new ScriptedPeer({ sack: false, congestionControl: (mssBytes) => new NewReno(mssBytes) });
+    const peer = new ScriptedPeer({ sack: false, congestionControl: 'reno' });
     const { connection, hostSeq } = peer.connectToHost();
     connection.write(data(10_000));
     peer.take();

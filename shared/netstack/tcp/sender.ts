@@ -1,6 +1,7 @@
 import * as tcp from '../../wire/tcp.ts';
 import { Alarm } from '../alarm.ts';
 import { type CongestionControl, windowWasLimit } from './congestion.ts';
+import { createCongestionControl } from './congestion-controls.ts';
 import type { TcpConnection } from './connection.ts';
 import { EifelDetection } from './eifel.ts';
 import { LossDetection } from './loss-detection.ts';
@@ -55,7 +56,7 @@ export class Sender {
     this.buffer = new SendBuffer(settings.sendBufferBytes);
     this.rto = new RetransmissionTimeout(settings.minRtoUs);
     this.roundTrip = new RoundTripMeter(this.rto);
-    this.congestion = settings.congestionControl(this.mssBytes);
+    this.congestion = createCongestionControl(settings.congestionControl, this.mssBytes);
     this.timer = new RetransmissionTimer(connection.host.engine, this.rto, () => this.timerFired());
     this.reorderingTimer = new Alarm(connection.host.engine, () => {
       this.beginFastRecovery();
@@ -99,7 +100,7 @@ export class Sender {
   /** The peer's SYN is known: its MSS bounds ours, and its window begins. */
   synchronize(segment: Segment, mssBytes: number): void {
     this.mssBytes = Math.max(mssBytes, MIN_MSS_BYTES);
-    this.congestion = this.connection.host.tcp.settings.congestionControl(this.mssBytes);
+    this.congestion = createCongestionControl(this.connection.host.tcp.settings.congestionControl, this.mssBytes);
     this.window.begin(segment);
   }
 

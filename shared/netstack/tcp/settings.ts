@@ -1,5 +1,4 @@
-import type { CongestionControl } from './congestion.ts';
-import { Cubic } from './cubic.ts';
+import type { CongestionControlName } from './congestion-controls.ts';
 
 /** What a host's TCP is tuned by; the names of Linux' sysctls in brackets. */
 export interface TcpSettings {
@@ -27,8 +26,8 @@ export interface TcpSettings {
   keepAliveIdleUs: number;
   keepAliveIntervalUs: number;
   keepAliveProbes: number;
-  /** `Cubic` or `NewReno`, made for each connection (tcp_congestion_control). */
-  congestionControl: (mssBytes: number) => CongestionControl;
+  /** Of new connections (tcp_congestion_control). */
+  congestionControl: CongestionControlName;
 }
 
 export function defaultTcpSettings(): TcpSettings {
@@ -48,6 +47,6 @@ export function defaultTcpSettings(): TcpSettings {
     keepAliveIdleUs: 7_200_000_000,
     keepAliveIntervalUs: 75_000_000,
     keepAliveProbes: 9,
-    congestionControl: (mssBytes) => new Cubic(mssBytes),
+    congestionControl: 'cubic',
   };
 }

@@ -54,7 +54,8 @@ export interface TcpCounters {
   outOfWindow: number;
   challenges: number;
   timeWaitEvicted: number;
-  lateErrors: number;
+  /** ICMP errors about nothing in flight: late, or forged. */
+  strayErrors: number;
 }
 
 export class TcpLayer {
@@ -70,7 +71,7 @@ export class TcpLayer {
     outOfWindow: 0,
     challenges: 0,
     timeWaitEvicted: 0,
-    lateErrors: 0,
+    strayErrors: 0,
   };
   private readonly host: Host;
   private readonly endpoints = new EndpointTable();
@@ -186,17 +187,25 @@ export class TcpLayer {
     sendResetFor(this.host, packet.offset, transport, size, packet.mark);
   }
 
-  /** An ICMP error that quotes a segment of ours: IP header at `network`, at least 8 bytes of TCP at `transport`. */
+  /** An ICMP error that quotes a segment in flight: IP header at `network`, at least 8 bytes of TCP at `transport`. */
   icmpError(network: number, transport: number, report: IcmpErrorReport): void {
+    this.quotedEndpoint(network, transport)?.icmpError(report);
+  }
+
+  /** Whether the quoted segment is one that a connection has in flight (RFC 5927 section 4.1). */
+  isInFlight(network: number, transport: number): boolean {
+    const sequence = tcp.sequence(this.host.memory.view, transport);
+    const isKnown = this.quotedEndpoint(network, transport)?.hasInFlight(sequence) ?? false;
+    if (!isKnown) this.counters.strayErrors++;
+    return isKnown;
+  }
+
+  private quotedEndpoint(network: number, transport: number): TcpEndpoint | null {
     const { view } = this.host.memory;
-    this.endpoints
-      .find(
-        ipv4.source(view, network),
-        tcp.sourcePort(view, transport),
-        ipv4.destination(view, network),
-        tcp.destinationPort(view, transport),
-      )
-      ?.icmpError(tcp.sequence(view, transport), report);
+    const { endpoints } = this;
+    const local = ipv4.source(view, network);
+    const remote = ipv4.destination(view, network);
+    return endpoints.find(local, tcp.sourcePort(view, transport), remote, tcp.destinationPort(view, transport));
   }
 
   /** Whether a challenge acknowledgement may go out now. */

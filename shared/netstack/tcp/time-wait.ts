@@ -59,9 +59,13 @@ export class TimeWait implements TcpEndpoint {
     this.acknowledge();
   }
 
-  /** Errors about a connection that is over change nothing. */
+  /** Nothing of a connection that is over is in flight, so that no error is about it. */
+  hasInFlight(): boolean {
+    return false;
+  }
+
   icmpError(): void {
-    this.host.tcp.counters.lateErrors++;
+    throw new Error('an ICMP error about TIME-WAIT was believed');
   }
 
   private acknowledge(): void {

@@ -1,4 +1,4 @@
-/** `ip`, `ss`, `netstat`, `route`, `arp`, `ifconfig`, `bridge`, `conntrack`: answered by the live stack of the pod's network namespace. */
+/** `ip`, `ss`, `netstat`, `route`, `arp`, `ifconfig`, `bridge`, `conntrack`, `sysctl`: answered by the live stack of the pod's network namespace. */
 import type { Utility } from '../../coreutils/utility.ts';
 import { write } from '../../program-io.ts';
 
@@ -14,6 +14,7 @@ export const KERNEL_COMMANDS = [
   'iptables-save',
   'nft',
   'ipvsadm',
+  'sysctl',
 ] as const;
 
 export const kernelCommand: Utility = async (run) => {
