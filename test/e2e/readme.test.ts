@@ -1,22 +1,11 @@
 /** The commands of the README's first five minutes, as they stand there, against a cluster of real processes. */
-import { readFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { TestCluster } from './cluster.ts';
+import { documentedCommands, scriptOf } from './documented-commands.ts';
 import { run } from './run-command.ts';
 
 const root = resolve(import.meta.dirname, '../..');
-
-/** Lines of the `sh` blocks below a heading, comments off. */
-function commandsBelow(heading: string): string[] {
-  const text = readFileSync(join(root, 'README.md'), 'utf8');
-  const section = text.split(/^## /m).find((part) => part.startsWith(heading)) ?? '';
-  const blocks = [...section.matchAll(/^```sh\n([\s\S]*?)^```/gm)].map((match) => match[1] ?? '');
-  return blocks
-    .flatMap((block) => block.split('\n'))
-    .map((line) => line.replace(/\s+#.*$/, '').trim())
-    .filter(Boolean);
-}
 
 /** `npm start` is what the cluster of this test is; a watch would not end. */
 function asTested(line: string): string | undefined {
@@ -28,18 +17,16 @@ const cluster = await TestCluster.start();
 describe.skipIf(cluster === undefined)("the README's first five minutes", () => {
   afterAll(() => cluster?.down(), 60_000);
 
-  const commands = commandsBelow('The first five minutes').flatMap((line) => asTested(line) ?? []);
+  const commands = documentedCommands(join(root, 'README.md'), 'The first five minutes').flatMap(
+    (line) => asTested(line) ?? [],
+  );
 
   it('has commands', () => {
     expect(commands.length).toBeGreaterThan(8);
   });
 
   it('work as they stand there', async () => {
-    const script = [
-      'set -e',
-      ...commands.map((command) => `echo ">>> ${command.replaceAll(/["$`\\]/g, '\\$&')}"\n${command}`),
-    ].join('\n');
-    const result = await run('bash', ['-c', script], {
+    const result = await run('bash', ['-c', scriptOf(commands)], {
       cwd: root,
       env: {
         PATH: `${dirname(process.execPath)}:${process.env.PATH}`,
