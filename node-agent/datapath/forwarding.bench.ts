@@ -6,7 +6,7 @@ import { EventEngine } from '../../shared/netstack/event-engine.ts';
 import type { Rule } from '../../shared/rules/rule.ts';
 import { jump } from '../../shared/rules/target.ts';
 import { macOfIpv4 } from '../../shared/wire/address.ts';
-import { completeIpv4Checksums } from '../../shared/wire/complete-checksums.ts';
+import { completeIpChecksums } from '../../shared/wire/complete-checksums.ts';
 import * as ethernet from '../../shared/wire/ethernet.ts';
 import * as ipv4 from '../../shared/wire/ipv4.ts';
 import { PacketMemory } from '../../shared/wire/packet-memory.ts';
@@ -128,7 +128,7 @@ class ForwardingBench {
     ethernet.encode(view, packet.offset, mac, macOfIpv4(POD), ethernet.TYPE_IPV4);
     ipv4.encode(view, network, total, 1, true, 64, ipv4.PROTOCOL_UDP, POD, destination);
     udp.encode(view, network + ipv4.HEADER_BYTES, 40_000, port, udpLength);
-    completeIpv4Checksums(this.memory, network, total);
+    completeIpChecksums(this.memory, network, total);
     const copy = bytes.slice(packet.offset, packet.offset + packet.length);
     this.memory.free(packet);
     return copy;

@@ -1,5 +1,5 @@
 /** Cutting an IPv4 datagram into fragments that fit an MTU (RFC 791 section 3.2). */
-import { completeIpv4Checksums } from '../wire/complete-checksums.ts';
+import { completeIpChecksums } from '../wire/complete-checksums.ts';
 import * as ipv4 from '../wire/ipv4.ts';
 import type { Packet } from '../wire/packet-memory.ts';
 import * as drop from './drop-reasons.ts';
@@ -17,7 +17,7 @@ export function transmitFragments(
 ): void {
   const { memory } = host;
   const { view, bytes } = memory;
-  if (packet.checksumTrusted) completeIpv4Checksums(memory, packet.offset, packet.length);
+  if (packet.checksumTrusted) completeIpChecksums(memory, packet.offset, packet.length);
   const header = ipv4.headerBytes(view, packet.offset);
   const dataBytes = packet.length - header;
   const firstOffset = ipv4.fragmentOffset(view, packet.offset);

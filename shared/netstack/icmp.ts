@@ -3,7 +3,7 @@
  */
 import * as address from '../wire/address.ts';
 import * as checksum from '../wire/checksum.ts';
-import { completeIpv4Checksums } from '../wire/complete-checksums.ts';
+import { completeIpChecksums } from '../wire/complete-checksums.ts';
 import * as icmp from '../wire/icmp.ts';
 import * as ipv4 from '../wire/ipv4.ts';
 import type { Packet } from '../wire/packet-memory.ts';
@@ -132,8 +132,7 @@ export class IcmpLayer {
     const route = this.host.route(offender);
     if (routeError(route) !== null) return;
     // The quoted bytes leave as they are, so that what they say of checksums must be true.
-    if (packet.checksumTrusted && packet.segmentBytes === 0)
-      completeIpv4Checksums(memory, packet.offset, packet.length);
+    if (packet.checksumTrusted && packet.segmentBytes === 0) completeIpChecksums(memory, packet.offset, packet.length);
     const quoted = Math.min(packet.length, MAX_QUOTED_BYTES);
     const reply = memory.allocate(icmp.HEADER_BYTES + quoted);
     if (reply === undefined) {
