@@ -19,6 +19,10 @@ const benchmarks: Record<string, { summary: string; load: () => Promise<Benchmar
     summary: 'round trip and bulk TCP between pods of two nodes, beside bare connected dgram sockets',
     load: async () => (await import('./datapath.ts')).datapathBenchmark,
   },
+  api: {
+    summary: 'creates, updates, lists of 5,000 pods and 100 watchers over HTTPS, beside bare NATS KV writes',
+    load: async () => (await import('./api.ts')).apiBenchmark,
+  },
 };
 
 const resultsFolder = join(import.meta.dirname, 'results');

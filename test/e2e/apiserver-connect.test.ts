@@ -5,7 +5,8 @@ import { Exec, KubeConfig, PortForward } from '@kubernetes/client-node';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Bus } from '../../shared/bus/connection.ts';
 import { waitFor } from '../wait-for.ts';
-import { TEST_CLUSTER, TestApiServer } from './apiserver.testkit.ts';
+import { TEST_CLUSTER } from './api-process.testkit.ts';
+import { TestApiServer } from './apiserver.testkit.ts';
 import { startFakeNode } from './fake-node.testkit.ts';
 
 const server = await TestApiServer.start();

@@ -1,53 +1,17 @@
 /** What holds while NATS is away, while others write, and when a client sends nonsense. */
-import { readFileSync } from 'node:fs';
-import { request as httpsRequest } from 'node:https';
 import { connect as connectTls } from 'node:tls';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, describe, expect, it } from 'vitest';
 import { waitFor } from '../wait-for.ts';
+import type { ApiProcess } from './api-process.testkit.ts';
 import { TestApiServer } from './apiserver.testkit.ts';
 
 const server = await TestApiServer.start();
 
-interface Answer {
-  readonly code: number;
-  readonly headers: Record<string, unknown>;
-  readonly body: string;
-}
-
 describe.skipIf(server === undefined)('the apiserver', () => {
   const api = server!;
-  let ca: string;
-  let token: string;
-
-  beforeAll(() => {
-    ca = readFileSync(`${api.folder}/pki/ca.crt`, 'utf8');
-    token = readFileSync(`${api.folder}/pki/admin.token`, 'utf8').trim();
-  });
   afterAll(() => api.stop());
 
-  function call(method: string, path: string, body = '', headers: Record<string, string> = {}): Promise<Answer> {
-    return new Promise((resolve, reject) => {
-      const request = httpsRequest(
-        {
-          host: '127.0.0.1',
-          port: api.port,
-          method,
-          path,
-          ca,
-          headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json', ...headers },
-        },
-        (response) => {
-          let text = '';
-          response.on('data', (data) => {
-            text += data;
-          });
-          response.on('end', () => resolve({ code: response.statusCode ?? 0, headers: response.headers, body: text }));
-        },
-      );
-      request.on('error', reject);
-      request.end(body);
-    });
-  }
+  const call: ApiProcess['call'] = (...request) => api.process.call(...request);
 
   const configMap = (name: string) => JSON.stringify({ metadata: { name } });
   const CONFIGMAPS = '/api/v1/namespaces/default/configmaps';
@@ -115,7 +79,7 @@ describe.skipIf(server === undefined)('the apiserver', () => {
 
   it('survives bytes that are no HTTP and bodies that are no protobuf', async () => {
     await new Promise<void>((resolve) => {
-      const socket = connectTls({ host: '127.0.0.1', port: api.port, ca }, () =>
+      const socket = connectTls({ host: '127.0.0.1', port: api.port, ca: api.process.ca }, () =>
         socket.end('\u0000\u0001nonsense\r\n\r\n'),
       );
       socket.on('close', () => resolve());

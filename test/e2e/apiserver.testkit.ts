@@ -3,27 +3,25 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
 import { freePort, startNatsServer, type TestNatsServer } from '../contract/nats-server.ts';
+import { ApiProcess } from './api-process.testkit.ts';
 import { findKubectl } from './kubectl.ts';
 import type { CommandResult } from './run-command.ts';
-
-const MAIN = resolve(import.meta.dirname, '../../services/apiserver/main.ts');
-export const TEST_CLUSTER = 'apiserver-test';
 
 export class TestApiServer {
   readonly nats: TestNatsServer;
   readonly folder: string;
   readonly port: number;
   readonly kubectlPath: string;
-  private child: ChildProcess | undefined;
-  private output = '';
+  readonly process: ApiProcess;
 
   private constructor(nats: TestNatsServer, port: number, kubectlPath: string) {
     this.nats = nats;
     this.port = port;
     this.kubectlPath = kubectlPath;
     this.folder = mkdtempSync(join(tmpdir(), 'podwire-api-'));
+    this.process = new ApiProcess({ nats, folder: this.folder, port });
   }
 
   /** Undefined, with the reason printed, on a machine that cannot have a kubectl. */
@@ -44,41 +42,17 @@ export class TestApiServer {
 
   /** What the process has written to its log. */
   get log(): string {
-    return this.output;
+    return this.process.log;
   }
 
   /** Resolves when the process says that it is ready. */
   async startProcess(): Promise<void> {
-    const child = spawn(process.execPath, [MAIN], {
-      stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
-      env: {
-        ...process.env,
-        PODWIRE_CLUSTER: TEST_CLUSTER,
-        PODWIRE_NATS_URL: this.nats.url,
-        PODWIRE_NATS_TOKEN: this.nats.token,
-        PODWIRE_STATE_DIR: this.folder,
-        PODWIRE_API_PORT: String(this.port),
-        PODWIRE_API_PKI_DIR: join(this.folder, 'pki'),
-      },
-    });
-    this.child = child;
-    for (const stream of [child.stdout, child.stderr]) {
-      stream?.on('data', (data: Buffer) => {
-        this.output += data.toString('utf8');
-      });
-    }
-    const ended = once(child, 'exit').then(() => 'ended' as const);
-    const first = await Promise.race([once(child, 'message'), ended]);
-    if (first === 'ended') throw new Error(`the apiserver ended:\n${this.output}`);
+    await this.process.start();
   }
 
   /** SIGKILL; resolves when it is gone. */
-  async kill(): Promise<void> {
-    if (this.child === undefined) return;
-    const exited = once(this.child, 'exit');
-    this.child.kill('SIGKILL');
-    await exited;
-    this.child = undefined;
+  kill(): Promise<void> {
+    return this.process.kill();
   }
 
   async stop(): Promise<void> {
