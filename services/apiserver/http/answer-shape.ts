@@ -17,17 +17,21 @@ import type { Shape } from './negotiation.ts';
 
 export type IncludeObject = 'None' | 'Metadata' | 'Object';
 
+export type ObjectAnswer = Exclude<ApiAnswer, { readonly kind: 'status' }>;
+
+/** A Scale, a TokenRequest and the like have no columns of their own. */
+export function isForeign(answer: ObjectAnswer, definition: ResourceDefinition): boolean {
+  return answer.kind === 'object' && answer.object.kind !== definition.kind;
+}
+
+/** An answer that is not told in whole objects. */
 export function shapeAnswer(
-  answer: ApiAnswer,
+  answer: ObjectAnswer,
   definition: ResourceDefinition,
-  shape: Shape,
+  shape: Exclude<Shape, { kind: 'object' }>,
   includeObject: IncludeObject,
   nowMs: number,
 ): unknown {
-  if (answer.kind === 'status') return answer.status;
-  // A Scale, a TokenRequest and the like have no columns of their own.
-  const foreign = answer.kind === 'object' && answer.object.kind !== definition.kind;
-  if (shape.kind === 'object' || foreign) return wholeAnswer(answer, definition);
   const items = answer.kind === 'list' ? answer.list.items : [answer.object];
   const metadata =
     answer.kind === 'list' ? listMetadata(answer.list) : { resourceVersion: answer.object.metadata.resourceVersion };
@@ -43,19 +47,14 @@ export function shapeAnswer(
   };
 }
 
-function wholeAnswer(answer: Exclude<ApiAnswer, { kind: 'status' }>, definition: ResourceDefinition): unknown {
-  if (answer.kind === 'object') return answer.object;
-  return listBody(answer.list, definition);
+/** A list as the API spells it, with its items. */
+export function listBody(list: ObjectList, definition: ResourceDefinition): Record<string, unknown> {
+  return { ...listHead(list, definition), items: list.items };
 }
 
-/** A list as the API spells it, with its items. */
-export function listBody(list: ObjectList, definition: ResourceDefinition): unknown {
-  return {
-    kind: definition.listKind,
-    apiVersion: apiVersionOf(definition),
-    metadata: listMetadata(list),
-    items: list.items,
-  };
+/** The same without its items. */
+export function listHead(list: ObjectList, definition: ResourceDefinition): Record<string, unknown> {
+  return { kind: definition.listKind, apiVersion: apiVersionOf(definition), metadata: listMetadata(list) };
 }
 
 function listMetadata(list: ObjectList): Record<string, unknown> {

@@ -10,6 +10,7 @@ import { createServer, type Server } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { TLSSocket } from 'node:tls';
+import type { ResourceDefinition } from '../../../shared/api/registry.ts';
 import { badRequest, notAcceptable, unauthorized } from '../../../shared/api/status.ts';
 import type { Clock } from '../../../shared/runtime/clock.ts';
 import type { HostPort } from '../../../shared/runtime/config.ts';
@@ -20,13 +21,13 @@ import type { User } from '../authentication/user.ts';
 import type { ConnectFront } from '../connect/connect-front.ts';
 import type { Pki } from '../pki/pki.ts';
 import type { ApiCore, Request } from '../registry/api-core.ts';
-import { type IncludeObject, shapeAnswer } from './answer-shape.ts';
+import { type IncludeObject, isForeign, listHead, type ObjectAnswer, shapeAnswer } from './answer-shape.ts';
 import { readBody } from './body.ts';
 import { type Negotiated, negotiate, SUPPORTED_MEDIA_TYPES } from './negotiation.ts';
 import { answerPath, isPublicPath, type ServerFacts } from './non-resource.ts';
 import { type RequestInfo, type ResourceRequestInfo, requestInfo } from './request-info.ts';
 import type { RequestMetrics } from './request-metrics.ts';
-import { type Reply, sendBody, sendError, toApiError } from './response.ts';
+import { type Reply, sendBody, sendError, sendList, sendObject, toApiError } from './response.ts';
 import { streamWatch } from './watch-response.ts';
 
 const MAX_HEADER_BYTES = 64 * 1024;
@@ -134,7 +135,10 @@ export class HttpsServer {
     const body = await readBody(arrival.request);
     const answer = await this.options.core.handle(this.coreRequest(arrival, info, reply, body));
     const { definition } = this.options.core.admit(info, arrival.user);
-    const shaped = shapeAnswer(answer, definition, negotiated.shape, includeObject(url), this.options.clock.nowMs());
+    const { shape } = negotiated;
+    if (answer.kind === 'status') return sendBody(reply, answer.code, answer.status);
+    if (shape.kind === 'object' || isForeign(answer, definition)) return sendWhole(reply, answer, definition);
+    const shaped = shapeAnswer(answer, definition, shape, includeObject(url), this.options.clock.nowMs());
     await sendBody(reply, answer.code, shaped);
   }
 
@@ -243,6 +247,11 @@ export class HttpsServer {
     if (!reply.request.complete) reply.response.setHeader('Connection', 'close');
     await sendError(reply, status);
   }
+}
+
+function sendWhole(reply: Reply, answer: ObjectAnswer, definition: ResourceDefinition): Promise<void> {
+  if (answer.kind === 'object') return sendObject(reply, answer.code, answer.object);
+  return sendList(reply, listHead(answer.list, definition), answer.list.items);
 }
 
 function parseUrl(request: IncomingMessage): URL {

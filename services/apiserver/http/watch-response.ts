@@ -12,6 +12,7 @@ import { expired } from '../../../shared/api/status.ts';
 import type { Watch, WatchEvent } from '../registry/watch.ts';
 import { type IncludeObject, objectTable } from './answer-shape.ts';
 import type { Shape } from './negotiation.ts';
+import { objectText } from './object-text.ts';
 import type { Reply } from './response.ts';
 
 const MAX_BUFFERED_BYTES = 16 * 1024 * 1024;
@@ -68,14 +69,14 @@ function line(type: string, object: unknown): string {
   return `${JSON.stringify({ type, object })}\n`;
 }
 
-/** What 100 watchers of one event have in common is made once: they are told in the same turn. */
+/** An object that is converted for its watchers is converted once for all: they are told in the same turn. */
 let lastObject: KubeObject | undefined;
 let lastResource: ResourceDefinition | undefined;
 let lastText = '';
 
 function sharedText(object: KubeObject, definition: ResourceDefinition): string {
   if (object !== lastObject || definition !== lastResource) {
-    lastText = JSON.stringify(fromStorage(object, definition));
+    lastText = objectText(fromStorage(object, definition));
     lastObject = object;
     lastResource = definition;
   }

@@ -47,7 +47,7 @@ export async function createObject(
   const generates = !sent.metadata.name && Boolean(sent.metadata.generateName);
   for (let attempt = 1; ; attempt++) {
     try {
-      return await createOnce(context, call, structuredClone(sent), writing);
+      return await createOnce(context, call, generates ? structuredClone(sent) : sent, writing);
     } catch (error) {
       if (!generates || attempt >= MAX_NAME_ATTEMPTS || !isApiError(error, 'AlreadyExists')) throw error;
     }
@@ -92,8 +92,7 @@ async function store(
   dryRun: boolean,
 ): Promise<KubeObject> {
   const { storage } = definition;
-  // Fields that were set to undefined on the way are no fields.
-  const stored: KubeObject = JSON.parse(JSON.stringify(toStorage(object, definition)));
+  const stored = toStorage(object, definition);
   const { name = '', namespace } = stored.metadata;
   if (!dryRun) return fromStorage(await context.storage.create(storage, stored), definition);
   if (context.storage.get(storage, name, namespace) !== undefined) throw alreadyExists(definition, name);

@@ -34,7 +34,14 @@ export async function update(context: RegistryContext, call: ApiCall): Promise<A
   }
   sent.metadata.name = call.name;
   const tracker = trackerFor(context, call, options.fieldManager);
-  const object = await updateObject(context, call, { dryRun: options.dryRun, tracker }, () => structuredClone(sent));
+  let first: KubeObject | undefined = sent;
+  // Each attempt fills in an object of its own.
+  const wanted = () => {
+    const object = first ?? { ...decodeBody(call, 'Ignore'), metadata: { ...sent.metadata } };
+    first = undefined;
+    return object;
+  };
+  const object = await updateObject(context, call, { dryRun: options.dryRun, tracker }, wanted);
   return { kind: 'object', code: 200, object };
 }
 
@@ -59,7 +66,7 @@ export async function updateObject(
     const { object, undo } = await prepare(context, call, writing, current, await change(current));
     outcome = object;
     if (sameObject(object, current)) return { kind: 'unchanged' };
-    const next: KubeObject = JSON.parse(JSON.stringify(toStorage(object, definition)));
+    const next = toStorage(object, definition);
     if (isReleased(next, strategy.holds?.(next) ?? false))
       return dryRun ? { kind: 'unchanged' } : { kind: 'remove', object: next };
     if (dryRun) return { kind: 'unchanged' };

@@ -39,42 +39,83 @@ export class FieldSet {
   }
 
   isEmpty(): boolean {
-    return !this.isMember && [...this.children.values()].every((child) => child.isEmpty());
+    if (this.isMember) return false;
+    for (const child of this.children.values()) if (!child.isEmpty()) return false;
+    return true;
   }
 
   /** Every member, parents before children. */
-  *paths(prefix: FieldPath = []): Generator<FieldPath> {
-    if (this.isMember && prefix.length > 0) yield prefix;
-    for (const [element, child] of this.children) yield* child.paths([...prefix, element]);
+  paths(): FieldPath[] {
+    const found: FieldPath[] = [];
+    this.collectPaths([], found);
+    return found;
+  }
+
+  private collectPaths(prefix: FieldPath, found: FieldPath[]): void {
+    if (this.isMember && prefix.length > 0) found.push(prefix);
+    for (const [element, child] of this.children) child.collectPaths([...prefix, element], found);
   }
 
   union(other: FieldSet): FieldSet {
-    return FieldSet.of([...this.paths(), ...other.paths()]);
+    const set = new FieldSet();
+    set.isMember = this.isMember || other.isMember;
+    for (const [element, child] of this.children) {
+      const theirs = other.children.get(element);
+      set.children.set(element, theirs === undefined ? child : child.union(theirs));
+    }
+    for (const [element, child] of other.children) if (!this.children.has(element)) set.children.set(element, child);
+    return set;
   }
 
   without(other: FieldSet): FieldSet {
-    return FieldSet.of([...this.paths()].filter((path) => !other.has(path)));
+    return this.reduced(
+      other,
+      (theirs) => this.isMember && !theirs.isMember,
+      (child, theirs) => child.without(theirs),
+    );
   }
 
   /** Drops the members at and below each path of the other set. */
   withoutBranches(other: FieldSet): FieldSet {
-    const branches = [...other.paths()];
-    const isBelow = (path: FieldPath): boolean =>
-      branches.some((branch) => branch.length <= path.length && branch.every((element, i) => element === path[i]));
-    return FieldSet.of([...this.paths()].filter((path) => !isBelow(path)));
+    if (other.isMember) return new FieldSet();
+    return this.reduced(
+      other,
+      () => this.isMember,
+      (child, theirs) => child.withoutBranches(theirs),
+    );
+  }
+
+  /** What is nowhere in the other set stays as it is, shared with this one. */
+  private reduced(
+    other: FieldSet,
+    staysMember: (other: FieldSet) => boolean,
+    reduce: (child: FieldSet, other: FieldSet) => FieldSet,
+  ): FieldSet {
+    const set = new FieldSet();
+    set.isMember = staysMember(other);
+    for (const [element, child] of this.children) {
+      const theirs = other.children.get(element);
+      const rest = theirs === undefined ? child : reduce(child, theirs);
+      if (rest.isMember || rest.children.size > 0) set.children.set(element, rest);
+    }
+    return set;
   }
 
   equals(other: FieldSet): boolean {
-    const mine = [...this.paths()];
-    return mine.length === [...other.paths()].length && mine.every((path) => other.has(path));
+    const mine = this.paths();
+    return mine.length === other.paths().length && mine.every((path) => other.has(path));
   }
 
   toFieldsV1(): JsonObject {
     const out: JsonObject = {};
-    const inner = [...this.children].filter(([, child]) => !child.isEmpty());
-    if (this.isMember && inner.length > 0) out['.'] = {};
-    for (const [element, child] of inner) setField(out, element, child.toFieldsV1());
-    return out;
+    if (this.isMember) out['.'] = {};
+    let isLeaf = true;
+    for (const [element, child] of this.children) {
+      if (child.isEmpty()) continue;
+      isLeaf = false;
+      setField(out, element, child.toFieldsV1());
+    }
+    return isLeaf ? {} : out;
   }
 
   static of(paths: Iterable<FieldPath>): FieldSet {

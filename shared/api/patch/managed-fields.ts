@@ -50,6 +50,8 @@ const UNMANAGED = FieldSet.of([
   ['f:metadata', 'f:uid'],
 ]);
 
+const BARE_METADATA = FieldSet.of([['f:metadata']]);
+
 function managedFieldsOf(object: JsonObject, type: MergeType): FieldSet {
   return managed(fieldsOf(object, type));
 }
@@ -57,7 +59,7 @@ function managedFieldsOf(object: JsonObject, type: MergeType): FieldSet {
 function managed(all: FieldSet): FieldSet {
   const fields = all.withoutBranches(UNMANAGED);
   // A metadata object that holds nothing else says nothing.
-  return FieldSet.of([...fields.paths()].filter((path) => path.length > 1 || path[0] !== 'f:metadata'));
+  return fields.without(BARE_METADATA);
 }
 
 /**
@@ -89,7 +91,7 @@ export function applyConfiguration(
   }));
   const dropped = mine === undefined ? new FieldSet() : abandoned(mine.fields.without(fields), remaining);
   const result = removePaths(merged, type, dropped) as KubeObject;
-  const entry = entryOf(writer, 'Apply', fields, isUnchanged(mine, fields, live, result, type) ? mine : undefined);
+  const entry = entryOf(writer, 'Apply', isUnchanged(mine, fields, live, result, type) ? mine : undefined);
   return withManagers(result, [...remaining, { entry, fields }]);
 }
 
@@ -101,7 +103,7 @@ function isUnchanged(
   type: MergeType,
 ): boolean {
   if (mine === undefined || live === undefined || !mine.fields.equals(fields)) return false;
-  return [...fields.paths()].every((path) => isSameAt(live, result, type, path));
+  return fields.paths().every((path) => isSameAt(live, result, type, path));
 }
 
 /** Fields that the configuration sets to something else than the manager did. */
@@ -112,9 +114,9 @@ function conflictsWith(
   merged: KubeObject,
   type: MergeType,
 ): FieldPath[] {
-  return [...fields.paths()].filter(
-    (path) => owned.has(path) && !isContainer(fields, path) && !isSameAt(live, merged, type, path),
-  );
+  return fields
+    .paths()
+    .filter((path) => owned.has(path) && !isContainer(fields, path) && !isSameAt(live, merged, type, path));
 }
 
 /** An element of a keyed list is in conflict by its fields, not by being there. */
@@ -124,9 +126,7 @@ function isContainer(fields: FieldSet, path: FieldPath): boolean {
 
 /** Of what the manager gave up, that which nobody else holds, neither itself nor anything below it. */
 function abandoned(given: FieldSet, others: readonly Manager[]): FieldSet {
-  return FieldSet.of(
-    [...given.paths()].filter((path) => others.every(({ fields }) => fields.at(path)?.isEmpty() ?? true)),
-  );
+  return FieldSet.of(given.paths().filter((path) => others.every(({ fields }) => fields.at(path)?.isEmpty() ?? true)));
 }
 
 /**
@@ -152,7 +152,7 @@ export function trackUpdate(
   const mine = kept.find(({ entry }) => isEntryOf(entry, writer, 'Update'));
   const all = mine === undefined ? changed : mine.fields.union(changed);
   const others = kept.filter((manager) => manager !== mine);
-  const entry = entryOf(writer, 'Update', all, changed.isEmpty() ? mine : undefined);
+  const entry = entryOf(writer, 'Update', changed.isEmpty() ? mine : undefined);
   return withManagers(object, [...others, { entry, fields: all }]);
 }
 
@@ -170,7 +170,7 @@ function readManagers(live: KubeObject, type: MergeType, applier: Writer | undef
   if (entries.length > 0) return entries.map((entry) => ({ entry, fields: FieldSet.fromFieldsV1(entry.fieldsV1) }));
   if (applier === undefined) return [];
   const fields = managedFieldsOf(live, type);
-  return [{ entry: entryOf({ ...applier, manager: BEFORE_FIRST_APPLY }, 'Update', fields, undefined), fields }];
+  return [{ entry: entryOf({ ...applier, manager: BEFORE_FIRST_APPLY }, 'Update', undefined), fields }];
 }
 
 function isEntryOf(entry: ManagedFieldsEntry, writer: Writer, operation: Operation): boolean {
@@ -182,12 +182,7 @@ function isEntryOf(entry: ManagedFieldsEntry, writer: Writer, operation: Operati
   );
 }
 
-function entryOf(
-  writer: Writer,
-  operation: Operation,
-  fields: FieldSet,
-  unchanged: Manager | undefined,
-): ManagedFieldsEntry {
+function entryOf(writer: Writer, operation: Operation, unchanged: Manager | undefined): ManagedFieldsEntry {
   const { manager, apiVersion, subresource, time } = writer;
   return {
     manager,
@@ -195,7 +190,6 @@ function entryOf(
     apiVersion,
     time: unchanged?.entry.time ?? time,
     fieldsType: 'FieldsV1',
-    fieldsV1: fields.toFieldsV1(),
     ...(subresource === undefined ? {} : { subresource }),
   };
 }
