@@ -19,6 +19,9 @@ import type { HandlerLookup, SubresourceHandler } from './subresources/handlers.
 import { update } from './update.ts';
 import { openWatch, type Watch } from './watch.ts';
 
+/** What is refused by an old state may be right by the newest one. */
+const OF_AN_OLD_STATE = ['NotFound', 'Conflict', 'AlreadyExists'] as const;
+
 /** What a transport knows of a request. */
 export interface Request {
   readonly info: Omit<ResourceRequestInfo, 'kind' | 'rest'>;
@@ -65,10 +68,12 @@ export class ApiCore {
     try {
       return await handler(this.context, call);
     } catch (error) {
-      // Components read the store itself and may be ahead of this server's cache: then the question comes too early.
-      const tooEarly = call.origin === 'component' && (isApiError(error, 'NotFound') || isApiError(error, 'Conflict'));
-      if (!tooEarly) throw error;
-      await this.context.storage.catchUp();
+      if (!OF_AN_OLD_STATE.some((reason) => isApiError(error, reason))) throw error;
+      // The client may know of writes by another apiserver that are not in this one's cache yet.
+      const { storage } = this.context;
+      const { revision } = storage.cache;
+      await storage.catchUp();
+      if (storage.cache.revision === revision) throw error;
       return handler(this.context, call);
     }
   }

@@ -15,7 +15,7 @@ const FRESHNESS_TIMEOUT_MS = 3000;
 
 export async function getOne(context: RegistryContext, call: ApiCall): Promise<ApiAnswer> {
   const { definition, name = '', namespace } = call;
-  await waitForRevision(context, call.query.get('resourceVersion') || undefined);
+  await waitForRevision(context, call, call.query.get('resourceVersion') || undefined);
   const object = context.storage.get(definition.storage, name, namespace);
   if (object === undefined) throw notFound(definition, name);
   return { kind: 'object', code: 200, object: fromStorage(object, definition) };
@@ -24,7 +24,7 @@ export async function getOne(context: RegistryContext, call: ApiCall): Promise<A
 export async function list(context: RegistryContext, call: ApiCall): Promise<ApiAnswer> {
   const options = listOptions(call.query);
   const selection = selectionOf(call);
-  await waitForRevision(context, options.resourceVersion);
+  if (options.continueToken === undefined) await waitForRevision(context, call, options.resourceVersion);
   const cache = context.storage.of(call.definition.storage);
   const page = pageOf(cache, context.storage.cache.revision, selection, options);
   const items = page.entries.map((entry) => fromStorage(entry.object, call.definition));
@@ -50,8 +50,16 @@ export function selectObjects(context: RegistryContext, call: ApiCall): readonly
 }
 
 /** Throws Timeout when the revision does not come; a client may be ahead of this server, never of the store. */
-export async function waitForRevision(context: RegistryContext, resourceVersion: string | undefined): Promise<void> {
-  if (resourceVersion === undefined) return;
+export async function waitForRevision(
+  context: RegistryContext,
+  call: Pick<ApiCall, 'warn'>,
+  resourceVersion: string | undefined,
+): Promise<void> {
+  if (resourceVersion === undefined) {
+    // The newest state is asked for, and another apiserver may know newer than this one.
+    if (!(await context.storage.catchUp())) call.warn('the store is not reachable: this may be an old state');
+    return;
+  }
   const revision = parseRevision(resourceVersion);
   const { cache } = context.storage;
   if (await cache.waitFor(revision, FRESHNESS_TIMEOUT_MS)) return;

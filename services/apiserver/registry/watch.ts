@@ -42,7 +42,7 @@ export async function openWatch(context: RegistryContext, call: ApiCall): Promis
   const options = watchOptions(call.query);
   const selection = selectionOf(call);
   const cache = context.storage.of(call.definition.storage);
-  await waitForRevision(context, options.resourceVersion);
+  await waitForRevision(context, call, options.resourceVersion);
   if (beginningOf(cache, options, selection) === 'gone') throw tooOld(options.resourceVersion);
   return new CacheWatch(context, call.definition, cache, selection, options);
 }

@@ -2,6 +2,7 @@
  * Reading and writing objects: reads come from the watch cache, a write is a compare-and-set in the store that answers
  * once the cache has it, so that who wrote also reads it.
  */
+import { NatsError } from 'nats';
 import type { KubeObject } from '../../../shared/api/object.ts';
 import type { ResourceRef } from '../../../shared/api/resource.ts';
 import {
@@ -15,6 +16,7 @@ import {
 import { BusTimeoutError, BusUnavailableError } from '../../../shared/bus/bus-error.ts';
 import { type ObjectStore, RevisionConflictError } from '../../../shared/bus/object-store.ts';
 import { objectKey } from '../../../shared/bus/store-layout.ts';
+import { LatestRevision } from './latest-revision.ts';
 import { type CachedEntry, cacheKey, type ResourceCache, WatchCache } from './watch-cache.ts';
 
 /** How often a write is tried again when others write the same object. */
@@ -22,6 +24,7 @@ const MAX_ATTEMPTS = 20;
 /** An acknowledged write comes back on the stream within milliseconds; while NATS is away, after it is back. */
 const OWN_WRITE_TIMEOUT_MS = 10_000;
 const CATCH_UP_TIMEOUT_MS = 3_000;
+const CATCH_UP_RETRY_MS = 20;
 const RETRY_AFTER_SECONDS = 1;
 
 type StoredResource = Pick<ResourceRef, 'group' | 'resource'>;
@@ -42,9 +45,11 @@ export interface WriteResult {
 export class ObjectStorage {
   readonly cache = new WatchCache();
   private readonly store: Pick<ObjectStore, 'put' | 'remove' | 'lastRevision'>;
+  private readonly latest: LatestRevision;
 
   constructor(store: Pick<ObjectStore, 'put' | 'remove' | 'lastRevision'>) {
     this.store = store;
+    this.latest = new LatestRevision(() => store.lastRevision());
   }
 
   of(resource: StoredResource): ResourceCache {
@@ -55,15 +60,23 @@ export class ObjectStorage {
     return this.of(resource).get(cacheKey(name, namespace))?.object;
   }
 
-  /** Waits until the cache has all that the store has now: somebody who reads the store itself may be ahead of it. */
-  async catchUp(): Promise<void> {
-    let last: number;
-    try {
-      last = await this.store.lastRevision();
-    } catch (error) {
-      throw unavailable(error);
+  /**
+   * Waits until the cache has all that the store has now: another apiserver may have written, and who reads the store itself
+   * may be ahead of the cache. False when the store cannot say, and the cache may be behind.
+   */
+  async catchUp(): Promise<boolean> {
+    const deadlineMs = performance.now() + CATCH_UP_TIMEOUT_MS;
+    for (;;) {
+      try {
+        return await this.cache.waitFor(await this.latest.get(), CATCH_UP_TIMEOUT_MS);
+      } catch (error) {
+        if (error instanceof BusUnavailableError) return false;
+        // The connection stands, and JetStream is not ready yet.
+        if (!(error instanceof NatsError)) throw error;
+        if (performance.now() > deadlineMs) return false;
+        await new Promise((resolve) => setTimeout(resolve, CATCH_UP_RETRY_MS));
+      }
     }
-    await this.cache.waitFor(last, CATCH_UP_TIMEOUT_MS);
   }
 
   /** Writes a new object and returns it with its revision. Throws AlreadyExists, ServiceUnavailable, Timeout. */
