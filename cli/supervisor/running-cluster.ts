@@ -33,6 +33,8 @@ export class RunningCluster {
   private readonly reporter: StartReporter;
   private readonly control: ControlServer;
   private readonly startedAtMs = systemClock.nowMs();
+  /** Resolves once every process runs. */
+  private readonly allRun = Promise.withResolvers<void>();
   private readonly resolveStopped: () => void;
   /** Rejects when the start is hopeless. */
   private readonly startFailed: Promise<never>;
@@ -126,15 +128,20 @@ export class RunningCluster {
     checkServer(this.bus, url);
     this.reporter.progress(`nats-server ${this.bus.nats.info?.version ?? ''} at ${url}`);
     const names = plan.nodes.map(({ name }) => name);
-    const readiness = new ClusterReadiness(this.bus, names, settings.cni !== 'none', {
-      nodeReady: (name) => this.reporter.progress(`node ${name} is Ready`),
-      dnsAvailable: () => this.reporter.progress('CoreDNS is available'),
+    const readiness = new ClusterReadiness(this.bus, {
+      nodeNames: names,
+      hasCni: settings.cni !== 'none',
+      startedAtMs: this.startedAtMs,
+      listener: {
+        nodeReady: (name) => this.reporter.progress(`node ${name} is Ready`),
+        dnsAvailable: () => this.reporter.progress('CoreDNS is available'),
+      },
     });
     const impatience = setInterval(() => {
       this.reporter.warning(`still waiting for ${readiness.missing.join(', ')}; see podwire logs`);
     }, PATIENCE_MS);
     try {
-      await Promise.race([readiness.ready, this.stopped]);
+      await Promise.race([Promise.all([readiness.ready, this.allRun.promise]), this.stopped]);
       this.isReady = true;
     } finally {
       clearInterval(impatience);
@@ -146,6 +153,7 @@ export class RunningCluster {
     if (this.stopping !== undefined) return;
     const { name, state, lastEnd, restarts } = status;
     if (state === 'running' && !this.isReady && name !== 'nats-server') this.reporter.progress(`${name} is up`);
+    if (this.supervisor?.processes.every((process) => process.state === 'running')) this.allRun.resolve();
     if (state === 'running' && restarts > 0 && this.isReady) this.reporter.warning(`${name} is up again`);
     if (state === 'dead') this.reporter.warning(`node ${name} is down (${lastEnd}): podwire node start ${name}`);
     if (state === 'waiting') this.processEnded(status);

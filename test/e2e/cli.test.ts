@@ -5,9 +5,9 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
-import type { ConfigMap } from 'kubernetes-types/core/v1.js';
+import type { ConfigMap, Pod } from 'kubernetes-types/core/v1.js';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { CONFIGMAPS } from '../../shared/api/resources.ts';
+import { CONFIGMAPS, PODS } from '../../shared/api/resources.ts';
 import { createApiClient } from '../../shared/bus/api-client.ts';
 import { connectBus } from '../../shared/bus/connection.ts';
 import { waitFor } from '../wait-for.ts';
@@ -224,6 +224,22 @@ describe('podwire', { timeout: 150_000 }, () => {
     const after = await statusOf('one');
     expect(after.apiUrl).toBe(before.apiUrl);
     expect(await readNote(after)).toBe('kept');
+  });
+
+  it('started again, is ready only when it is, whatever the store says of the run before', async () => {
+    await up('one');
+    await podwire(['down', '--name', 'one']);
+    const startedMs = Math.floor(Date.now() / 1000) * 1000;
+    await up('one');
+    const status = await statusOf('one');
+    expect(status.processes.filter(({ state }) => state !== 'running')).toEqual([]);
+    expect(await isFree(status.apiUrl)).toBe(false);
+    const pods = await withApi(status, (api) => api.list<Pod>(PODS, { namespace: 'kube-system' }));
+    const dns = pods.items.filter(({ metadata }) => metadata?.labels?.['k8s-app'] === 'kube-dns');
+    const since = dns.filter(({ status: { containerStatuses = [] } = {} }) =>
+      containerStatuses.every(({ ready, state }) => ready && Date.parse(state?.running?.startedAt ?? '') >= startedMs),
+    );
+    expect(since.length).toBe(2);
   });
 
   it('in the foreground ends with Ctrl-C and leaves nothing behind', async () => {
