@@ -10,6 +10,7 @@ import type {
   SocketAddress,
   TcpConnectOptions,
   TcpListenOptions,
+  UdpBindOptions,
 } from '../shared/podnet/pod-network.ts';
 
 export class HostNetwork implements PodNetwork {
@@ -30,28 +31,36 @@ export class HostNetwork implements PodNetwork {
     const server = createServer({ allowHalfOpen: options.allowHalfOpen ?? false });
     server.listen(options.port, this.host, options.backlog);
     await once(server, 'listening');
-    const adapted = new HostTcpServer(
-      () => server.address() as { address: string; port: number },
-      () => new Promise((closed) => server.close(() => closed())),
-    );
-    server.on('connection', (socket) => adapted.emit('connection', asPodSocket(socket)));
-    return adapted;
+    const close = server.close.bind(server);
+    // Of a pod's server, `close` can be waited for; all else is `net.Server`'s own.
+    return Object.assign(server as unknown as PodTcpServer, {
+      close: async (closed?: (error?: Error) => void) => void close(closed),
+    });
   }
 
-  async bindUdp(options: { readonly port?: number } = {}): Promise<PodUdpSocket> {
+  async bindUdp(options: UdpBindOptions = {}): Promise<PodUdpSocket> {
+    const { port = 0, address = this.host, remote } = options;
     const socket = createSocket('udp4');
-    socket.bind(options.port ?? 0, this.host);
+    socket.bind(port, address);
     await once(socket, 'listening');
+    if (remote !== undefined) {
+      socket.connect(remote.port, remote.address);
+      await once(socket, 'connect');
+    }
     const adapted = new HostUdpSocket(
       () => socket.address(),
-      (data, port, address) =>
-        new Promise((sent, failed) =>
-          socket.send(data, port, address, (error) => (error === null ? sent() : failed(error))),
-        ),
+      (data, toPort, to) => {
+        const target = remote === undefined ? ([toPort, to] as const) : ([] as const);
+        return new Promise((sent, failed) =>
+          // Node's types know of no call with as few arguments as a connected socket takes.
+          socket.send(data, ...(target as [number, string]), (error) => (error === null ? sent() : failed(error))),
+        );
+      },
       () => socket.close(),
     );
     socket.on('message', (data, from) => adapted.emit('message', data, { address: from.address, port: from.port }));
     socket.on('error', (error) => adapted.emit('error', error));
+    socket.on('close', () => adapted.emit('close'));
     return adapted;
   }
 
@@ -71,17 +80,6 @@ export class HostNetwork implements PodNetwork {
 /** A connected `net.Socket` has every member of the interface; its addresses are defined while it is connected. */
 function asPodSocket(socket: Socket): PodTcpSocket {
   return socket as unknown as PodTcpSocket;
-}
-
-class HostTcpServer extends EventEmitter implements PodTcpServer {
-  readonly address: () => SocketAddress;
-  readonly close: () => Promise<void>;
-
-  constructor(address: () => SocketAddress, close: () => Promise<void>) {
-    super();
-    this.address = address;
-    this.close = close;
-  }
 }
 
 class HostUdpSocket extends EventEmitter implements PodUdpSocket {

@@ -4,6 +4,7 @@
  * https://kubernetes.io/docs/tasks/configure-pod-container/configure-liveness-readiness-startup-probes/
  */
 import { PassThrough } from 'node:stream';
+import { urlToHttpOptions } from 'node:url';
 import type { Container, HTTPGetAction, Probe } from 'kubernetes-types/core/v1.d.ts';
 import type { PodNetwork } from '../../shared/podnet/pod-network.ts';
 import type { ProcessStreams } from './container-runtime.ts';
@@ -83,19 +84,16 @@ async function httpStatus(
     { host: hostname, port: Number(port || (protocol === 'https:' ? 443 : 80)) },
     signal,
   );
-  const { request } = await import('node:http');
+  const { requestOver } = await import('../../shared/podnet/http.ts');
   const socket = protocol === 'https:' ? await overTls(plain) : plain;
   return new Promise((resolve, reject) => {
-    const outgoing = request(
-      url.replace(/^https/, 'http'),
-      { headers, createConnection: () => socket, signal },
-      (response) => {
-        response.resume();
-        response.once('error', reject);
-        resolve(response.statusCode ?? 0);
-        socket.destroy();
-      },
-    );
+    const target = { ...urlToHttpOptions(new URL(url)), protocol: 'http:' };
+    const outgoing = requestOver(socket, { ...target, headers, signal }, (response) => {
+      response.resume();
+      response.once('error', reject);
+      resolve(response.statusCode ?? 0);
+      socket.destroy();
+    });
     outgoing.once('error', reject);
     outgoing.end();
   });

@@ -1,5 +1,15 @@
 /** Node's own HTTP server and client on a pod's sockets. */
-import { Agent, type AgentOptions, createServer, type RequestListener, type Server } from 'node:http';
+import {
+  Agent,
+  type AgentOptions,
+  type ClientRequest,
+  createServer,
+  type IncomingMessage,
+  type RequestListener,
+  type RequestOptions,
+  request,
+  type Server,
+} from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { PodNetwork, PodTcpSocket, SocketAddress } from './pod-network.ts';
 
@@ -50,6 +60,29 @@ function allClosed(sockets: ReadonlySet<PodTcpSocket>, graceMs: number): Promise
   });
 }
 
+export type PodRequestOptions = Omit<RequestOptions, 'agent' | 'createConnection'>;
+
+/**
+ * A request over an open connection. With an `agent`, even with `false`, Node ignores `createConnection` and connects over
+ * the machine's own network: so none can be given here, and programs of pods make their requests by no other way.
+ */
+export function requestOver(
+  connection: Duplex,
+  options: PodRequestOptions,
+  onResponse?: (response: IncomingMessage) => void,
+): ClientRequest {
+  return request({ ...options, agent: undefined, createConnection: () => connection }, onResponse);
+}
+
+/** A request over a connection that the agent opens in its pod. */
+export function requestFrom(
+  agent: PodHttpAgent,
+  options: PodRequestOptions,
+  onResponse?: (response: IncomingMessage) => void,
+): ClientRequest {
+  return request({ ...options, agent, createConnection: undefined }, onResponse);
+}
+
 export interface PodAgentOptions extends AgentOptions {
   readonly network: PodNetwork;
   /** Name to address; programs pass their resolver. */
@@ -63,7 +96,7 @@ interface ConnectionTarget {
   readonly port?: string | number | null;
 }
 
-/** `http.request({ agent: new PodHttpAgent({ network, lookup }) })` sends through the pod's network. */
+/** Opens connections through the pod's network, for `requestFrom`. */
 export class PodHttpAgent extends Agent {
   private readonly pod: PodAgentOptions;
 

@@ -3,9 +3,12 @@ import { EventEmitter } from 'node:events';
 import type { PodTcpServer, PodTcpSocket, PodUdpSocket, SocketAddress } from './pod-network.ts';
 
 export class TcpServer extends EventEmitter implements PodTcpServer {
+  /** Connections beyond it are closed as soon as they are accepted, and `drop` tells of each. */
+  maxConnections = Number.POSITIVE_INFINITY;
+  listening = true;
   private readonly local: SocketAddress;
   private readonly release: () => void;
-  private closed = false;
+  private connections = 0;
 
   constructor(local: SocketAddress, release: () => void) {
     super();
@@ -13,21 +16,53 @@ export class TcpServer extends EventEmitter implements PodTcpServer {
     this.release = release;
   }
 
-  address(): SocketAddress {
-    return this.local;
+  address(): SocketAddress & { readonly family: 'IPv4' } {
+    return { ...this.local, family: 'IPv4' };
   }
 
-  /** Hands an established connection to the program; without a listener for it the connection is reset. */
+  /** Hands an established connection to the program. */
   deliver(socket: PodTcpSocket): void {
-    if (this.closed || !this.emit('connection', socket)) socket.resetAndDestroy();
+    if (!this.listening) {
+      socket.resetAndDestroy();
+      return;
+    }
+    if (this.connections >= this.maxConnections) {
+      const { localAddress, localPort, remoteAddress, remotePort, remoteFamily } = socket;
+      socket.destroy();
+      this.emit('drop', { localAddress, localPort, localFamily: 'IPv4', remoteAddress, remotePort, remoteFamily });
+      return;
+    }
+    this.connections++;
+    socket.once('close', () => {
+      this.connections--;
+      if (!this.listening && this.connections === 0) this.emit('close');
+    });
+    this.emit('connection', socket);
   }
 
-  /** Closes the listening socket only; accepted connections live on. */
-  async close(): Promise<void> {
-    if (this.closed) return;
-    this.closed = true;
+  getConnections(callback: (error: Error | null, count: number) => void): this {
+    queueMicrotask(() => callback(null, this.connections));
+    return this;
+  }
+
+  async close(callback?: (error?: Error) => void): Promise<void> {
+    if (!this.listening) {
+      if (callback !== undefined) queueMicrotask(() => callback(new ServerNotRunningError()));
+      return;
+    }
+    if (callback !== undefined) this.once('close', () => callback());
+    this.listening = false;
     this.release();
-    this.emit('close');
+    if (this.connections === 0) queueMicrotask(() => this.emit('close'));
+  }
+}
+
+/** What `net.Server` says when it is closed twice. */
+class ServerNotRunningError extends Error {
+  readonly code = 'ERR_SERVER_NOT_RUNNING';
+
+  constructor() {
+    super('Server is not running.');
   }
 }
 

@@ -22,14 +22,23 @@ export interface PodTcpSocket extends Duplex {
   readonly remoteAddress: string;
   readonly remotePort: number;
   readonly remoteFamily: 'IPv4' | 'IPv6';
+  readonly localFamily: 'IPv4' | 'IPv6';
   readonly connecting: boolean;
+  readonly pending: boolean;
+  readonly readyState: 'opening' | 'open' | 'readOnly' | 'writeOnly' | 'closed';
+  /** Idle milliseconds after which `timeout` is emitted; 0 for none. */
+  readonly timeout?: number;
   readonly bytesRead: number;
+  /** What is queued included. */
   readonly bytesWritten: number;
   setNoDelay(on?: boolean): this;
   setKeepAlive(on?: boolean, initialDelayMs?: number): this;
   setTimeout(timeoutMs: number, callback?: () => void): this;
   /** Closes with RST instead of FIN. */
   resetAndDestroy(): this;
+  /** Ends the writing side, and destroys the socket once all is written. */
+  destroySoon(): void;
+  address(): { readonly address: string; readonly port: number; readonly family: string };
   ref(): this;
   unref(): this;
 }
@@ -51,10 +60,17 @@ export interface TcpListenOptions {
   readonly allowHalfOpen?: boolean;
 }
 
-/** Events: `connection(socket: PodTcpSocket)`, `close`, `error`. */
+/**
+ * With the shape of `net.Server`. Events: `connection(socket: PodTcpSocket)`, `drop(ends)` of a connection beyond
+ * `maxConnections`, `error`, and `close` once it listens no more and its last connection has ended.
+ */
 export interface PodTcpServer extends EventEmitter {
+  maxConnections: number;
+  readonly listening: boolean;
   address(): SocketAddress;
-  close(): Promise<void>;
+  getConnections(callback: (error: Error | null, count: number) => void): this;
+  /** Accepts no more; connections live on. Resolves when the port is free; the callback waits for `close`. */
+  close(callback?: (error?: Error) => void): Promise<void>;
 }
 
 /** Events: `message(data: Uint8Array, from: SocketAddress)`, `error` (of a connected socket: ECONNREFUSED and its kin), `close`. */

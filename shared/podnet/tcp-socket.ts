@@ -36,12 +36,16 @@ export class TcpSocket extends Duplex implements PodTcpSocket {
   readonly remoteAddress: string;
   readonly remotePort: number;
   readonly remoteFamily = 'IPv4';
+  readonly localFamily = 'IPv4';
   readonly connecting = false;
+  readonly pending = false;
   bytesRead = 0;
-  bytesWritten = 0;
   timeout = 0;
   private readonly transport: TcpTransport;
-  private pending: Uint8Array | null = null;
+  /** Bytes of the writes that are done. */
+  private doneBytes = 0;
+  private chunkBytes = 0;
+  private rest: Uint8Array | null = null;
   private pendingDone: ((error?: Error | null) => void) | null = null;
   private paused = false;
   private resetWanted = false;
@@ -57,6 +61,16 @@ export class TcpSocket extends Duplex implements PodTcpSocket {
     this.remotePort = endpoints.remotePort;
     // A reset that nobody listens for is no bug that should end the process; `close` tells of it too.
     this.on('error', () => this.destroy());
+  }
+
+  get bytesWritten(): number {
+    return this.doneBytes + this.writableLength;
+  }
+
+  get readyState(): 'open' | 'readOnly' | 'writeOnly' | 'closed' {
+    if (this.readable && this.writable) return 'open';
+    if (this.readable) return 'readOnly';
+    return this.writable ? 'writeOnly' : 'closed';
   }
 
   /** Bytes arrived; the socket owns them now. */
@@ -87,7 +101,7 @@ export class TcpSocket extends Duplex implements PodTcpSocket {
 
   /** There is room for more bytes. */
   deliverWritable(): void {
-    if (this.pending !== null) this.flush();
+    if (this.rest !== null) this.flush();
   }
 
   override _read(): void {
@@ -101,7 +115,8 @@ export class TcpSocket extends Duplex implements PodTcpSocket {
       done(new SocketError('EPIPE', 'write'));
       return;
     }
-    this.pending = chunk;
+    this.rest = chunk;
+    this.chunkBytes = chunk.length;
     this.pendingDone = done;
     this.flush();
   }
@@ -127,7 +142,7 @@ export class TcpSocket extends Duplex implements PodTcpSocket {
       else this.transport.close();
     }
     const pendingDone = this.pendingDone;
-    this.pending = null;
+    this.rest = null;
     this.pendingDone = null;
     done(error);
     pendingDone?.(error ?? new SocketError('ECANCELED', 'write'));
@@ -189,17 +204,17 @@ export class TcpSocket extends Duplex implements PodTcpSocket {
   }
 
   private flush(): void {
-    const pending = this.pending;
-    if (pending === null) return;
-    const accepted = this.transport.write(pending);
-    this.bytesWritten += accepted;
+    const { rest } = this;
+    if (rest === null) return;
+    const accepted = this.transport.write(rest);
     if (accepted > 0) this.refreshTimeout();
-    if (accepted < pending.length) {
-      this.pending = pending.subarray(accepted);
+    if (accepted < rest.length) {
+      this.rest = rest.subarray(accepted);
       return;
     }
     const done = this.pendingDone;
-    this.pending = null;
+    this.doneBytes += this.chunkBytes;
+    this.rest = null;
     this.pendingDone = null;
     done?.();
   }

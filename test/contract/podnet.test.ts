@@ -151,7 +151,7 @@ describe.each(implementations)('$name', ({ create }) => {
     await expect(pods.right.listenTcp({ host: '10.9.9.9', port: 1 })).rejects.toMatchObject({ code: 'EADDRNOTAVAIL' });
     await first.close();
     const second = await pods.right.listenTcp({ port: 8080 });
-    expect(second.address()).toEqual({ address: '0.0.0.0', port: 8080 });
+    expect(second.address()).toEqual({ address: '0.0.0.0', family: 'IPv4', port: 8080 });
     const free = await pods.right.listenTcp({ port: 0 });
     expect(free.address().port).toBeGreaterThan(1023);
   });

@@ -1,6 +1,7 @@
 /** One HTTP request from a pod, its answer gathered: what images that call others need. */
-import { type IncomingHttpHeaders, type OutgoingHttpHeaders, request as sendRequest } from 'node:http';
-import { PodHttpAgent } from '../../../shared/podnet/http.ts';
+import type { IncomingHttpHeaders, OutgoingHttpHeaders } from 'node:http';
+import { urlToHttpOptions } from 'node:url';
+import { PodHttpAgent, requestFrom } from '../../../shared/podnet/http.ts';
 import type { ContainerView } from '../image.ts';
 import { readAll } from '../program-io.ts';
 import { withDeadline } from './deadline.ts';
@@ -30,18 +31,22 @@ export function exchange({ container, url, method, headers, timeoutMs, signal }:
       signal: deadline,
     });
     return new Promise<HttpAnswer>((resolve, reject) => {
-      const request = sendRequest(url, { agent, method, headers, signal: deadline }, (response) => {
-        readAll(response).then(
-          (body) =>
-            resolve({
-              status: response.statusCode ?? 0,
-              httpVersion: response.httpVersion,
-              headers: response.headers,
-              body,
-            }),
-          reject,
-        );
-      });
+      const request = requestFrom(
+        agent,
+        { ...urlToHttpOptions(url), method, headers, signal: deadline },
+        (response) => {
+          readAll(response).then(
+            (body) =>
+              resolve({
+                status: response.statusCode ?? 0,
+                httpVersion: response.httpVersion,
+                headers: response.headers,
+                body,
+              }),
+            reject,
+          );
+        },
+      );
       request.on('error', reject);
       request.end();
     });

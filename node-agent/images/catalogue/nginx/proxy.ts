@@ -1,6 +1,6 @@
 /** `proxy_pass`: the request goes on to another server, its answer comes back as it flows. */
-import { type IncomingMessage, type OutgoingHttpHeaders, request as sendRequest } from 'node:http';
-import { PodHttpAgent } from '../../../../shared/podnet/http.ts';
+import type { IncomingMessage, OutgoingHttpHeaders } from 'node:http';
+import { PodHttpAgent, requestFrom } from '../../../../shared/podnet/http.ts';
 import { goNetworkError } from '../go-network-error.ts';
 import type { Exchange } from './exchange.ts';
 import type { Nginx } from './handler.ts';
@@ -90,8 +90,7 @@ function passTo(
   const agent = new PodHttpAgent({ network, lookup: (name) => resolver.lookupOne(name, signal), signal });
   return new Promise((resolve) => {
     const { method } = exchange.request;
-    const upstream = sendRequest({
-      agent,
+    const upstream = requestFrom(agent, {
       host,
       port: Number(port),
       path,

@@ -1,7 +1,8 @@
 /** One request of curl: resolve, connect, TLS, send, receive; with the moments of each for `--write-out`. */
-import http, { type IncomingMessage } from 'node:http';
+import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import tls from 'node:tls';
+import { requestOver } from '../../../../shared/podnet/http.ts';
 import type { PodTcpSocket } from '../../../../shared/podnet/pod-network.ts';
 import { literalAddress, ResolveError } from '../../../../shared/podnet/resolver.ts';
 import { socketErrorCode } from '../../../../shared/podnet/socket-error.ts';
@@ -203,11 +204,9 @@ export class TransferRunner {
       this.log(`> ${method} ${path} HTTP/1.1`);
       for (const [name, value] of request.headers) this.log(`> ${name}: ${value}`);
       this.log('>');
-      const outgoing = http.request({
+      const outgoing = requestOver(stream, {
         method,
         path,
-        // Without an `agent` option: with one, Node would ignore this and use the machine's own network.
-        createConnection: () => stream,
         headers: request.headers.flat(),
         setHost: false,
       });

@@ -1,7 +1,8 @@
 /** wget as busybox has it: `-q`, `-O`, `-T`, `-S`, `--spider`, `--post-data`, `--header`, `-U`, `-c`. */
-import http, { type IncomingMessage } from 'node:http';
+import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import tls from 'node:tls';
+import { requestOver } from '../../../../shared/podnet/http.ts';
 import { ResolveError } from '../../../../shared/podnet/resolver.ts';
 import { socketErrorCode, socketErrorText } from '../../../../shared/podnet/socket-error.ts';
 import { type ParsedOptions, parseOptions, UsageError } from '../../coreutils/options.ts';
@@ -156,12 +157,10 @@ function send(run: Invocation, options: ParsedOptions, url: URL, stream: Duplex)
   }
   const method = options.value('method') ?? (options.has('spider') ? 'HEAD' : body === undefined ? 'GET' : 'POST');
   return new Promise((resolve, reject) => {
-    const outgoing = http.request({
+    const outgoing = requestOver(stream, {
       method,
       path: url.pathname + url.search,
       headers,
-      // Without an `agent` option: with one, Node would ignore this and use the machine's own network.
-      createConnection: () => stream,
     });
     outgoing.once('response', resolve);
     outgoing.once('error', (error) => {
