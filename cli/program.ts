@@ -4,6 +4,7 @@ import { busConfigCommand } from './commands/bus-config.ts';
 import { demoCommand } from './commands/demo.ts';
 import { downCommand } from './commands/down.ts';
 import { kubeconfigCommand } from './commands/kubeconfig.ts';
+import { linkCommand } from './commands/link/link.ts';
 import { logsCommand } from './commands/logs.ts';
 import { nodeCommand } from './commands/node/node.ts';
 import { statusCommand } from './commands/status.ts';
@@ -26,6 +27,7 @@ for (const command of [
   statusCommand(),
   kubeconfigCommand(),
   nodeCommand(),
+  linkCommand(),
   logsCommand(),
   traceCommand(),
   demoCommand(),

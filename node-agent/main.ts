@@ -12,6 +12,7 @@ import { type ProcessContext, runProcess } from '../shared/runtime/process.ts';
 import { parseIpv4Prefix } from '../shared/wire/address.ts';
 import { type NodeKernel, startKernel } from './kernel.ts';
 import { startKubelet } from './kubelet.ts';
+import { serveLinkFaults } from './node/link-fault-server.ts';
 import { registerMetrics } from './node/metrics.ts';
 import { TraceServer } from './node/trace-server.ts';
 
@@ -45,6 +46,8 @@ async function start(context: ProcessContext): Promise<void> {
     traces.close();
   });
   const stateFolder = join(stateDir, 'nodes', node.nodeName);
+  const linkFaults = serveLinkFaults(bus, kernel);
+  shutdown.onStop('link faults', () => linkFaults.unsubscribe());
   const pods = await startKubelet({ context, node, stateFolder, bus, kernel });
   registerMetrics(context.metrics, kernel, pods);
   context.health.addCheck('nats', () => (bus.connected ? undefined : 'not connected'));

@@ -55,7 +55,7 @@ const allowedImports: Record<string, readonly string[]> = {
     'shared/runtime',
     'shared/wire',
   ],
-  cli: ['shared/api', 'shared/bus', 'shared/runtime'],
+  cli: ['shared/api', 'shared/bus', 'shared/rules', 'shared/runtime'],
   bench: ['*'],
   test: ['*'],
   labs: ['*'],

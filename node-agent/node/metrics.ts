@@ -1,4 +1,6 @@
 /** What a node counts, for /metrics. */
+
+import type { LinkFault } from '../../shared/rules/link-fault.ts';
 import type { Metrics } from '../../shared/runtime/metrics.ts';
 import type { NodeKernel } from '../kernel.ts';
 import type { PodManager } from '../pods/pod-manager.ts';
@@ -40,6 +42,13 @@ export function registerMetrics(metrics: Metrics, { datapath, link, memory }: No
     },
   });
   metrics.register({
+    name: 'podwire_link_fault_packets_total',
+    help: 'Packets at links with faults, by what became of them; a link without faults has no row.',
+    type: 'counter',
+    labelNames: ['from', 'to', 'outcome'],
+    collect: () => datapath.faults.list().flatMap(faultRows),
+  });
+  metrics.register({
     name: 'podwire_root_drops_total',
     help: "Packets dropped by the node's own stack, by reason.",
     type: 'counter',
@@ -58,4 +67,12 @@ export function registerMetrics(metrics: Metrics, { datapath, link, memory }: No
     type: 'gauge',
     collect: () => memory.inUse,
   });
+}
+
+function faultRows({ from, to, counters }: LinkFault) {
+  const { dropped, waiting: _, ...outcomes } = counters;
+  return Object.entries({ ...outcomes, ...dropped }).map(([outcome, value]) => ({
+    labels: { from, to, outcome },
+    value,
+  }));
 }

@@ -3,6 +3,8 @@
  * On the wire a subject is `podwire.<cluster>.<pattern>`, parameters filled in.
  */
 import { isJsonObject, type JsonObject } from '../api/object.ts';
+import { decodeLinkFaultReply, decodeLinkFaultRequest } from '../rules/decode-link-fault.ts';
+import type { LinkFaultReply, LinkFaultRequest } from '../rules/link-fault.ts';
 import type { RulesReply, RulesTransaction } from '../rules/transaction.ts';
 import { encodeToken } from './store-layout.ts';
 
@@ -195,6 +197,13 @@ export const NODE_TRACE = requestSubject<JsonObject, JsonObject>(
   'node.{node}.trace',
   (value) => object(value, 'a trace request'),
   (value) => object(value, 'a trace reply'),
+);
+
+/** Sets, clears and shows the faults of a node's links. Fails with BadRequest for what the node does not have. */
+export const NODE_LINK_FAULTS = requestSubject<LinkFaultRequest, LinkFaultReply>(
+  'node.{node}.link-faults',
+  decodeLinkFaultRequest,
+  decodeLinkFaultReply,
 );
 
 /** Standard streams of a container process. */
