@@ -4,14 +4,11 @@
  */
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
-import type { LinkEndpoint } from '../node-agent/datapath/link.ts';
-import { NodeDatapath } from '../node-agent/datapath/path.ts';
-import { EventLoop } from '../node-agent/io/event-loop.ts';
-import { openLink } from '../node-agent/io/open-link.ts';
-import { EventEngine } from '../shared/netstack/event-engine.ts';
-import { formatIpv4, parseIpv4, parseIpv4Prefix } from '../shared/wire/address.ts';
-import { PacketMemory } from '../shared/wire/packet-memory.ts';
-import type { Carrier, EndMessage, Introduction, Quantity } from './datapath-message.ts';
+import type { EventLoop } from '../node-agent/io/event-loop.ts';
+import type { Host } from '../shared/netstack/host.ts';
+import { podAddress, startBenchNode } from './bench-node.ts';
+import type { Carrier, Quantity } from './datapath-message.ts';
+import { introduced, say } from './end-channel.ts';
 import { median } from './figure.ts';
 
 const REQUEST_BYTES = 64;
@@ -26,9 +23,6 @@ const PORT = 5201;
 
 const [carrier, role, quantity] = process.argv.slice(2) as [Carrier, 'server' | 'client', Quantity];
 const isServer = role === 'server';
-const say = (message: EndMessage): void => {
-  process.send?.(message);
-};
 
 /** Sends the next request whenever one was answered; the median round trip in microseconds. */
 function roundTrips(send: () => void): { answered(): void } {
@@ -67,14 +61,6 @@ class Throughput {
   }
 }
 
-async function introduced(own: Introduction): Promise<Introduction> {
-  const answer = once(process, 'message');
-  say({ kind: 'introduction', introduction: own });
-  // The parent hands on what the other end said with `say`.
-  const [other] = (await answer) as [Introduction];
-  return other;
-}
-
 async function bareSockets(): Promise<void> {
   const socket = createSocket({ type: 'udp4', recvBufferSize: 4 << 20, sendBufferSize: 4 << 20 });
   socket.bind(0, '127.0.0.1');
@@ -110,45 +96,15 @@ function blast(send: (bytes: Uint8Array) => void): void {
 }
 
 async function pods(tier: 'dgram' | 'polled', batches: boolean): Promise<void> {
-  const number = isServer ? 2 : 1;
-  const memory = new PacketMemory();
-  const engine = new EventEngine({ random: Math.random });
-  const loop = new EventLoop(engine);
-  const { link } = await openLink({ memory, loop, bind: { address: '127.0.0.1', port: 0 }, tier, batches });
-  const datapath = loop.run(
-    () =>
-      new NodeDatapath({
-        engine,
-        memory,
-        link,
-        nodeName: `worker-${number}`,
-        internalIp: address(`192.168.1.${9 + number}`),
-        clusterCidr: { address: address('10.244.0.0'), prefixLength: 16 },
-        bootId: role,
-        secret: crypto.getRandomValues(new Uint8Array(16)),
-      }),
-  );
-  const podCidr = `10.244.${number}.0/24`;
-  datapath.setPodCidr(cidr(podCidr));
-  const { nodeName, vtepMac, underlayMac } = datapath;
-  const node = { nodeName, internalIp: formatIpv4(datapath.internalIp), podCidr, vtepMac, underlayMac };
-  const other = await introduced({ endpoint: link.local, node });
-  introduce(loop, datapath, other.endpoint, other.node);
-  const { host } = loop.run(() => datapath.attachPod({ id: 'bench/pod', address: address(`10.244.${number}.5`) }));
+  const bench = await startBenchNode(isServer ? 2 : 1, { tier, batches });
+  const { loop, host } = bench;
+  bench.meet(await introduced(bench.introduction));
   if (isServer) loop.run(() => serve(host));
   else process.once('message', () => loop.run(() => ask(host, loop)));
   say({ kind: 'ready' });
 }
 
-function introduce(loop: EventLoop, datapath: NodeDatapath, endpoint: LinkEndpoint, node: Introduction['node']): void {
-  if (node === undefined) throw new Error('the other end is no node');
-  const internalIp = address(node.internalIp);
-  loop.run(() => datapath.setPeer({ ...node, internalIp, podCidr: cidr(node.podCidr), endpoint }));
-}
-
-type PodHost = ReturnType<NodeDatapath['attachPod']>['host'];
-
-function serve(host: PodHost): void {
+function serve(host: Host): void {
   host.tcp.listen({ port: PORT }).onConnection = (connection) => {
     connection.setNoDelay(true);
     const throughput = new Throughput();
@@ -160,8 +116,8 @@ function serve(host: PodHost): void {
   };
 }
 
-function ask(host: PodHost, loop: EventLoop): void {
-  const connection = host.tcp.connect({ remoteAddress: address('10.244.2.5'), remotePort: PORT });
+function ask(host: Host, loop: EventLoop): void {
+  const connection = host.tcp.connect({ remoteAddress: podAddress(2), remotePort: PORT });
   connection.setNoDelay(true);
   connection.onEstablished = () => {
     if (quantity === 'rtt') {
@@ -181,18 +137,6 @@ function ask(host: PodHost, loop: EventLoop): void {
       loop.run(() => connection.end());
     }, BULK_MS);
   };
-}
-
-function address(text: string): number {
-  const parsed = parseIpv4(text);
-  if (parsed === undefined) throw new Error(`${text} is no address`);
-  return parsed;
-}
-
-function cidr(text: string) {
-  const parsed = parseIpv4Prefix(text);
-  if (parsed === undefined) throw new Error(`${text} is no block of addresses`);
-  return parsed;
 }
 
 process.once('disconnect', () => process.exit(0));

@@ -19,4 +19,11 @@ export interface Introduction {
 export type EndMessage =
   | { readonly kind: 'introduction'; readonly introduction: Introduction }
   | { readonly kind: 'ready' }
-  | { readonly kind: 'result'; readonly value: number };
+  | EndResult;
+
+export interface EndResult {
+  readonly kind: 'result';
+  readonly value: number;
+  /** The 99th percentile, where `value` is a median. */
+  readonly p99?: number;
+}

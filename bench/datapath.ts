@@ -3,16 +3,16 @@
  * processes, beside bare connected dgram sockets in the same run. Round trips are pinned, as waking an idle processor costs
  * more than everything else: both ends on one, or each on its own.
  */
-import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { spawnSync } from 'node:child_process';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { loadNativeSockets } from '../node-agent/io/native-socket.ts';
 import type { Benchmark, BenchmarkContext } from './benchmark.ts';
-import type { Carrier, EndMessage, Introduction, Quantity } from './datapath-message.ts';
+import type { Carrier, EndResult, Quantity } from './datapath-message.ts';
 import type { FigureInput, Goal } from './figure.ts';
+import { type Role, runTwoEnds } from './two-ends.ts';
 
 const END = join(import.meta.dirname, 'datapath-end.ts');
-const LIMIT_MS = 30_000;
 
 type Placement = 'same core' | 'cross core' | 'unpinned';
 
@@ -66,7 +66,7 @@ async function measureRow(row: Row, carriers: readonly Carrier[], context: Bench
     context.progress(`${row.quantity} ${row.placement}, round ${round} of ${context.repeats}`);
     for (const carrier of ['bare', ...carriers] as const) {
       const list = samples.get(carrier) ?? [];
-      list.push(await measureOnce(carrier, row));
+      list.push((await measureOnce(carrier, row)).value);
       samples.set(carrier, list);
     }
   }
@@ -86,53 +86,12 @@ function figureOf(row: Row, carrier: Carrier, samples: ReadonlyMap<Carrier, numb
   };
 }
 
-async function measureOnce(carrier: Carrier, { placement, quantity }: Row): Promise<number> {
-  const ends = (['server', 'client'] as const).map((role) => {
-    const core = placement === 'unpinned' ? undefined : role === 'client' && placement === 'cross core' ? 1 : 0;
-    return startEnd([END, carrier, role, quantity], core);
-  });
-  const [server, client] = ends as [ChildProcess, ChildProcess];
-  try {
-    const [ofServer, ofClient] = await Promise.all(ends.map(introductionOf));
-    const ready = Promise.all(ends.map((end) => messageOf(end, 'ready')));
-    server.send(ofClient as Introduction);
-    client.send(ofServer as Introduction);
-    await ready;
-    const result = messageOf(quantity === 'rtt' ? client : server, 'result');
-    client.send('start');
-    return (await result).value;
-  } finally {
-    for (const end of ends) end.kill('SIGKILL');
-  }
-}
-
-function startEnd(args: readonly string[], core: number | undefined): ChildProcess {
-  const [command, ...rest] = [
-    ...(core === undefined ? [] : ['taskset', '-c', String(core)]),
-    process.execPath,
-    ...args,
-  ];
-  return spawn(command as string, rest, { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
-}
-
-async function introductionOf(end: ChildProcess): Promise<Introduction> {
-  return (await messageOf(end, 'introduction')).introduction;
-}
-
-function messageOf<K extends EndMessage['kind']>(end: ChildProcess, kind: K): Promise<EndMessage & { kind: K }> {
-  return new Promise((resolve, reject) => {
-    const limit = setTimeout(() => settle(() => reject(new Error(`no '${kind}' within ${LIMIT_MS} ms`))), LIMIT_MS);
-    const onExit = () => settle(() => reject(new Error(`an end of the path ended before its '${kind}'`)));
-    const onMessage = (message: unknown) => {
-      // Only datapath-end.ts writes to this channel.
-      const said = message as EndMessage & { kind: K };
-      if (said.kind === kind) settle(() => resolve(said));
-    };
-    const settle = (action: () => void): void => {
-      clearTimeout(limit);
-      end.off('exit', onExit).off('message', onMessage);
-      action();
-    };
-    end.on('exit', onExit).on('message', onMessage);
+function measureOnce(carrier: Carrier, { placement, quantity }: Row): Promise<EndResult> {
+  const coreOf = (role: Role): number | undefined =>
+    placement === 'unpinned' ? undefined : role === 'client' && placement === 'cross core' ? 1 : 0;
+  return runTwoEnds({
+    commandOf: (role) => [END, carrier, role, quantity],
+    coreOf,
+    resultFrom: quantity === 'rtt' ? 'client' : 'server',
   });
 }

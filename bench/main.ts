@@ -19,6 +19,10 @@ const benchmarks: Record<string, { summary: string; load: () => Promise<Benchmar
     summary: 'round trip and bulk TCP between pods of two nodes, beside bare connected dgram sockets',
     load: async () => (await import('./datapath.ts')).datapathBenchmark,
   },
+  link: {
+    summary: 'accuracy of delays on links, and bulk TCP over a delayed link',
+    load: async () => (await import('./link.ts')).linkBenchmark,
+  },
   api: {
     summary: 'creates, updates, lists of 5,000 pods and 100 watchers over HTTPS, beside bare NATS KV writes',
     load: async () => (await import('./api.ts')).apiBenchmark,

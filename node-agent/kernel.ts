@@ -54,6 +54,7 @@ export async function startKernel({ node, clusterCidr, bootId, random }: KernelO
         traceClockUs: monotonicUs,
       }),
   );
+  loop.preciseDeadlineUs = () => datapath.faults.nextReleaseUs();
   const { advertise } = node;
   const endpoint = advertisedEndpoint({ advertise, bound: link.local, interfaces: networkInterfaces() });
   const close = (): void => {

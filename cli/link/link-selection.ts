@@ -1,6 +1,7 @@
 /** Which links a command means: pairs of nodes, a pod, a device of a node; and which nodes have to be told. */
 import type { Pod } from 'kubernetes-types/core/v1.js';
 import { PODS } from '../../shared/api/resources.ts';
+import { isApiError } from '../../shared/api/status.ts';
 import type { Bus } from '../../shared/bus/connection.ts';
 import { FAULT_DIRECTIONS, type FaultDirection, type FaultTarget } from '../../shared/rules/link-fault.ts';
 import { UserError } from '../user-error.ts';
@@ -78,8 +79,7 @@ async function podSelection(bus: Bus, text: string, directions: readonly FaultDi
   if (namespace === '' || name === '' || rest.length > 0) {
     throw new UserError(`--pod ${text}: expected NAMESPACE/POD, as in shop/web-0, or POD in the namespace default`);
   }
-  const { createApiClient } = await import('../../shared/bus/api-client.ts');
-  const pod = await createApiClient(bus, { user: 'podwire-cli' }).get<Pod>(PODS, name, namespace);
+  const pod = await findPod(bus, namespace, name);
   const node = pod.spec?.nodeName;
   if (node === undefined)
     throw new UserError(`pod ${namespace}/${name} is on no node yet: kubectl describe pod ${name}`);
@@ -89,6 +89,16 @@ async function podSelection(bus: Bus, text: string, directions: readonly FaultDi
     );
   }
   return new Map([[node, directions.map((direction) => ({ kind: 'pod' as const, namespace, pod: name, direction }))]]);
+}
+
+async function findPod(bus: Bus, namespace: string, name: string): Promise<Pod> {
+  const { createApiClient } = await import('../../shared/bus/api-client.ts');
+  try {
+    return await createApiClient(bus, { user: 'podwire-cli' }).get<Pod>(PODS, name, namespace);
+  } catch (error) {
+    if (!isApiError(error, 'NotFound')) throw error;
+    throw new UserError(`there is no pod ${namespace}/${name}: kubectl get pods -A -o wide shows those there are`);
+  }
 }
 
 function unknownNode(node: string, nodes: readonly string[]): UserError {

@@ -11,6 +11,8 @@ import type { Engine } from '../../shared/netstack/engine.ts';
 const TIMER_RESOLUTION_US = 1000;
 /** Up to here a deadline is met within the spin; a longer wait may end up to a millisecond late. */
 const PRECISE_BELOW_US = 10_000;
+/** So long before a precise deadline the spin begins: setTimeout may be that late. */
+const SPIN_US = 1500;
 
 /** Added to `performance.now()`, it gives CLOCK_MONOTONIC, which all processes of a machine share. */
 const monotonicOriginUs = Number(hrtime.bigint() / 1000n) - performance.now() * 1000;
@@ -22,11 +24,16 @@ export function monotonicUs(): number {
 
 export class EventLoop {
   readonly engine: Engine;
+  /**
+   * A deadline that is to be met as exactly as can be, however far away: when a delayed packet leaves. Infinity for none.
+   * The processor is busy for up to SPIN_US before it, so it is asked for only where that pays.
+   */
+  preciseDeadlineUs: () => number = () => Number.POSITIVE_INFINITY;
   private readonly clockUs: () => number;
   private readonly onTimer = () => this.fire();
   private timeout: NodeJS.Timeout | null = null;
   private immediate: NodeJS.Immediate | null = null;
-  /** When the pending timer fires at the latest; Infinity when none is pending. */
+  /** What the pending timer is to wake for; Infinity when none is pending. */
   private armedUs = Number.POSITIVE_INFINITY;
   private closed = false;
   /** Turns entered and not left. */
@@ -67,17 +74,21 @@ export class EventLoop {
 
   /** A timer that fires too early costs one turn and arms itself again; so a later deadline needs nothing now. */
   private arm(): void {
-    const deadlineUs = this.engine.nextDeadlineUs();
-    if (deadlineUs >= this.armedUs || this.closed) return;
+    const spinUs = this.preciseDeadlineUs() - SPIN_US;
+    const wakeUs = Math.min(this.engine.nextDeadlineUs(), spinUs);
+    if (wakeUs >= this.armedUs || this.closed) return;
     this.disarm();
-    this.armedUs = deadlineUs;
-    const waitUs = deadlineUs - this.clockUs();
+    this.armedUs = wakeUs;
+    const waitUs = wakeUs - this.clockUs();
     if (waitUs < TIMER_RESOLUTION_US) {
       this.immediate = setImmediate(this.onTimer);
       return;
     }
     const waitMs = waitUs / 1000;
-    this.timeout = setTimeout(this.onTimer, waitUs < PRECISE_BELOW_US ? Math.floor(waitMs) : Math.ceil(waitMs));
+    this.timeout = setTimeout(
+      this.onTimer,
+      waitUs < PRECISE_BELOW_US || wakeUs === spinUs ? Math.floor(waitMs) : Math.ceil(waitMs),
+    );
   }
 
   private disarm(): void {

@@ -1,0 +1,73 @@
+/** A node with one pod in this process, over a real socket, for benchmarks: the same parts as a node-agent's kernel. */
+import { NodeDatapath } from '../node-agent/datapath/path.ts';
+import { EventLoop } from '../node-agent/io/event-loop.ts';
+import { type IoTier, openLink } from '../node-agent/io/open-link.ts';
+import { EventEngine } from '../shared/netstack/event-engine.ts';
+import type { Host } from '../shared/netstack/host.ts';
+import { formatIpv4, parseIpv4, parseIpv4Prefix } from '../shared/wire/address.ts';
+import { PacketMemory } from '../shared/wire/packet-memory.ts';
+import type { Introduction } from './datapath-message.ts';
+
+export interface BenchNode {
+  readonly loop: EventLoop;
+  readonly datapath: NodeDatapath;
+  /** The pod's. */
+  readonly host: Host;
+  readonly introduction: Introduction;
+  /** From now on the other node is known. */
+  meet(other: Introduction): void;
+}
+
+/** Of the pod on node 1 or 2. */
+export function podAddress(number: number): number {
+  return address(`10.244.${number}.5`);
+}
+
+export async function startBenchNode(
+  number: number,
+  io: { readonly tier: IoTier; readonly batches: boolean },
+): Promise<BenchNode> {
+  const memory = new PacketMemory();
+  const engine = new EventEngine({ random: Math.random });
+  const loop = new EventLoop(engine);
+  const { link } = await openLink({ memory, loop, bind: { address: '127.0.0.1', port: 0 }, ...io });
+  const datapath = loop.run(
+    () =>
+      new NodeDatapath({
+        engine,
+        memory,
+        link,
+        nodeName: `worker-${number}`,
+        internalIp: address(`192.168.1.${9 + number}`),
+        clusterCidr: { address: address('10.244.0.0'), prefixLength: 16 },
+        bootId: `boot-${number}`,
+        secret: crypto.getRandomValues(new Uint8Array(16)),
+      }),
+  );
+  loop.preciseDeadlineUs = () => datapath.faults.nextReleaseUs();
+  const podCidr = `10.244.${number}.0/24`;
+  datapath.setPodCidr(cidr(podCidr));
+  const { host } = loop.run(() => datapath.attachPod({ id: 'bench/pod', address: podAddress(number) }));
+  const { nodeName, vtepMac, underlayMac } = datapath;
+  const node = { nodeName, internalIp: formatIpv4(datapath.internalIp), podCidr, vtepMac, underlayMac };
+  const meet = (other: Introduction): void => introduce(loop, datapath, other);
+  return { loop, datapath, host, introduction: { endpoint: link.local, node }, meet };
+}
+
+function introduce(loop: EventLoop, datapath: NodeDatapath, { endpoint, node }: Introduction): void {
+  if (node === undefined) throw new Error('the other end is no node');
+  const internalIp = address(node.internalIp);
+  loop.run(() => datapath.setPeer({ ...node, internalIp, podCidr: cidr(node.podCidr), endpoint }));
+}
+
+function address(text: string): number {
+  const parsed = parseIpv4(text);
+  if (parsed === undefined) throw new Error(`${text} is no address`);
+  return parsed;
+}
+
+function cidr(text: string) {
+  const parsed = parseIpv4Prefix(text);
+  if (parsed === undefined) throw new Error(`${text} is no block of addresses`);
+  return parsed;
+}
