@@ -17,6 +17,7 @@ const settings: ClusterSettings = {
   cni: 'flannel',
   proxyMode: 'iptables',
   timing: 'lab',
+  authorizationMode: 'RBAC',
   apiPort: 6443,
   natsPort: 4222,
   addressBlock: 1,

@@ -1,6 +1,7 @@
 /** What `podwire up` was told and chose, kept so that the next start continues where this one ended. */
 import { readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { isJsonObject, type JsonObject } from '../shared/api/object.ts';
+import { AUTHORIZATION_MODES, type AuthorizationMode } from '../shared/runtime/config.ts';
 import { UserError } from './user-error.ts';
 
 export const TIMINGS = ['lab', 'kubernetes'] as const;
@@ -17,6 +18,7 @@ export interface ClusterSettings {
   readonly cni: CniPlugin;
   readonly proxyMode: ProxyMode;
   readonly timing: Timing;
+  readonly authorizationMode: AuthorizationMode;
   readonly apiPort: number;
   readonly natsPort: number;
   /** The x of 127.0.x.10 and up, the nodes' addresses; 0 where the system has only 127.0.0.1. */
@@ -51,6 +53,8 @@ function decodeSettings(value: unknown): ClusterSettings {
     cni: oneOf(value, 'cni', CNI_PLUGINS),
     proxyMode: oneOf(value, 'proxyMode', PROXY_MODES),
     timing: oneOf(value, 'timing', TIMINGS),
+    // Clusters from before there was a choice do not say.
+    authorizationMode: oneOf({ authorizationMode: 'AlwaysAllow', ...value }, 'authorizationMode', AUTHORIZATION_MODES),
     apiPort: wholeNumber(value, 'apiPort'),
     natsPort: wholeNumber(value, 'natsPort'),
     addressBlock: wholeNumber(value, 'addressBlock'),

@@ -1,4 +1,5 @@
 import { type Command, Option } from 'commander';
+import { AUTHORIZATION_MODES, type AuthorizationMode } from '../../shared/runtime/config.ts';
 import { LOG_LEVELS, type LogLevel } from '../../shared/runtime/log.ts';
 import { MAX_NODES } from '../address-plan.ts';
 import type { ClusterFolder } from '../cluster-folder.ts';
@@ -16,6 +17,7 @@ interface UpOptions extends FormattedOptions {
   readonly cni?: CniPlugin;
   readonly proxyMode?: ProxyMode;
   readonly timing?: Timing;
+  readonly authorizationMode?: AuthorizationMode;
   readonly apiPort?: number;
   readonly natsPort?: number;
   readonly logLevel: LogLevel;
@@ -45,6 +47,11 @@ export function upCommand(): Command {
         '--timing <set>',
         'how fast a silent node is noticed: lab, in seconds; kubernetes, in minutes',
       ).choices(TIMINGS),
+    )
+    .addOption(
+      new Option('--authorization-mode <mode>', 'who may do what over the API (default: AlwaysAllow)').choices(
+        AUTHORIZATION_MODES,
+      ),
     )
     .option('--api-port <port>', 'the API (default: 6443, or the next free one)', port)
     .option('--nats-port <port>', 'the message bus (default: 4222, or the next free one)', port)
@@ -80,8 +87,8 @@ async function run(folder: ClusterFolder, options: UpOptions, reporter: StartRep
   const cluster = await RunningCluster.claim(folder, reporter);
   stopOnSignals(cluster);
   try {
-    const { nodes, cni, proxyMode, timing, apiPort, natsPort, logLevel } = options;
-    const requested: RequestedSettings = { nodes, cni, proxyMode, timing, apiPort, natsPort };
+    const { nodes, cni, proxyMode, timing, authorizationMode, apiPort, natsPort, logLevel } = options;
+    const requested: RequestedSettings = { nodes, cni, proxyMode, timing, authorizationMode, apiPort, natsPort };
     await Promise.race([cluster.start({ requested, logLevel, fresh: options.fresh === true }), cluster.stopped]);
     const { ready, kubeconfig, pid } = cluster.status;
     if (ready) reporter.ready({ cluster: folder.name, kubeconfig, pid });

@@ -29,6 +29,7 @@ export function planProcesses(plan: ClusterPlan): ProcessSpec[] {
     component(plan, 'apiserver', {
       PODWIRE_API_PORT: String(plan.settings.apiPort),
       PODWIRE_API_PKI_DIR: plan.folder.pkiFolder,
+      PODWIRE_API_AUTHORIZATION_MODE: plan.settings.authorizationMode,
     }),
     component(plan, 'controller-manager', {}),
     component(plan, 'scheduler', {}),

@@ -49,6 +49,7 @@ export async function planStart(request: StartRequest): Promise<ClusterPlan> {
     cni: requested.cni ?? saved?.cni ?? 'flannel',
     proxyMode: requested.proxyMode ?? saved?.proxyMode ?? 'iptables',
     timing: requested.timing ?? saved?.timing ?? 'lab',
+    authorizationMode: requested.authorizationMode ?? saved?.authorizationMode ?? 'AlwaysAllow',
     apiPort,
     natsPort,
     addressBlock,

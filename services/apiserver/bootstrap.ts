@@ -1,7 +1,15 @@
 /** The objects that the apiserver itself owes a new cluster: namespaces, the `kubernetes` Service, by what to verify it. */
 import type { KubeObject } from '../../shared/api/object.ts';
 import type { ResourceRef } from '../../shared/api/resource.ts';
-import { CONFIGMAPS, ENDPOINTS, ENDPOINTSLICES, NAMESPACES, SERVICES } from '../../shared/api/resources.ts';
+import {
+  CLUSTERROLEBINDINGS,
+  CLUSTERROLES,
+  CONFIGMAPS,
+  ENDPOINTS,
+  ENDPOINTSLICES,
+  NAMESPACES,
+  SERVICES,
+} from '../../shared/api/resources.ts';
 import { isApiError } from '../../shared/api/status.ts';
 import { formatIpv4, hostRange } from './allocation/ipv4-number.ts';
 import { componentUser } from './authentication/user.ts';
@@ -39,6 +47,14 @@ export async function bootstrap(core: ApiCore, options: BootstrapOptions): Promi
   await createIfMissing(core, SERVICES, apiService(serviceCidr));
   await createOrReplace(core, ENDPOINTS, apiEndpoints(advertised));
   await createOrReplace(core, ENDPOINTSLICES, apiEndpointSlice(advertised));
+}
+
+/** The default roles and their bindings, for RBAC. */
+export async function bootstrapPolicy(core: ApiCore): Promise<void> {
+  const policy = await import('./authorization/bootstrap-policy.ts');
+  for (const role of policy.bootstrapClusterRoles()) await createIfMissing(core, CLUSTERROLES, role);
+  for (const binding of policy.bootstrapClusterRoleBindings())
+    await createIfMissing(core, CLUSTERROLEBINDINGS, binding);
 }
 
 /** Where extension servers, and here the controller that hands it to pods, find the certificate authority. */

@@ -20,7 +20,7 @@ async function answer(core: ApiCore, request: ApiRequest, log: Logger): Promise<
   try {
     const info = { verb, group, version, resource, namespace, name, subresource };
     const user = componentUser(request.user);
-    const { definition } = core.admit(info, user);
+    const { definition } = core.admit(info, user, 'component');
     const body =
       request.body === undefined
         ? undefined

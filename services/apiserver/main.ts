@@ -9,8 +9,8 @@ import { type ProcessContext, runProcess } from '../../shared/runtime/process.ts
 import { clusterIpAllocator, nodePortAllocator } from './allocation/service-ranges.ts';
 import { Authenticator } from './authentication/authentication.ts';
 import { ServiceAccountTokens } from './authentication/service-account-token.ts';
-import { ALWAYS_ALLOW } from './authorization/authorizer.ts';
-import { apiServiceAddress, bootstrap } from './bootstrap.ts';
+import { authorizationFor } from './authorization/authorization-mode.ts';
+import { apiServiceAddress, bootstrap, bootstrapPolicy } from './bootstrap.ts';
 import { serveBus } from './bus-front.ts';
 import { ConnectFront } from './connect/connect-front.ts';
 import { nodeStreamOpener } from './connect/node-streams.ts';
@@ -31,7 +31,7 @@ import { ObjectStorage } from './storage/object-storage.ts';
 
 async function start(context: ProcessContext): Promise<void> {
   const { config, environment, log, metrics, clock, random, shutdown, health } = context;
-  const { listen, pkiDir } = readApiServerConfig(environment);
+  const { listen, pkiDir, authorizationMode } = readApiServerConfig(environment);
   const advertisedAddress = environment.PODWIRE_API_ADVERTISE ?? advertisedFor(listen.host);
   const serviceAddress = apiServiceAddress(config.serviceCidr);
   const pki = loadPki(pkiDir, [
@@ -66,15 +66,17 @@ async function start(context: ProcessContext): Promise<void> {
     nodePorts: nodePortAllocator(storage, random),
     serviceCidr: config.serviceCidr,
   };
-  const strategyOf = strategies({ storage, random, ranges, config });
-  const handlers = subresourceHandlers({ authorizer: ALWAYS_ALLOW, authenticator, tokens });
-  const core = new ApiCore({ storage, clock, random, strategyOf }, ALWAYS_ALLOW, handlers);
+  const { authorizer, rbac } = authorizationFor(authorizationMode, storage);
+  const strategyOf = strategies({ storage, random, ranges, config, rbac });
+  const handlers = subresourceHandlers({ authorizer, authenticator, tokens });
+  const core = new ApiCore({ storage, clock, random, strategyOf }, authorizer, handlers);
 
   const notReady = () => (bus.connected ? undefined : 'the store is not reachable');
   health.addCheck('store', notReady);
   const server = new HttpsServer({
     core,
     authenticator,
+    authorizer,
     connect: new ConnectFront(storage, nodeStreamOpener(bus), random),
     pki,
     facts: {
@@ -97,6 +99,7 @@ async function start(context: ProcessContext): Promise<void> {
     advertised: { address: advertisedAddress, port },
     caCertificate: pki.caCertificate,
   });
+  if (rbac !== undefined) await bootstrapPolicy(core);
   await repairAllocations(storage, ranges, clock.nowMs());
   const subscription = serveBus(bus, core, log);
   shutdown.onStop('api requests', () => subscription.unsubscribe());

@@ -12,6 +12,7 @@ import { ELECTION_ATTEMPT_TIMEOUT_MS, runAsLeader } from '../../shared/bus/leade
 import { type ProcessContext, runProcess } from '../../shared/runtime/process.ts';
 import { bootstrapCluster } from './bootstrap/bootstrap.ts';
 import { type ControllerEnvironment, type ControllerLoop, createLoop } from './controller.ts';
+import { clusterRoleAggregation } from './controllers/cluster-role-aggregation.ts';
 import { garbageCollector } from './controllers/garbage-collector-loop.ts';
 import {
   defaultAccountController,
@@ -119,6 +120,7 @@ function controllers(
     createLoop(podGcController(informers, nodeOptions), environment),
     createLoop(defaultAccountController(informers), environment),
     createLoop(rootCaController(informers), environment),
+    createLoop(clusterRoleAggregation(informers), environment),
     createLoop(namespaceController(informers, api, namespacedResources), environment),
     createLoop(garbageCollector(bus, api, stored), environment),
   ];

@@ -133,6 +133,11 @@ export function forbidden(of: GroupResource, name: string, message: string): Api
   return new ApiError(403, 'Forbidden', `${subject}: ${message}`, detailsOf(of, name));
 }
 
+/** Discovery, health, metrics and the like. */
+export function forbiddenPath(user: string, verb: string, path: string): ApiError {
+  return new ApiError(403, 'Forbidden', `forbidden: User "${user}" cannot ${verb} path "${path}"`, {});
+}
+
 export function methodNotSupported(of: GroupResource, action: string): ApiError {
   return new ApiError(
     405,

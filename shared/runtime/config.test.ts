@@ -69,6 +69,7 @@ describe('the parts of single processes', () => {
     expect(readApiServerConfig({ PODWIRE_API_PKI_DIR: 'pki' })).toEqual({
       listen: { host: '127.0.0.1', port: 6443 },
       pkiDir: 'pki',
+      authorizationMode: 'AlwaysAllow',
     });
     expect(() => readPodConfig({ PODWIRE_NODE_NAME: 'worker-1' })).toThrow('PODWIRE_POD_NAME is not set');
   });

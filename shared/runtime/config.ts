@@ -56,7 +56,12 @@ export interface ApiServerConfig {
   readonly listen: HostPort;
   /** PODWIRE_API_PKI_DIR: certificates and the admin token, made at first start. */
   readonly pkiDir: string;
+  /** PODWIRE_API_AUTHORIZATION_MODE: who may do what over HTTPS. */
+  readonly authorizationMode: AuthorizationMode;
 }
+
+export const AUTHORIZATION_MODES = ['AlwaysAllow', 'RBAC'] as const;
+export type AuthorizationMode = (typeof AUTHORIZATION_MODES)[number];
 
 export interface NodeConfig {
   /** PODWIRE_NODE_NAME */
@@ -118,6 +123,7 @@ export function readApiServerConfig(environment: Environment): ApiServerConfig {
       port: wholeNumber(environment, 'PODWIRE_API_PORT', 6443, 0, MAX_PORT),
     },
     pkiDir: requiredText(environment, 'PODWIRE_API_PKI_DIR'),
+    authorizationMode: oneOf(environment, 'PODWIRE_API_AUTHORIZATION_MODE', AUTHORIZATION_MODES, 'AlwaysAllow'),
   };
 }
 

@@ -16,22 +16,27 @@ export class TestApiServer {
   readonly kubectlPath: string;
   readonly process: ApiProcess;
 
-  private constructor(nats: TestNatsServer, port: number, kubectlPath: string) {
+  private constructor(
+    nats: TestNatsServer,
+    port: number,
+    kubectlPath: string,
+    environment: Readonly<Record<string, string>>,
+  ) {
     this.nats = nats;
     this.port = port;
     this.kubectlPath = kubectlPath;
     this.folder = mkdtempSync(join(tmpdir(), 'podwire-api-'));
-    this.process = new ApiProcess({ nats, folder: this.folder, port });
+    this.process = new ApiProcess({ nats, folder: this.folder, port, environment });
   }
 
   /** Undefined, with the reason printed, on a machine that cannot have a kubectl. */
-  static async start(): Promise<TestApiServer | undefined> {
+  static async start(environment: Readonly<Record<string, string>> = {}): Promise<TestApiServer | undefined> {
     const kubectl = await findKubectl();
     if ('reason' in kubectl) {
       console.log(`skipped: ${kubectl.reason}`);
       return undefined;
     }
-    const server = new TestApiServer(await startNatsServer(), await freePort(), kubectl.path);
+    const server = new TestApiServer(await startNatsServer(), await freePort(), kubectl.path, environment);
     await server.startProcess();
     return server;
   }

@@ -27,9 +27,28 @@ export interface AccessDecision {
 
 export interface Authorizer {
   authorize(user: User, attributes: AccessAttributes): AccessDecision;
+  /** All that the user may do in a namespace; without one, in all of them. */
+  rulesFor(user: User, namespace: string | undefined): readonly PolicyRule[];
 }
+
+/** What one sentence of a role allows: verbs on resources, or on paths. */
+export interface PolicyRule {
+  readonly verbs: readonly string[];
+  readonly apiGroups?: readonly string[];
+  readonly resources?: readonly string[];
+  readonly resourceNames?: readonly string[];
+  readonly nonResourceURLs?: readonly string[];
+}
+
+export const EVERYTHING: readonly PolicyRule[] = [
+  { verbs: ['*'], apiGroups: ['*'], resources: ['*'] },
+  { verbs: ['*'], nonResourceURLs: ['*'] },
+];
+
+export const ALLOWED: AccessDecision = { allowed: true };
 
 /** The original's `--authorization-mode=AlwaysAllow`. */
 export const ALWAYS_ALLOW: Authorizer = {
-  authorize: () => ({ allowed: true }),
+  authorize: () => ALLOWED,
+  rulesFor: () => EVERYTHING,
 };

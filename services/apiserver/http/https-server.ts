@@ -11,13 +11,15 @@ import type { AddressInfo } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { TLSSocket } from 'node:tls';
 import type { ResourceDefinition } from '../../../shared/api/registry.ts';
-import { badRequest, notAcceptable, unauthorized } from '../../../shared/api/status.ts';
+import { badRequest, forbiddenPath, notAcceptable, unauthorized } from '../../../shared/api/status.ts';
 import type { Clock } from '../../../shared/runtime/clock.ts';
 import type { HostPort } from '../../../shared/runtime/config.ts';
 import type { Logger } from '../../../shared/runtime/log.ts';
 import type { Random } from '../../../shared/runtime/random.ts';
 import type { Authenticator, Credentials } from '../authentication/authentication.ts';
+import { impersonated } from '../authentication/impersonation.ts';
 import type { User } from '../authentication/user.ts';
+import type { Authorizer } from '../authorization/authorizer.ts';
 import type { ConnectFront } from '../connect/connect-front.ts';
 import type { Pki } from '../pki/pki.ts';
 import type { ApiCore, Request } from '../registry/api-core.ts';
@@ -41,6 +43,7 @@ const MAX_CONNECTIONS = 4096;
 export interface HttpsServerOptions {
   readonly core: ApiCore;
   readonly authenticator: Authenticator;
+  readonly authorizer: Authorizer;
   readonly connect: ConnectFront;
   readonly pki: Pki;
   readonly facts: ServerFacts;
@@ -125,16 +128,19 @@ export class HttpsServer {
 
   private async answer(arrival: Arrival, reply: Reply, negotiated: Negotiated | undefined): Promise<void> {
     const { url, info } = arrival;
-    if (info.kind === 'path') return answerPath(reply, info.segments, url.searchParams, this.options.facts);
+    if (info.kind === 'path') {
+      this.checkPath(arrival);
+      return answerPath(reply, info.segments, url.searchParams, this.options.facts);
+    }
     const counted = this.count(info, reply);
-    const { subresource } = this.options.core.admit(info, arrival.user);
+    const { subresource } = this.options.core.admit(info, arrival.user, 'client');
     if (subresource?.connects) return this.options.connect.serve(arrival, info, reply);
     if (negotiated === undefined) throw notAcceptable(SUPPORTED_MEDIA_TYPES);
     if (info.verb === 'watch') return this.watch(arrival, info, reply, negotiated);
     counted.timed = true;
     const body = await readBody(arrival.request);
     const answer = await this.options.core.handle(this.coreRequest(arrival, info, reply, body));
-    const { definition } = this.options.core.admit(info, arrival.user);
+    const { definition } = this.options.core.admit(info, arrival.user, 'client');
     const { shape } = negotiated;
     if (answer.kind === 'status') return sendBody(reply, answer.code, answer.status);
     if (shape.kind === 'object' || isForeign(answer, definition)) return sendWhole(reply, answer, definition);
@@ -149,7 +155,7 @@ export class HttpsServer {
     negotiated: Negotiated,
   ): Promise<void> {
     const { core, metrics, clock, random } = this.options;
-    const { definition } = core.admit(info, arrival.user);
+    const { definition } = core.admit(info, arrival.user, 'client');
     const watch = await core.watch(this.coreRequest(arrival, info, reply, undefined));
     const format = {
       definition,
@@ -205,7 +211,7 @@ export class HttpsServer {
       const arrival = this.receive(request, parseUrl(request));
       const { info } = arrival;
       if (info.kind !== 'resource') throw badRequest('nothing here can be upgraded to');
-      const { subresource } = this.options.core.admit(info, arrival.user);
+      const { subresource } = this.options.core.admit(info, arrival.user, 'client');
       if (!subresource?.connects) throw badRequest('nothing here can be upgraded to');
       await this.options.connect.upgrade(arrival, info, socket, head);
     } catch (error) {
@@ -218,11 +224,19 @@ export class HttpsServer {
     const info = requestInfo(request.method ?? 'GET', url);
     if (info === undefined) throw badRequest('the URL has a malformed percent-encoding');
     const user = this.authenticate(request);
-    if (user !== undefined) return { request, url, info, user };
+    if (user !== undefined) {
+      return { request, url, info, user: impersonated(user, request.headers, this.options.authorizer) };
+    }
     if (info.kind === 'path' && isPublicPath(info.segments)) {
       return { request, url, info, user: { name: 'system:anonymous', groups: ['system:unauthenticated'] } };
     }
     throw unauthorized();
+  }
+
+  private checkPath({ request, url, user }: Arrival): void {
+    const verb = (request.method ?? 'GET').toLowerCase();
+    const decision = this.options.authorizer.authorize(user, { kind: 'path', verb, path: url.pathname });
+    if (!decision.allowed) throw forbiddenPath(user.name, verb, url.pathname);
   }
 
   private authenticate(request: IncomingMessage): User | undefined {

@@ -14,5 +14,5 @@ export interface RegistryContext {
 }
 
 export function writeContext(context: RegistryContext, call: ApiCall, dryRun: boolean): WriteContext {
-  return { dryRun, user: call.user, nowMs: context.clock.nowMs(), warn: call.warn };
+  return { dryRun, user: call.user, origin: call.origin, nowMs: context.clock.nowMs(), warn: call.warn };
 }

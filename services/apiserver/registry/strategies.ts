@@ -2,11 +2,13 @@
 import type { ResourceDefinition } from '../../../shared/api/registry.ts';
 import type { ClusterConfig } from '../../../shared/runtime/config.ts';
 import type { Random } from '../../../shared/runtime/random.ts';
+import type { RbacAuthorizer } from '../authorization/rbac.ts';
 import type { ObjectStorage } from '../storage/object-storage.ts';
 import { definitionStrategy } from './strategies/custom-resource-definition.ts';
 import { jobStrategy } from './strategies/job.ts';
 import { namespaceStrategy } from './strategies/namespace.ts';
 import { podStrategy } from './strategies/pod.ts';
+import { rbacStrategies } from './strategies/rbac.ts';
 import { secretStrategy } from './strategies/secret.ts';
 import { type ServiceRanges, serviceStrategy } from './strategies/service.ts';
 import type { Strategy } from './strategy.ts';
@@ -16,6 +18,8 @@ export interface StrategySources {
   readonly random: Random;
   readonly ranges: ServiceRanges;
   readonly config: Pick<ClusterConfig, 'evictionAfterMs'>;
+  /** Absent when everything is allowed. */
+  readonly rbac: RbacAuthorizer | undefined;
 }
 
 const NOTHING_SPECIAL: Strategy = {};
@@ -25,6 +29,7 @@ export function strategies({
   random,
   ranges,
   config,
+  rbac,
 }: StrategySources): (definition: Pick<ResourceDefinition, 'group' | 'resource'>) => Strategy {
   const byResource: Readonly<Record<string, Strategy>> = {
     '/namespaces': namespaceStrategy,
@@ -33,6 +38,7 @@ export function strategies({
     '/services': serviceStrategy(ranges),
     'apiextensions.k8s.io/customresourcedefinitions': definitionStrategy(storage),
     'batch/jobs': jobStrategy,
+    ...(rbac === undefined ? {} : rbacStrategies(rbac)),
   };
   return ({ group, resource }) => byResource[`${group}/${resource}`] ?? NOTHING_SPECIAL;
 }

@@ -9,6 +9,7 @@ import type { DeleteOptions } from './request-options.ts';
 export interface WriteContext {
   readonly dryRun: boolean;
   readonly user: User;
+  readonly origin: 'client' | 'component';
   readonly nowMs: number;
   readonly warn: (message: string) => void;
 }

@@ -53,12 +53,17 @@ function attributes(call: ApiCall): AccessAttributes {
 }
 
 /** SelfSubjectRulesReview: "what may I?" */
-export const selfSubjectRulesReview: SubresourceHandler = async (_context, call) =>
-  answer(call, {
-    resourceRules: [{ verbs: ['*'], apiGroups: ['*'], resources: ['*'] }],
-    nonResourceRules: [{ verbs: ['*'], nonResourceURLs: ['*'] }],
-    incomplete: false,
-  });
+export function selfSubjectRulesReview(authorizer: Authorizer): SubresourceHandler {
+  return async (_context, call) => {
+    const rules = authorizer.rulesFor(call.user, text(fieldAt(call.body?.value, 'spec', 'namespace')));
+    const onPaths = rules.filter(({ nonResourceURLs }) => nonResourceURLs !== undefined);
+    return answer(call, {
+      resourceRules: rules.filter((rule) => !onPaths.includes(rule)),
+      nonResourceRules: onPaths,
+      incomplete: false,
+    });
+  };
+}
 
 /** SelfSubjectReview: "who am I?" */
 export const selfSubjectReview: SubresourceHandler = async (context, call) => ({

@@ -46,7 +46,7 @@ export function subresourceHandlers({ authorizer, authenticator, tokens }: Handl
     'pods/resize update': updatePodPart,
     'selfsubjectaccessreviews create': selfSubjectAccessReview(authorizer),
     'selfsubjectreviews create': selfSubjectReview,
-    'selfsubjectrulesreviews create': selfSubjectRulesReview,
+    'selfsubjectrulesreviews create': selfSubjectRulesReview(authorizer),
     'serviceaccounts/token create': tokenRequestHandler(tokens),
     'subjectaccessreviews create': accessOfSubject,
     'tokenreviews create': tokenReview(authenticator),
