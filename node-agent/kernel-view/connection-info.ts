@@ -1,6 +1,7 @@
 /** What `ss -i` prints under a connection, in its words and order (iproute2). */
 import type { TcpConnection } from '../../shared/netstack/tcp/connection.ts';
-import { IP_AND_TCP_BYTES } from '../../shared/netstack/tcp/segment-output.ts';
+import { fixedHeaderBytes } from '../../shared/wire/ip.ts';
+import { HEADER_BYTES } from '../../shared/wire/tcp.ts';
 
 export function connectionInfo(connection: TcpConnection): string {
   const { sender, receiver, counters } = connection;
@@ -14,7 +15,7 @@ export function connectionInfo(connection: TcpConnection): string {
     rto.expirations > 0 ? `backoff:${rto.expirations}` : '',
     rto.smoothedRttUs > 0 ? `rtt:${decimal(rto.smoothedRttUs)}/${decimal(rto.rttVariationUs)}` : '',
     `mss:${mssBytes}`,
-    `pmtu:${connection.path.mssBytes() + IP_AND_TCP_BYTES}`,
+    `pmtu:${connection.path.mssBytes() + fixedHeaderBytes(connection.remoteAddress) + HEADER_BYTES}`,
     `cwnd:${Math.floor(congestion.windowBytes / mssBytes)}`,
     threshold(congestion.slowStartThresholdBytes, mssBytes),
     `bytes_sent:${counters.bytesSent}`,

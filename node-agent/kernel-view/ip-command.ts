@@ -1,5 +1,5 @@
 /** `ip`: address, link, neigh and route listings (ip(8)); objects and commands may be shortened as there. */
-import { parseIpv4 } from '../../shared/wire/address.ts';
+import { type IpFamily, parseAddress } from '../../shared/wire/ip-address.ts';
 import { addressRows, formatAddresses } from '../datapath/show/address.ts';
 import { formatLinks, linkRows } from '../datapath/show/link.ts';
 import type { ShownNamespace } from '../datapath/show/namespace.ts';
@@ -9,13 +9,15 @@ import { type CommandOutput, failed, printed, printedJson } from './command-outp
 
 const OBJECTS = ['address', 'link', 'neighbour', 'neighbor', 'route'] as const;
 const USAGE =
-  'Usage: ip [ -j ] [ -d ] [ -s ] [ -4 ] { address | link | neighbour } [ show ] [ dev DEVICE ]\n' +
-  '       ip [ -j ] route [ show | get ADDRESS ]';
+  'Usage: ip [ -j ] [ -d ] [ -s ] [ -4 | -6 ] { address | link | neighbour } [ show ] [ dev DEVICE ]\n' +
+  '       ip [ -j ] [ -6 ] route [ show | get ADDRESS ]';
 
 interface IpOptions {
   readonly json: boolean;
   readonly details: boolean;
   readonly statistics: boolean;
+  /** `-4`, `-6`; both where neither was said, but routes are then IPv4's. */
+  readonly family: IpFamily | undefined;
 }
 
 export function ipCommand(namespace: ShownNamespace, words: readonly string[]): CommandOutput {
@@ -25,6 +27,7 @@ export function ipCommand(namespace: ShownNamespace, words: readonly string[]): 
     json: has(flags, 'j', 'json'),
     details: has(flags, 'd', 'details'),
     statistics: has(flags, 's', 'statistics'),
+    family: flags.includes('-6') ? 'ipv6' : flags.includes('-4') ? 'ipv4' : undefined,
   };
   if (object === '') return { stdout: '', stderr: `${USAGE}\n`, code: 255 };
   const found = OBJECTS.find((candidate) => candidate.startsWith(object));
@@ -66,8 +69,11 @@ function show(
   return list(device);
 }
 
-function addresses(namespace: ShownNamespace, device: string | undefined, { json }: IpOptions): CommandOutput {
-  const rows = addressRows(namespace).filter((row) => device === undefined || row.ifname === device);
+function addresses(namespace: ShownNamespace, device: string | undefined, { json, family }: IpOptions): CommandOutput {
+  const rows = addressRows(namespace)
+    .filter((row) => device === undefined || row.ifname === device)
+    .map((row) => ({ ...row, addr_info: row.addr_info.filter(({ local }) => isOf(family, local)) }))
+    .filter((row) => family === undefined || row.addr_info.length > 0);
   return json ? printedJson(rows) : printed(formatAddresses(rows));
 }
 
@@ -76,21 +82,27 @@ function links(namespace: ShownNamespace, device: string | undefined, options: I
   return options.json ? printedJson(rows) : printed(formatLinks(rows, options));
 }
 
-function neighbours(namespace: ShownNamespace, device: string | undefined, { json }: IpOptions): CommandOutput {
-  const rows = neighbourRows(namespace.host).filter((row) => device === undefined || row.dev === device);
+function isOf(family: IpFamily | undefined, address: string): boolean {
+  return family === undefined || address.includes(':') === (family === 'ipv6');
+}
+
+function neighbours(namespace: ShownNamespace, device: string | undefined, { json, family }: IpOptions): CommandOutput {
+  const rows = neighbourRows(namespace.host).filter(
+    (row) => (device === undefined || row.dev === device) && isOf(family, row.dst),
+  );
   return json ? printedJson(rows) : printed(formatNeighbours(rows));
 }
 
-function routes(namespace: ShownNamespace, words: readonly string[], { json }: IpOptions): CommandOutput {
+function routes(namespace: ShownNamespace, words: readonly string[], { json, family }: IpOptions): CommandOutput {
   const [verb = 'show', ...rest] = words;
   if ('get'.startsWith(verb)) {
-    const destination = parseIpv4(rest[0] ?? '');
+    const destination = parseAddress(rest[0] ?? '');
     if (destination === undefined) return failed(`Error: inet prefix is expected rather than "${rest[0] ?? ''}".`);
     const text = formatRouteGet(namespace.host, destination);
     return text === undefined ? failed('RTNETLINK answers: Network is unreachable', 2) : printed(text);
   }
   const dev = rest.indexOf('dev');
   const device = dev === -1 ? undefined : rest[dev + 1];
-  const rows = routeRows(namespace.host).filter((row) => device === undefined || row.dev === device);
+  const rows = routeRows(namespace.host, family ?? 'ipv4').filter((row) => device === undefined || row.dev === device);
   return json ? printedJson(rows) : printed(formatRoutes(rows));
 }

@@ -39,7 +39,7 @@ function commonCommands(host: Host, namespace: () => ShownNamespace): Record<str
     ip: (words) => ipCommand(namespace(), words),
     ss: (words) => ssCommand(host, words),
     netstat: (words) => netstatCommand(host, words),
-    route: () => printed(formatRoutes(routeRows(host))),
+    route: () => printed(formatRoutes(routeRows(host, 'ipv4'))),
     arp: () => printed(formatNeighbours(neighbourRows(host))),
   };
 }

@@ -32,7 +32,7 @@ function withInfo(table: string, rows: readonly SocketRow[]): string {
 
 export function netstatCommand(host: Host, words: readonly string[]): CommandOutput {
   const flags = lettersOf(words);
-  if (flags.has('r')) return printed(`Kernel IP routing table\n${formatRoutes(routeRows(host))}`);
+  if (flags.has('r')) return printed(`Kernel IP routing table\n${formatRoutes(routeRows(host, 'ipv4'))}`);
   const heading = `Active Internet connections (${flags.has('a') ? 'servers and established' : flags.has('l') ? 'only servers' : 'w/o servers'})`;
   const lines = [['Proto', 'Recv-Q', 'Send-Q', 'Local Address', 'Foreign Address', 'State']];
   for (const row of chosen(host, flags)) {
@@ -75,11 +75,15 @@ function netstatState(state: string): string {
 }
 
 function local({ localAddress, localPort }: SocketRow): string {
-  return `${localAddress}:${localPort}`;
+  return `${bracketed(localAddress)}:${localPort}`;
 }
 
 function remote({ remoteAddress, remotePort }: SocketRow): string {
-  return `${remoteAddress}:${remotePort === 0 ? '*' : remotePort}`;
+  return `${bracketed(remoteAddress)}:${remotePort === 0 ? '*' : remotePort}`;
+}
+
+function bracketed(address: string): string {
+  return address.includes(':') ? `[${address}]` : address;
 }
 
 function columns(lines: readonly (readonly string[])[]): string {

@@ -2,7 +2,9 @@
 import type { Host } from '../../shared/netstack/host.ts';
 import { TcpConnection } from '../../shared/netstack/tcp/connection.ts';
 import type { TcpEndpoint } from '../../shared/netstack/tcp/endpoint-table.ts';
-import { formatIpv4 } from '../../shared/wire/address.ts';
+import { formatAddress } from '../../shared/wire/ip-address.ts';
+import { ANY_IPV6 } from '../../shared/wire/ipv6-address.ts';
+import { isIpv6 } from '../../shared/wire/ipv6-table.ts';
 import { connectionInfo } from './connection-info.ts';
 
 export interface SocketRow {
@@ -30,9 +32,9 @@ function udpRows(host: Host): SocketRow[] {
     state: socket.remotePort === 0 ? 'UNCONN' : 'ESTAB',
     receiveQueueBytes: socket.receiveQueueBytes,
     sendQueueBytes: 0,
-    localAddress: formatIpv4(socket.localAddress),
+    localAddress: boundText(socket.localAddress),
     localPort: socket.localPort,
-    remoteAddress: formatIpv4(socket.remoteAddress),
+    remoteAddress: socket.remotePort === 0 ? anyText(socket.localAddress) : formatAddress(socket.remoteAddress),
     remotePort: socket.remotePort,
   }));
 }
@@ -43,9 +45,9 @@ function listenRows(host: Host): SocketRow[] {
     state: 'LISTEN',
     receiveQueueBytes: listener.unaccepted,
     sendQueueBytes: listener.backlog,
-    localAddress: formatIpv4(listener.localAddress),
+    localAddress: boundText(listener.localAddress),
     localPort: listener.localPort,
-    remoteAddress: '0.0.0.0',
+    remoteAddress: anyText(listener.localAddress),
     remotePort: 0,
   }));
 }
@@ -55,11 +57,22 @@ function connectionRows(host: Host): SocketRow[] {
     protocol: 'tcp',
     state: endpoint.state === 'ESTABLISHED' ? 'ESTAB' : endpoint.state,
     ...queuesOf(endpoint),
-    localAddress: formatIpv4(endpoint.localAddress),
+    localAddress: formatAddress(endpoint.localAddress),
     localPort: endpoint.localPort,
-    remoteAddress: formatIpv4(endpoint.remoteAddress),
+    remoteAddress: formatAddress(endpoint.remoteAddress),
     remotePort: endpoint.remotePort,
   }));
+}
+
+/** `*`: a socket that hears both versions. */
+function boundText(address: number): string {
+  return address === ANY_IPV6 ? '*' : formatAddress(address);
+}
+
+/** Who may write to a socket bound to `address`: anyone of its version. */
+function anyText(address: number): string {
+  if (address === ANY_IPV6) return '*';
+  return isIpv6(address) ? '::' : '0.0.0.0';
 }
 
 function queuesOf(endpoint: TcpEndpoint): Pick<SocketRow, 'receiveQueueBytes' | 'sendQueueBytes' | 'info'> {

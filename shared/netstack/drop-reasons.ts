@@ -11,6 +11,9 @@ export const IP_MALFORMED = reason('ip-malformed');
 export const IP_CHECKSUM = reason('ip-checksum');
 export const IP_OPTIONS_MALFORMED = reason('ip-options-malformed');
 export const IP_SOURCE_ROUTE = reason('ip-source-route');
+export const IP_OPTION_UNKNOWN = reason('ip-option-unknown');
+/** More IPv6 addresses are in use than the process has places for. */
+export const ADDRESS_TABLE_FULL = reason('address-table-full');
 export const MARTIAN_SOURCE = reason('martian-source');
 export const MARTIAN_DESTINATION = reason('martian-destination');
 export const REVERSE_PATH = reason('reverse-path');
@@ -18,6 +21,8 @@ export const NO_ROUTE = reason('no-route');
 export const ROUTE_BLACKHOLE = reason('route-blackhole');
 export const ROUTE_UNREACHABLE = reason('route-unreachable');
 export const ROUTE_PROHIBIT = reason('route-prohibit');
+/** A link-local address, which no router forwards. */
+export const BEYOND_SCOPE = reason('beyond-scope');
 export const NOT_FORWARDING = reason('not-forwarding');
 export const MULTICAST_NOT_JOINED = reason('multicast-not-joined');
 export const TTL_EXCEEDED = reason('ttl-exceeded');

@@ -1,3 +1,4 @@
+import { ipv6Table } from '../wire/ipv6-table.ts';
 import type { Packet } from '../wire/packet-memory.ts';
 import type { Engine, EngineOptions, FrameReceiver, TimerHandle } from './engine.ts';
 import { TimerHeap } from './timer-heap.ts';
@@ -52,6 +53,8 @@ export class EventEngine implements Engine {
         this.deliverBacklog();
         this.runFlushes();
       } while (this.head !== this.tail || this.flushes.length > 0);
+      // Nothing is on its way now, so that every number of an address is in some table.
+      if (ipv6Table.isCrowded) ipv6Table.sweep();
     } finally {
       this.inside = false;
     }

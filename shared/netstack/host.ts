@@ -1,11 +1,11 @@
 /**
  * One network namespace: its devices and addresses, its routes and neighbours, and the protocols over them.
  *
- *    tcp   udp   icmp          sockets        tcp/, udp.ts, icmp.ts
+ *    tcp   udp   icmp          sockets        tcp/, udp.ts, icmp.ts; all of it for IPv4 and IPv6 alike
  *      \    |    /
  *   ip-input  ip-output        + ip-forward, five netfilter hooks, reassembly
  *       |        |
- *   input()   neighbours       Ethernet, ARP
+ *   input()   neighbours       Ethernet, ARP, neighbour discovery
  *       \      /
  *     devices (lo, eth0, cni0, flannel.1, ...)
  *
@@ -13,13 +13,17 @@
  */
 import * as address from '../wire/address.ts';
 import * as ethernet from '../wire/ethernet.ts';
-import * as icmp from '../wire/icmp.ts';
+import * as ip from '../wire/ip.ts';
+import { addressBits, isInNetwork } from '../wire/ip-address.ts';
+import * as ipv6 from '../wire/ipv6-address.ts';
+import { type AddressHolder, ipv6Table, isIpv6 } from '../wire/ipv6-table.ts';
 import type { Packet, PacketMemory } from '../wire/packet-memory.ts';
 import type { FrameUpcall, NetDevice } from './device.ts';
 import * as drop from './drop-reasons.ts';
 import type { Engine } from './engine.ts';
 import type { DropObserver, DropReason, NetfilterHooks, Verdict } from './hooks.ts';
 import { IcmpLayer } from './icmp.ts';
+import { PORT_UNREACHABLE } from './icmp-error.ts';
 import { ipInput } from './ip-input.ts';
 import { LoopbackDevice } from './loopback.ts';
 import { NeighbourTable } from './neighbour.ts';
@@ -36,6 +40,8 @@ export interface HostOptions {
   readonly name: string;
   /** False by default. */
   readonly ipForward?: boolean;
+  /** False by default: then there is no `::1`, devices give themselves no link-local address, and IPv6 is not spoken. */
+  readonly ipv6?: boolean;
   readonly hooks?: NetfilterHooks;
   readonly observer?: DropObserver;
   /** At least 16 bytes nobody outside knows: initial sequence numbers and ephemeral ports come from it. */
@@ -46,7 +52,7 @@ export interface InterfaceAddress {
   readonly device: NetDevice;
   readonly address: number;
   readonly prefixLength: number;
-  readonly scope: 'global' | 'host';
+  readonly scope: 'global' | 'link' | 'host';
 }
 
 /** A device as one of a host's: its addresses, and how ARP is done on it. */
@@ -70,12 +76,13 @@ export interface HostCounters {
   udpSent: number;
 }
 
-export class Host implements FrameUpcall {
+export class Host implements FrameUpcall, AddressHolder {
   readonly name: string;
   readonly engine: Engine;
   readonly memory: PacketMemory;
   readonly secret: Uint8Array;
   ipForward: boolean;
+  readonly ipv6: boolean;
   hooks: NetfilterHooks | null;
   observer: DropObserver | null;
   reversePathFilter: 'off' | 'loose' | 'strict' = 'off';
@@ -104,6 +111,8 @@ export class Host implements FrameUpcall {
   /** By address (signed, as all keys of the packet path). */
   private readonly localAddresses = new Map<number, InterfaceAddress>();
   private readonly broadcasts = new Set<number>();
+  /** Multicast groups that packets are taken for. */
+  private groups = new Set<number>();
   private readonly localRoute: Route;
   private identification: number;
 
@@ -114,6 +123,7 @@ export class Host implements FrameUpcall {
     this.memory = options.memory;
     this.secret = options.secret;
     this.ipForward = options.ipForward ?? false;
+    this.ipv6 = options.ipv6 ?? false;
     this.hooks = options.hooks ?? null;
     this.observer = options.observer ?? null;
     this.identification = Math.floor(options.engine.random() * 65_536);
@@ -127,6 +137,8 @@ export class Host implements FrameUpcall {
     this.localRoute = localRouteThrough(this.loopback);
     this.addDevice(this.loopback);
     this.addAddress(this.loopback, address.LOOPBACK_ADDRESS, 8);
+    if (this.ipv6) this.addAddress(this.loopback, ipv6.LOOPBACK_IPV6, 128);
+    ipv6Table.hold(this);
   }
 
   /** The device's frames now come to this host's stack. */
@@ -136,6 +148,7 @@ export class Host implements FrameUpcall {
     const attached: HostInterface = { device, addresses: [], proxyArp: false };
     this.interfaces.set(device, attached);
     device.upcall = this;
+    if (this.ipv6 && device.macAddress !== 0) this.addAddress(device, ipv6.linkLocalOf(device.macAddress), 64);
     return attached;
   }
 
@@ -155,23 +168,39 @@ export class Host implements FrameUpcall {
     return undefined;
   }
 
-  /** Assigns an address and adds the route to its network; a /32 has none. Nothing happens if the host has it already. */
+  /** Assigns an address and adds the route to its network; a /32 or /128 has none. Nothing happens if the host has it already. */
   addAddress(device: NetDevice, local: number, prefixLength: number): void {
     if (this.localAddresses.has(local | 0)) return;
     const attached = this.addDevice(device);
-    const scope = device === this.loopback ? 'host' : 'global';
-    const assigned: InterfaceAddress = { device, address: local, prefixLength, scope };
+    const assigned: InterfaceAddress = { device, address: local, prefixLength, scope: this.scopeOf(device, local) };
     attached.addresses.push(assigned);
     this.localAddresses.set(local | 0, assigned);
     this.broadcasts.add(address.LIMITED_BROADCAST | 0);
-    if (device !== this.loopback) {
-      if (prefixLength < 31) this.broadcasts.add(address.broadcastOf(local, prefixLength) | 0);
-      if (prefixLength < 32) {
-        const source = local;
-        this.routes.replace({ destination: local, prefixLength, device, source, protocol: 'kernel', scope: 'link' });
-      }
-    }
+    if (device !== this.loopback) this.addConnectedNetwork(assigned);
+    this.joinGroups();
     this.routes.generation++;
+  }
+
+  private scopeOf(device: NetDevice, local: number): InterfaceAddress['scope'] {
+    if (device === this.loopback) return 'host';
+    return isIpv6(local) && ipv6.isLinkLocal(local) ? 'link' : 'global';
+  }
+
+  /** An IPv6 route names no source: which address fits is a question of the destination's scope too. */
+  private addConnectedNetwork({ device, address: local, prefixLength }: InterfaceAddress): void {
+    if (!isIpv6(local) && prefixLength < 31) this.broadcasts.add(address.broadcastOf(local, prefixLength) | 0);
+    if (prefixLength === addressBits(local)) return;
+    const common = { destination: local, prefixLength, device, protocol: 'kernel', scope: 'link' } as const;
+    this.routes.replace(isIpv6(local) ? { ...common, metric: 256 } : { ...common, source: local });
+  }
+
+  private joinGroups(): void {
+    if (!this.ipv6) return;
+    this.groups = new Set([ipv6.ALL_NODES]);
+    if (this.ipForward) this.groups.add(ipv6.ALL_ROUTERS);
+    for (const local of this.localAddresses.values()) {
+      if (isIpv6(local.address)) this.groups.add(ipv6.solicitedNodeOf(local.address));
+    }
   }
 
   /** False when the device does not have it. */
@@ -182,7 +211,8 @@ export class Host implements FrameUpcall {
     const [assigned] = attached.addresses.splice(index, 1);
     this.localAddresses.delete(local | 0);
     const { prefixLength } = assigned!;
-    this.broadcasts.delete(address.broadcastOf(local, prefixLength) | 0);
+    if (!isIpv6(local)) this.broadcasts.delete(address.broadcastOf(local, prefixLength) | 0);
+    this.joinGroups();
     this.routes.remove({ destination: local, prefixLength, device, protocol: 'kernel' });
     this.routes.generation++;
     return true;
@@ -191,6 +221,11 @@ export class Host implements FrameUpcall {
   /** All addresses, in the order of `ip addr`. */
   addresses(): InterfaceAddress[] {
     return [...this.interfaces.values()].flatMap((attached) => attached.addresses);
+  }
+
+  /** An IPv6 group this host listens on: all nodes, all routers, or the solicited nodes of an address. */
+  hasJoined(destination: number): boolean {
+    return this.groups.has(destination);
   }
 
   /** One of this host's own addresses, 127.0.0.0/8 included. */
@@ -205,7 +240,18 @@ export class Host implements FrameUpcall {
 
   /** The route a packet of this host takes: through `lo` to its own addresses (the local table), else by the FIB. */
   route(destination: number): Route | undefined {
-    return this.isLocal(destination) ? this.localRoute : this.routes.lookup(destination);
+    return this.isLocal(destination) ? this.localRoute : this.routeThrough(destination);
+  }
+
+  /** By the FIB; to a link-local address, which every link could have, through the device it is a neighbour on. */
+  routeThrough(destination: number): Route | undefined {
+    const route = this.routes.lookup(destination);
+    if (!isIpv6(destination) || !ipv6.isLinkLocal(destination)) return route;
+    for (const device of this.interfaces.keys()) {
+      if (this.neighbours.lookup(device, destination) !== undefined)
+        return this.routes.lookupThrough(device, destination);
+    }
+    return route;
   }
 
   /** The source address for a packet of ours along a route: RFC 1122 section 3.3.4.3, as Linux chooses. */
@@ -215,20 +261,25 @@ export class Host implements FrameUpcall {
     return this.sourceFor(route.device!, route.gateway === 0 ? destination : route.gateway);
   }
 
-  /** The device's address in the network of `neighbour`, else its first, else any of the host's. */
+  /** The device's address in the network of `neighbour`, else its first of that version and scope, else any of the host's. */
   sourceFor(device: NetDevice, neighbour: number): number {
     const assigned = this.interfaces.get(device)?.addresses ?? [];
-    for (const { address: own, prefixLength } of assigned) {
-      if (address.networkOf(own, prefixLength) === address.networkOf(neighbour, prefixLength)) return own;
-    }
-    if (assigned.length > 0) return assigned[0]!.address;
-    for (const own of this.localAddresses.values()) if (own.scope === 'global') return own.address;
-    return address.ANY_ADDRESS;
+    for (const { address: own, prefixLength } of assigned) if (isInNetwork(neighbour, own, prefixLength)) return own;
+    const fits = ({ address: own, scope }: InterfaceAddress): boolean =>
+      isIpv6(own) === isIpv6(neighbour) && (scope === 'global' || device === this.loopback);
+    const own = assigned.find(fits) ?? [...this.localAddresses.values()].find(fits);
+    if (own !== undefined) return own.address;
+    const ofLink = isIpv6(neighbour) ? assigned.find(({ scope }) => scope === 'link') : undefined;
+    return ofLink?.address ?? address.ANY_ADDRESS;
   }
 
-  /** Whether an ARP request for `target` on `device` is answered: for any address of ours, as Linux does, or by proxy. */
-  answersArp(device: NetDevice, target: number): boolean {
+  /**
+   * Whether a neighbour on `device` that asks for `target` is answered, as Linux does: with IPv4 for any address of ours or
+   * by proxy, with IPv6 for the device's own.
+   */
+  answersFor(device: NetDevice, target: number): boolean {
     const own = this.localAddresses.get(target | 0);
+    if (isIpv6(target)) return own?.device === device;
     if (own !== undefined) return own.scope === 'global';
     if (this.interfaces.get(device)?.proxyArp !== true) return false;
     const route = this.routes.lookup(target);
@@ -248,9 +299,10 @@ export class Host implements FrameUpcall {
       return;
     }
     const type = ethernet.type(view, frame.offset);
-    if (type === ethernet.TYPE_IPV4) {
+    if (type === ethernet.TYPE_IPV4 || (type === ethernet.TYPE_IPV6 && this.ipv6)) {
       frame.strip(ethernet.HEADER_BYTES);
-      ipInput(this, frame, device);
+      if (frame.length > 0 && ip.etherType(view, frame.offset) === type) ipInput(this, frame, device);
+      else this.drop(frame, drop.IP_MALFORMED, device.name);
     } else if (type === ethernet.TYPE_ARP) this.neighbours.arpInput(device, frame);
     else this.drop(frame, drop.ETHERTYPE_UNKNOWN, device.name);
   }
@@ -274,8 +326,17 @@ export class Host implements FrameUpcall {
       return;
     }
     if (verdict.reject === 'tcp-reset') this.tcp.resetRefused(packet);
-    else this.icmp.sendError(packet, icmp.DESTINATION_UNREACHABLE, icmp.CODE_PORT_UNREACHABLE);
+    else this.icmp.sendError(packet, PORT_UNREACHABLE);
     this.drop(packet, verdict.reason, where);
+  }
+
+  /** For the sweep of the table of IPv6 addresses. */
+  visitAddresses(visit: (address: number) => void): void {
+    for (const local of this.localAddresses.keys()) visit(local);
+    for (const group of this.groups) visit(group);
+    for (const holder of [this.routes, this.neighbours, this.reassembly, this.pathMtu, this.udp, this.tcp]) {
+      holder.visitAddresses(visit);
+    }
   }
 
   /** The identification of the next datagram. */

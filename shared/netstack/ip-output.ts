@@ -1,19 +1,22 @@
 /**
- * Packets out of this host: the IPv4 header, OUTPUT and POSTROUTING, fragmentation, and the next hop's link address.
+ * Packets out of this host: the IP header, OUTPUT and POSTROUTING, fragmentation, and the next hop's link address.
  *
- *   socket -> sendIpv4 -> OUTPUT hook -> (re)route -> transmitRouted -> POSTROUTING hook -> MTU -> neighbour -> device
+ *   socket -> sendIp -> OUTPUT hook -> (re)route -> transmitRouted -> POSTROUTING hook -> MTU -> neighbour -> device
  *                                          forward ------^
  */
-import { isMulticast } from '../wire/address.ts';
 import * as ethernet from '../wire/ethernet.ts';
+import * as ip from '../wire/ip.ts';
+import { isMulticast, multicastMacOf } from '../wire/ip-address.ts';
 import * as ipv4 from '../wire/ipv4.ts';
+import * as ipv6 from '../wire/ipv6.ts';
+import { isIpv6 } from '../wire/ipv6-table.ts';
 import type { Packet } from '../wire/packet-memory.ts';
 import type { NetDevice } from './device.ts';
 import * as drop from './drop-reasons.ts';
 import { transmitFragments } from './fragment.ts';
 import type { DropReason } from './hooks.ts';
 import type { Host } from './host.ts';
-import { transmitIpv4 } from './neighbour.ts';
+import { transmitIp } from './neighbour.ts';
 import type { Route } from './route.ts';
 
 export const DEFAULT_TTL = 64;
@@ -38,10 +41,11 @@ export function routeError(route: Route | undefined): SendError | null {
 }
 
 /**
- * Sends a transport packet (`packet.offset` at its header, checksum left to `completeChecksums`). Takes ownership; the
+ * Sends a transport packet (`packet.offset` at its header, checksum left to `completeChecksums`) under a header of the
+ * destination's version; `protocol` is of that version (58 for ICMPv6). Takes ownership; the
  * answer is null or the error of the socket call, and then the packet is gone.
  */
-export function sendIpv4(
+export function sendIp(
   host: Host,
   packet: Packet,
   route: Route,
@@ -53,12 +57,18 @@ export function sendIpv4(
   mayFragment: boolean,
 ): SendError | null {
   packet.transportOffset = packet.offset;
-  packet.prepend(ipv4.HEADER_BYTES);
+  const { view } = host.memory;
+  if (isIpv6(destination)) {
+    packet.prepend(ipv6.HEADER_BYTES);
+    packet.mayFragment = mayFragment;
+    ipv6.encode(view, packet.offset, packet.length, ttl, protocol, source, destination, tos);
+  } else {
+    packet.prepend(ipv4.HEADER_BYTES);
+    const id = host.nextIdentification();
+    ipv4.encode(view, packet.offset, packet.length, id, mayFragment, ttl, protocol, source, destination, tos);
+  }
   packet.networkOffset = packet.offset;
   packet.checksumTrusted = true;
-  const id = host.nextIdentification();
-  const { view } = host.memory;
-  ipv4.encode(view, packet.offset, packet.length, id, mayFragment, ttl, protocol, source, destination, tos);
   host.counters.ipSent++;
   if (host.hooks === null) return transmitRouted(host, packet, route);
 
@@ -67,7 +77,7 @@ export function sendIpv4(
     host.refuse(packet, verdict, 'output');
     return 'EPERM';
   }
-  const rewritten = ipv4.destination(view, packet.networkOffset);
+  const rewritten = ip.destination(view, packet.networkOffset);
   if (rewritten === destination) return transmitRouted(host, packet, route);
   return reroute(host, packet, rewritten);
 }
@@ -92,7 +102,7 @@ export function transmitRouted(host: Host, packet: Packet, route: Route): SendEr
     }
   }
   if (!device.up) return fail(host, packet, drop.DEVICE_DOWN, 'ENETUNREACH');
-  const destination = ipv4.destination(host.memory.view, packet.networkOffset);
+  const destination = ip.destination(host.memory.view, packet.networkOffset);
   const mtuBytes = host.pathMtu.towards(destination, route);
   const nextHop = route.gateway === 0 ? destination : route.gateway;
   if (packet.length <= mtuBytes || (packet.segmentBytes > 0 && device.superSegmentBytes > 0)) {
@@ -100,7 +110,7 @@ export function transmitRouted(host: Host, packet: Packet, route: Route): SendEr
     return null;
   }
   // A forwarded packet that may not be cut was answered in ip-forward.ts; this one is ours.
-  if (ipv4.dontFragment(host.memory.view, packet.networkOffset)) {
+  if (!packet.mayFragment && ip.dontFragment(host.memory.view, packet.networkOffset)) {
     return fail(host, packet, drop.FRAGMENTATION_NEEDED, 'EMSGSIZE');
   }
   transmitFragments(host, packet, mtuBytes, (fragment) => transmitToNextHop(host, fragment, device, nextHop));
@@ -108,9 +118,9 @@ export function transmitRouted(host: Host, packet: Packet, route: Route): SendEr
 }
 
 function transmitToNextHop(host: Host, packet: Packet, device: NetDevice, nextHop: number): void {
-  if (hasNoLinkAddresses(device)) transmitIpv4(host, device, 0, packet);
-  else if (host.isBroadcast(nextHop)) transmitIpv4(host, device, ethernet.BROADCAST, packet);
-  else if (isMulticast(nextHop)) transmitIpv4(host, device, ethernet.multicastMac(nextHop), packet);
+  if (hasNoLinkAddresses(device)) transmitIp(host, device, 0, packet);
+  else if (host.isBroadcast(nextHop)) transmitIp(host, device, ethernet.BROADCAST, packet);
+  else if (isMulticast(nextHop)) transmitIp(host, device, multicastMacOf(nextHop), packet);
   else host.neighbours.send(device, nextHop, packet);
 }
 

@@ -1,18 +1,21 @@
 /**
- * The neighbour table of one host: which MAC an IPv4 address on a link has, learned by ARP (RFC 826) and kept in the
- * states of neighbour unreachability detection (RFC 4861 section 7.3.2, as Linux applies it to IPv4).
+ * The neighbour table of one host: which MAC an address on a link has, learned by ARP (RFC 826) or by neighbour discovery
+ * (neighbour-discovery.ts) and kept in the states of RFC 4861 section 7.3.2, which Linux applies to IPv4 too.
  *
  *   INCOMPLETE -reply-> REACHABLE -time-> STALE -use-> DELAY -time-> PROBE -reply-> REACHABLE
  *        \--no answer-> FAILED                                         \--no answer-> FAILED
  */
 import * as arp from '../wire/arp.ts';
 import * as ethernet from '../wire/ethernet.ts';
-import * as icmp from '../wire/icmp.ts';
+import * as ip from '../wire/ip.ts';
+import { isIpv6 } from '../wire/ipv6-table.ts';
 import type { Packet } from '../wire/packet-memory.ts';
 import { Alarm } from './alarm.ts';
 import type { NetDevice } from './device.ts';
 import * as drop from './drop-reasons.ts';
 import type { Host } from './host.ts';
+import { HOST_UNREACHABLE } from './icmp-error.ts';
+import { sendAnnouncement, sendSolicitation } from './neighbour-discovery.ts';
 
 export type NeighbourState = 'INCOMPLETE' | 'REACHABLE' | 'STALE' | 'DELAY' | 'PROBE' | 'FAILED' | 'PERMANENT';
 
@@ -47,6 +50,16 @@ export class Neighbour {
   }
 }
 
+/** How a neighbour was heard of. */
+export interface Hearing {
+  /** It spoke to us (RFC 826's merge; arp_accept is off, as in Linux). */
+  readonly mayCreate: boolean;
+  /** It answered us, so it hears us too. */
+  readonly solicited: boolean;
+  /** What is known gives way (RFC 4861 section 7.2.5). */
+  readonly overrides: boolean;
+}
+
 export class NeighbourTable {
   private readonly host: Host;
   private readonly byDevice = new Map<NetDevice, Map<number, Neighbour>>();
@@ -62,6 +75,10 @@ export class NeighbourTable {
 
   lookup(device: NetDevice, address: number): Neighbour | undefined {
     return this.byDevice.get(device)?.get(address | 0);
+  }
+
+  visitAddresses(visit: (address: number) => void): void {
+    for (const entries of this.byDevice.values()) for (const address of entries.keys()) visit(address);
   }
 
   /** In the order of `ip neigh`: by device, then as they were learned. */
@@ -112,7 +129,7 @@ export class NeighbourTable {
       if (entry.state === 'FAILED' || entry.probes === 0) this.startResolving(entry);
       return;
     }
-    transmitIpv4(this.host, device, entry.macAddress, packet);
+    transmitIp(this.host, device, entry.macAddress, packet);
   }
 
   /** Something above IP heard from the neighbour (RFC 4861 section 7.3.1): saves the probe. */
@@ -123,9 +140,10 @@ export class NeighbourTable {
     }
   }
 
-  /** Tells the link of an address of ours: a gratuitous request, which others learn from and nobody answers. */
+  /** Tells the link of an address of ours: a gratuitous request or advertisement, which others learn from and nobody answers. */
   announce(device: NetDevice, address: number): void {
-    this.sendArp(device, arp.REQUEST, ethernet.BROADCAST, address, 0, address);
+    if (isIpv6(address)) sendAnnouncement(this.host, device, address);
+    else this.sendArp(device, arp.REQUEST, ethernet.BROADCAST, address, 0, address);
   }
 
   /** An ARP frame whose Ethernet header stands at `frame.offset`. Takes ownership. */
@@ -141,17 +159,20 @@ export class NeighbourTable {
     const senderMac = arp.senderMac(view, at);
     const targetIp = arp.targetIp(view, at);
     this.host.memory.free(frame);
-    if (ethernet.isGroup(senderMac)) return;
-    const forUs = this.host.answersArp(device, targetIp);
-    if (senderIp !== 0) this.learn(device, senderIp, senderMac, forUs, operation === arp.REPLY && forUs);
+    if (ethernet.isGroup(senderMac) || isIpv6(senderIp) || isIpv6(targetIp)) return;
+    const forUs = this.host.answersFor(device, targetIp);
+    if (senderIp !== 0) {
+      const solicited = operation === arp.REPLY && forUs;
+      this.heard(device, senderIp, senderMac, { mayCreate: forUs, solicited, overrides: true });
+    }
     if (operation === arp.REQUEST && forUs) this.sendArp(device, arp.REPLY, senderMac, targetIp, senderMac, senderIp);
   }
 
-  /** Overwrites what is known; makes a new entry only when the sender spoke to us (arp_accept is off, as in Linux). */
-  private learn(device: NetDevice, address: number, mac: number, forUs: boolean, solicited: boolean): void {
+  /** What a neighbour said of itself. For ARP and neighbour discovery. */
+  heard(device: NetDevice, address: number, mac: number, how: Hearing): void {
     let entry = this.lookup(device, address);
     if (entry === undefined) {
-      if (!forUs || this.host.isLocal(address)) return;
+      if (!how.mayCreate || this.host.isLocal(address)) return;
       entry = this.create(device, address);
       if (entry === undefined) return;
     }
@@ -160,9 +181,13 @@ export class NeighbourTable {
     const changed = entry.macAddress !== mac;
     const known = entry.state !== 'INCOMPLETE' && entry.state !== 'FAILED';
     if (known && changed && now - entry.updatedUs < LOCK_TIME_US) return;
+    if (known && changed && !how.overrides) {
+      if (entry.state === 'REACHABLE') entry.state = 'STALE';
+      return;
+    }
     entry.macAddress = mac;
     if (changed) entry.updatedUs = now;
-    if (solicited) this.becomeReachable(entry);
+    if (how.solicited) this.becomeReachable(entry);
     else if (changed || !known) {
       entry.state = 'STALE';
       entry.alarm?.clear();
@@ -213,7 +238,12 @@ export class NeighbourTable {
     const { device, address } = entry;
     entry.probes++;
     this.alarmOf(entry).set(this.host.engine.nowUs + PROBE_INTERVAL_US);
-    const to = entry.state === 'PROBE' ? entry.macAddress : ethernet.BROADCAST;
+    const known = entry.state === 'PROBE' ? entry.macAddress : undefined;
+    if (isIpv6(address)) {
+      sendSolicitation(this.host, device, address, known);
+      return;
+    }
+    const to = known ?? ethernet.BROADCAST;
     this.sendArp(device, arp.REQUEST, to, this.host.sourceFor(device, address), 0, address);
   }
 
@@ -222,7 +252,7 @@ export class NeighbourTable {
     const waiting = entry.waiting;
     entry.waiting = [];
     for (const packet of waiting) {
-      this.host.icmp.sendError(packet, icmp.DESTINATION_UNREACHABLE, icmp.CODE_HOST_UNREACHABLE);
+      this.host.icmp.sendError(packet, HOST_UNREACHABLE);
       this.host.drop(packet, drop.NEIGHBOUR_FAILED, 'neighbour');
     }
   }
@@ -238,7 +268,7 @@ export class NeighbourTable {
     if (entry.waiting.length === 0) return;
     const waiting = entry.waiting;
     entry.waiting = [];
-    for (const packet of waiting) transmitIpv4(this.host, entry.device, entry.macAddress, packet);
+    for (const packet of waiting) transmitIp(this.host, entry.device, entry.macAddress, packet);
   }
 
   private create(device: NetDevice, address: number): Neighbour | undefined {
@@ -297,8 +327,10 @@ export class NeighbourTable {
 }
 
 /** Prepends the Ethernet header and hands the frame to the device. */
-export function transmitIpv4(host: Host, device: NetDevice, macAddress: number, packet: Packet): void {
+export function transmitIp(host: Host, device: NetDevice, macAddress: number, packet: Packet): void {
+  const { view } = host.memory;
+  const type = ip.etherType(view, packet.offset);
   packet.prepend(ethernet.HEADER_BYTES);
-  ethernet.encode(host.memory.view, packet.offset, macAddress, device.macAddress, ethernet.TYPE_IPV4);
+  ethernet.encode(view, packet.offset, macAddress, device.macAddress, type);
   device.transmit(packet);
 }

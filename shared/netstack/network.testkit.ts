@@ -1,5 +1,7 @@
 /** A small network for tests: hosts joined by veth pairs, on one engine whose time the test moves. */
-import { parseIpv4, parseIpv4Prefix } from '../wire/address.ts';
+import { parseAddress, parsePrefix } from '../wire/ip-address.ts';
+import { ANY_IPV6 } from '../wire/ipv6-address.ts';
+import { isIpv6 } from '../wire/ipv6-table.ts';
 import { PacketMemory } from '../wire/packet-memory.ts';
 import { EventEngine } from './event-engine.ts';
 import { Host, type HostOptions } from './host.ts';
@@ -7,7 +9,7 @@ import { seededRandom } from './seeded-random.ts';
 import { createVethPair, type VethDevice } from './veth.ts';
 
 export const ip = (text: string): number => {
-  const address = parseIpv4(text);
+  const address = parseAddress(text);
   if (address === undefined) throw new Error(`not an address: ${text}`);
   return address;
 };
@@ -35,8 +37,8 @@ export class TestNetwork {
       { name: `eth${a.interfaces.size - 1}`, macAddress: this.nextMac(), index: a.interfaces.size + 1, mtuBytes },
       { name: `eth${b.interfaces.size - 1}`, macAddress: this.nextMac(), index: b.interfaces.size + 1, mtuBytes },
     );
-    const prefixA = parseIpv4Prefix(addressA)!;
-    const prefixB = parseIpv4Prefix(addressB)!;
+    const prefixA = parsePrefix(addressA)!;
+    const prefixB = parsePrefix(addressB)!;
     a.addAddress(pair[0], prefixA.address, prefixA.prefixLength);
     b.addAddress(pair[1], prefixB.address, prefixB.prefixLength);
     return pair;
@@ -45,7 +47,7 @@ export class TestNetwork {
   defaultRoute(host: Host, gateway: string): void {
     const address = ip(gateway);
     host.routes.add({
-      destination: 0,
+      destination: isIpv6(address) ? ANY_IPV6 : 0,
       prefixLength: 0,
       gateway: address,
       device: host.routes.lookup(address)!.device,

@@ -1,3 +1,5 @@
+import { MIN_MTU_BYTES } from '../wire/ipv6.ts';
+import { isIpv6 } from '../wire/ipv6-table.ts';
 import type { Engine } from './engine.ts';
 import type { Route } from './route.ts';
 
@@ -13,13 +15,17 @@ interface PathMtu {
   readonly expiresUs: number;
 }
 
-/** Path MTUs learned from "fragmentation needed" (RFC 1191), by destination. */
+/** Path MTUs learned from "fragmentation needed" (RFC 1191) and "packet too big" (RFC 8201), by destination. */
 export class PathMtuTable {
   private readonly engine: Engine;
   private readonly learned = new Map<number, PathMtu>();
 
   constructor(engine: Engine) {
     this.engine = engine;
+  }
+
+  visitAddresses(visit: (address: number) => void): void {
+    for (const destination of this.learned.keys()) visit(destination);
   }
 
   /** What fits on the way: the device's MTU, the route's, or what was learned. */
@@ -44,7 +50,7 @@ export class PathMtuTable {
       this.learned.delete(oldest!);
     }
     this.learned.set(key, {
-      mtuBytes: Math.max(mtuBytes, MIN_PATH_MTU_BYTES),
+      mtuBytes: Math.max(mtuBytes, isIpv6(destination) ? MIN_MTU_BYTES : MIN_PATH_MTU_BYTES),
       expiresUs: this.engine.nowUs + PATH_MTU_LIFETIME_US,
     });
   }

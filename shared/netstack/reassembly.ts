@@ -1,13 +1,15 @@
 /**
- * Putting IPv4 fragments together (RFC 791 section 3.2, RFC 815's result without its holes list), within bounds.
+ * Putting fragments together (RFC 791 section 3.2, RFC 8200 section 4.5; RFC 815's result without its holes list), within bounds.
  * Overlapping fragments discard the whole datagram: nobody honest sends them (RFC 5722 for IPv6, and Linux for both).
  */
-import * as icmp from '../wire/icmp.ts';
+import * as ip from '../wire/ip.ts';
 import * as ipv4 from '../wire/ipv4.ts';
+import * as ipv6 from '../wire/ipv6.ts';
 import type { Packet } from '../wire/packet-memory.ts';
 import * as drop from './drop-reasons.ts';
 import type { TimerHandle } from './engine.ts';
 import type { Host } from './host.ts';
+import { REASSEMBLY_TIME_EXCEEDED } from './icmp-error.ts';
 
 /** Datagrams being reassembled at a time, and fragments of one of them. */
 export const MAX_DATAGRAMS = 64;
@@ -17,6 +19,8 @@ export const REASSEMBLY_TIMEOUT_US = 30_000_000;
 
 interface Datagram {
   readonly key: string;
+  readonly source: number;
+  readonly destination: number;
   /** Sorted by fragment offset, no two overlapping. */
   readonly fragments: Packet[];
   /** Bytes of data of the whole; -1 until the last fragment came. */
@@ -33,6 +37,13 @@ export class Reassembly {
     this.host = host;
   }
 
+  visitAddresses(visit: (address: number) => void): void {
+    for (const { source, destination } of this.datagrams.values()) {
+      visit(source);
+      visit(destination);
+    }
+  }
+
   /** Datagrams that wait for fragments. */
   get size(): number {
     return this.datagrams.size;
@@ -42,10 +53,10 @@ export class Reassembly {
   add(fragment: Packet): Packet | null {
     const { view } = this.host.memory;
     const at = fragment.offset;
-    const header = ipv4.headerBytes(view, at);
-    const start = ipv4.fragmentOffset(view, at);
+    const header = this.headerOf(fragment);
+    const start = ip.fragmentOffset(view, at);
     const size = fragment.length - header;
-    const more = ipv4.moreFragments(view, at);
+    const more = ip.moreFragments(view, at);
     if (size === 0 || (more && size % 8 !== 0) || header + start + size > ipv4.MAX_PACKET_BYTES) {
       this.host.drop(fragment, drop.FRAGMENT_MALFORMED, 'reassembly');
       return null;
@@ -64,7 +75,11 @@ export class Reassembly {
   private datagramOf(fragment: Packet): Datagram {
     const { view } = this.host.memory;
     const at = fragment.offset;
-    const key = `${ipv4.source(view, at)} ${ipv4.destination(view, at)} ${ipv4.protocol(view, at)} ${ipv4.identification(view, at)}`;
+    const source = ip.source(view, at);
+    const destination = ip.destination(view, at);
+    // IPv6's upper layer is no part of the name (RFC 8200 section 4.5), and later fragments need not know it.
+    const protocol = ip.isIpv6(view, at) ? ipv6.FRAGMENT : ipv4.protocol(view, at);
+    const key = `${source} ${destination} ${protocol} ${ip.identification(view, at)}`;
     const known = this.datagrams.get(key);
     if (known !== undefined) return known;
     if (this.datagrams.size >= MAX_DATAGRAMS) {
@@ -74,7 +89,7 @@ export class Reassembly {
     const timer = this.host.engine.schedule(this.host.engine.nowUs + REASSEMBLY_TIMEOUT_US, () =>
       this.expire(datagram),
     );
-    const datagram: Datagram = { key, fragments: [], totalBytes: -1, receivedBytes: 0, timer };
+    const datagram: Datagram = { key, source, destination, fragments: [], totalBytes: -1, receivedBytes: 0, timer };
     this.datagrams.set(key, datagram);
     return datagram;
   }
@@ -110,20 +125,25 @@ export class Reassembly {
     const { view, bytes } = memory;
     this.forget(datagram);
     const first = datagram.fragments[0]!;
-    const header = ipv4.headerBytes(view, first.offset);
+    const isIpv6 = ip.isIpv6(view, first.offset);
+    const header = isIpv6
+      ? ipv6.fragmentHeader(view, first.offset) - first.offset
+      : ipv4.headerBytes(view, first.offset);
     const whole = memory.allocate(header + datagram.totalBytes);
     if (whole === undefined) {
       for (const fragment of datagram.fragments) this.host.drop(fragment, drop.NO_PACKET_MEMORY, 'reassembly');
       return null;
     }
     bytes.copyWithin(whole.offset, first.offset, first.offset + header);
+    if (isIpv6) dropFragmentHeader(view, first, whole, header);
     for (const fragment of datagram.fragments) {
-      const from = fragment.offset + ipv4.headerBytes(view, fragment.offset);
+      const from = fragment.offset + this.headerOf(fragment);
       const to = whole.offset + header + this.startOf(fragment);
       bytes.copyWithin(to, from, fragment.offset + fragment.length);
       memory.free(fragment);
     }
-    ipv4.setFragment(view, whole.offset, whole.length, 0, false);
+    if (!isIpv6) ipv4.setFragment(view, whole.offset, whole.length, 0, false);
+    whole.mayFragment = isIpv6;
     whole.networkOffset = whole.offset;
     this.host.counters.reassembled++;
     return whole;
@@ -133,7 +153,7 @@ export class Reassembly {
   private expire(datagram: Datagram): void {
     const first = datagram.fragments[0];
     if (first !== undefined && this.startOf(first) === 0) {
-      this.host.icmp.sendError(first, icmp.TIME_EXCEEDED, icmp.CODE_REASSEMBLY_TIME_EXCEEDED);
+      this.host.icmp.sendError(first, REASSEMBLY_TIME_EXCEEDED);
     }
     this.discard(datagram, drop.REASSEMBLY_TIMEOUT);
   }
@@ -149,10 +169,24 @@ export class Reassembly {
   }
 
   private startOf(fragment: Packet): number {
-    return ipv4.fragmentOffset(this.host.memory.view, fragment.offset);
+    return ip.fragmentOffset(this.host.memory.view, fragment.offset);
   }
 
   private endOf(fragment: Packet): number {
-    return this.startOf(fragment) + fragment.length - ipv4.headerBytes(this.host.memory.view, fragment.offset);
+    return this.startOf(fragment) + fragment.length - this.headerOf(fragment);
   }
+
+  /** What stands before the fragment's data; IPv6's upper layer is data, also where the first fragment shows it. */
+  private headerOf(fragment: Packet): number {
+    const { view } = this.host.memory;
+    if (!ip.isIpv6(view, fragment.offset)) return ipv4.headerBytes(view, fragment.offset);
+    return ipv6.fragmentHeader(view, fragment.offset) + ipv6.FRAGMENT_HEADER_BYTES - fragment.offset;
+  }
+}
+
+/** The whole packet's header is the first fragment's without the fragment header, `before` bytes behind its start. */
+function dropFragmentHeader(view: DataView, first: Packet, whole: Packet, before: number): void {
+  const upper = view.getUint8(first.offset + before);
+  ipv6.setLastNextHeader(view, whole.offset, before, upper);
+  ipv6.setTotalLength(view, whole.offset, whole.length);
 }

@@ -19,11 +19,11 @@ describe('the FIB', () => {
 
   test('the longest prefix wins, whatever the order of adding', () => {
     const prefixes = fc.uniqueArray(
-      fc.tuple(fc.integer({ min: 0, max: 0xffff_ffff }), fc.integer({ min: 0, max: 32 })),
+      fc.tuple(fc.integer({ min: 0, max: 0xefff_ffff }), fc.integer({ min: 0, max: 32 })),
       { maxLength: 60, selector: ([address, length]) => `${networkOf(address, length)}/${length}` },
     );
     fc.assert(
-      fc.property(prefixes, fc.array(fc.integer({ min: 0, max: 0xffff_ffff })), (routes, probes) => {
+      fc.property(prefixes, fc.array(fc.integer({ min: 0, max: 0xefff_ffff })), (routes, probes) => {
         const table = new Fib();
         for (const [destination, prefixLength] of routes) table.add({ destination, prefixLength, device });
         for (const probe of [...probes, ...routes.map(([address]) => address)]) {

@@ -1,8 +1,12 @@
 /**
  * The forwarding information base of one host: longest prefix match over one hash table a prefix length.
  * A lookup costs one probe for each prefix length in use (three or four on a node), however many routes there are.
+ * The version of a route is that of its destination.
  */
-import { formatIpv4, networkOf, prefixMask } from '../wire/address.ts';
+import { prefixMask } from '../wire/address.ts';
+import { compareAddresses, formatAddress, formatPrefix, networkOf } from '../wire/ip-address.ts';
+import { findIpv6NetworkOf, isLinkLocal } from '../wire/ipv6-address.ts';
+import { isIpv6, NO_ADDRESS } from '../wire/ipv6-table.ts';
 import type { NetDevice } from './device.ts';
 
 export type RouteType = 'unicast' | 'local' | 'blackhole' | 'unreachable' | 'prohibit';
@@ -36,6 +40,9 @@ export type RouteSpec = Pick<Route, 'destination' | 'prefixLength'> & Partial<Ro
 export type RouteMatch = Pick<Route, 'destination' | 'prefixLength'> &
   Partial<Pick<Route, 'type' | 'gateway' | 'device' | 'metric' | 'protocol'>>;
 
+/** Linux' IP6_RT_PRIO_USER. */
+const DEFAULT_IPV6_METRIC = 1024;
+
 /** Routes one host may hold. */
 export const MAX_ROUTES = 131_072;
 
@@ -50,12 +57,19 @@ export class RouteError extends Error {
   }
 }
 
+/** The routes of one version. */
+interface RouteTables {
+  readonly byLength: (Map<number, Route[]> | undefined)[];
+  /** Prefix lengths in use, longest first. */
+  lengths: number[];
+}
+
 export class Fib {
   /** Changes with every change of a route or device, so that sockets know when a cached route is stale. */
   generation = 0;
-  private readonly tables: (Map<number, Route[]> | undefined)[] = new Array(33).fill(undefined);
-  /** Prefix lengths in use, longest first, and their masks (signed, as the keys are). */
-  private lengths: number[] = [];
+  private readonly tables: RouteTables = { byLength: new Array(33).fill(undefined), lengths: [] };
+  private readonly tablesIpv6: RouteTables = { byLength: new Array(129).fill(undefined), lengths: [] };
+  /** Of the IPv4 lengths in use (signed, as the keys are). */
   private masks: number[] = [];
   private routes = 0;
 
@@ -67,10 +81,10 @@ export class Fib {
   add(spec: RouteSpec): Route {
     const route = complete(spec);
     this.checkNextHop(route);
-    const table = this.table(route.prefixLength);
+    const table = this.table(route);
     const key = route.destination | 0;
     const others = table.get(key);
-    if (others?.some((other) => other.metric === route.metric)) {
+    if (others?.some((other) => other.metric === route.metric && !isOfAnotherLink(other, route))) {
       throw new RouteError('EEXIST', `route to ${prefixText(route)} metric ${route.metric} is there already`);
     }
     if (this.routes >= MAX_ROUTES) throw new RouteError('ENOSPC', `the table is full: ${MAX_ROUTES} routes`);
@@ -88,13 +102,14 @@ export class Fib {
   replace(spec: RouteSpec): Route {
     const route = complete(spec);
     this.checkNextHop(route);
-    this.remove({ destination: route.destination, prefixLength: route.prefixLength, metric: route.metric });
+    const { destination, prefixLength, metric, device } = route;
+    this.remove({ destination, prefixLength, metric, ...(isOfOneLink(route) ? { device } : {}) });
     return this.add(route);
   }
 
   /** False when no route matched. */
   remove(match: RouteMatch): boolean {
-    const table = this.tables[match.prefixLength];
+    const table = this.tablesOf(match.destination).byLength[match.prefixLength];
     const key = networkOf(match.destination, match.prefixLength) | 0;
     const candidates = table?.get(key);
     if (table === undefined || candidates === undefined) return false;
@@ -102,7 +117,7 @@ export class Fib {
     if (index < 0) return false;
     candidates.splice(index, 1);
     if (candidates.length === 0) table.delete(key);
-    if (table.size === 0) this.dropTable(match.prefixLength);
+    if (table.size === 0) this.dropTable(match);
     this.routes--;
     this.generation++;
     return true;
@@ -118,26 +133,56 @@ export class Fib {
 
   /** The route of the longest prefix whose device is up; undefined when there is none. */
   lookup(destination: number): Route | undefined {
-    const { lengths, masks } = this;
+    if (isIpv6(destination)) return this.lookupIpv6(destination);
+    const { masks } = this;
+    const { byLength, lengths } = this.tables;
     const key = destination | 0;
     for (let i = 0; i < lengths.length; i++) {
-      const candidates = this.tables[lengths[i]!]!.get(key & masks[i]!);
-      if (candidates === undefined) continue;
-      for (let j = 0; j < candidates.length; j++) {
-        const route = candidates[j]!;
-        if (route.device === null || route.device.up) return route;
-      }
+      const route = firstUp(byLength[lengths[i]!]!.get(key & masks[i]!));
+      if (route !== undefined) return route;
     }
     return undefined;
+  }
+
+  private lookupIpv6(destination: number): Route | undefined {
+    if (destination === NO_ADDRESS) return undefined;
+    const { byLength, lengths } = this.tablesIpv6;
+    for (const length of lengths) {
+      const route = firstUp(byLength[length]!.get(findIpv6NetworkOf(destination, length) | 0));
+      if (route !== undefined) return route;
+    }
+    return undefined;
+  }
+
+  /** The IPv6 route of the longest prefix among those through one device. */
+  lookupThrough(device: NetDevice, destination: number): Route | undefined {
+    const { byLength, lengths } = this.tablesIpv6;
+    for (const length of lengths) {
+      const candidates = byLength[length]!.get(findIpv6NetworkOf(destination, length) | 0);
+      const route = candidates?.find((candidate) => candidate.device === device);
+      if (route !== undefined) return route;
+    }
+    return undefined;
+  }
+
+  visitAddresses(visit: (address: number) => void): void {
+    for (const { destination, gateway, source } of this.list()) {
+      visit(destination);
+      visit(gateway);
+      visit(source);
+    }
   }
 
   /** All routes in the order of `ip route`: by network, the longer prefix first, then by metric. */
   list(): Route[] {
     const all: Route[] = [];
-    for (const table of this.tables) {
+    for (const table of [...this.tables.byLength, ...this.tablesIpv6.byLength]) {
       if (table !== undefined) for (const candidates of table.values()) all.push(...candidates);
     }
-    return all.sort((a, b) => a.destination - b.destination || b.prefixLength - a.prefixLength || a.metric - b.metric);
+    return all.sort(
+      (a, b) =>
+        compareAddresses(a.destination, b.destination) || b.prefixLength - a.prefixLength || a.metric - b.metric,
+    );
   }
 
   private checkNextHop(route: Route): void {
@@ -146,31 +191,56 @@ export class Fib {
       throw new RouteError('ENODEV', `route to ${prefixText(route)} names no device and no gateway that has one`);
     }
     if (route.gateway === 0 || route.onLink) return;
+    if (isIpv6(route.gateway) && isLinkLocal(route.gateway) && route.device !== null) return;
     const towards = this.lookup(route.gateway);
     if (towards === undefined || towards.gateway !== 0 || towards.device !== route.device) {
       throw new RouteError(
         'ENETUNREACH',
-        `gateway ${formatIpv4(route.gateway)} is not on the link of ${route.device?.name}: add the device's address first, or say onLink`,
+        `gateway ${formatAddress(route.gateway)} is not on the link of ${route.device?.name}: add the device's address first, or say onLink`,
       );
     }
   }
 
-  private table(prefixLength: number): Map<number, Route[]> {
-    let table = this.tables[prefixLength];
+  private tablesOf(destination: number): RouteTables {
+    return isIpv6(destination) ? this.tablesIpv6 : this.tables;
+  }
+
+  private table({ destination, prefixLength }: Route): Map<number, Route[]> {
+    const tables = this.tablesOf(destination);
+    let table = tables.byLength[prefixLength];
     if (table === undefined) {
       table = new Map();
-      this.tables[prefixLength] = table;
-      this.lengths = [...this.lengths, prefixLength].sort((a, b) => b - a);
-      this.masks = this.lengths.map((length) => prefixMask(length) | 0);
+      tables.byLength[prefixLength] = table;
+      tables.lengths = [...tables.lengths, prefixLength].sort((a, b) => b - a);
+      this.masks = this.tables.lengths.map((length) => prefixMask(length) | 0);
     }
     return table;
   }
 
-  private dropTable(prefixLength: number): void {
-    this.tables[prefixLength] = undefined;
-    this.lengths = this.lengths.filter((length) => length !== prefixLength);
-    this.masks = this.lengths.map((length) => prefixMask(length) | 0);
+  private dropTable({ destination, prefixLength }: RouteMatch): void {
+    const tables = this.tablesOf(destination);
+    tables.byLength[prefixLength] = undefined;
+    tables.lengths = tables.lengths.filter((length) => length !== prefixLength);
+    this.masks = this.tables.lengths.map((length) => prefixMask(length) | 0);
   }
+}
+
+function firstUp(candidates: readonly Route[] | undefined): Route | undefined {
+  if (candidates === undefined) return undefined;
+  for (let i = 0; i < candidates.length; i++) {
+    const route = candidates[i]!;
+    if (route.device === null || route.device.up) return route;
+  }
+  return undefined;
+}
+
+/** Every link has a route to fe80::/64 of its own, with the same metric. */
+function isOfOneLink(route: Route): boolean {
+  return isIpv6(route.destination) && isLinkLocal(route.destination);
+}
+
+function isOfAnotherLink(one: Route, other: Route): boolean {
+  return isOfOneLink(other) && one.device !== other.device;
 }
 
 function complete(spec: RouteSpec): Route {
@@ -182,7 +252,7 @@ function complete(spec: RouteSpec): Route {
     gateway,
     device: spec.device ?? null,
     source: spec.source ?? 0,
-    metric: spec.metric ?? 0,
+    metric: spec.metric ?? (isIpv6(spec.destination) ? DEFAULT_IPV6_METRIC : 0),
     protocol: spec.protocol ?? 'boot',
     scope: spec.scope ?? (gateway === 0 && spec.device != null ? 'link' : 'global'),
     onLink: spec.onLink ?? false,
@@ -201,5 +271,5 @@ function matches(route: Route, match: RouteMatch): boolean {
 }
 
 function prefixText(route: Route): string {
-  return route.prefixLength === 0 ? 'default' : `${formatIpv4(route.destination)}/${route.prefixLength}`;
+  return route.prefixLength === 0 ? 'default' : formatPrefix({ ...route, address: route.destination });
 }

@@ -1,5 +1,5 @@
-import { formatIpv4 } from '../wire/address.ts';
 import * as icmp from '../wire/icmp.ts';
+import { formatEndpoint } from '../wire/ip-address.ts';
 
 const MEANINGS: Record<string, string> = {
   EADDRINUSE: 'the address is in use',
@@ -14,7 +14,7 @@ export class SocketError extends Error {
   readonly syscall: string;
 
   constructor(code: string, syscall: string, address: number, port: number) {
-    super(`${syscall} ${code} ${formatIpv4(address)}:${port}: ${MEANINGS[code] ?? 'the call failed'}`);
+    super(`${syscall} ${code} ${formatEndpoint(address, port)}: ${MEANINGS[code] ?? 'the call failed'}`);
     this.name = 'SocketError';
     this.code = code;
     this.syscall = syscall;

@@ -1,10 +1,12 @@
-import * as address from '../wire/address.ts';
 import * as icmp from '../wire/icmp.ts';
+import { bindingCovers, isUnspecified } from '../wire/ip-address.ts';
 import * as ipv4 from '../wire/ipv4.ts';
+import { ANY_IPV6 } from '../wire/ipv6-address.ts';
+import { isIpv6 } from '../wire/ipv6-table.ts';
 import * as udp from '../wire/udp.ts';
 import type { Host } from './host.ts';
-import type { IcmpErrorReport } from './icmp.ts';
-import { DEFAULT_TTL, routeError, type SendError, sendIpv4 } from './ip-output.ts';
+import type { IcmpErrorReport } from './icmp-error.ts';
+import { DEFAULT_TTL, routeError, type SendError, sendIp } from './ip-output.ts';
 import { unreachableError } from './socket-error.ts';
 
 /** Bytes a paused socket keeps before it drops (Linux' rmem_default). */
@@ -21,7 +23,7 @@ interface Datagram {
 /** A bound UDP socket. Callbacks run inside the stack: they may send and close, and must not throw. */
 export class UdpSocket {
   readonly localPort: number;
-  /** 0 for any. */
+  /** 0 for any of IPv4, `::` for any of both. */
   readonly localAddress: number;
   /** 0 unless connected. */
   remoteAddress = 0;
@@ -54,6 +56,11 @@ export class UdpSocket {
     return this.queuedBytes;
   }
 
+  /** A socket bound to an address speaks the version of that address; one bound to `::` both. */
+  private reaches(destination: number): boolean {
+    return this.localAddress === ANY_IPV6 || isIpv6(this.localAddress) === isIpv6(destination);
+  }
+
   /** From now on only this peer's datagrams come in, and its ICMP errors are reported. Null, or ENETUNREACH and the like. */
   connect(remoteAddress: number, remotePort: number): SendError | null {
     const error = routeError(this.host.route(remoteAddress));
@@ -70,7 +77,7 @@ export class UdpSocket {
 
   /** Sends one datagram; `data` is copied. Null, or the error of the socket call. */
   sendTo(data: Uint8Array, destination: number, port: number): SendError | null {
-    if (this.closed || port === 0) return 'EINVAL';
+    if (this.closed || port === 0 || !this.reaches(destination)) return 'EINVAL';
     if (data.length > udp.MAX_DATA_BYTES) return 'EMSGSIZE';
     const isBroadcast = this.host.isBroadcast(destination);
     if (isBroadcast && !this.broadcast) return 'EACCES';
@@ -82,9 +89,15 @@ export class UdpSocket {
     if (packet === undefined) return 'ENOBUFS';
     udp.encode(memory.view, packet.offset, this.localPort, port, packet.length);
     memory.bytes.set(data, packet.offset + udp.HEADER_BYTES);
-    const source = this.localAddress !== 0 ? this.localAddress : this.host.sourceOf(route!, destination);
+    const source = isUnspecified(this.localAddress) ? this.host.sourceOf(route!, destination) : this.localAddress;
     this.host.counters.udpSent++;
-    return sendIpv4(this.host, packet, route!, ipv4.PROTOCOL_UDP, source, destination, this.ttl, 0, !this.dontFragment);
+    return sendIp(this.host, packet, route!, ipv4.PROTOCOL_UDP, source, destination, this.ttl, 0, !this.dontFragment);
+  }
+
+  visitAddresses(visit: (address: number) => void): void {
+    visit(this.localAddress);
+    visit(this.remoteAddress);
+    for (const { address } of this.queue) visit(address);
   }
 
   /** Keeps what comes in a bounded queue until `resume`. */
@@ -110,11 +123,8 @@ export class UdpSocket {
 
   /** How well a datagram fits: -1 not at all; a peer counts more than an address. For UdpLayer. */
   matchScore(local: number, remote: number, remotePort: number): number {
-    let score = 0;
-    if (this.localAddress !== address.ANY_ADDRESS) {
-      if (this.localAddress !== local) return -1;
-      score += 1;
-    }
+    if (!bindingCovers(this.localAddress, local)) return -1;
+    let score = this.localAddress === local ? 1 : 0;
     if (this.remotePort !== 0) {
       if (this.remoteAddress !== remote || this.remotePort !== remotePort) return -1;
       score += 2;

@@ -1,14 +1,14 @@
 /** UDP of one host (RFC 768, RFC 1122 section 4.1): the port table, datagrams in, and ICMP errors to the sockets they are for. */
 
 import { transportChecksum } from '../wire/complete-checksums.ts';
-import * as icmp from '../wire/icmp.ts';
-import * as ipv4 from '../wire/ipv4.ts';
+import * as ip from '../wire/ip.ts';
+import { bindingCovers, isUnspecified } from '../wire/ip-address.ts';
 import type { Packet } from '../wire/packet-memory.ts';
 import * as udp from '../wire/udp.ts';
 import * as drop from './drop-reasons.ts';
 import { randomPort } from './ephemeral-ports.ts';
 import type { Host } from './host.ts';
-import type { IcmpErrorReport } from './icmp.ts';
+import { type IcmpErrorReport, PORT_UNREACHABLE } from './icmp-error.ts';
 import { SocketError } from './socket-error.ts';
 import { UdpSocket } from './udp-socket.ts';
 
@@ -16,7 +16,7 @@ import { UdpSocket } from './udp-socket.ts';
 export const MAX_UDP_SOCKETS = 16_384;
 
 export interface UdpBindOptions {
-  /** 0.0.0.0 by default. */
+  /** 0.0.0.0 by default; `::` hears IPv4 too. */
   readonly address?: number;
   /** 0, the default, takes a free ephemeral port. */
   readonly port?: number;
@@ -35,7 +35,7 @@ export class UdpLayer {
   /** Throws SocketError: EADDRINUSE, EADDRNOTAVAIL, or ENOBUFS when the host has too many sockets. */
   bind(options: UdpBindOptions = {}): UdpSocket {
     const localAddress = options.address ?? 0;
-    if (localAddress !== 0 && !this.host.isLocal(localAddress) && !this.host.isBroadcast(localAddress)) {
+    if (!isUnspecified(localAddress) && !this.host.isLocal(localAddress) && !this.host.isBroadcast(localAddress)) {
       throw new SocketError('EADDRNOTAVAIL', 'bind', localAddress, options.port ?? 0);
     }
     if (this.sockets >= MAX_UDP_SOCKETS) throw new SocketError('ENOBUFS', 'bind', localAddress, options.port ?? 0);
@@ -47,6 +47,10 @@ export class UdpLayer {
     else others.push(socket);
     this.sockets++;
     return socket;
+  }
+
+  visitAddresses(visit: (address: number) => void): void {
+    for (const socket of this.list()) socket.visitAddresses(visit);
   }
 
   /** For `ss -u`: all sockets. */
@@ -64,14 +68,12 @@ export class UdpLayer {
       return;
     }
     packet.length = udp.length(view, at);
-    if (!packet.checksumTrusted && udp.checksum(view, at) !== 0) {
-      if (transportChecksum(memory, packet.networkOffset, at, packet.length) !== 0) {
-        this.host.drop(packet, drop.UDP_CHECKSUM, 'udp');
-        return;
-      }
+    if (!packet.checksumTrusted && !this.checksumValid(packet)) {
+      this.host.drop(packet, drop.UDP_CHECKSUM, 'udp');
+      return;
     }
-    const source = ipv4.source(view, packet.networkOffset);
-    const destination = ipv4.destination(view, packet.networkOffset);
+    const source = ip.source(view, packet.networkOffset);
+    const destination = ip.destination(view, packet.networkOffset);
     const fromPort = udp.sourcePort(view, at);
     const socket = this.find(destination, udp.destinationPort(view, at), source, fromPort);
     if (socket === undefined) {
@@ -87,9 +89,9 @@ export class UdpLayer {
   icmpError(network: number, transport: number, report: IcmpErrorReport): void {
     const { view } = this.host.memory;
     const socket = this.find(
-      ipv4.source(view, network),
+      ip.source(view, network),
       udp.sourcePort(view, transport),
-      ipv4.destination(view, network),
+      ip.destination(view, network),
       udp.destinationPort(view, transport),
     );
     socket?.icmpError(report);
@@ -112,9 +114,16 @@ export class UdpLayer {
     return best;
   }
 
+  /** Over IPv4 a sender may leave it out; over IPv6 it may not (RFC 8200 section 8.1). */
+  private checksumValid(packet: Packet): boolean {
+    const { memory } = this.host;
+    if (udp.checksum(memory.view, packet.offset) === 0) return !ip.isIpv6(memory.view, packet.networkOffset);
+    return transportChecksum(memory, packet.networkOffset, packet.offset, packet.length) === 0;
+  }
+
   private refuse(packet: Packet): void {
     packet.prepend(packet.offset - packet.networkOffset);
-    this.host.icmp.sendError(packet, icmp.DESTINATION_UNREACHABLE, icmp.CODE_PORT_UNREACHABLE);
+    this.host.icmp.sendError(packet, PORT_UNREACHABLE);
     this.host.drop(packet, drop.UDP_NO_SOCKET, 'udp');
   }
 
@@ -122,7 +131,7 @@ export class UdpLayer {
     const others = this.ports.get(port);
     if (others === undefined) return false;
     return others.some(
-      (other) => localAddress === 0 || other.localAddress === 0 || other.localAddress === localAddress,
+      (other) => bindingCovers(localAddress, other.localAddress) || bindingCovers(other.localAddress, localAddress),
     );
   }
 

@@ -1,5 +1,6 @@
 /** IP addresses of both families, as the packet path keeps them: IPv4 by value, IPv6 by its place in `ipv6-table.ts`. */
 import * as ipv4 from './address.ts';
+import { multicastMac } from './ethernet.ts';
 import * as ipv6 from './ipv6-address.ts';
 import { ipv6Table, isIpv6, mix } from './ipv6-table.ts';
 
@@ -89,7 +90,7 @@ export function bindingCovers(bound: number, local: number): boolean {
 
 /** The group's MAC (RFC 1112 section 6.4, RFC 2464 section 7). */
 export function multicastMacOf(group: number): number {
-  return isIpv6(group) ? ipv6.multicastMacOf(group) : 0x0100_5e00_0000 + (group & 0x7f_ffff);
+  return isIpv6(group) ? ipv6.multicastMacOf(group) : multicastMac(group);
 }
 
 /** The order of `ip route`: IPv4 before IPv6, and by value. */

@@ -75,6 +75,24 @@ export function dontFragment(view: DataView, offset: number): boolean {
   return isIpv6(view, offset) || ipv4.dontFragment(view, offset);
 }
 
+/**
+ * The header of the packet that an ICMP error quotes, which may be cut off behind it; -1 when it is malformed, when the
+ * first 8 bytes of the upper layer are not there, or when no host can have sent it.
+ */
+export function quotedHeaderBytes(view: DataView, offset: number, length: number): number {
+  if (length < ipv4.HEADER_BYTES || offset + length > view.byteLength) return -1;
+  const header = isIpv6(view, offset) ? ipv6.quotedHeaderBytes(view, offset, length) : quotedIpv4(view, offset);
+  return length >= header + 8 ? header : -1;
+}
+
+function quotedIpv4(view: DataView, offset: number): number {
+  const header = ipv4.headerBytes(view, offset);
+  if (view.getUint8(offset) >>> 4 !== 4 || header < ipv4.HEADER_BYTES) return -1;
+  // The numbers of 240.0.0.0/4 mean something else here (ipv6-table.ts).
+  const isReserved = isIpv6Address(ipv4.source(view, offset)) || isIpv6Address(ipv4.destination(view, offset));
+  return isReserved ? -1 : header;
+}
+
 /** The fixed header of the version an address belongs to. */
 export function fixedHeaderBytes(address: number): 20 | 40 {
   return isIpv6Address(address) ? ipv6.HEADER_BYTES : ipv4.HEADER_BYTES;

@@ -28,7 +28,7 @@ const DESTINATION = 24;
 
 const HOP_BY_HOP = 0;
 const ROUTING = 43;
-const FRAGMENT = 44;
+export const FRAGMENT = 44;
 const DESTINATION_OPTIONS = 60;
 /** Extension headers of one packet; nobody honest sends more than one of each (RFC 8200 section 4.1). */
 const MAX_EXTENSION_HEADERS = 8;
@@ -65,6 +65,12 @@ function chainFits(view: DataView, offset: number, end: number): boolean {
     at += size;
   }
   return true;
+}
+
+/** The header of a packet that is cut off after `length` bytes; -1 when the header itself is. */
+export function quotedHeaderBytes(view: DataView, offset: number, length: number): number {
+  if (length < HEADER_BYTES || !chainFits(view, offset, offset + length)) return -1;
+  return headerBytes(view, offset);
 }
 
 function extensionBytes(view: DataView, at: number, header: number): number {
@@ -235,6 +241,20 @@ export function setTotalLength(view: DataView, offset: number, total: number): v
 
 export function setNextHeader(view: DataView, offset: number, next: number): void {
   view.setUint8(offset + NEXT_HEADER, next);
+}
+
+/** Sets the field that names what follows `before` bytes of header: the fixed header's, or that of the extension which ends there. */
+export function setLastNextHeader(view: DataView, offset: number, before: number, next: number): void {
+  let header = view.getUint8(offset + NEXT_HEADER);
+  let field = offset + NEXT_HEADER;
+  let at = offset + HEADER_BYTES;
+  while (at < offset + before) {
+    field = at;
+    const size = extensionBytes(view, at, header);
+    header = view.getUint8(at);
+    at += size;
+  }
+  view.setUint8(field, next);
 }
 
 /**

@@ -44,6 +44,11 @@ export class Packet {
    * or verifies it. What leaves the process goes through `completeChecksums` first.
    */
   checksumTrusted = false;
+  /**
+   * May be cut into fragments though its header cannot say so: an IPv6 packet of this host's own, or one whose fragments
+   * were put together here.
+   */
+  mayFragment = false;
   /** Payload bytes of each segment of a TCP super-segment; 0 for a packet that is sent as it is. */
   segmentBytes = 0;
   /** Free-list link and state; only packet memory touches them. */
@@ -165,6 +170,7 @@ export class PacketMemory {
     packet.connection = null;
     packet.checksumTrusted = false;
     packet.segmentBytes = 0;
+    packet.mayFragment = false;
     this.used++;
     return packet;
   }
@@ -203,6 +209,7 @@ export class PacketMemory {
     copy.mark = packet.mark;
     copy.checksumTrusted = packet.checksumTrusted;
     copy.segmentBytes = packet.segmentBytes;
+    copy.mayFragment = packet.mayFragment;
     return copy;
   }
 }

@@ -1,15 +1,19 @@
 /** `ip addr show`: devices with their addresses. */
+import type { InterfaceAddress } from '../../../shared/netstack/host.ts';
 import { broadcastOf, formatIpv4 } from '../../../shared/wire/address.ts';
+import { formatAddress } from '../../../shared/wire/ip-address.ts';
+import { isIpv6 } from '../../../shared/wire/ipv6-table.ts';
 import { asText, type LinkRow, linkAddress, linkHeading, linkRows } from './link.ts';
 import type { ShownNamespace } from './namespace.ts';
 
 export interface AddressRow {
-  readonly family: 'inet';
+  readonly family: 'inet' | 'inet6';
   readonly local: string;
   readonly prefixlen: number;
   readonly broadcast?: string;
-  readonly scope: 'global' | 'host';
-  readonly label: string;
+  readonly scope: InterfaceAddress['scope'];
+  /** Of IPv4 alone. */
+  readonly label?: string;
   readonly valid_life_time: number;
   readonly preferred_life_time: number;
 }
@@ -26,17 +30,27 @@ export function addressRows(namespace: ShownNamespace): LinkWithAddresses[] {
     ...link,
     addr_info: assigned
       .filter(({ device }) => device.index === link.ifindex)
+      .sort((a, b) => rank(a) - rank(b))
       .map(({ address, prefixLength, scope }) => ({
-        family: 'inet',
-        local: formatIpv4(address),
+        family: isIpv6(address) ? 'inet6' : 'inet',
+        local: formatAddress(address),
         prefixlen: prefixLength,
-        broadcast: scope === 'host' || prefixLength >= 31 ? undefined : formatIpv4(broadcastOf(address, prefixLength)),
+        broadcast:
+          isIpv6(address) || scope === 'host' || prefixLength >= 31
+            ? undefined
+            : formatIpv4(broadcastOf(address, prefixLength)),
         scope,
-        label: link.ifname,
+        label: isIpv6(address) ? undefined : link.ifname,
         valid_life_time: FOREVER,
         preferred_life_time: FOREVER,
       })),
   }));
+}
+
+/** IPv4 first, and the link's own address last. */
+function rank({ address, scope }: InterfaceAddress): number {
+  if (!isIpv6(address)) return 0;
+  return scope === 'link' ? 2 : 1;
 }
 
 export function formatAddresses(rows: readonly LinkWithAddresses[]): string {
@@ -47,7 +61,7 @@ export function formatAddresses(rows: readonly LinkWithAddresses[]): string {
       ...row.addr_info.flatMap((info) => {
         const broadcast = info.broadcast === undefined ? '' : `brd ${info.broadcast} `;
         return [
-          `    inet ${info.local}/${info.prefixlen} ${broadcast}scope ${info.scope} ${info.label}`,
+          `    ${info.family} ${info.local}/${info.prefixlen} ${broadcast}scope ${info.scope} ${info.label ?? ''}`,
           '       valid_lft forever preferred_lft forever',
         ];
       }),

@@ -53,7 +53,7 @@ describe('listings of a node', () => {
   });
 
   it('ip route', () => {
-    expect(formatRoutes(routeRows(node.root))).toBe(
+    expect(formatRoutes(routeRows(node.root, 'ipv4'))).toBe(
       [
         'default via 192.168.1.1 dev eth0 ',
         '10.244.1.0/24 dev cni0 proto kernel scope link src 10.244.1.1 ',
@@ -100,7 +100,7 @@ describe('listings of a pod', () => {
     expect(formatAddresses(addressRows(podNamespace(pod.host)))).toContain(
       '2: eth0@if5: <BROADCAST,MULTICAST,UP,LOWER_UP> mtu 1450 qdisc noqueue state UP group default \n    link/ether 0a:58:0a:f4:01:05 brd ff:ff:ff:ff:ff:ff link-netnsid 0\n    inet 10.244.1.5/24 brd 10.244.1.255 scope global eth0\n',
     );
-    expect(formatRoutes(routeRows(pod.host))).toBe(
+    expect(formatRoutes(routeRows(pod.host, 'ipv4'))).toBe(
       'default via 10.244.1.1 dev eth0 \n10.244.0.0/16 via 10.244.1.1 dev eth0 \n10.244.1.0/24 dev eth0 proto kernel scope link src 10.244.1.5 \n',
     );
   });

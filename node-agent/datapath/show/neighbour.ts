@@ -1,6 +1,7 @@
 /** `ip neigh show`. */
 import type { Host } from '../../../shared/netstack/host.ts';
-import { formatIpv4, formatMac } from '../../../shared/wire/address.ts';
+import { formatMac } from '../../../shared/wire/address.ts';
+import { formatAddress } from '../../../shared/wire/ip-address.ts';
 import { asText } from './link.ts';
 
 export interface NeighbourRow {
@@ -12,7 +13,7 @@ export interface NeighbourRow {
 
 export function neighbourRows(host: Host): NeighbourRow[] {
   return host.neighbours.list().map(({ address, device, macAddress, state }) => ({
-    dst: formatIpv4(address),
+    dst: formatAddress(address),
     dev: device.name,
     lladdr: state === 'INCOMPLETE' || state === 'FAILED' ? undefined : formatMac(macAddress),
     state: [state],

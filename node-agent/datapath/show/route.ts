@@ -1,7 +1,8 @@
 /** `ip route show` and `ip route get`. */
 import type { Host } from '../../../shared/netstack/host.ts';
 import type { Route } from '../../../shared/netstack/route.ts';
-import { formatIpv4 } from '../../../shared/wire/address.ts';
+import { addressBits, familyOf, formatAddress, type IpFamily } from '../../../shared/wire/ip-address.ts';
+import { isIpv6 } from '../../../shared/wire/ipv6-table.ts';
 import { asText } from './link.ts';
 
 export interface RouteRow {
@@ -14,30 +15,38 @@ export interface RouteRow {
   readonly scope?: string;
   readonly prefsrc?: string;
   readonly metric?: number;
+  /** Of IPv6 alone (RFC 4191). */
+  readonly pref?: string;
   readonly flags: readonly string[];
 }
 
-export function routeRows(host: Host): RouteRow[] {
-  return host.routes.list().map(routeRow);
+export function routeRows(host: Host, family: IpFamily): RouteRow[] {
+  return host.routes
+    .list()
+    .filter(({ destination }) => familyOf(destination) === family)
+    .map(routeRow);
 }
 
 function routeRow(route: Route): RouteRow {
   return {
     type: route.type === 'unicast' ? undefined : route.type,
     dst: prefixText(route.destination, route.prefixLength),
-    gateway: route.gateway === 0 ? undefined : formatIpv4(route.gateway),
+    gateway: route.gateway === 0 ? undefined : formatAddress(route.gateway),
     dev: route.device?.name,
     protocol: route.protocol === 'boot' ? undefined : route.protocol,
-    scope: route.scope === 'global' ? undefined : route.scope,
-    prefsrc: route.source === 0 ? undefined : formatIpv4(route.source),
+    scope: route.scope === 'global' || isIpv6(route.destination) ? undefined : route.scope,
+    prefsrc: route.source === 0 ? undefined : formatAddress(route.source),
     metric: route.metric === 0 ? undefined : route.metric,
+    pref: isIpv6(route.destination) ? 'medium' : undefined,
     flags: [...(route.onLink ? ['onlink'] : []), ...(route.device?.up === false ? ['linkdown'] : [])],
   };
 }
 
 function prefixText(destination: number, prefixLength: number): string {
   if (prefixLength === 0) return 'default';
-  return prefixLength === 32 ? formatIpv4(destination) : `${formatIpv4(destination)}/${prefixLength}`;
+  return prefixLength === addressBits(destination)
+    ? formatAddress(destination)
+    : `${formatAddress(destination)}/${prefixLength}`;
 }
 
 export function formatRoutes(rows: readonly RouteRow[]): string {
@@ -56,6 +65,7 @@ function formatRoute(row: RouteRow): string {
   add('src', row.prefsrc);
   add('metric', row.metric);
   parts.push(...row.flags);
+  add('pref', row.pref);
   return `${parts.filter((part) => part !== undefined).join(' ')} `;
 }
 
@@ -64,7 +74,7 @@ export function formatRouteGet(host: Host, destination: number): string | undefi
   const route = host.route(destination);
   if (route === undefined || route.device === null) return undefined;
   const local = route.type === 'local' ? 'local ' : '';
-  const via = route.gateway === 0 ? '' : `via ${formatIpv4(route.gateway)} `;
-  const source = formatIpv4(host.sourceOf(route, destination));
-  return `${local}${formatIpv4(destination)} ${via}dev ${route.device.name} src ${source} uid 0 \n    cache ${local === '' ? '' : '<local> '}\n`;
+  const via = route.gateway === 0 ? '' : `via ${formatAddress(route.gateway)} `;
+  const source = formatAddress(host.sourceOf(route, destination));
+  return `${local}${formatAddress(destination)} ${via}dev ${route.device.name} src ${source} uid 0 \n    cache ${local === '' ? '' : '<local> '}\n`;
 }

@@ -2,10 +2,11 @@
  * Segments without data that no connection's sender makes: resets for segments nobody wants (RFC 9293 section 3.5.2), for
  * refused ones (REJECT with tcp-reset), and what TIME-WAIT answers.
  */
-import * as ipv4 from '../../wire/ipv4.ts';
+import * as ip from '../../wire/ip.ts';
+import { PROTOCOL_TCP } from '../../wire/ipv4.ts';
 import * as tcp from '../../wire/tcp.ts';
 import type { Host } from '../host.ts';
-import { DEFAULT_TTL, routeError, sendIpv4 } from '../ip-output.ts';
+import { DEFAULT_TTL, routeError, sendIp } from '../ip-output.ts';
 
 export interface BareSegment {
   readonly localAddress: number;
@@ -37,7 +38,7 @@ export function sendBareSegment(host: Host, segment: BareSegment): void {
     tcp.writeTimestamps(view, packet.offset + tcp.HEADER_BYTES, value, echo);
   }
   packet.mark = segment.mark ?? 0;
-  sendIpv4(host, packet, route!, ipv4.PROTOCOL_TCP, localAddress, remoteAddress, DEFAULT_TTL, 0, false);
+  sendIp(host, packet, route!, PROTOCOL_TCP, localAddress, remoteAddress, DEFAULT_TTL, 0, false);
 }
 
 /**
@@ -49,9 +50,9 @@ export function sendResetFor(host: Host, network: number, transport: number, len
   const flags = tcp.flags(view, transport);
   if ((flags & tcp.RST) !== 0) return;
   const ends = {
-    localAddress: ipv4.destination(view, network),
+    localAddress: ip.destination(view, network),
     localPort: tcp.destinationPort(view, transport),
-    remoteAddress: ipv4.source(view, network),
+    remoteAddress: ip.source(view, network),
     remotePort: tcp.sourcePort(view, transport),
     mark,
   };

@@ -12,7 +12,7 @@ import type { Packet } from '../../wire/packet-memory.ts';
 import * as tcp from '../../wire/tcp.ts';
 import { Alarm } from '../alarm.ts';
 import type { Host } from '../host.ts';
-import type { IcmpErrorReport } from '../icmp.ts';
+import type { IcmpErrorReport } from '../icmp-error.ts';
 import { unreachableError } from '../socket-error.ts';
 import { ConnectionCounters } from './connection-counters.ts';
 import type { TcpEndpoint } from './endpoint-table.ts';

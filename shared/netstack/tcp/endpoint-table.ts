@@ -1,4 +1,4 @@
-import type { IcmpErrorReport } from '../icmp.ts';
+import type { IcmpErrorReport } from '../icmp-error.ts';
 import type { Segment } from './segment.ts';
 import type { TcpState } from './state.ts';
 

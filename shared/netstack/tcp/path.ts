@@ -1,9 +1,10 @@
-import * as ipv4 from '../../wire/ipv4.ts';
+import { fixedHeaderBytes } from '../../wire/ip.ts';
+import { PROTOCOL_TCP } from '../../wire/ipv4.ts';
 import type { Packet } from '../../wire/packet-memory.ts';
+import { HEADER_BYTES } from '../../wire/tcp.ts';
 import type { Host } from '../host.ts';
-import { DEFAULT_TTL, routeError, type SendError, sendIpv4 } from '../ip-output.ts';
+import { DEFAULT_TTL, routeError, type SendError, sendIp } from '../ip-output.ts';
 import type { Route } from '../route.ts';
-import { IP_AND_TCP_BYTES } from './segment-output.ts';
 import { DEFAULT_MSS_BYTES } from './sender.ts';
 
 /** Less than a stale neighbour is used before it is probed. */
@@ -28,7 +29,7 @@ export class TcpPath {
   mssBytes(): number {
     const route = this.route();
     if (route === null) return DEFAULT_MSS_BYTES;
-    return this.host.pathMtu.towards(this.remoteAddress, route) - IP_AND_TCP_BYTES;
+    return this.host.pathMtu.towards(this.remoteAddress, route) - fixedHeaderBytes(this.remoteAddress) - HEADER_BYTES;
   }
 
   /** Data of the longest segment: `payloadBytes`, or what the first device takes as one super-segment of whole ones. */
@@ -38,7 +39,7 @@ export class TcpPath {
     return superBytes - (superBytes % payloadBytes);
   }
 
-  /** Sends a transport packet; the answer is as of `sendIpv4`. */
+  /** Sends a transport packet; the answer is as of `sendIp`. */
   transmit(packet: Packet): SendError | null {
     const { host } = this;
     const route = this.route();
@@ -48,7 +49,7 @@ export class TcpPath {
     }
     const { localAddress, remoteAddress } = this;
     host.tcp.counters.segmentsSent++;
-    return sendIpv4(host, packet, route, ipv4.PROTOCOL_TCP, localAddress, remoteAddress, DEFAULT_TTL, 0, false);
+    return sendIp(host, packet, route, PROTOCOL_TCP, localAddress, remoteAddress, DEFAULT_TTL, 0, false);
   }
 
   /** New data was acknowledged, so the next hop is alive (RFC 4861 section 7.3.1); said once a while, which is enough. */

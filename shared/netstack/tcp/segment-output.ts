@@ -1,5 +1,4 @@
 /** The segments of a connection: header, options, data from the send buffer, and out. */
-import * as ipv4 from '../../wire/ipv4.ts';
 import * as tcp from '../../wire/tcp.ts';
 import * as drop from '../drop-reasons.ts';
 import type { TcpConnection } from './connection.ts';
@@ -110,6 +109,3 @@ function writeOptions(connection: TcpConnection, offset: number, sackBytes: numb
   }
   if (sackBytes > 0) tcp.writeSack(view, at, sackEdges, sackBlocks);
 }
-
-/** Bytes of a segment that are not data: what the MSS of the path is smaller by than the MTU. */
-export const IP_AND_TCP_BYTES = ipv4.HEADER_BYTES + tcp.HEADER_BYTES;

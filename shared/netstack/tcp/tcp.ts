@@ -1,13 +1,15 @@
 /** TCP of one host (RFC 9293): connections, listeners, TIME-WAIT, and segments in. */
 import { transportChecksum } from '../../wire/complete-checksums.ts';
-import * as ipv4 from '../../wire/ipv4.ts';
+import * as ip from '../../wire/ip.ts';
+import { bindingCovers, isUnspecified } from '../../wire/ip-address.ts';
+import { PROTOCOL_TCP } from '../../wire/ipv4.ts';
 import type { Packet } from '../../wire/packet-memory.ts';
 import * as tcp from '../../wire/tcp.ts';
 import { Alarm } from '../alarm.ts';
 import * as drop from '../drop-reasons.ts';
 import { hashedPort } from '../ephemeral-ports.ts';
 import type { Host } from '../host.ts';
-import type { IcmpErrorReport } from '../icmp.ts';
+import type { IcmpErrorReport } from '../icmp-error.ts';
 import { routeError } from '../ip-output.ts';
 import { SocketError } from '../socket-error.ts';
 import { TokenBucket } from '../token-bucket.ts';
@@ -37,7 +39,7 @@ export interface TcpConnectOptions {
 }
 
 export interface TcpListenOptions {
-  /** 0.0.0.0 by default. */
+  /** 0.0.0.0 by default; `::` hears IPv4 too. */
   readonly address?: number;
   /** 0, the default, takes a free ephemeral port. */
   readonly port?: number;
@@ -123,7 +125,7 @@ export class TcpLayer {
   listen(options: TcpListenOptions = {}): TcpListener {
     const localAddress = options.address ?? 0;
     const port = options.port || this.freeListenPort(localAddress);
-    if (localAddress !== 0 && !this.host.isLocal(localAddress)) {
+    if (!isUnspecified(localAddress) && !this.host.isLocal(localAddress)) {
       throw new SocketError('EADDRNOTAVAIL', 'listen', localAddress, port);
     }
     if (port === 0 || this.isListening(localAddress, port)) {
@@ -136,6 +138,14 @@ export class TcpLayer {
     if (others === undefined) this.listeners.set(port, [listener]);
     else others.push(listener);
     return listener;
+  }
+
+  visitAddresses(visit: (address: number) => void): void {
+    for (const { localAddress, remoteAddress } of this.endpoints.list()) {
+      visit(localAddress);
+      visit(remoteAddress);
+    }
+    for (const { localAddress } of this.listListeners()) visit(localAddress);
   }
 
   /** For `ss -t`: connections, those in TIME-WAIT included. */
@@ -162,8 +172,8 @@ export class TcpLayer {
       this.host.drop(packet, drop.TCP_CHECKSUM, 'tcp');
       return;
     }
-    const local = ipv4.destination(view, packet.networkOffset);
-    const remote = ipv4.source(view, packet.networkOffset);
+    const local = ip.destination(view, packet.networkOffset);
+    const remote = ip.source(view, packet.networkOffset);
     const localPort = tcp.destinationPort(view, at);
     const remotePort = tcp.sourcePort(view, at);
     const endpoint = this.endpoints.find(local, localPort, remote, remotePort);
@@ -180,9 +190,9 @@ export class TcpLayer {
   /** Answers a segment a hook rejected with `tcp-reset`; `packet.offset` is at the IP header, the caller owns it. */
   resetRefused(packet: Packet): void {
     const { view } = this.host.memory;
-    const transport = packet.offset + ipv4.headerBytes(view, packet.offset);
+    const transport = packet.offset + ip.headerBytes(view, packet.offset);
     const size = packet.length - (transport - packet.offset);
-    if (ipv4.protocol(view, packet.offset) !== ipv4.PROTOCOL_TCP || !tcp.check(view, transport, size)) return;
+    if (ip.protocol(view, packet.offset) !== PROTOCOL_TCP || !tcp.check(view, transport, size)) return;
     this.counters.resetsSent++;
     sendResetFor(this.host, packet.offset, transport, size, packet.mark);
   }
@@ -203,8 +213,8 @@ export class TcpLayer {
   private quotedEndpoint(network: number, transport: number): TcpEndpoint | null {
     const { view } = this.host.memory;
     const { endpoints } = this;
-    const local = ipv4.source(view, network);
-    const remote = ipv4.destination(view, network);
+    const local = ip.source(view, network);
+    const remote = ip.destination(view, network);
     return endpoints.find(local, tcp.sourcePort(view, transport), remote, tcp.destinationPort(view, transport));
   }
 
@@ -279,7 +289,7 @@ export class TcpLayer {
     if (candidates === undefined) return undefined;
     return (
       candidates.find((listener) => listener.localAddress === local) ??
-      candidates.find((listener) => listener.localAddress === 0)
+      candidates.find((listener) => bindingCovers(listener.localAddress, local))
     );
   }
 
@@ -287,7 +297,7 @@ export class TcpLayer {
     const others = this.listeners.get(port);
     if (others === undefined) return false;
     return others.some(
-      (other) => localAddress === 0 || other.localAddress === 0 || other.localAddress === localAddress,
+      (other) => bindingCovers(localAddress, other.localAddress) || bindingCovers(other.localAddress, localAddress),
     );
   }
 
