@@ -1,6 +1,7 @@
 import { Command, CommanderError } from 'commander';
 import { VERSION } from '../shared/runtime/version.ts';
 import { busConfigCommand } from './commands/bus-config.ts';
+import { captureCommand } from './commands/capture.ts';
 import { demoCommand } from './commands/demo.ts';
 import { downCommand } from './commands/down.ts';
 import { kubeconfigCommand } from './commands/kubeconfig.ts';
@@ -30,6 +31,7 @@ for (const command of [
   linkCommand(),
   logsCommand(),
   traceCommand(),
+  captureCommand(),
   demoCommand(),
   busConfigCommand(),
 ]) {

@@ -23,6 +23,7 @@ import { PortMap } from './cni/portmap/portmap.ts';
 import { createPlugin } from './cni/registry.ts';
 import { encodeUnderlay } from './cni/underlay-annotations.ts';
 import { PolicyEngine } from './datapath/policy/policy-engine.ts';
+import { wallClockNs } from './io/wall-clock.ts';
 import type { NodeKernel } from './kernel.ts';
 import { podKernelView } from './kernel-view/kernel-view.ts';
 import { runHeartbeat } from './node/heartbeat.ts';
@@ -199,6 +200,8 @@ function serveRequests({ bus, kernel, node, context }: KubeletOptions, { pods, s
       pods,
       logs: shared.logs,
       clock: shared.clock,
+      datapath: kernel.datapath,
+      wallClockNs,
       runNodeCommand: (command, streams, signal) => commands.run(command, streams, signal),
     }),
     bus.serve(NODE_PROCESSES, { node: nodeName }, async () => ({ processes: pods.processes() })),

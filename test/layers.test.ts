@@ -55,7 +55,8 @@ const allowedImports: Record<string, readonly string[]> = {
     'shared/runtime',
     'shared/wire',
   ],
-  cli: ['shared/api', 'shared/bus', 'shared/rules', 'shared/runtime'],
+  // Captures are read and written here: `shared/wire` holds their format and the filter language.
+  cli: ['shared/api', 'shared/bus', 'shared/rules', 'shared/runtime', 'shared/wire'],
   bench: ['*'],
   test: ['*'],
   labs: ['*'],

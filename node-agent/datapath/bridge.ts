@@ -8,7 +8,13 @@
  * Bridged IPv4 passes the hooks (br_netfilter), or the answer of a Service's backend to a client on the same node, which
  * never reaches the router, would not be translated back.
  */
-import { type DeviceCounters, type FrameUpcall, type NetDevice, zeroCounters } from '../../shared/netstack/device.ts';
+import {
+  type DeviceCounters,
+  type FrameTap,
+  type FrameUpcall,
+  type NetDevice,
+  zeroCounters,
+} from '../../shared/netstack/device.ts';
 import * as drop from '../../shared/netstack/drop-reasons.ts';
 import type { Engine } from '../../shared/netstack/engine.ts';
 import { transmitFragments } from '../../shared/netstack/fragment.ts';
@@ -59,6 +65,8 @@ export class BridgeDevice implements NetDevice, FrameUpcall {
   mtuBytes: number;
   up = true;
   upcall: FrameUpcall | null = null;
+  /** As that of a device in promiscuous mode: bridged frames are seen too. */
+  tap: FrameTap | null = null;
   observer: FrameObserver | null = null;
   private readonly engine: Engine;
   private readonly memory: PacketMemory;
@@ -105,6 +113,7 @@ export class BridgeDevice implements NetDevice, FrameUpcall {
     const source = ethernet.source(view, frame.offset);
     const destination = ethernet.destination(view, frame.offset);
     this.observer?.frame('received', device, frame);
+    this.tap?.frame(this, frame, false);
     if (!ethernet.isGroup(source)) this.fdb.learn(source, device, this.engine.nowUs);
     if (destination === this.macAddress || destination === device.macAddress) {
       this.passUp(frame, device);
@@ -128,6 +137,7 @@ export class BridgeDevice implements NetDevice, FrameUpcall {
     }
     this.counters.txPackets++;
     this.counters.txBytes += frame.length;
+    this.tap?.frame(this, frame, true);
     const destination = ethernet.destination(this.memory.view, frame.offset);
     const out = ethernet.isGroup(destination) ? undefined : this.fdb.lookup(destination, this.engine.nowUs);
     if (out === undefined) this.flood(frame, null, false);

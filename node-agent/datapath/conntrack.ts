@@ -113,6 +113,14 @@ export class Conntrack {
     return this.tuple.read(view, network, transport) ? this.table.find(this.tuple) : null;
   }
 
+  /** The same for a packet that NAT rewrote already: the flow that its answer would turn round. */
+  peekEither(view: DataView, network: number, transport: number): Flow | null {
+    const flow = this.peek(view, network, transport);
+    if (flow !== null || !this.tuple.read(view, network, transport)) return flow;
+    this.tuple.invert();
+    return this.table.find(this.tuple)?.opposite ?? null;
+  }
+
   /** Forgets connections, as `conntrack -D` does; how many there were. */
   delete(matches: (connection: Connection) => boolean): number {
     let deleted = 0;

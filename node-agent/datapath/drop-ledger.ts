@@ -22,12 +22,15 @@ interface Entry {
 export class DropLedger implements DropObserver {
   /** Told of each drop beside the count; null while nothing is traced. */
   observer: DropObserver | null = null;
+  /** The same for captures. */
+  tap: DropObserver | null = null;
   private readonly byPlace = new Map<string, Map<string, Entry>>();
   private entries = 0;
 
   dropped(packet: Packet, reason: DropReason, where: string): void {
     this.count(reason, where);
     this.observer?.dropped(packet, reason, where);
+    this.tap?.dropped(packet, reason, where);
   }
 
   /** The observer of one host, whose name goes before the stage: `default/web-0 udp`. */

@@ -19,9 +19,9 @@
  *                               UnderlayLink ==> the other node: the same in reverse
  *
  * Files in the order of the path: bridge, fdb | netfilter, conntrack, rule-tables, nat, packet-policy | vxlan-device,
- * underlay-device, underlay, faults/, link. Beside it: drop-ledger, trace, show/.
+ * underlay-device, underlay, faults/, link. Beside it: drop-ledger, trace, capture/, show/.
  */
-import type { DeviceCounters } from '../../shared/netstack/device.ts';
+import type { DeviceCounters, NetDevice } from '../../shared/netstack/device.ts';
 import type { Engine } from '../../shared/netstack/engine.ts';
 import { Host } from '../../shared/netstack/host.ts';
 import { iptablesSave } from '../../shared/rules/iptables-save.ts';
@@ -31,7 +31,9 @@ import { formatIpv4, type Ipv4Prefix, macOfIpv4, networkOf } from '../../shared/
 import type { PacketMemory } from '../../shared/wire/packet-memory.ts';
 import { OVERHEAD_BYTES } from '../../shared/wire/vxlan.ts';
 import { BridgeDevice } from './bridge.ts';
+import { CaptureTaps } from './capture/capture-taps.ts';
 import { Conntrack } from './conntrack.ts';
+import { randomMac, underlayMacOf, vethName } from './device-identity.ts';
 import { type DropCount, DropLedger } from './drop-ledger.ts';
 import { attachPoint, deviceKeys, peerKey } from './faults/attach-points.ts';
 import { FaultyLink } from './faults/faulty-link.ts';
@@ -100,6 +102,7 @@ export class NodeDatapath {
   readonly drops = new DropLedger();
   readonly peers: PeerTable;
   readonly faults: LinkFaults;
+  readonly captures: CaptureTaps;
   private readonly options: NodeDatapathOptions;
   private readonly tracer: Tracer;
   private readonly attachments = new Map<string, PodAttachment>();
@@ -162,6 +165,18 @@ export class NodeDatapath {
       countDrop: (packet, reason, where) => this.drops.dropped(packet, reason, where),
       resolve: (target) => attachPoint(this.faultPlaces(link), target),
     });
+    this.captures = new CaptureTaps({
+      memory,
+      conntrack: this.conntrack,
+      drops: this.drops,
+      underlay,
+      root: this.root,
+      eth0: this.eth0,
+      devicesOf: (host) => this.devicesOf(host),
+      peers: this.peers,
+      internalIp: options.internalIp,
+      clockUs: options.traceClockUs ?? (() => engine.nowUs),
+    });
     this.tracer = new Tracer({
       nodeName: options.nodeName,
       view: memory.view,
@@ -200,6 +215,11 @@ export class NodeDatapath {
     return [this.root.loopback, this.eth0, this.flannel, ...(this.cni0 === null ? [] : [this.cni0]), ...ports];
   }
 
+  /** Of a namespace of this node. */
+  devicesOf(host: Host): readonly NetDevice[] {
+    return host === this.root ? this.devices : [...host.interfaces.keys()];
+  }
+
   /** Where network policy is asked; null accepts all. */
   setPolicy(policy: PacketPolicy | null): void {
     this.netfilter.policy = policy;
@@ -228,6 +248,7 @@ export class NodeDatapath {
       mtuBytes: this.flannel.mtuBytes,
     });
     this.cni0.observer = this.eth0.observer; // a trace may have begun before
+    this.captures.devicesChanged();
     this.root.addAddress(this.flannel, network, 32);
     this.root.addAddress(this.cni0, gateway, podCidr.prefixLength);
     const reply = this.tables.apply(flannelRules(this.bootId, this.options.clusterCidr, this.cidr));
@@ -252,7 +273,7 @@ export class NodeDatapath {
         podCidr: this.cidr,
         clusterCidr: this.options.clusterCidr,
         hostDeviceIndex: this.nextIndex++,
-        hostDeviceName: pod.hostDeviceName ?? `veth${hex8(engine.random)}`,
+        hostDeviceName: pod.hostDeviceName ?? vethName(engine.random),
         hostDeviceMac: randomMac(engine.random),
         mtuBytes: this.flannel.mtuBytes,
       },
@@ -261,6 +282,7 @@ export class NodeDatapath {
       () => this.detached(pod.id),
     );
     this.attachments.set(pod.id, attachment);
+    this.captures.devicesChanged();
     return attachment;
   }
 
@@ -340,6 +362,7 @@ export class NodeDatapath {
     const attachment = this.attachments.get(podId);
     this.attachments.delete(podId);
     if (attachment !== undefined) for (const key of deviceKeys(attachment)) this.faults.forget(key);
+    this.captures.devicesChanged();
   }
 
   private cni0Address(): number {
@@ -363,23 +386,6 @@ export class NodeDatapath {
     this.tables.observer =
       tracer === null ? null : (packet, table, chain, rule) => tracer.matched(packet, table, chain, rule);
   }
-}
-
-/** `02:42` and the address, so that a node that comes back is known by the same MAC. */
-export function underlayMacOf(internalIp: number): number {
-  return 0x0242 * 2 ** 32 + internalIp;
-}
-
-/** Unicast, locally administered. */
-function randomMac(random: () => number): number {
-  const mac = Math.floor(random() * 2 ** 40);
-  return 0x02 * 2 ** 40 + mac;
-}
-
-function hex8(random: () => number): string {
-  return Math.floor(random() * 2 ** 32)
-    .toString(16)
-    .padStart(8, '0');
 }
 
 function prefixText(prefix: Ipv4Prefix): string {

@@ -1,6 +1,7 @@
 /** What the two devices over the underlay share: counters, MTU, and the way to the peer that has a MAC. */
 import {
   type DeviceCounters,
+  type FrameTap,
   type FrameUpcall,
   type NetDevice,
   type QueueDiscipline,
@@ -39,6 +40,7 @@ export abstract class TunnelDevice implements NetDevice, QueuedDevice, TunnelEnd
   mtuBytes: number;
   up = true;
   upcall: FrameUpcall | null = null;
+  tap: FrameTap | null = null;
   observer: FrameObserver | null = null;
   qdisc: QueueDiscipline | null = null;
   /** The same for what arrives; its output is `receive`. */
@@ -107,6 +109,7 @@ export abstract class TunnelDevice implements NetDevice, QueuedDevice, TunnelEnd
     }
     this.counters.rxPackets++;
     this.counters.rxBytes += frame.length;
+    this.tap?.frame(this, frame, false);
     this.upcall.input(this, frame);
   }
 
@@ -117,6 +120,7 @@ export abstract class TunnelDevice implements NetDevice, QueuedDevice, TunnelEnd
     this.counters.txPackets++;
     this.counters.txBytes += frame.length;
     this.observer?.frame('sent', this, frame, peer.nodeName);
+    this.tap?.frame(this, frame, true);
     this.underlay.send(peer, this.vni, frame);
   }
 

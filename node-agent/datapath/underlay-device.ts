@@ -2,10 +2,11 @@
 import * as drop from '../../shared/netstack/drop-reasons.ts';
 import type { Packet } from '../../shared/wire/packet-memory.ts';
 import { TunnelDevice } from './tunnel-device.ts';
+import { PLAIN_VNI } from './underlay.ts';
 
 export class UnderlayDevice extends TunnelDevice {
   readonly kind = 'ethernet';
-  readonly vni = 0;
+  readonly vni = PLAIN_VNI;
 
   protected transmitGroup(frame: Packet): void {
     for (const peer of this.peers()) {

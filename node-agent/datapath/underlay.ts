@@ -18,6 +18,9 @@ import * as vxlan from '../../shared/wire/vxlan.ts';
 import type { DropLedger } from './drop-ledger.ts';
 import type { LinkEndpoint, PeerId, UnderlayLink } from './link.ts';
 
+/** Frames of the nodes' eth0, which are no overlay. */
+export const PLAIN_VNI = 0;
+
 export const UNKNOWN_VNI: DropReason = Object.freeze({ code: 'vxlan-unknown-vni' });
 /** The link took it from a peer that was removed meanwhile. */
 export const UNKNOWN_PEER: DropReason = Object.freeze({ code: 'unknown-peer' });
@@ -38,6 +41,12 @@ export class Peer {
   }
 }
 
+/** Sees what crosses the emulated network of the nodes as VXLAN; null while nobody captures. */
+export interface OverlayTap {
+  /** `datagram` starts at the VXLAN header and is only lent. */
+  datagram(peer: Peer, datagram: Packet, outbound: boolean): void;
+}
+
 /** A device whose frames the underlay carries. */
 export interface TunnelEnd {
   readonly name: string;
@@ -45,6 +54,7 @@ export interface TunnelEnd {
 }
 
 export class Underlay {
+  tap: OverlayTap | null = null;
   private readonly engine: Engine;
   private readonly memory: PacketMemory;
   private readonly link: UnderlayLink;
@@ -85,6 +95,7 @@ export class Underlay {
     frame.mark = 0;
     frame.prepend(vxlan.HEADER_BYTES);
     vxlan.encode(this.memory.view, frame.offset, vni);
+    if (vni !== PLAIN_VNI) this.tap?.datagram(peer, frame, true);
     if (peer.batch.length === 0) {
       if (this.waiting.length === 0) this.engine.onTurnEnd(this.flush);
       this.waiting.push(peer);
@@ -119,6 +130,7 @@ export class Underlay {
       this.drop(datagram, UNKNOWN_VNI);
       return;
     }
+    if (vxlan.vni(view, datagram.offset) !== PLAIN_VNI) this.tap?.datagram(peer, datagram, false);
     datagram.strip(vxlan.HEADER_BYTES);
     if (!ethernet.check(view, datagram.offset, datagram.length)) {
       this.drop(datagram, drop.FRAME_MALFORMED);

@@ -256,7 +256,29 @@ export interface NodeExecStreamRequest extends ProcessStreams {
   readonly command: readonly string[];
 }
 
+/**
+ * Frames of a node and its pods as pcapng on `stdout`, until the client ends `stdin`; then what still waits, the statistics
+ * of each interface, and a Status on `error`.
+ */
+export interface CaptureStreamRequest {
+  readonly kind: 'capture';
+  /** The devices of the node itself. */
+  readonly node: boolean;
+  /** `namespace/name` of pods on this node. */
+  readonly pods: readonly string[];
+  /** Only the device of this name. */
+  readonly device?: string;
+  /** In tcpdump's language. */
+  readonly filter: string;
+  readonly snapBytes?: number;
+  /** Packets dropped in what is captured from are shown too. */
+  readonly drops: boolean;
+  /** So are packets of these addresses that the node dropped anywhere. */
+  readonly dropsOf: readonly string[];
+}
+
 export type NodeStreamRequest =
+  | CaptureStreamRequest
   | ExecStreamRequest
   | AttachStreamRequest
   | LogsStreamRequest
@@ -297,6 +319,17 @@ function decodeNodeStreamRequest(value: unknown): NodeStreamRequest {
         namespace: string(message, 'namespace'),
         pod: string(message, 'pod'),
         port: number(message, 'port'),
+      };
+    case 'capture':
+      return {
+        kind: 'capture',
+        node: message.node === true,
+        pods: stringArray(message, 'pods'),
+        device: optionalString(message, 'device'),
+        filter: string(message, 'filter'),
+        snapBytes: optionalNumber(message, 'snapBytes'),
+        drops: message.drops === true,
+        dropsOf: stringArray(message, 'dropsOf'),
       };
     case 'node-exec':
       return { kind: 'node-exec', ...streams(message), command: stringArray(message, 'command') };

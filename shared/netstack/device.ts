@@ -37,6 +37,12 @@ export interface QueuedDevice {
   transmitNow(frame: Packet): void;
 }
 
+/** Sees the frames of a device as a packet socket does; null on a device that nobody captures from. */
+export interface FrameTap {
+  /** `frame` starts at the Ethernet header and is only lent; a trusted packet's transport checksum may be stale. */
+  frame(device: NetDevice, frame: Packet, outbound: boolean): void;
+}
+
 /** `receive` is the arriving side (from the backlog or from a link); it counts and passes the frame to `upcall`. */
 export interface NetDevice extends FrameReceiver {
   /** `eth0`, `cni0`, `veth1a2b3c4d`, `flannel.1`. */
@@ -50,6 +56,8 @@ export interface NetDevice extends FrameReceiver {
   up: boolean;
   readonly counters: DeviceCounters;
   upcall: FrameUpcall | null;
+  /** Told of each frame that leaves or arrives. */
+  tap: FrameTap | null;
   /**
    * Payload bytes of the largest TCP super-segment the device takes as one frame (`Packet.segmentBytes` says how to cut it);
    * 0 when every frame must fit the MTU.

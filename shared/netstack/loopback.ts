@@ -1,10 +1,13 @@
 import type { Packet, PacketMemory } from '../wire/packet-memory.ts';
-import { type DeviceCounters, type FrameUpcall, type NetDevice, zeroCounters } from './device.ts';
+import { type DeviceCounters, type FrameTap, type FrameUpcall, type NetDevice, zeroCounters } from './device.ts';
 import type { Engine } from './engine.ts';
 
 const LOOPBACK_MTU_BYTES = 65_535;
 
-/** `lo`: what is transmitted is received by the same host, by way of the backlog. Frames carry an all-zero Ethernet header. */
+/**
+ * `lo`: what is transmitted is received by the same host, by way of the backlog. Frames carry an all-zero Ethernet header.
+ * A capture sees them once, as they arrive.
+ */
 export class LoopbackDevice implements NetDevice {
   readonly kind = 'loopback';
   readonly name = 'lo';
@@ -15,6 +18,7 @@ export class LoopbackDevice implements NetDevice {
   mtuBytes = LOOPBACK_MTU_BYTES;
   up = true;
   upcall: FrameUpcall | null = null;
+  tap: FrameTap | null = null;
   private readonly engine: Engine;
   private readonly memory: PacketMemory;
 
@@ -41,6 +45,7 @@ export class LoopbackDevice implements NetDevice {
     }
     this.counters.rxPackets++;
     this.counters.rxBytes += frame.length;
+    this.tap?.frame(this, frame, false);
     this.upcall.input(this, frame);
   }
 }

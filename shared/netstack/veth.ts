@@ -2,6 +2,7 @@ import * as ethernet from '../wire/ethernet.ts';
 import type { Packet, PacketMemory } from '../wire/packet-memory.ts';
 import {
   type DeviceCounters,
+  type FrameTap,
   type FrameUpcall,
   type NetDevice,
   type QueueDiscipline,
@@ -30,6 +31,7 @@ export class VethDevice implements NetDevice, QueuedDevice {
   up = true;
   upcall: FrameUpcall | null = null;
   qdisc: QueueDiscipline | null = null;
+  tap: FrameTap | null = null;
   /** null once the pair was deleted. */
   peer: VethDevice | null = null;
   private readonly engine: Engine;
@@ -58,6 +60,7 @@ export class VethDevice implements NetDevice, QueuedDevice {
     }
     this.counters.txPackets++;
     this.counters.txBytes += frame.length;
+    this.tap?.frame(this, frame, true);
   }
 
   receive(frame: Packet): void {
@@ -68,6 +71,7 @@ export class VethDevice implements NetDevice, QueuedDevice {
     }
     this.counters.rxPackets++;
     this.counters.rxBytes += frame.length;
+    this.tap?.frame(this, frame, false);
     this.upcall.input(this, frame);
   }
 

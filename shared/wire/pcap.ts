@@ -1,22 +1,26 @@
 /**
  * Capture files: pcapng blocks (draft-ietf-opsawg-pcapng), little-endian, time stamps in nanoseconds, comments per packet.
  *
- *   section header | interface description ... | enhanced packet | enhanced packet ...
+ *   section header | interface description ... | enhanced packet | enhanced packet ... | interface statistics ...
  *
- * Each function gives one complete block; a capture is the blocks one after the other, to a file or to `wireshark -k -i -`.
+ * Read by `pcapng-reader.ts`. Each function gives one complete block; a capture is the blocks one after the other, to a file or to `wireshark -k -i -`.
  */
 
-const SECTION_HEADER = 0x0a0d0d0a;
-const INTERFACE_DESCRIPTION = 1;
-const ENHANCED_PACKET = 6;
-const BYTE_ORDER_MAGIC = 0x1a2b3c4d;
+export const SECTION_HEADER = 0x0a0d0d0a;
+export const INTERFACE_DESCRIPTION = 1;
+export const INTERFACE_STATISTICS = 5;
+export const ENHANCED_PACKET = 6;
+export const BYTE_ORDER_MAGIC = 0x1a2b3c4d;
 
-const OPTION_COMMENT = 1;
+export const OPTION_COMMENT = 1;
 const OPTION_SECTION_APPLICATION = 4;
-const OPTION_INTERFACE_NAME = 2;
-const OPTION_INTERFACE_DESCRIPTION = 3;
-const OPTION_INTERFACE_TIME_RESOLUTION = 9;
-const OPTION_PACKET_FLAGS = 2;
+export const OPTION_INTERFACE_NAME = 2;
+export const OPTION_INTERFACE_DESCRIPTION = 3;
+export const OPTION_INTERFACE_TIME_RESOLUTION = 9;
+export const OPTION_PACKET_FLAGS = 2;
+export const OPTION_STATISTICS_ACCEPTED = 6;
+export const OPTION_STATISTICS_DROPPED = 7;
+export const OPTION_STATISTICS_DELIVERED = 8;
 
 export const LINK_TYPE_ETHERNET = 1;
 
@@ -77,8 +81,7 @@ export function enhancedPacket(packet: CapturedPacket): Uint8Array<ArrayBuffer> 
   const fixed = new Uint8Array(20);
   const view = new DataView(fixed.buffer);
   view.setUint32(0, packet.interfaceId, true);
-  view.setUint32(4, Number((packet.timestampNs >> 32n) & 0xffff_ffffn), true);
-  view.setUint32(8, Number(packet.timestampNs & 0xffff_ffffn), true);
+  writeTimestamp(view, 4, packet.timestampNs);
   view.setUint32(12, packet.bytes.length, true);
   view.setUint32(16, packet.originalBytes ?? packet.bytes.length, true);
   const options: BlockOption[] = [];
@@ -89,6 +92,45 @@ export function enhancedPacket(packet: CapturedPacket): Uint8Array<ArrayBuffer> 
   }
   if (packet.comment !== undefined) options.push(textOption(OPTION_COMMENT, packet.comment));
   return block(ENHANCED_PACKET, [fixed, packet.bytes], options);
+}
+
+export interface InterfaceStatistics {
+  readonly interfaceId: number;
+  /** Nanoseconds since 1970. */
+  readonly timestampNs: bigint;
+  /** Packets that passed the filter. */
+  readonly accepted: number;
+  /** Of these, packets that the reader was too slow for. */
+  readonly dropped: number;
+  readonly delivered: number;
+}
+
+/** At the end of a capture: what tcpdump says in its last lines. */
+export function interfaceStatistics(statistics: InterfaceStatistics): Uint8Array<ArrayBuffer> {
+  const fixed = new Uint8Array(12);
+  const view = new DataView(fixed.buffer);
+  view.setUint32(0, statistics.interfaceId, true);
+  writeTimestamp(view, 4, statistics.timestampNs);
+  return block(
+    INTERFACE_STATISTICS,
+    [fixed],
+    [
+      counterOption(OPTION_STATISTICS_ACCEPTED, statistics.accepted),
+      counterOption(OPTION_STATISTICS_DROPPED, statistics.dropped),
+      counterOption(OPTION_STATISTICS_DELIVERED, statistics.delivered),
+    ],
+  );
+}
+
+function writeTimestamp(view: DataView, offset: number, timestampNs: bigint): void {
+  view.setUint32(offset, Number((timestampNs >> 32n) & 0xffff_ffffn), true);
+  view.setUint32(offset + 4, Number(timestampNs & 0xffff_ffffn), true);
+}
+
+function counterOption(code: number, count: number): BlockOption {
+  const value = new Uint8Array(8);
+  new DataView(value.buffer).setBigUint64(0, BigInt(count), true);
+  return { code, value };
 }
 
 function textOption(code: number, value: string): BlockOption {

@@ -46,6 +46,7 @@ export class CableEnd implements NetDevice {
   mtuBytes: number;
   up = true;
   upcall: FrameUpcall | null = null;
+  readonly tap = null;
   peer: CableEnd | null = null;
   /** Of frames that leave through this end; may be changed while the simulation runs. */
   faults: CableFaults;

@@ -59,6 +59,7 @@ class CaptureDevice implements NetDevice {
   mtuBytes = 1500;
   up = true;
   upcall: FrameUpcall | null = null;
+  readonly tap = null;
   readonly take: (frame: Packet) => void;
 
   constructor(take: (frame: Packet) => void) {

@@ -1,0 +1,18 @@
+/** Names and MAC addresses that the node gives its devices. */
+
+/** `02:42` and the address, so that a node that comes back is known by the same MAC. */
+export function underlayMacOf(internalIp: number): number {
+  return 0x0242 * 2 ** 32 + internalIp;
+}
+
+/** Unicast, locally administered. */
+export function randomMac(random: () => number): number {
+  const mac = Math.floor(random() * 2 ** 40);
+  return 0x02 * 2 ** 40 + mac;
+}
+
+/** `veth1a2b3c4d` */
+export function vethName(random: () => number): string {
+  const digits = Math.floor(random() * 2 ** 32).toString(16);
+  return `veth${digits.padStart(8, '0')}`;
+}
