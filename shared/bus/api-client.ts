@@ -2,12 +2,14 @@
  * The way of writes, and of reads that must be fresh: one request to the apiservers, with the rules of their HTTPS side
  * (validation, admission, optimistic concurrency). Errors of the API arrive as ApiError.
  */
+
 import { isJsonObject } from '../api/object.ts';
 import type { ResourceRef } from '../api/resource.ts';
 import { ApiError, apiErrorFromStatus } from '../api/status.ts';
 import { BusTimeoutError, BusUnavailableError } from './bus-error.ts';
 import type { Bus } from './connection.ts';
-import { API_REQUEST, type ApiRequest, type ApiResponse, UnexpectedMessageError } from './subjects.ts';
+import { UnexpectedMessageError } from './message-fields.ts';
+import { API_REQUEST, type ApiRequest, type ApiResponse } from './subjects.ts';
 
 export interface ListOptions {
   readonly namespace?: string;

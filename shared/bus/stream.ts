@@ -6,13 +6,15 @@
  * A sender has a credit of WINDOW_BYTES a channel; the receiver gives back what was consumed. A peer that died is noticed by
  * its missing subscription within a ping, one that hangs by its silence, a lost frame by the gap in the sequence.
  */
+
 import { createInbox, type Msg, type Subscription } from 'nats';
 import { isJsonObject } from '../api/object.ts';
 import { BusUnavailableError, errorFromFailure, failureFromError } from './bus-error.ts';
 import { decodeMessage, encodeMessage } from './codec.ts';
 import type { Bus, BusSubscription } from './connection.ts';
+import { UnexpectedMessageError } from './message-fields.ts';
 import { decodeCredit, decodeFrame, encodeCredit, encodeFrame, type Frame, type FrameType } from './stream-frame.ts';
-import { requestSubject, type StreamSubject, type SubjectParameters, UnexpectedMessageError } from './subjects.ts';
+import { requestSubject, type StreamSubject, type SubjectParameters } from './subjects.ts';
 
 /** May return a promise: the bytes count as consumed once it resolves, which is the back-pressure. */
 export type StreamDataListener = (channel: number, data: Uint8Array) => void | Promise<void>;

@@ -1,15 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { decodeMessage, encodeMessage } from './codec.ts';
-import {
-  ANY,
-  API_REQUEST,
-  NODE_PROCESSES,
-  NODE_RULES,
-  NODE_STREAM,
-  subjectText,
-  UnexpectedMessageError,
-} from './subjects.ts';
+import { UnexpectedMessageError } from './message-fields.ts';
+import { ANY, API_REQUEST, NODE_PROCESSES, NODE_RULES, NODE_STREAM, subjectText } from './subjects.ts';
 
 describe('subjects', () => {
   it('are filled in, with every parameter as one token', () => {

@@ -2,10 +2,21 @@
  * Every subject of the bus in one place: its name, who serves it, what travels on it, and the decoders that look at it.
  * On the wire a subject is `podwire.<cluster>.<pattern>`, parameters filled in.
  */
-import { isJsonObject, type JsonObject } from '../api/object.ts';
+import type { JsonObject } from '../api/object.ts';
 import { decodeLinkFaultReply, decodeLinkFaultRequest } from '../rules/decode-link-fault.ts';
 import type { LinkFaultReply, LinkFaultRequest } from '../rules/link-fault.ts';
 import type { RulesReply, RulesTransaction } from '../rules/transaction.ts';
+import {
+  array,
+  number,
+  object,
+  optionalNumber,
+  optionalString,
+  string,
+  stringArray,
+  stringMap,
+  UnexpectedMessageError,
+} from './message-fields.ts';
 import { encodeToken } from './store-layout.ts';
 
 export type Decoder<T> = (value: unknown) => T;
@@ -36,11 +47,6 @@ export type SubjectParameters = Readonly<Record<string, string>>;
 
 /** As a parameter of `subscribe`: whatever value. */
 export const ANY = '*';
-
-/** What came over the bus has not the shape its subject promises. */
-export class UnexpectedMessageError extends Error {
-  override name = 'UnexpectedMessageError';
-}
 
 export function requestSubject<Request, Response>(
   pattern: string,
@@ -353,52 +359,4 @@ function streams(message: JsonObject): ProcessStreams {
     stderr: message.stderr === true,
     tty: message.tty === true,
   };
-}
-
-// --- reading fields ------------------------------------------------------------------------------------------------
-
-function object(value: unknown, what: string): JsonObject {
-  if (!isJsonObject(value)) throw new UnexpectedMessageError(`${what} is not an object`);
-  return value;
-}
-
-function array(value: unknown): unknown[] {
-  if (!Array.isArray(value)) throw new UnexpectedMessageError('a list is not an array');
-  return value;
-}
-
-function string(message: JsonObject, field: string): string {
-  const value = message[field];
-  if (typeof value !== 'string') throw new UnexpectedMessageError(`${field} is not a text`);
-  return value;
-}
-
-function number(message: JsonObject, field: string): number {
-  const value = message[field];
-  if (typeof value !== 'number') throw new UnexpectedMessageError(`${field} is not a number`);
-  return value;
-}
-
-function optionalString(message: JsonObject, field: string): string | undefined {
-  return message[field] === undefined || message[field] === null ? undefined : string(message, field);
-}
-
-function optionalNumber(message: JsonObject, field: string): number | undefined {
-  return message[field] === undefined || message[field] === null ? undefined : number(message, field);
-}
-
-function stringArray(message: JsonObject, field: string): string[] {
-  return array(message[field]).map((item) => {
-    if (typeof item !== 'string') throw new UnexpectedMessageError(`${field} holds something that is not a text`);
-    return item;
-  });
-}
-
-function stringMap(value: unknown): Record<string, string> {
-  const result: Record<string, string> = {};
-  for (const [key, item] of Object.entries(object(value, 'a query'))) {
-    if (typeof item !== 'string') throw new UnexpectedMessageError(`the query's ${key} is not a text`);
-    result[key] = item;
-  }
-  return result;
 }

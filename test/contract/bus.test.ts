@@ -2,7 +2,8 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { notFound } from '../../shared/api/status.ts';
 import { BusTimeoutError, BusUnavailableError, RemoteError } from '../../shared/bus/bus-error.ts';
 import { type Bus, connectBus } from '../../shared/bus/connection.ts';
-import { ANY, eventSubject, requestSubject, UnexpectedMessageError } from '../../shared/bus/subjects.ts';
+import { UnexpectedMessageError } from '../../shared/bus/message-fields.ts';
+import { ANY, eventSubject, requestSubject } from '../../shared/bus/subjects.ts';
 import { waitFor } from '../wait-for.ts';
 import { freePort, startNatsServer, type TestNatsServer } from './nats-server.ts';
 
