@@ -69,6 +69,8 @@ interface StoreMessage {
 const WRONG_LAST_SEQUENCE = 10_071;
 const STREAM_NAME_IN_USE = 10_058;
 const MESSAGE_ID_HEADER = 'Nats-Msg-Id';
+/** The newest and some before it: who was away for a moment is told of every change, not only of what came of it. */
+const STATES_PER_OBJECT = 32;
 const DUPLICATE_WINDOW_NS = 60_000_000_000;
 const DEFAULT_WRITE_TIMEOUT_MS = 10_000;
 const ATTEMPT_TIMEOUT_MS = 3000;
@@ -112,6 +114,26 @@ export class ObjectStore {
   /** Tells everything after `fromRevision` (0: the present state first) until it is stopped. */
   follow(handler: StoreFeedHandler, fromRevision = 0): StoreFeed {
     return new StoreFeed(this.bus, { filter: storeFilter(this.bus.cluster), fromRevision, handler });
+  }
+
+  /** What happened after `fromRevision` up to `toRevision`, as far as the store still knows. */
+  history(fromRevision: number, toRevision: number): Promise<StoreEntry[]> {
+    const entries: StoreEntry[] = [];
+    return new Promise((resolve) => {
+      const finish = (): void => {
+        queueMicrotask(() => feed.stop());
+        resolve(entries.filter(({ revision }) => revision <= toRevision));
+      };
+      const handler: StoreFeedHandler = {
+        entry: (entry) => void entries.push(entry),
+        reset: () => {
+          entries.length = 0;
+        },
+        synced: finish,
+      };
+      const filter = storeFilter(this.bus.cluster);
+      const feed = new StoreFeed(this.bus, { filter, fromRevision, withHistory: true, handler });
+    });
   }
 
   /** Reads the whole state once. */
@@ -228,7 +250,7 @@ async function ensureStream(bus: Bus, replicas: number): Promise<void> {
     storage: StorageType.File,
     retention: RetentionPolicy.Limits,
     discard: DiscardPolicy.New,
-    max_msgs_per_subject: 1,
+    max_msgs_per_subject: STATES_PER_OBJECT,
     allow_direct: true,
     allow_rollup_hdrs: true,
     deny_delete: true,
@@ -236,7 +258,14 @@ async function ensureStream(bus: Bus, replicas: number): Promise<void> {
     duplicate_window: DUPLICATE_WINDOW_NS,
     num_replicas: replicas,
   };
-  while ((await readStoreStream(bus)) === undefined) {
+  for (;;) {
+    const present = await readStoreStream(bus);
+    if (present !== undefined) {
+      // Made by an earlier version.
+      if (present.statesPerObject !== STATES_PER_OBJECT)
+        await bus.jetStreamManager.streams.update(streamName(bus.cluster), config);
+      return;
+    }
     try {
       await bus.jetStreamManager.streams.add(config);
     } catch (error) {

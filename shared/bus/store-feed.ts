@@ -26,6 +26,8 @@ export interface StoreFeedOptions {
   readonly filter: string;
   /** 0 tells the present state first; else only what came after this revision. */
   readonly fromRevision?: number;
+  /** With `fromRevision` 0: earlier states too, as far as the store still has them. */
+  readonly withHistory?: boolean;
   readonly handler: StoreFeedHandler;
 }
 
@@ -43,6 +45,7 @@ export class StoreFeed {
   private readonly filter: string;
   private readonly handler: StoreFeedHandler;
   private readonly stateSubscription: BusSubscription;
+  private readonly withHistory: boolean;
   private lastRevision: number;
   private knownStream: string | undefined;
   private isSynced = false;
@@ -62,6 +65,7 @@ export class StoreFeed {
     this.filter = options.filter;
     this.handler = options.handler;
     this.lastRevision = options.fromRevision ?? 0;
+    this.withHistory = options.withHistory ?? false;
     this.stateSubscription = bus.onStateChange((state) => {
       if (state === 'connected') this.restart(0);
     });
@@ -160,10 +164,10 @@ export class StoreFeed {
   }
 
   private consumerConfig(inbox: string): Partial<ConsumerConfig> {
-    // The stream keeps one message a subject, so that "all" is the present state.
+    const whole = this.withHistory ? DeliverPolicy.All : DeliverPolicy.LastPerSubject;
     const start =
       this.lastRevision === 0
-        ? { deliver_policy: DeliverPolicy.All }
+        ? { deliver_policy: whole }
         : { deliver_policy: DeliverPolicy.StartSequence, opt_start_seq: this.lastRevision + 1 };
     return {
       ...start,

@@ -8,6 +8,8 @@ export interface StoreStream {
   readonly created: string;
   /** Its last sequence when it was looked at. */
   readonly lastRevision: number;
+  /** How many states of an object it keeps. */
+  readonly statesPerObject: number;
 }
 
 /** JetStream's error code for a stream that does not exist. */
@@ -23,8 +25,8 @@ export function jetStreamErrorCode(error: unknown): number | undefined {
 export async function readStoreStream(bus: Bus): Promise<StoreStream | undefined> {
   try {
     const name = streamName(bus.cluster);
-    const { created, state } = await bus.whileConnected(() => bus.jetStreamManager.streams.info(name));
-    return { created, lastRevision: state.last_seq };
+    const { created, state, config } = await bus.whileConnected(() => bus.jetStreamManager.streams.info(name));
+    return { created, lastRevision: state.last_seq, statesPerObject: config.max_msgs_per_subject };
   } catch (error) {
     if (jetStreamErrorCode(error) === STREAM_NOT_FOUND) return undefined;
     throw error;

@@ -47,7 +47,8 @@ async function crash(random: Random, onKill: () => void): Promise<void> {
   const dice = random.next();
   const victims: { kill(): Promise<void>; start(): Promise<unknown> }[] = [];
   if (dice < 0.4 || dice > 0.9) victims.push(nats);
-  if (dice >= 0.4) victims.push(servers[random.integer(0, servers.length)] as ApiProcess);
+  if (dice >= 0.4 && dice < 0.95) victims.push(servers[random.integer(0, servers.length)] as ApiProcess);
+  if (dice >= 0.95) victims.push(...servers);
   await Promise.all(victims.map((victim) => victim.kill()));
   onKill();
   const starting = victims.map((victim) => victim.start());

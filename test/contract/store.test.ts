@@ -114,6 +114,23 @@ describe('ObjectStore', () => {
     expect(seen).toEqual(['+b', `synced@${second}`, '-a']);
   });
 
+  it('knows the states before the present one, one by one', async () => {
+    const store = await ObjectStore.open(await openBus('apiserver'));
+    const revisions = [await store.put(podKey('a'), pod('a'), 0)];
+    for (const phase of ['Running', 'Failed']) {
+      revisions.push(await store.put(podKey('a'), pod('a', 'a', phase), revisions.at(-1)!));
+    }
+    revisions.push(await store.remove(podKey('a'), pod('a', 'a', 'Failed'), revisions.at(-1)!));
+    revisions.push(await store.put(podKey('b'), pod('b'), 0));
+    const all = await store.history(0, revisions.at(-1)!);
+    expect(all.map(({ revision, deleted }) => [revision, deleted])).toEqual(
+      revisions.map((revision, i) => [revision, i === 3]),
+    );
+    const some = await store.history(revisions[0]!, revisions[2]!);
+    expect(some.map(({ object }) => phaseOf(object))).toEqual(['Running', 'Failed']);
+    expect((await store.load()).entries).toHaveLength(1);
+  });
+
   it('keeps every acknowledged write over crashes of the server, each exactly once', async () => {
     const bus = await openBus('apiserver');
     const store = await ObjectStore.open(bus);

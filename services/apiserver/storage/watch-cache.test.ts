@@ -84,6 +84,22 @@ describe('watch cache', () => {
     );
   });
 
+  it('knows the past that another process served, as far back as nothing is missing', () => {
+    const past = [entry('a', 2), entry('b', 4), entry('a', 5), entry('b', 6, true), entry('c', 7)];
+    const cache = new WatchCache();
+    for (const state of [entry('a', 5), entry('b', 6, true), entry('c', 7)]) cache.apply(state);
+    cache.startWindows();
+    cache.addHistory(past, 7);
+    cache.apply(entry('a', 8));
+    const pods = cache.resource(PODS);
+    expect(summary(pods.changesSince(3))).toEqual(['4+b', '5+a', '6-b', '7+c', '8+a']);
+    const [first, second] = pods.changesSince(3) as Change[];
+    expect(first).toMatchObject({ previousUnknown: true });
+    expect(second!.previous!.metadata.resourceVersion).toBe('2');
+    // Revision 3 is not known: what is older is put together from the state.
+    expect(summary(pods.changesSince(1))).toEqual(['6-b', '7+c', '8+a']);
+  });
+
   it('keeps the snapshots of lists that are read in pages', () => {
     const cache = new WatchCache();
     const pods = cache.resource(PODS);

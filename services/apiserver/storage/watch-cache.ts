@@ -91,6 +91,25 @@ export class WatchCache {
     for (const cache of this.resources.values()) cache.startWindow(this.revision);
   }
 
+  /**
+   * Takes what happened up to `upTo`, where the windows begin that `startWindows` opened: as much of it as is whole, that is
+   * without a revision that the store has forgotten.
+   */
+  addHistory(entries: readonly StoreEntry[], upTo: number): void {
+    let first = entries.length;
+    while (first > 0 && entries[first - 1]!.revision === upTo - (entries.length - first)) first--;
+    const start = upTo - (entries.length - first);
+    const states = new Map<string, StoreEntry>();
+    const changes = new Map<ResourceCache, Change[]>([...this.resources.values()].map((cache) => [cache, []]));
+    for (const [index, entry] of entries.entries()) {
+      const { group, resource, namespace, name } = entry.key;
+      const key = `${group}/${resource}/${cacheKey(name, namespace)}`;
+      if (index >= first) changes.get(this.resource(entry.key))?.push(changeOf(entry, states.get(key)));
+      states.set(key, entry);
+    }
+    for (const [cache, past] of changes) cache.prependToWindow(past, start, upTo);
+  }
+
   /** Resolves once `revision` is in here; false after `timeoutMs`. */
   waitFor(revision: number, timeoutMs: number): Promise<boolean> {
     if (revision <= this.revision) return Promise.resolve(true);
@@ -281,6 +300,13 @@ export class ResourceCache {
     this.windowStart = revision;
   }
 
+  /** `start`: everything after it, up to where the window begins now (`upTo`), is in `changes`. */
+  prependToWindow(changes: readonly Change[], start: number, upTo: number): void {
+    if (this.windowStart !== upTo) return;
+    this.window.unshift(...changes);
+    this.windowStart = start;
+  }
+
   private record(change: Change): void {
     this.window.push(change);
     if (this.window.length > WINDOW_CHANGES) {
@@ -289,6 +315,11 @@ export class ResourceCache {
     }
     for (const listener of this.listeners) listener.change(change);
   }
+}
+
+function changeOf({ revision, deleted, object }: StoreEntry, before: StoreEntry | undefined): Change {
+  if (before === undefined) return { revision, deleted, object, previous: undefined, previousUnknown: true };
+  return { revision, deleted, object, previous: before.deleted ? undefined : before.object };
 }
 
 function rebuilt(entry: CachedEntry, deleted: boolean): Change {
