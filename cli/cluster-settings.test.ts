@@ -18,6 +18,7 @@ const settings: ClusterSettings = {
   proxyMode: 'iptables',
   timing: 'lab',
   authorizationMode: 'RBAC',
+  apiservers: 2,
   apiPort: 6443,
   natsPort: 4222,
   addressBlock: 1,

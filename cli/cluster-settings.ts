@@ -19,6 +19,8 @@ export interface ClusterSettings {
   readonly proxyMode: ProxyMode;
   readonly timing: Timing;
   readonly authorizationMode: AuthorizationMode;
+  readonly apiservers: number;
+  /** Of the first apiserver. */
   readonly apiPort: number;
   readonly natsPort: number;
   /** The x of 127.0.x.10 and up, the nodes' addresses; 0 where the system has only 127.0.0.1. */
@@ -55,6 +57,7 @@ function decodeSettings(value: unknown): ClusterSettings {
     timing: oneOf(value, 'timing', TIMINGS),
     // Clusters from before there was a choice do not say.
     authorizationMode: oneOf({ authorizationMode: 'AlwaysAllow', ...value }, 'authorizationMode', AUTHORIZATION_MODES),
+    apiservers: wholeNumber({ apiservers: 1, ...value }, 'apiservers'),
     apiPort: wholeNumber(value, 'apiPort'),
     natsPort: wholeNumber(value, 'natsPort'),
     addressBlock: wholeNumber(value, 'addressBlock'),

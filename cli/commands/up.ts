@@ -1,5 +1,5 @@
 import { type Command, Option } from 'commander';
-import { AUTHORIZATION_MODES, type AuthorizationMode } from '../../shared/runtime/config.ts';
+import { AUTHORIZATION_MODES, type AuthorizationMode, MAX_API_SERVERS } from '../../shared/runtime/config.ts';
 import { LOG_LEVELS, type LogLevel } from '../../shared/runtime/log.ts';
 import { MAX_NODES } from '../address-plan.ts';
 import type { ClusterFolder } from '../cluster-folder.ts';
@@ -18,6 +18,7 @@ interface UpOptions extends FormattedOptions {
   readonly proxyMode?: ProxyMode;
   readonly timing?: Timing;
   readonly authorizationMode?: AuthorizationMode;
+  readonly apiservers?: number;
   readonly apiPort?: number;
   readonly natsPort?: number;
   readonly logLevel: LogLevel;
@@ -53,7 +54,12 @@ export function upCommand(): Command {
         AUTHORIZATION_MODES,
       ),
     )
-    .option('--api-port <port>', 'the API (default: 6443, or the next free one)', port)
+    .option(
+      '--apiservers <count>',
+      'API servers, each on a port of its own (default: 1)',
+      wholeNumber(1, MAX_API_SERVERS),
+    )
+    .option('--api-port <port>', 'the (first) API (default: 6443, or the next free one)', port)
     .option('--nats-port <port>', 'the message bus (default: 4222, or the next free one)', port)
     .addOption(new Option('--log-level <level>', 'of every process').choices(LOG_LEVELS).default('info'))
     .option('--fresh', 'forget what an earlier run stored')
@@ -87,8 +93,17 @@ async function run(folder: ClusterFolder, options: UpOptions, reporter: StartRep
   const cluster = await RunningCluster.claim(folder, reporter);
   stopOnSignals(cluster);
   try {
-    const { nodes, cni, proxyMode, timing, authorizationMode, apiPort, natsPort, logLevel } = options;
-    const requested: RequestedSettings = { nodes, cni, proxyMode, timing, authorizationMode, apiPort, natsPort };
+    const { nodes, cni, proxyMode, timing, authorizationMode, apiservers, apiPort, natsPort, logLevel } = options;
+    const requested: RequestedSettings = {
+      nodes,
+      cni,
+      proxyMode,
+      timing,
+      authorizationMode,
+      apiservers,
+      apiPort,
+      natsPort,
+    };
     await Promise.race([cluster.start({ requested, logLevel, fresh: options.fresh === true }), cluster.stopped]);
     const { ready, kubeconfig, pid } = cluster.status;
     if (ready) reporter.ready({ cluster: folder.name, kubeconfig, pid });

@@ -10,6 +10,8 @@ export interface ClusterPlan {
   readonly folder: ClusterFolder;
   readonly settings: ClusterSettings;
   readonly nodes: readonly NodeAddress[];
+  /** One for each apiserver. */
+  readonly apiPorts: readonly number[];
   readonly logLevel: LogLevel;
   readonly natsUrl: string;
   readonly natsToken: string | undefined;
@@ -26,11 +28,7 @@ type Environment = Record<string, string | undefined>;
 export function planProcesses(plan: ClusterPlan): ProcessSpec[] {
   return [
     ...planNats(plan),
-    component(plan, 'apiserver', {
-      PODWIRE_API_PORT: String(plan.settings.apiPort),
-      PODWIRE_API_PKI_DIR: plan.folder.pkiFolder,
-      PODWIRE_API_AUTHORIZATION_MODE: plan.settings.authorizationMode,
-    }),
+    ...plan.apiPorts.map((port, i) => planApiServer(plan, port, i + 1)),
     component(plan, 'controller-manager', {}),
     component(plan, 'scheduler', {}),
     ...plan.nodes.map((node) => planNode(plan, node)),
@@ -62,6 +60,21 @@ function component(plan: ClusterPlan, name: ProcessName, environment: Environmen
     environment: { ...commonEnvironment(plan), ...environment },
     logFile: plan.folder.logFile(name),
     whenItEnds: 'restart',
+  };
+}
+
+/** `apiserver`, `apiserver-2`, ... */
+function planApiServer(plan: ClusterPlan, port: number, number: number): ProcessSpec {
+  const name = number === 1 ? 'apiserver' : `apiserver-${number}`;
+  return {
+    ...component(plan, 'apiserver', {
+      PODWIRE_API_PORT: String(port),
+      PODWIRE_API_PKI_DIR: plan.folder.pkiFolder,
+      PODWIRE_API_AUTHORIZATION_MODE: plan.settings.authorizationMode,
+      PODWIRE_API_SERVER_NUMBER: String(number),
+    }),
+    name,
+    logFile: plan.folder.logFile(name),
   };
 }
 

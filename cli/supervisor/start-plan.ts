@@ -50,6 +50,7 @@ export async function planStart(request: StartRequest): Promise<ClusterPlan> {
     proxyMode: requested.proxyMode ?? saved?.proxyMode ?? 'iptables',
     timing: requested.timing ?? saved?.timing ?? 'lab',
     authorizationMode: requested.authorizationMode ?? saved?.authorizationMode ?? 'AlwaysAllow',
+    apiservers: requested.apiservers ?? saved?.apiservers ?? 1,
     apiPort,
     natsPort,
     addressBlock,
@@ -59,6 +60,7 @@ export async function planStart(request: StartRequest): Promise<ClusterPlan> {
     folder,
     settings,
     nodes: await planNodes(nodeCount, addressBlock),
+    apiPorts: await choosePorts(settings, claim),
     logLevel: request.logLevel,
     // All bundles lie in one folder.
     programs: (name: ProcessName) => join(dirname(apiserver), `${name}.mjs`),
@@ -99,6 +101,17 @@ async function meetServer(
   } finally {
     await bus.close();
   }
+}
+
+/** One for each apiserver: the first one's, and the next free ones. */
+async function choosePorts({ apiPort, apiservers }: ClusterSettings, claim: Claim): Promise<number[]> {
+  const ports = [apiPort];
+  while (ports.length < apiservers) {
+    const port = await nextFreeTcpPort((ports.at(-1) as number) + 1, claim);
+    if (port === undefined) throw new UserError(`no port above ${apiPort} is free for another apiserver`);
+    ports.push(port);
+  }
+  return ports;
 }
 
 /** A port that was asked for must be free; else the last one if it is free, else the first free one from the default. */

@@ -10,7 +10,7 @@ export interface SupervisorListener {
 }
 
 /** Who ends before whom: nodes and controllers write their last words through the apiserver, and that one to NATS. */
-const STOP_ORDER: readonly (readonly string[])[] = [['*'], ['apiserver'], ['nats-server']];
+const STOP_ORDER = ['others', 'apiserver', 'nats-server'] as const;
 const STOP_LIMIT_MS = 4000;
 
 export class Supervisor {
@@ -68,12 +68,14 @@ export class Supervisor {
   }
 
   private async stopInOrder(): Promise<void> {
-    const named = new Set(STOP_ORDER.flat());
     for (const group of STOP_ORDER) {
-      const members = [...this.slots.values()].filter(
-        ({ spec }) => group.includes(spec.name) || (group.includes('*') && !named.has(spec.name)),
-      );
+      const members = [...this.slots.values()].filter(({ spec }) => stopGroup(spec.name) === group);
       await Promise.all(members.map((slot) => slot.stop(STOP_LIMIT_MS)));
     }
   }
+}
+
+function stopGroup(name: string): (typeof STOP_ORDER)[number] {
+  if (name === 'nats-server') return name;
+  return /^apiserver(-\d+)?$/.test(name) ? 'apiserver' : 'others';
 }

@@ -1,29 +1,13 @@
 /** The objects that the apiserver itself owes a new cluster: namespaces, the `kubernetes` Service, by what to verify it. */
 import type { KubeObject } from '../../shared/api/object.ts';
-import type { ResourceRef } from '../../shared/api/resource.ts';
-import {
-  CLUSTERROLEBINDINGS,
-  CLUSTERROLES,
-  CONFIGMAPS,
-  ENDPOINTS,
-  ENDPOINTSLICES,
-  NAMESPACES,
-  SERVICES,
-} from '../../shared/api/resources.ts';
-import { isApiError } from '../../shared/api/status.ts';
+import { CLUSTERROLEBINDINGS, CLUSTERROLES, CONFIGMAPS, NAMESPACES, SERVICES } from '../../shared/api/resources.ts';
 import { formatIpv4, hostRange } from './allocation/ipv4-number.ts';
-import { componentUser } from './authentication/user.ts';
+import { API_SERVICE_NAME } from './maintenance/api-endpoints.ts';
+import { createIfMissing, createOrReplace } from './own-writes.ts';
 import type { ApiCore } from './registry/api-core.ts';
 
 const SYSTEM_NAMESPACES = ['default', 'kube-system', 'kube-public', 'kube-node-lease'];
-const APISERVER_USER = componentUser('system:apiserver');
-const SERVICE_NAME = 'kubernetes';
 const SERVICE_LABELS = { component: 'apiserver', provider: 'kubernetes' };
-
-export interface Advertised {
-  readonly address: string;
-  readonly port: number;
-}
 
 /** The first address of the Service range: the `kubernetes` Service's. */
 export function apiServiceAddress(serviceCidr: string): string {
@@ -32,21 +16,18 @@ export function apiServiceAddress(serviceCidr: string): string {
 
 export interface BootstrapOptions {
   readonly serviceCidr: string;
-  readonly advertised: Advertised;
   /** PEM */
   readonly caCertificate: string;
 }
 
-/** Makes what is missing, and points the Service's endpoints at this server. */
+/** Makes what is missing. */
 export async function bootstrap(core: ApiCore, options: BootstrapOptions): Promise<void> {
-  const { serviceCidr, advertised, caCertificate } = options;
+  const { serviceCidr, caCertificate } = options;
   for (const name of SYSTEM_NAMESPACES) {
     await createIfMissing(core, NAMESPACES, { apiVersion: 'v1', kind: 'Namespace', metadata: { name } });
   }
   await createOrReplace(core, CONFIGMAPS, publishedAuthority(caCertificate));
   await createIfMissing(core, SERVICES, apiService(serviceCidr));
-  await createOrReplace(core, ENDPOINTS, apiEndpoints(advertised));
-  await createOrReplace(core, ENDPOINTSLICES, apiEndpointSlice(advertised));
 }
 
 /** The default roles and their bindings, for RBAC. */
@@ -67,16 +48,12 @@ function publishedAuthority(caCertificate: string): KubeObject {
   };
 }
 
-function metadata(labels?: Record<string, string>): KubeObject['metadata'] {
-  return { name: SERVICE_NAME, namespace: 'default', ...(labels && { labels }) };
-}
-
 function apiService(serviceCidr: string): KubeObject {
   const clusterIP = apiServiceAddress(serviceCidr);
   return {
     apiVersion: 'v1',
     kind: 'Service',
-    metadata: metadata(SERVICE_LABELS),
+    metadata: { name: API_SERVICE_NAME, namespace: 'default', labels: SERVICE_LABELS },
     spec: {
       type: 'ClusterIP',
       clusterIP,
@@ -84,64 +61,4 @@ function apiService(serviceCidr: string): KubeObject {
       ports: [{ name: 'https', port: 443, protocol: 'TCP', targetPort: 6443 }],
     },
   };
-}
-
-function apiEndpoints({ address, port }: Advertised): KubeObject {
-  return {
-    apiVersion: 'v1',
-    kind: 'Endpoints',
-    metadata: metadata({ 'endpointslice.kubernetes.io/skip-mirror': 'true' }),
-    subsets: [{ addresses: [{ ip: address }], ports: [{ name: 'https', port, protocol: 'TCP' }] }],
-  };
-}
-
-function apiEndpointSlice({ address, port }: Advertised): KubeObject {
-  return {
-    apiVersion: 'discovery.k8s.io/v1',
-    kind: 'EndpointSlice',
-    metadata: metadata({ 'kubernetes.io/service-name': SERVICE_NAME }),
-    addressType: 'IPv4',
-    endpoints: [{ addresses: [address], conditions: { ready: true } }],
-    ports: [{ name: 'https', port, protocol: 'TCP' }],
-  };
-}
-
-async function createIfMissing(core: ApiCore, resource: ResourceRef, object: KubeObject): Promise<void> {
-  const { name = '', namespace } = object.metadata;
-  if (core.context.storage.get(resource, name, namespace) !== undefined) return;
-  try {
-    await write(core, 'create', resource, object);
-  } catch (error) {
-    // Another apiserver was faster.
-    if (!isApiError(error, 'AlreadyExists')) throw error;
-  }
-}
-
-async function createOrReplace(core: ApiCore, resource: ResourceRef, object: KubeObject): Promise<void> {
-  const { name = '', namespace } = object.metadata;
-  const present = core.context.storage.get(resource, name, namespace);
-  if (present === undefined) await createIfMissing(core, resource, object);
-  else await write(core, 'update', resource, object);
-}
-
-function write(core: ApiCore, verb: 'create' | 'update', resource: ResourceRef, object: KubeObject) {
-  const { name, namespace } = object.metadata;
-  const { group, version } = resource;
-  return core.handle({
-    info: {
-      verb,
-      group,
-      version,
-      resource: resource.resource,
-      namespace,
-      name: verb === 'create' ? undefined : name,
-      subresource: undefined,
-    },
-    query: new URLSearchParams(),
-    body: { mediaType: 'application/json', value: object, duplicateFields: [] },
-    user: APISERVER_USER,
-    origin: 'component',
-    agent: 'kube-apiserver',
-    warn: () => undefined,
-  });
 }

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { connectBus } from '../../shared/bus/connection.ts';
 import { ObjectStore } from '../../shared/bus/object-store.ts';
 import { readCompactedRevision } from '../../shared/bus/store-feed.ts';
-import { readApiServerConfig } from '../../shared/runtime/config.ts';
+import { MAX_API_SERVERS, readApiServerConfig } from '../../shared/runtime/config.ts';
 import { type ProcessContext, runProcess } from '../../shared/runtime/process.ts';
 import { clusterIpAllocator, nodePortAllocator } from './allocation/service-ranges.ts';
 import { Authenticator } from './authentication/authentication.ts';
@@ -18,6 +18,7 @@ import { HttpsServer } from './http/https-server.ts';
 import { RequestMetrics } from './http/request-metrics.ts';
 import { kubeconfigText } from './kubeconfig.ts';
 import { repairAllocations } from './maintenance/allocation-repair.ts';
+import { ApiEndpoints, RENEW_MS } from './maintenance/api-endpoints.ts';
 import { Compaction } from './maintenance/compaction.ts';
 import { cleanUpDefinitions } from './maintenance/definition-cleanup.ts';
 import { expireEvents } from './maintenance/event-expiry.ts';
@@ -31,11 +32,11 @@ import { ObjectStorage } from './storage/object-storage.ts';
 
 async function start(context: ProcessContext): Promise<void> {
   const { config, environment, log, metrics, clock, random, shutdown, health } = context;
-  const { listen, pkiDir, authorizationMode } = readApiServerConfig(environment);
-  const advertisedAddress = environment.PODWIRE_API_ADVERTISE ?? advertisedFor(listen.host);
+  const { listen, pkiDir, authorizationMode, number } = readApiServerConfig(environment);
+  const advertisedAddress = environment.PODWIRE_API_ADVERTISE ?? advertisedFor(listen.host, number);
   const serviceAddress = apiServiceAddress(config.serviceCidr);
   const pki = loadPki(pkiDir, [
-    ...new Set(['localhost', '127.0.0.1', listen.host, advertisedAddress, serviceAddress]),
+    ...new Set(['localhost', '127.0.0.1', listen.host, advertisedAddress, serviceAddress, ...UNDERLAY_ADDRESSES]),
     'kubernetes',
     'kubernetes.default',
     'kubernetes.default.svc',
@@ -96,10 +97,11 @@ async function start(context: ProcessContext): Promise<void> {
   shutdown.onStop('https', () => server.close());
   await bootstrap(core, {
     serviceCidr: config.serviceCidr,
-    advertised: { address: advertisedAddress, port },
     caCertificate: pki.caCertificate,
   });
   if (rbac !== undefined) await bootstrapPolicy(core);
+  const endpoints = new ApiEndpoints(core, number, { address: advertisedAddress, port });
+  await endpoints.renew(clock.nowMs());
   await repairAllocations(storage, ranges, clock.nowMs());
   const subscription = serveBus(bus, core, log);
   shutdown.onStop('api requests', () => subscription.unsubscribe());
@@ -107,6 +109,7 @@ async function start(context: ProcessContext): Promise<void> {
   const compaction = new Compaction(storage.cache, store);
   const stopTasks = scheduleTasks(
     [
+      { name: 'endpoints', everyMs: RENEW_MS, run: (nowMs) => endpoints.renew(nowMs) },
       { name: 'event expiry', everyMs: 60_000, run: (nowMs) => expireEvents(storage, nowMs) },
       { name: 'definition cleanup', everyMs: 500, run: () => cleanUpDefinitions(core.context) },
       { name: 'compaction', everyMs: 30_000, run: (nowMs) => compaction.run(nowMs) },
@@ -120,22 +123,24 @@ async function start(context: ProcessContext): Promise<void> {
   if (config.stateDir !== undefined) {
     const reachable = environment.PODWIRE_API_PUBLIC ?? `${reachableHost(listen.host)}:${port}`;
     const text = kubeconfigText({ cluster: config.cluster, server: `https://${reachable}`, pki });
-    writePrivateFile(join(config.stateDir, 'kubeconfig'), text, { replace: true });
+    writePrivateFile(join(config.stateDir, number === 1 ? 'kubeconfig' : `kubeconfig-${number}`), text, {
+      replace: true,
+    });
   }
   log.info({ address: listen.host, port }, 'the API is served');
 }
 
 /**
- * The control plane's address in the emulated underlay, below those of the nodes: what pods know the API server by when
- * its real address is a loopback one, which Endpoints may not hold.
+ * The control plane's addresses in the emulated underlay, below those of the nodes: what pods know the API servers by when
+ * their real address is a loopback one, which Endpoints may not hold.
  */
-const UNDERLAY_ADDRESS = '192.168.1.2';
+const UNDERLAY_ADDRESSES = Array.from({ length: MAX_API_SERVERS }, (_, i) => `192.168.1.${2 + i}`);
 
-function advertisedFor(host: string): string {
-  if (host !== '0.0.0.0' && host !== '::')
-    return host === 'localhost' || /^127\.|^::1$/.test(host) ? UNDERLAY_ADDRESS : host;
+function advertisedFor(host: string, number: number): string {
+  const inUnderlay = UNDERLAY_ADDRESSES[number - 1] as string;
+  if (host !== '0.0.0.0' && host !== '::') return host === 'localhost' || /^127\.|^::1$/.test(host) ? inUnderlay : host;
   const addresses = Object.values(networkInterfaces()).flatMap((list) => list ?? []);
-  return addresses.find(({ family, internal }) => family === 'IPv4' && !internal)?.address ?? UNDERLAY_ADDRESS;
+  return addresses.find(({ family, internal }) => family === 'IPv4' && !internal)?.address ?? inUnderlay;
 }
 
 function reachableHost(host: string): string {

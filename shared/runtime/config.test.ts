@@ -70,6 +70,7 @@ describe('the parts of single processes', () => {
       listen: { host: '127.0.0.1', port: 6443 },
       pkiDir: 'pki',
       authorizationMode: 'AlwaysAllow',
+      number: 1,
     });
     expect(() => readPodConfig({ PODWIRE_NODE_NAME: 'worker-1' })).toThrow('PODWIRE_POD_NAME is not set');
   });

@@ -58,7 +58,11 @@ export interface ApiServerConfig {
   readonly pkiDir: string;
   /** PODWIRE_API_AUTHORIZATION_MODE: who may do what over HTTPS. */
   readonly authorizationMode: AuthorizationMode;
+  /** PODWIRE_API_SERVER_NUMBER: which of the cluster's apiservers this is, from 1. */
+  readonly number: number;
 }
+
+export const MAX_API_SERVERS = 5;
 
 export const AUTHORIZATION_MODES = ['AlwaysAllow', 'RBAC'] as const;
 export type AuthorizationMode = (typeof AUTHORIZATION_MODES)[number];
@@ -124,6 +128,7 @@ export function readApiServerConfig(environment: Environment): ApiServerConfig {
     },
     pkiDir: requiredText(environment, 'PODWIRE_API_PKI_DIR'),
     authorizationMode: oneOf(environment, 'PODWIRE_API_AUTHORIZATION_MODE', AUTHORIZATION_MODES, 'AlwaysAllow'),
+    number: wholeNumber(environment, 'PODWIRE_API_SERVER_NUMBER', 1, 1, MAX_API_SERVERS),
   };
 }
 

@@ -31,7 +31,8 @@ beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), 'podwire-crash-'));
   servers = [];
   for (let i = 0; i < 2; i++) {
-    const server = new ApiProcess({ nats, folder, port: await freePort() });
+    const environment = { PODWIRE_API_SERVER_NUMBER: String(i + 1) };
+    const server = new ApiProcess({ nats, folder, port: await freePort(), environment });
     await server.start();
     servers.push(server);
   }
