@@ -15,6 +15,7 @@ import type { Host } from '../shared/netstack/host.ts';
 import type { PodNetwork } from '../shared/podnet/pod-network.ts';
 import { StackNetwork } from '../shared/podnet/stack-network.ts';
 import type { NodeConfig } from '../shared/runtime/config.ts';
+import { netnsFolder } from '../shared/runtime/node-folder.ts';
 import type { ProcessContext } from '../shared/runtime/process.ts';
 import { LeaseFile } from './cni/ipam/lease-file.ts';
 import { followNodes } from './cni/node-peers.ts';
@@ -26,6 +27,7 @@ import { PolicyEngine } from './datapath/policy/policy-engine.ts';
 import { wallClockNs } from './io/wall-clock.ts';
 import type { NodeKernel } from './kernel.ts';
 import { podKernelView } from './kernel-view/kernel-view.ts';
+import { NetnsHandler } from './netns/netns-handler.ts';
 import { runHeartbeat } from './node/heartbeat.ts';
 import { machineFacts } from './node/machine-facts.ts';
 import { NodeCommands } from './node/node-commands.ts';
@@ -40,6 +42,7 @@ import { PodLogs } from './pods/pod-logs.ts';
 import { PodManager } from './pods/pod-manager.ts';
 import { ProcessRuntime } from './pods/process-runtime.ts';
 import { ReferencedObjectCache } from './pods/referenced-objects.ts';
+import { RuntimeClasses } from './pods/runtime-class.ts';
 import { ServiceAccountTokens } from './pods/service-account-tokens.ts';
 import { PolicyAgent } from './policy/policy-agent.ts';
 import { serveNodeStreams } from './streams/node-stream.ts';
@@ -61,6 +64,7 @@ interface KubeletParts {
   readonly objects: ReferencedObjectCache;
   readonly registration: NodeRegistration;
   readonly pods: PodManager;
+  readonly netns: NetnsHandler;
   readonly shared: KubeletContext;
 }
 
@@ -83,6 +87,7 @@ export async function startKubelet(options: KubeletOptions): Promise<PodManager>
   objects.onChange((namespace, name) => pods.objectChanged(namespace, name));
   shutdown.onStop('pods', () => pods.stop());
   await pods.start(async (known) => {
+    await parts.netns.collectGarbage();
     parts.plugin?.retainOnly(new Set(known.map((pod) => pod.metadata?.uid ?? '')));
     await parts.shared.logs.retainOnly(known);
   });
@@ -110,6 +115,14 @@ function assemble(options: KubeletOptions): KubeletParts {
   });
   const facts = factsOf(options, plugin);
   const objects = new ReferencedObjectCache(bus, api);
+  const netns = new NetnsHandler({
+    cluster: config.cluster,
+    allowed: node.allowNetns,
+    folder: netnsFolder(stateFolder),
+    memory: kernel.memory,
+    loop,
+    nodeNetwork,
+  });
   const shared: KubeletContext = {
     clock,
     log,
@@ -131,12 +144,13 @@ function assemble(options: KubeletOptions): KubeletParts {
       }),
       new EmulatedRuntime(podKernelView),
     ],
+    runtimeClasses: new RuntimeClasses(api, { netns }),
     logs: new PodLogs(stateFolder, () => clock.nowMs(), log),
     nodeNetwork,
     newContainerId: () => randomBytes(32).toString('hex'),
   };
   const registration = new NodeRegistration({ facts, api, clock, log, signal: shutdown.signal });
-  return { plugin, networks, policy, objects, registration, shared, pods: new PodManager(bus, shared) };
+  return { plugin, networks, policy, objects, registration, netns, shared, pods: new PodManager(bus, shared) };
 }
 
 function enforcePolicy({ context, bus, kernel }: KubeletOptions): PolicyAgent {

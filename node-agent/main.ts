@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { connectBus } from '../shared/bus/connection.ts';
 import { NODE_RULES } from '../shared/bus/subjects.ts';
 import { ConfigError, readNodeConfig } from '../shared/runtime/config.ts';
+import { nodesFolder } from '../shared/runtime/node-folder.ts';
 import { type ProcessContext, runProcess } from '../shared/runtime/process.ts';
 import { parseIpv4Prefix } from '../shared/wire/address.ts';
 import { type NodeKernel, startKernel } from './kernel.ts';
@@ -45,7 +46,7 @@ async function start(context: ProcessContext): Promise<void> {
     traceRequests.unsubscribe();
     traces.close();
   });
-  const stateFolder = join(stateDir, 'nodes', node.nodeName);
+  const stateFolder = join(nodesFolder(stateDir), node.nodeName);
   const linkFaults = serveLinkFaults(bus, kernel);
   shutdown.onStop('link faults', () => linkFaults.unsubscribe());
   const pods = await startKubelet({ context, node, stateFolder, bus, kernel });

@@ -49,7 +49,7 @@ async function demo(folder: ClusterFolder, keep: boolean): Promise<void> {
   const startedMs = performance.now();
   try {
     await Promise.race([
-      cluster.start({ requested: { nodes: NODES }, logLevel: 'info', fresh: true }),
+      cluster.start({ requested: { nodes: NODES }, logLevel: 'info', fresh: true, allowNetns: false }),
       cluster.stopped,
     ]);
     if (interrupted) throw new UserError('interrupted');

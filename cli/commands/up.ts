@@ -23,6 +23,7 @@ interface UpOptions extends FormattedOptions {
   readonly natsPort?: number;
   readonly logLevel: LogLevel;
   readonly fresh?: boolean;
+  readonly allowNetns?: boolean;
   readonly detach?: boolean;
   readonly reportToParent?: boolean;
 }
@@ -63,6 +64,10 @@ export function upCommand(): Command {
     .option('--nats-port <port>', 'the message bus (default: 4222, or the next free one)', port)
     .addOption(new Option('--log-level <level>', 'of every process').choices(LOG_LEVELS).default('info'))
     .option('--fresh', 'forget what an earlier run stored')
+    .option(
+      '--allow-netns',
+      'pods of runtimeClassName netns may run programs of this machine, as root, in network namespaces (Linux)',
+    )
     .option('--detach', 'return when the cluster is ready, and leave it running')
     .addOption(new Option(REPORT_TO_PARENT).hideHelp())
     .action(async (options: UpOptions) => {
@@ -104,7 +109,10 @@ async function run(folder: ClusterFolder, options: UpOptions, reporter: StartRep
       apiPort,
       natsPort,
     };
-    await Promise.race([cluster.start({ requested, logLevel, fresh: options.fresh === true }), cluster.stopped]);
+    await Promise.race([
+      cluster.start({ requested, logLevel, fresh: options.fresh === true, allowNetns: options.allowNetns === true }),
+      cluster.stopped,
+    ]);
     const { ready, kubeconfig, pid } = cluster.status;
     if (ready) reporter.ready({ cluster: folder.name, kubeconfig, pid });
     await cluster.stopped;

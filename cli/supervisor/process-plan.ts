@@ -13,6 +13,8 @@ export interface ClusterPlan {
   /** One for each apiserver. */
   readonly apiPorts: readonly number[];
   readonly logLevel: LogLevel;
+  /** Pods of the RuntimeClass `netns` may run programs of the machine. */
+  readonly allowNetns: boolean;
   readonly natsUrl: string;
   readonly natsToken: string | undefined;
   /** Absent when the user brought a server (`$NATS_URL`). */
@@ -85,6 +87,7 @@ function planNode(plan: ClusterPlan, node: NodeAddress): ProcessSpec {
       PODWIRE_NODE_INTERNAL_IP: node.internalIp,
       PODWIRE_NODE_BIND_ADDRESS: node.bindAddress,
       PODWIRE_VXLAN_PORT: String(node.vxlanPort),
+      PODWIRE_ALLOW_NETNS: plan.allowNetns ? 'yes' : 'no',
     }),
     name: node.name,
     logFile: plan.folder.logFile(node.name),

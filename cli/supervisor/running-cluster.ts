@@ -14,6 +14,7 @@ import { askSupervisor } from './control-client.ts';
 import type { ControlRequest, SupervisorStatus } from './control-protocol.ts';
 import { ControlServer } from './control-server.ts';
 import { lastWords } from './last-words.ts';
+import { removeLeftoverNamespaces } from './leftover-namespaces.ts';
 import { type ClusterPlan, planProcesses } from './process-plan.ts';
 import type { ProcessStatus } from './process-slot.ts';
 import { planStart, type StartRequest } from './start-plan.ts';
@@ -185,6 +186,7 @@ export class RunningCluster {
   private async stopProcesses(): Promise<void> {
     await this.bus?.close();
     await this.supervisor?.stop();
+    for (const problem of removeLeftoverNamespaces(this.folder.path)) this.reporter.warning(problem);
   }
 
   private async stopEverything(): Promise<void> {

@@ -22,6 +22,8 @@ export interface StartRequest {
   readonly logLevel: LogLevel;
   /** Forgets what an earlier run stored. */
   readonly fresh: boolean;
+  /** For this run only: nobody shall find it allowed by accident. */
+  readonly allowNetns: boolean;
   readonly report: (text: string) => void;
 }
 
@@ -62,6 +64,7 @@ export async function planStart(request: StartRequest): Promise<ClusterPlan> {
     nodes: await planNodes(nodeCount, addressBlock),
     apiPorts: await choosePorts(settings, claim),
     logLevel: request.logLevel,
+    allowNetns: request.allowNetns,
     // All bundles lie in one folder.
     programs: (name: ProcessName) => join(dirname(apiserver), `${name}.mjs`),
     compileCache: join(cacheFolder(), 'compiled'),

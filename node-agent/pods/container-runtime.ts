@@ -1,7 +1,7 @@
 /**
- * What runs containers: the seam between the kubelet and the kinds of image. Two implementations, `emulated-runtime.ts`
- * (images that are programs of the node-agent's own process) and `process-runtime.ts` (components with a process of
- * their own).
+ * What runs containers: the seam between the kubelet and the kinds of image. Three implementations: `emulated-runtime.ts`
+ * (images that are programs of the node-agent's own process), `process-runtime.ts` (components with a process of their own)
+ * and `netns/netns-runtime.ts` (programs of the machine, for pods of the RuntimeClass `netns`).
  */
 import type { Readable, Writable } from 'node:stream';
 import type { Host } from '../../shared/netstack/host.ts';
@@ -36,6 +36,8 @@ export interface PodSandbox {
   readonly hostsFile: string;
   readonly resolvConf: string;
   readonly nodeName: string;
+  /** What runs this pod's containers, whatever their image; absent where the image says it. */
+  readonly runtime?: ContainerRuntime;
 }
 
 export interface Mount {
@@ -62,6 +64,8 @@ export interface ContainerLaunch {
   readonly stdin: boolean;
   readonly stdinOnce: boolean;
   readonly tty: boolean;
+  /** Where the program may leave its last words. */
+  readonly terminationMessagePath: string;
   /** Output as it is written, for the log. */
   readonly onOutput: (stream: 'stdout' | 'stderr', data: Uint8Array) => void;
 }

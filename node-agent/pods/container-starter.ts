@@ -6,6 +6,7 @@ import type { NodeFacts } from './downward-api.ts';
 import { containerEnvironment } from './environment.ts';
 import type { KubeletContext } from './kubelet-context.ts';
 import type { PodVolumes } from './pod-volumes.ts';
+import { DEFAULT_TERMINATION_MESSAGE_PATH } from './termination-message.ts';
 import { expandVariables } from './variable-expansion.ts';
 
 export interface StartedContainer {
@@ -47,6 +48,7 @@ export function prepareLaunch(start: ContainerStart, context: KubeletContext): O
     stdin: container.stdin ?? false,
     stdinOnce: container.stdinOnce ?? false,
     tty: container.tty ?? false,
+    terminationMessagePath: container.terminationMessagePath ?? DEFAULT_TERMINATION_MESSAGE_PATH,
   };
 }
 

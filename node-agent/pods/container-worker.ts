@@ -67,7 +67,7 @@ export class ContainerWorker {
     const { context, sandbox } = owner;
     if (sandbox === undefined) throw new Error(`container ${record.name} is to start without a sandbox`);
     const image = record.spec.image ?? '';
-    const runtime = context.runtimes.find((candidate) => candidate.has(image));
+    const runtime = sandbox.runtime ?? context.runtimes.find((candidate) => candidate.has(image));
     if (runtime === undefined) {
       this.showImageProblem(image);
       return;

@@ -10,6 +10,7 @@ import type { NodeFacts } from './downward-api.ts';
 import type { ReferencedObjects } from './environment.ts';
 import type { ClusterDns, NodeDns } from './name-resolution.ts';
 import type { PodLogs } from './pod-logs.ts';
+import type { RuntimeClasses } from './runtime-class.ts';
 import type { SandboxNetworks } from './sandbox.ts';
 import type { ServiceAccountTokens } from './service-account-tokens.ts';
 
@@ -29,6 +30,7 @@ export interface KubeletContext {
   readonly networks: SandboxNetworks;
   /** In the order in which they are asked for an image. */
   readonly runtimes: readonly ContainerRuntime[];
+  readonly runtimeClasses: Pick<RuntimeClasses, 'handlerOf'>;
   readonly logs: PodLogs;
   /** The node's own network: probes and hooks leave from it. */
   readonly nodeNetwork: PodNetwork;

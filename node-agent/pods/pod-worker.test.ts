@@ -148,6 +148,7 @@ function context(): KubeletContext {
     allocatable: {},
     clusterDns: { serviceIp: '10.96.0.10', domain: 'cluster.local' },
     nodeDns: { nameservers: ['192.0.2.1'], searches: [] },
+    runtimeClasses: { handlerOf: () => Promise.resolve(undefined) },
     objects: {
       load: () => Promise.resolve(),
       configMap: () => undefined,

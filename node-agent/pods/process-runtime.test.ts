@@ -55,6 +55,7 @@ function launchOf(output: string[]): ContainerLaunch {
     stdin: false,
     stdinOnce: false,
     tty: false,
+    terminationMessagePath: '/dev/termination-log',
     onOutput: (_stream, data) => output.push(Buffer.from(data).toString()),
   };
 }

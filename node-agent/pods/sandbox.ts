@@ -8,6 +8,7 @@ import type { PodNetwork } from '../../shared/podnet/pod-network.ts';
 import type { PodSandbox } from './container-runtime.ts';
 import { type ClusterDns, hostsFile, type NodeDns, podHostname, resolvConf } from './name-resolution.ts';
 import { applySysctls } from './pod-sysctls.ts';
+import type { RuntimeClasses } from './runtime-class.ts';
 
 /** A pod's network namespace with its address. */
 export interface PodAttachment {
@@ -37,6 +38,7 @@ export interface SandboxOptions {
   readonly nodeName: string;
   readonly clusterDns: ClusterDns;
   readonly nodeDns: NodeDns;
+  readonly runtimeClasses: Pick<RuntimeClasses, 'handlerOf'>;
 }
 
 export interface CreatedSandbox {
@@ -45,16 +47,28 @@ export interface CreatedSandbox {
 }
 
 export async function createSandbox(pod: Pod, options: SandboxOptions): Promise<CreatedSandbox> {
-  const { networks, nodeName, clusterDns, nodeDns } = options;
-  const attachment = await attach(pod, networks);
+  const handler = await options.runtimeClasses.handlerOf(pod);
+  const attachment = await attach(pod, options.networks);
   try {
     applySysctls(pod, attachment.host);
+    const sandbox = defaultSandbox(pod, attachment, options);
+    if (handler === undefined) return { sandbox, destroy: () => attachment.detach() };
+    const completed = await handler.complete(pod, sandbox);
+    const destroy = async (): Promise<void> => {
+      await completed.destroy();
+      await attachment.detach();
+    };
+    return { sandbox: completed.sandbox, destroy };
   } catch (error) {
     await attachment.detach();
     throw error;
   }
+}
+
+function defaultSandbox(pod: Pod, attachment: PodAttachment, options: SandboxOptions): PodSandbox {
+  const { nodeName, clusterDns, nodeDns } = options;
   const { namespace = 'default', name = '', uid = '' } = pod.metadata ?? {};
-  const sandbox: PodSandbox = {
+  return {
     podUid: uid,
     podName: name,
     namespace,
@@ -66,7 +80,6 @@ export async function createSandbox(pod: Pod, options: SandboxOptions): Promise<
     hostsFile: hostsFile(pod, attachment.address, nodeName, clusterDns),
     resolvConf: resolvConf(pod, clusterDns, nodeDns),
   };
-  return { sandbox, destroy: () => attachment.detach() };
 }
 
 async function attach(pod: Pod, networks: SandboxNetworks): Promise<PodAttachment> {

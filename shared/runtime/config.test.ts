@@ -61,6 +61,7 @@ describe('the parts of single processes', () => {
       advertise: { host: '172.18.0.4', port: 4789 },
       ioTier: 'dgram',
       ioBatches: true,
+      allowNetns: false,
     });
     expect(() => readNodeConfig({ PODWIRE_NODE_NAME: 'worker-1' })).toThrow('PODWIRE_NODE_INTERNAL_IP is not set');
   });

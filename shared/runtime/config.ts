@@ -82,6 +82,8 @@ export interface NodeConfig {
   readonly ioTier: (typeof IO_TIERS)[number];
   /** PODWIRE_IO_BATCHES: `off` when the real socket is captured, as a batch is one large datagram on loopback. */
   readonly ioBatches: boolean;
+  /** PODWIRE_ALLOW_NETNS: `yes` when pods of the RuntimeClass `netns` may run programs of the machine as root. */
+  readonly allowNetns: boolean;
 }
 
 const IO_TIERS = ['dgram', 'polled', 'auto'] as const;
@@ -141,6 +143,7 @@ export function readNodeConfig(environment: Environment): NodeConfig {
     advertise: optionalHostPort(environment, 'PODWIRE_NODE_ADVERTISE'),
     ioTier: oneOf(environment, 'PODWIRE_IO_TIER', IO_TIERS, 'dgram'),
     ioBatches: oneOf(environment, 'PODWIRE_IO_BATCHES', ['on', 'off'], 'on') === 'on',
+    allowNetns: oneOf(environment, 'PODWIRE_ALLOW_NETNS', ['yes', 'no'], 'no') === 'yes',
   };
 }
 

@@ -8,6 +8,7 @@ import type { Logger } from '../../../shared/runtime/log.ts';
 import { corednsManifests } from './coredns.ts';
 import { kubeProxyManifests } from './kube-proxy.ts';
 import type { Manifest } from './manifest.ts';
+import { netnsRuntimeClass } from './runtime-class.ts';
 
 const SYSTEM_NAMESPACES = ['default', 'kube-system', 'kube-public', 'kube-node-lease'];
 const RETRY_MS = 200;
@@ -36,6 +37,7 @@ export async function bootstrapCluster(options: BootstrapOptions): Promise<void>
   const isDeployment = ({ resource }: Manifest): boolean => resource === DEPLOYMENTS;
   await createAll(options, [
     ...kubeProxyManifests({ podCidr: config.podCidr, mode: config.proxyMode }),
+    netnsRuntimeClass(),
     ...dns.filter((manifest) => !isDeployment(manifest)),
   ]);
   await nodesForTwo(options);

@@ -4,7 +4,7 @@
  */
 import type { Container, Pod, PodSpec, Toleration, Volume } from 'kubernetes-types/core/v1.js';
 import { fieldAt, type KubeObject } from '../../../../shared/api/object.ts';
-import { PODS, PRIORITYCLASSES, SERVICEACCOUNTS } from '../../../../shared/api/resources.ts';
+import { PODS, PRIORITYCLASSES, RUNTIMECLASSES, SERVICEACCOUNTS } from '../../../../shared/api/resources.ts';
 import { forbidden } from '../../../../shared/api/status.ts';
 import { nameSuffix, type Random } from '../../../../shared/runtime/random.ts';
 import type { ObjectStorage } from '../../storage/object-storage.ts';
@@ -33,6 +33,7 @@ export function podStrategy(admission: PodAdmission): Strategy {
       await admitServiceAccount(admission, object, pod.spec);
       addTolerations(pod.spec, Math.ceil(admission.evictionAfterMs / 1000));
       admitPriority(admission, object, pod.spec);
+      admitRuntimeClass(admission, object, pod.spec);
       object.status = { phase: 'Pending', qosClass: qosClass(pod.spec) };
       return undefined;
     },
@@ -134,6 +135,12 @@ const SYSTEM_PRIORITIES: Readonly<Record<string, number>> = {
   'system-cluster-critical': 2_000_000_000,
   'system-node-critical': 2_000_001_000,
 };
+
+function admitRuntimeClass({ storage }: PodAdmission, object: KubeObject, { runtimeClassName }: PodSpec): void {
+  if (!runtimeClassName || storage.get(RUNTIMECLASSES, runtimeClassName) !== undefined) return;
+  const problem = `pod rejected: RuntimeClass ${JSON.stringify(runtimeClassName)} not found`;
+  throw forbidden(PODS, object.metadata.name ?? '', problem);
+}
 
 function admitPriority({ storage }: PodAdmission, object: KubeObject, spec: PodSpec): void {
   if (!spec.priorityClassName) {

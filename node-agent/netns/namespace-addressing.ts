@@ -1,0 +1,25 @@
+/** What makes a kernel's network namespace look like an emulated one: lines for `ip -batch`, from the emulated tables. */
+import type { NetDevice } from '../../shared/netstack/device.ts';
+import type { Host } from '../../shared/netstack/host.ts';
+import { formatIpv4, formatMac } from '../../shared/wire/address.ts';
+
+const QUEUE_FRAMES = 1000;
+
+/** The addresses and routes that `host` has on `device`, for a kernel's device of the same name. */
+export function addressingLines(host: Host, device: NetDevice): string[] {
+  const { name } = device;
+  const addresses = host.interfaces.get(device)?.addresses ?? [];
+  const routes = host.routes.list().filter((route) => route.device === device && route.gateway !== 0);
+  return [
+    'link set lo up',
+    // Without an IPv6 address of its own it sends no router solicitations.
+    `link set ${name} addrgenmode none`,
+    `link set ${name} address ${formatMac(device.macAddress)} mtu ${device.mtuBytes} txqueuelen ${QUEUE_FRAMES}`,
+    ...addresses.map(({ address, prefixLength }) => `address add ${formatIpv4(address)}/${prefixLength} dev ${name}`),
+    `link set ${name} up`,
+    ...routes.map(
+      ({ destination, prefixLength, gateway }) =>
+        `route add ${formatIpv4(destination)}/${prefixLength} via ${formatIpv4(gateway)} dev ${name}`,
+    ),
+  ];
+}
