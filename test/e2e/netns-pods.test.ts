@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { kernelLacks } from '../interop/kernel-lacks.ts';
 import { waitFor } from '../wait-for.ts';
 import { TestCluster } from './cluster.ts';
-import { run } from './run-command.ts';
+import { type CommandResult, run } from './run-command.ts';
 
 const programs = ['ip', 'unshare', 'nsenter', 'setpriv', 'setsid', 'python3', 'curl', 'getent', 'script'];
 const missing = await kernelLacks(programs, ['tun']);
@@ -76,8 +76,14 @@ async function namespaces(): Promise<string[]> {
   return stdout.split('\n').filter((line) => line.startsWith('podwire-e2e-default-'));
 }
 
-function exec(name: string, command: readonly string[]) {
-  return cluster!.kubectl(['exec', name, '--', ...command]);
+/** Some kubectls lose output that comes before they have made the stream for it, and say so: they are asked again. */
+const LOST_OUTPUT = /websocket\.go.*Unknown stream id/;
+
+async function exec(name: string, command: readonly string[]): Promise<CommandResult> {
+  return waitFor(`kubectl exec ${name} -- ${command.join(' ')}`, async () => {
+    const result = await cluster!.kubectl(['exec', name, '--', ...command]);
+    return LOST_OUTPUT.test(result.stderr) ? undefined : result;
+  });
 }
 
 async function out(name: string, command: readonly string[]): Promise<string> {
