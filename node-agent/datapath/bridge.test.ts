@@ -8,8 +8,7 @@ import { PacketMemory } from '../../shared/wire/packet-memory.ts';
 import * as vlan from '../../shared/wire/vlan.ts';
 import { BridgeDevice } from './bridge.ts';
 import { FDB_AGEING_US, MAX_FDB_ENTRIES } from './fdb.ts';
-import { RecentLists } from './recent-lists.ts';
-import { RuleTables } from './rule-tables.ts';
+import { BridgePorts } from './rule-tables.ts';
 
 const BRIDGE_MAC = 0x0200_0000_00ff;
 
@@ -19,13 +18,16 @@ function bridgeWith(portCount: number) {
   const memory = new PacketMemory({ smallSlots: 256, largeSlots: 1 });
   engine.enter(1);
   const host = new Host({ engine, memory, name: 'node', secret: new Uint8Array(16) });
-  const tables = new RuleTables('boot', memory.view, {
-    random: engine.random,
-    nowUs: () => engine.nowUs,
-    isLocalAddress: () => false,
-    recent: new RecentLists(),
-  });
-  const options = { engine, memory, host, tables, name: 'cni0', index: 4, macAddress: BRIDGE_MAC, mtuBytes: 1450 };
+  const options = {
+    engine,
+    memory,
+    host,
+    rulePorts: new BridgePorts(),
+    name: 'cni0',
+    index: 4,
+    macAddress: BRIDGE_MAC,
+    mtuBytes: 1450,
+  };
   const bridge = new BridgeDevice(options);
   const log: string[] = [];
   bridge.upcall = {

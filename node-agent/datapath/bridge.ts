@@ -2,10 +2,10 @@
  * A Linux bridge (`cni0`): learns, forwards and floods frames between its ports and the host it stands in.
  *
  *   port -> learn -> to the bridge's own MAC?  -> the host's stack (routed)
- *                    known                     -> [IPv4: PREROUTING, FORWARD, POSTROUTING] -> port
+ *                    known                     -> [IP: PREROUTING, FORWARD, POSTROUTING] -> port
  *                    group or unknown          -> all other ports, and the host for groups
  *
- * Bridged IPv4 passes the hooks (br_netfilter), or the answer of a Service's backend to a client on the same node, which
+ * Bridged IP packets pass the hooks (br_netfilter), or the answer of a Service's backend to a client on the same node, which
  * never reaches the router, would not be translated back.
  */
 import {
@@ -18,14 +18,15 @@ import {
 import * as drop from '../../shared/netstack/drop-reasons.ts';
 import type { Engine } from '../../shared/netstack/engine.ts';
 import { transmitFragments } from '../../shared/netstack/fragment.ts';
+import { headerDefect } from '../../shared/netstack/header-defect.ts';
 import type { DropReason } from '../../shared/netstack/hooks.ts';
 import type { Host } from '../../shared/netstack/host.ts';
 import * as ethernet from '../../shared/wire/ethernet.ts';
-import * as ipv4 from '../../shared/wire/ipv4.ts';
+import * as ip from '../../shared/wire/ip.ts';
 import type { Packet, PacketMemory } from '../../shared/wire/packet-memory.ts';
 import { Fdb } from './fdb.ts';
 import type { FrameObserver } from './frame-observer.ts';
-import type { RuleTables } from './rule-tables.ts';
+import type { BridgePorts } from './rule-tables.ts';
 
 /** Ports one bridge may have (Linux: 1024). */
 export const MAX_BRIDGE_PORTS = 4096;
@@ -48,7 +49,7 @@ export interface BridgeOptions {
   readonly macAddress: number;
   readonly mtuBytes: number;
   /** Told through which ports a packet in the hooks comes and goes. */
-  readonly tables: RuleTables;
+  readonly rulePorts: BridgePorts;
 }
 
 export class BridgeDevice implements NetDevice, FrameUpcall {
@@ -71,13 +72,13 @@ export class BridgeDevice implements NetDevice, FrameUpcall {
   private readonly engine: Engine;
   private readonly memory: PacketMemory;
   private readonly host: Host;
-  private readonly tables: RuleTables;
+  private readonly rulePorts: BridgePorts;
 
   constructor(options: BridgeOptions) {
     this.engine = options.engine;
     this.memory = options.memory;
     this.host = options.host;
-    this.tables = options.tables;
+    this.rulePorts = options.rulePorts;
     this.name = options.name;
     this.index = options.index;
     this.macAddress = options.macAddress;
@@ -157,9 +158,9 @@ export class BridgeDevice implements NetDevice, FrameUpcall {
     }
     this.counters.rxPackets++;
     this.counters.rxBytes += frame.length;
-    this.tables.physIn = from;
+    this.rulePorts.physIn = from;
     this.upcall.input(this, frame);
-    this.tables.physIn = null;
+    this.rulePorts.physIn = null;
   }
 
   /** `from` is null for a frame of the host's. Every copy but the last is a clone; a full memory costs copies, not the frame. */
@@ -183,25 +184,26 @@ export class BridgeDevice implements NetDevice, FrameUpcall {
       this.host.drop(frame, HAIRPIN_OFF, this.name);
       return;
     }
-    const isIpv4 = ethernet.type(this.memory.view, frame.offset) === ethernet.TYPE_IPV4;
-    if (!isIpv4 || !this.callIptables || this.host.hooks === null) this.send(frame, to.device);
-    else this.forwardIpv4(frame, from.device, to.device);
+    const type = ethernet.type(this.memory.view, frame.offset);
+    const isIp = type === ethernet.TYPE_IPV4 || (type === ethernet.TYPE_IPV6 && this.host.ipv6);
+    if (!isIp || !this.callIptables || this.host.hooks === null) this.send(frame, to.device);
+    else this.forwardIp(frame, from.device, to.device);
   }
 
-  private forwardIpv4(frame: Packet, from: NetDevice, to: NetDevice): void {
+  private forwardIp(frame: Packet, from: NetDevice, to: NetDevice): void {
     const { view } = this.memory;
     const destinationMac = ethernet.destination(view, frame.offset);
     const sourceMac = ethernet.source(view, frame.offset);
-    const packet = this.toIpv4(frame);
+    const packet = this.toIp(frame);
     if (packet === null) return;
-    this.tables.physIn = from;
-    const before = ipv4.destination(view, packet.offset);
+    this.rulePorts.physIn = from;
+    const before = ip.destination(view, packet.offset);
     const through = this.passHooks(packet, to);
-    this.tables.physIn = null;
-    this.tables.physOut = null;
+    this.rulePorts.physIn = null;
+    this.rulePorts.physOut = null;
     if (!through) return;
     // A destination that PREROUTING changed is the router's business; it finds the packet already tracked.
-    if (ipv4.destination(view, packet.offset) !== before) {
+    if (ip.destination(view, packet.offset) !== before) {
       this.prependHeader(packet, this.macAddress, sourceMac);
       this.passUp(packet, from);
       return;
@@ -218,22 +220,20 @@ export class BridgeDevice implements NetDevice, FrameUpcall {
   }
 
   /** Strips the Ethernet header and checks the IP header; fragments wait for each other. null when the frame is gone. */
-  private toIpv4(frame: Packet): Packet | null {
+  private toIp(frame: Packet): Packet | null {
     const { view } = this.memory;
     frame.strip(ethernet.HEADER_BYTES);
-    if (!ipv4.check(view, frame.offset, frame.length)) {
-      this.host.drop(frame, drop.IP_MALFORMED, this.name);
+    const defect = headerDefect(view, frame);
+    if (defect !== null) {
+      this.host.drop(frame, defect, this.name);
       return null;
     }
-    if (!frame.checksumTrusted && !ipv4.checksumValid(view, frame.offset)) {
-      this.host.drop(frame, drop.IP_CHECKSUM, this.name);
-      return null;
-    }
-    frame.length = ipv4.totalLength(view, frame.offset);
-    const packet = ipv4.isFragment(view, frame.offset) ? this.host.reassembly.add(frame) : frame;
+    frame.mayFragment = false;
+    frame.length = ip.totalLength(view, frame.offset);
+    const packet = ip.isFragment(view, frame.offset) ? this.host.reassembly.add(frame) : frame;
     if (packet === null) return null;
     packet.networkOffset = packet.offset;
-    packet.transportOffset = packet.offset + ipv4.headerBytes(view, packet.offset);
+    packet.transportOffset = packet.offset + ip.headerBytes(view, packet.offset);
     return packet;
   }
 
@@ -241,11 +241,11 @@ export class BridgeDevice implements NetDevice, FrameUpcall {
   private passHooks(packet: Packet, to: NetDevice): boolean {
     const hooks = this.host.hooks!;
     const { view } = this.memory;
-    const before = ipv4.destination(view, packet.offset);
+    const before = ip.destination(view, packet.offset);
     let verdict = hooks.prerouting(packet, this);
     let stage = 'prerouting';
-    if (verdict === null && ipv4.destination(view, packet.offset) === before) {
-      this.tables.physOut = to;
+    if (verdict === null && ip.destination(view, packet.offset) === before) {
+      this.rulePorts.physOut = to;
       verdict = hooks.forward(packet, this, this);
       stage = 'forward';
       if (verdict === null) {
@@ -259,8 +259,10 @@ export class BridgeDevice implements NetDevice, FrameUpcall {
   }
 
   private prependHeader(packet: Packet, destination: number, source: number): void {
+    const { view } = this.memory;
+    const type = ip.etherType(view, packet.offset);
     packet.prepend(ethernet.HEADER_BYTES);
-    ethernet.encode(this.memory.view, packet.offset, destination, source, ethernet.TYPE_IPV4);
+    ethernet.encode(view, packet.offset, destination, source, type);
   }
 
   private send(frame: Packet, to: NetDevice): void {

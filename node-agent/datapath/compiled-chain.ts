@@ -9,6 +9,8 @@ import type { ConnectionState, Match, PortMatch, PortRange } from '../../shared/
 import { type DeviceMatch, PROTOCOL_NUMBERS, type PrefixMatch, type Rule } from '../../shared/rules/rule.ts';
 import type { Target } from '../../shared/rules/target.ts';
 import { prefixMask } from '../../shared/wire/address.ts';
+import { addressBits, isInNetwork } from '../../shared/wire/ip-address.ts';
+import { isIpv6 } from '../../shared/wire/ipv6-table.ts';
 import type { Connection } from './flow.ts';
 import type { PacketFacts } from './packet-facts.ts';
 import type { RecentLists } from './recent-lists.ts';
@@ -77,10 +79,10 @@ export class CompiledRule {
     this.verdict = verdictOf(this.target, where);
     this.sourceMask = maskOf(rule.source);
     this.source = (rule.source?.address ?? 0) & this.sourceMask;
-    this.sourceNegated = rule.source?.negated ?? false;
+    this.sourceNegated = isTested(rule.source) ? false : (rule.source?.negated ?? false);
     this.destinationMask = maskOf(rule.destination);
     this.destination = (rule.destination?.address ?? 0) & this.destinationMask;
-    this.destinationNegated = rule.destination?.negated ?? false;
+    this.destinationNegated = isTested(rule.destination) ? false : (rule.destination?.negated ?? false);
     this.protocol = rule.protocol === undefined ? ANY : PROTOCOL_NUMBERS[rule.protocol.name];
     this.protocolNegated = rule.protocol?.negated ?? false;
     const plain = plainPortMatch(rule);
@@ -101,8 +103,15 @@ export class CompiledRule {
   }
 }
 
+/** Of an IPv6 prefix only a whole address is compared as a number, which is what most of kube-proxy's rules name. */
 function maskOf(prefix: PrefixMatch | undefined): number {
-  return prefix === undefined ? 0 : prefixMask(prefix.prefixLength) | 0;
+  if (prefix === undefined || isTested(prefix)) return 0;
+  return isIpv6(prefix.address) ? -1 : prefixMask(prefix.prefixLength) | 0;
+}
+
+/** An IPv6 network: its number says nothing of the addresses in it. */
+function isTested(prefix: PrefixMatch | undefined): boolean {
+  return prefix !== undefined && isIpv6(prefix.address) && prefix.prefixLength < addressBits(prefix.address);
 }
 
 /** The one condition on ports that is common enough to stand in the rule itself: `--dport`. */
@@ -129,13 +138,20 @@ function reason(code: string, cause: string): DropReason {
 
 function testsOf(rule: Rule, context: MatchContext, done: Match | undefined): Test[] {
   const tests: Test[] = [];
-  const { inDevice, outDevice } = rule;
+  const { source, destination, inDevice, outDevice } = rule;
+  if (source !== undefined && isTested(source)) tests.push((facts) => isWithin(facts.source, source));
+  if (destination !== undefined && isTested(destination))
+    tests.push((facts) => isWithin(facts.destination, destination));
   if (inDevice !== undefined) tests.push((facts) => deviceMatches(inDevice, facts.inDevice));
   if (outDevice !== undefined) tests.push((facts) => deviceMatches(outDevice, facts.outDevice));
   for (const match of rule.matches ?? []) {
     if (match !== done) addTests(match, context, tests);
   }
   return tests;
+}
+
+function isWithin(address: number, { address: network, prefixLength, negated = false }: PrefixMatch): boolean {
+  return isInNetwork(address >>> 0, network, prefixLength) !== negated;
 }
 
 function addTests(match: Match, context: MatchContext, tests: Test[]): void {
@@ -221,7 +237,7 @@ function physdevTest(test: PhysdevTestKind, negated: boolean): Test {
 
 function inState(facts: PacketFacts, state: ConnectionState): boolean {
   const { flow } = facts;
-  if (flow === null) return state === 'INVALID';
+  if (flow === null) return state === (facts.untracked ? 'UNTRACKED' : 'INVALID');
   switch (state) {
     case 'RELATED':
       return flow.relatedTo !== null;

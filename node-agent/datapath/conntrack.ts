@@ -8,15 +8,19 @@
 import type { Engine, TimerHandle } from '../../shared/netstack/engine.ts';
 import type { DropReason } from '../../shared/netstack/hooks.ts';
 import * as checksum from '../../shared/wire/checksum.ts';
+import { transportChecksum } from '../../shared/wire/complete-checksums.ts';
 import * as icmp from '../../shared/wire/icmp.ts';
+import * as icmpv6 from '../../shared/wire/icmpv6.ts';
+import * as ip from '../../shared/wire/ip.ts';
 import * as ipv4 from '../../shared/wire/ipv4.ts';
+import { PROTOCOL_ICMPV6 } from '../../shared/wire/ipv6.ts';
 import type { Packet, PacketMemory } from '../../shared/wire/packet-memory.ts';
 import * as tcp from '../../shared/wire/tcp.ts';
 import { ConntrackTable } from './conntrack-table.ts';
 import { type ConntrackTimeouts, NODE_TIMEOUTS } from './conntrack-timeouts.ts';
 import { Connection, type Flow } from './flow.ts';
 import { nextTcpState, type TcpState } from './tcp-track.ts';
-import { Tuple } from './tuple.ts';
+import { isDiscovery, isIcmp, Tuple } from './tuple.ts';
 
 const SECOND_US = 1_000_000;
 /** How often silent connections are looked for; a lookup never finds an expired one in between. */
@@ -71,8 +75,8 @@ export class Conntrack {
     const { view } = this.memory;
     const { tuple } = this;
     if (!tuple.read(view, packet.networkOffset, packet.transportOffset)) {
-      const related = tuple.protocol === ipv4.PROTOCOL_ICMP ? this.relatedFlow(packet) : null;
-      if (related === null) this.invalid++;
+      const related = isIcmp(tuple.protocol) ? this.relatedFlow(packet) : null;
+      if (related === null && !isDiscovery(view, packet)) this.invalid++;
       packet.connection = related;
       return null;
     }
@@ -88,7 +92,7 @@ export class Conntrack {
       return null;
     }
     flow.packets++;
-    flow.bytes += ipv4.totalLength(view, packet.networkOffset);
+    flow.bytes += ip.totalLength(view, packet.networkOffset);
     packet.connection = flow;
     return null;
   }
@@ -130,6 +134,12 @@ export class Conntrack {
       deleted++;
     }
     return deleted;
+  }
+
+  visitAddresses(visit: (address: number) => void): void {
+    for (const { original, reply } of this.table.connections()) {
+      for (const address of [original.source, original.destination, reply.source, reply.destination]) visit(address);
+    }
   }
 
   dispose(): void {
@@ -178,7 +188,7 @@ export class Conntrack {
   }
 
   private datagramTimeout(connection: Connection): number {
-    if (connection.protocol === ipv4.PROTOCOL_ICMP) return this.timeouts.icmp;
+    if (isIcmp(connection.protocol)) return this.timeouts.icmp;
     if (connection.protocol !== ipv4.PROTOCOL_UDP) return this.timeouts.generic;
     if (!connection.seenReply) return this.timeouts.udp;
     if (this.engine.nowUs - connection.startedUs <= STREAM_AFTER_US) return this.timeouts.udp;
@@ -190,7 +200,9 @@ export class Conntrack {
   private begin(): Flow | null {
     const { tuple } = this;
     // An answer to an echo nobody asked for starts nothing.
-    if (tuple.protocol === ipv4.PROTOCOL_ICMP && (tuple.ports & 0xffff) !== icmp.ECHO_REQUEST) return null;
+    const type = tuple.ports & 0xffff;
+    if (tuple.protocol === ipv4.PROTOCOL_ICMP && type !== icmp.ECHO_REQUEST) return null;
+    if (tuple.protocol === PROTOCOL_ICMPV6 && type !== icmpv6.ECHO_REQUEST) return null;
     if (!this.table.makeRoom()) {
       this.full = true;
       return null;
@@ -213,13 +225,21 @@ export class Conntrack {
   private relatedFlow(packet: Packet): Flow | null {
     const { view } = this.memory;
     const at = packet.transportOffset;
-    const size = packet.networkOffset + ipv4.totalLength(view, packet.networkOffset) - at;
-    if (!icmp.check(view, at, size) || !icmp.isError(icmp.type(view, at))) return null;
-    if (!packet.checksumTrusted && checksum.finish(this.memory.sum(at, size)) !== 0) return null;
+    const size = packet.networkOffset + ip.totalLength(view, packet.networkOffset) - at;
+    const isIpv6 = ip.isIpv6(view, packet.networkOffset);
+    const isError = isIpv6 ? icmpv6.isError : icmp.isError;
+    if (!icmp.check(view, at, size) || !isError(icmp.type(view, at))) return null;
+    if (!packet.checksumTrusted && this.icmpChecksum(packet, isIpv6, size) !== 0) return null;
     if (!this.tuple.readQuoted(view, at + icmp.HEADER_BYTES, size - icmp.HEADER_BYTES)) return null;
     this.tuple.invert();
     const flow = this.find(this.tuple) ?? this.answerToBegun(this.tuple);
     return flow?.related ?? null;
+  }
+
+  private icmpChecksum(packet: Packet, isIpv6: boolean, size: number): number {
+    const { networkOffset, transportOffset } = packet;
+    if (isIpv6) return transportChecksum(this.memory, networkOffset, transportOffset, size);
+    return checksum.finish(this.memory.sum(transportOffset, size));
   }
 
   private armSweeper(): void {

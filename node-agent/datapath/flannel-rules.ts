@@ -6,14 +6,19 @@ import { comment } from '../../shared/rules/match.ts';
 import type { Rule } from '../../shared/rules/rule.ts';
 import { jump } from '../../shared/rules/target.ts';
 import type { RulesTransaction } from '../../shared/rules/transaction.ts';
-import type { Ipv4Prefix } from '../../shared/wire/address.ts';
+import { familyOf, type IpPrefix } from '../../shared/wire/ip-address.ts';
+import { ALL_NODES } from '../../shared/wire/ipv6-address.ts';
 
 /** kube-proxy's masquerade mark: it takes care of these itself. */
 const MASQUERADE_MARK = 0x4000;
-const MULTICAST: Ipv4Prefix = { address: 0xe000_0000, prefixLength: 4 };
+const MULTICAST = {
+  ipv4: { address: 0xe000_0000, prefixLength: 4 },
+  ipv6: { address: ALL_NODES, prefixLength: 8 },
+} as const;
 
-/** `podCidr` is the node's part of `clusterCidr`. Replaces what flannel had before. */
-export function flannelRules(bootId: string, clusterCidr: Ipv4Prefix, podCidr: Ipv4Prefix): RulesTransaction {
+/** `podCidr` is the node's part of `clusterCidr`. Replaces what flannel had of their version. */
+export function flannelRules(bootId: string, clusterCidr: IpPrefix, podCidr: IpPrefix): RulesTransaction {
+  const family = familyOf(podCidr.address);
   const masq = comment('flanneld masq');
   const forward = comment('flanneld forward');
   const masquerade = { kind: 'masquerade', randomFully: true } as const;
@@ -26,11 +31,12 @@ export function flannelRules(bootId: string, clusterCidr: Ipv4Prefix, podCidr: I
     { source: podCidr, destination: clusterCidr, matches: [masq], target: back },
     { source: clusterCidr, destination: podCidr, matches: [masq], target: back },
     { source: { ...clusterCidr, negated: true }, destination: podCidr, matches: [masq], target: back },
-    { source: clusterCidr, destination: { ...MULTICAST, negated: true }, matches: [masq], target: masquerade },
+    { source: clusterCidr, destination: { ...MULTICAST[family], negated: true }, matches: [masq], target: masquerade },
     { source: { ...clusterCidr, negated: true }, destination: clusterCidr, matches: [masq], target: masquerade },
   ];
   return {
     owner: 'flannel',
+    family,
     bootId,
     base: null,
     tables: {

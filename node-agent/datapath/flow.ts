@@ -4,7 +4,7 @@
  *   original  10.244.1.5:40000 -> 10.96.0.10:53     as the first packet asked
  *   reply     10.244.2.7:53    -> 10.244.1.5:40000  as the answers come: where they differ, NAT stands between
  *
- * Addresses and ports are kept as signed 32-bit integers, which V8 stores unboxed.
+ * Addresses (of either version, see `ipv6-table.ts`) and ports are kept as signed 32-bit integers, which V8 stores unboxed.
  */
 import type { TcpState } from './tcp-track.ts';
 

@@ -10,14 +10,18 @@
  */
 import type { DropReason } from '../../shared/netstack/hooks.ts';
 import * as checksum from '../../shared/wire/checksum.ts';
+import { transportChecksum } from '../../shared/wire/complete-checksums.ts';
 import * as icmp from '../../shared/wire/icmp.ts';
+import * as ip from '../../shared/wire/ip.ts';
+import { addressSum } from '../../shared/wire/ip-address.ts';
 import * as ipv4 from '../../shared/wire/ipv4.ts';
+import * as ipv6 from '../../shared/wire/ipv6.ts';
 import type { Packet, PacketMemory } from '../../shared/wire/packet-memory.ts';
 import * as tcp from '../../shared/wire/tcp.ts';
 import * as udp from '../../shared/wire/udp.ts';
 import type { Conntrack } from './conntrack.ts';
 import type { Connection, Flow } from './flow.ts';
-import { Tuple } from './tuple.ts';
+import { isIcmp, Tuple } from './tuple.ts';
 
 export type NatSide = 'source' | 'destination';
 
@@ -67,12 +71,12 @@ export function bindSource(
 }
 
 function hasPorts(protocol: number): boolean {
-  return protocol === ipv4.PROTOCOL_TCP || protocol === ipv4.PROTOCOL_UDP || protocol === ipv4.PROTOCOL_ICMP;
+  return protocol === ipv4.PROTOCOL_TCP || protocol === ipv4.PROTOCOL_UDP || isIcmp(protocol);
 }
 
 /** Sets `scratch.ports` to a free one, from the range of the source port's kind on (as Linux keeps low ports low). */
 function findFreePort(conntrack: Conntrack, connection: Connection, random: () => number): boolean {
-  const isEcho = connection.protocol === ipv4.PROTOCOL_ICMP;
+  const isEcho = isIcmp(connection.protocol);
   const wanted = connection.original.sourcePort;
   const [first, last] = isEcho ? [0, 65_535] : portRange(wanted);
   const size = last - first + 1;
@@ -107,10 +111,10 @@ export function translate(memory: PacketMemory, packet: Packet, flow: Flow, side
 function translateDestination(memory: PacketMemory, packet: Packet, opposite: Flow): void {
   const { view } = memory;
   const { networkOffset, transportOffset } = packet;
-  const before = ipv4.destination(view, networkOffset);
+  const before = ip.destination(view, networkOffset);
   const after = opposite.source >>> 0;
   if (before !== after) {
-    ipv4.setDestination(view, networkOffset, after);
+    writeDestination(view, networkOffset, before, after);
     updateAddress(view, packet, before, after);
   }
   switch (opposite.connection.protocol) {
@@ -123,6 +127,7 @@ function translateDestination(memory: PacketMemory, packet: Packet, opposite: Fl
       return;
     }
     case ipv4.PROTOCOL_ICMP:
+    case ipv6.PROTOCOL_ICMPV6:
       updateEcho(view, packet, opposite.sourcePort);
   }
 }
@@ -130,10 +135,10 @@ function translateDestination(memory: PacketMemory, packet: Packet, opposite: Fl
 function translateSource(memory: PacketMemory, packet: Packet, opposite: Flow): void {
   const { view } = memory;
   const { networkOffset, transportOffset } = packet;
-  const before = ipv4.source(view, networkOffset);
+  const before = ip.source(view, networkOffset);
   const after = opposite.destination >>> 0;
   if (before !== after) {
-    ipv4.setSource(view, networkOffset, after);
+    writeSource(view, networkOffset, before, after);
     updateAddress(view, packet, before, after);
   }
   switch (opposite.connection.protocol) {
@@ -146,30 +151,53 @@ function translateSource(memory: PacketMemory, packet: Packet, opposite: Flow): 
       return;
     }
     case ipv4.PROTOCOL_ICMP:
+    case ipv6.PROTOCOL_ICMPV6:
       updateEcho(view, packet, opposite.sourcePort);
   }
 }
 
-/** The header checksum, and the transport's, whose pseudo header has the address (ICMP has none). */
+/** The field, and IPv4's header checksum; IPv6 has none. */
+function writeDestination(view: DataView, network: number, before: number, after: number): void {
+  if (ip.isIpv6(view, network)) {
+    ipv6.setDestination(view, network, after);
+    return;
+  }
+  ipv4.setDestination(view, network, after);
+  ipv4.setChecksum(view, network, checksum.update32(ipv4.checksum(view, network), before, after));
+}
+
+function writeSource(view: DataView, network: number, before: number, after: number): void {
+  if (ip.isIpv6(view, network)) {
+    ipv6.setSource(view, network, after);
+    return;
+  }
+  ipv4.setSource(view, network, after);
+  ipv4.setChecksum(view, network, checksum.update32(ipv4.checksum(view, network), before, after));
+}
+
+/** The transport's checksum, whose pseudo header has the address (ICMPv4 has none). What differs is a sum of words. */
 function updateAddress(view: DataView, packet: Packet, before: number, after: number): void {
-  const { networkOffset, transportOffset } = packet;
-  ipv4.setChecksum(view, networkOffset, checksum.update32(ipv4.checksum(view, networkOffset), before, after));
   if (packet.checksumTrusted) return;
-  switch (ipv4.protocol(view, networkOffset)) {
+  const { networkOffset, transportOffset } = packet;
+  const [was, is] = [addressSum(before), addressSum(after)];
+  switch (ip.protocol(view, networkOffset)) {
     case ipv4.PROTOCOL_TCP:
-      tcp.setChecksum(view, transportOffset, checksum.update32(tcp.checksum(view, transportOffset), before, after));
+      tcp.setChecksum(view, transportOffset, checksum.update16(tcp.checksum(view, transportOffset), was, is));
       return;
     case ipv4.PROTOCOL_UDP: {
       const present = udp.checksum(view, transportOffset);
-      if (present !== 0) udp.setChecksum(view, transportOffset, checksum.update32(present, before, after));
+      if (present !== 0) udp.setChecksum(view, transportOffset, checksum.update16(present, was, is));
+      return;
     }
+    case ipv6.PROTOCOL_ICMPV6:
+      icmp.setChecksum(view, transportOffset, checksum.update16(icmp.checksum(view, transportOffset), was, is));
   }
 }
 
 function updatePort(view: DataView, packet: Packet, before: number, after: number): void {
   if (packet.checksumTrusted) return;
   const { transportOffset } = packet;
-  if (ipv4.protocol(view, packet.networkOffset) === ipv4.PROTOCOL_TCP) {
+  if (ip.protocol(view, packet.networkOffset) === ipv4.PROTOCOL_TCP) {
     tcp.setChecksum(view, transportOffset, checksum.update16(tcp.checksum(view, transportOffset), before, after));
     return;
   }
@@ -196,28 +224,26 @@ function translateError(memory: PacketMemory, packet: Packet, flow: Flow, side: 
   const { opposite } = flow;
   const quoted = transportOffset + icmp.HEADER_BYTES;
   if (side === 'destination') {
-    const before = ipv4.destination(view, networkOffset);
     const after = opposite.source >>> 0;
-    ipv4.setDestination(view, networkOffset, after);
-    ipv4.setChecksum(view, networkOffset, checksum.update32(ipv4.checksum(view, networkOffset), before, after));
-    ipv4.setSource(view, quoted, after);
+    writeDestination(view, networkOffset, ip.destination(view, networkOffset), after);
+    writeSource(view, quoted, ip.source(view, quoted), after);
   } else {
-    const before = ipv4.source(view, networkOffset);
     const after = opposite.destination >>> 0;
-    ipv4.setSource(view, networkOffset, after);
-    ipv4.setChecksum(view, networkOffset, checksum.update32(ipv4.checksum(view, networkOffset), before, after));
-    ipv4.setDestination(view, quoted, after);
+    writeSource(view, networkOffset, ip.source(view, networkOffset), after);
+    writeDestination(view, quoted, ip.destination(view, quoted), after);
   }
   rewriteQuotedPorts(view, quoted, opposite, side);
-  ipv4.writeChecksum(view, quoted);
-  const end = networkOffset + ipv4.totalLength(view, networkOffset);
+  const size = networkOffset + ip.totalLength(view, networkOffset) - transportOffset;
   icmp.setChecksum(view, transportOffset, 0);
-  icmp.setChecksum(view, transportOffset, checksum.finish(memory.sum(transportOffset, end - transportOffset)));
+  const sum = ip.isIpv6(view, networkOffset)
+    ? transportChecksum(memory, networkOffset, transportOffset, size)
+    : checksum.finish(memory.sum(transportOffset, size));
+  icmp.setChecksum(view, transportOffset, sum);
 }
 
 /** The quoted transport checksum stays stale: only its first 8 bytes need be there, and nobody verifies a part. */
 function rewriteQuotedPorts(view: DataView, quoted: number, opposite: Flow, side: NatSide): void {
-  const transport = quoted + ipv4.headerBytes(view, quoted);
+  const transport = quoted + ip.headerBytes(view, quoted);
   switch (opposite.connection.protocol) {
     case ipv4.PROTOCOL_TCP:
     case ipv4.PROTOCOL_UDP:
@@ -225,6 +251,7 @@ function rewriteQuotedPorts(view: DataView, quoted: number, opposite: Flow, side
       else udp.setDestinationPort(view, transport, opposite.destinationPort);
       return;
     case ipv4.PROTOCOL_ICMP:
+    case ipv6.PROTOCOL_ICMPV6:
       icmp.setIdentifier(view, transport, opposite.sourcePort);
   }
 }

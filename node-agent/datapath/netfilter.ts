@@ -12,19 +12,20 @@
 import type { NetDevice } from '../../shared/netstack/device.ts';
 import type { NetfilterHooks, Verdict } from '../../shared/netstack/hooks.ts';
 import type { BuiltInChain, TableName } from '../../shared/rules/table.ts';
-import * as ipv4 from '../../shared/wire/ipv4.ts';
+import * as ip from '../../shared/wire/ip.ts';
 import type { Packet, PacketMemory } from '../../shared/wire/packet-memory.ts';
 import type { CompiledChain } from './compiled-chain.ts';
 import { type Conntrack, flowOf } from './conntrack.ts';
 import type { Connection } from './flow.ts';
 import { bindDestination, bindSource, isTranslated, type NatSide, translate } from './nat.ts';
 import type { PacketPolicy } from './packet-policy.ts';
+import type { RuleFamilies } from './rule-families.ts';
 import type { RuleTables } from './rule-tables.ts';
 
 export interface NetfilterOptions {
   readonly memory: PacketMemory;
   readonly conntrack: Conntrack;
-  readonly tables: RuleTables;
+  readonly rules: RuleFamilies;
   readonly random: () => number;
   /** The address MASQUERADE takes for packets to `destination` through `device`; 0 when the device has none. */
   readonly sourceFor: (device: NetDevice, destination: number) => number;
@@ -42,6 +43,23 @@ function builtIns<Name extends BuiltInChain>(
   return Object.fromEntries(entries) as BuiltIns<Name>; // one entry for each of the names
 }
 
+/** The tables for packets of one version, and their built-in chains. */
+interface FamilyChains {
+  readonly tables: RuleTables;
+  readonly mangle: BuiltIns<'PREROUTING' | 'INPUT' | 'FORWARD' | 'OUTPUT' | 'POSTROUTING'>;
+  readonly nat: BuiltIns<'PREROUTING' | 'INPUT' | 'OUTPUT' | 'POSTROUTING'>;
+  readonly filter: BuiltIns<'INPUT' | 'FORWARD' | 'OUTPUT'>;
+}
+
+function familyChains(tables: RuleTables): FamilyChains {
+  return {
+    tables,
+    mangle: builtIns(tables, 'mangle', ['PREROUTING', 'INPUT', 'FORWARD', 'OUTPUT', 'POSTROUTING']),
+    nat: builtIns(tables, 'nat', ['PREROUTING', 'INPUT', 'OUTPUT', 'POSTROUTING']),
+    filter: builtIns(tables, 'filter', ['INPUT', 'FORWARD', 'OUTPUT']),
+  };
+}
+
 /** Told of each stage that a packet passes; null while nothing is traced. */
 export interface StageObserver {
   passed(stage: BuiltInChain, packet: Packet, inDevice: NetDevice | null, outDevice: NetDevice | null): void;
@@ -50,24 +68,20 @@ export interface StageObserver {
 
 export class Netfilter implements NetfilterHooks {
   readonly conntrack: Conntrack;
-  readonly tables: RuleTables;
   policy: PacketPolicy | null;
   observer: StageObserver | null = null;
   private readonly options: NetfilterOptions;
   private readonly memory: PacketMemory;
-  private readonly mangle: BuiltIns<'PREROUTING' | 'INPUT' | 'FORWARD' | 'OUTPUT' | 'POSTROUTING'>;
-  private readonly nat: BuiltIns<'PREROUTING' | 'INPUT' | 'OUTPUT' | 'POSTROUTING'>;
-  private readonly filterChains: BuiltIns<'INPUT' | 'FORWARD' | 'OUTPUT'>;
+  private readonly ipv4: FamilyChains;
+  private readonly ipv6: FamilyChains;
 
   constructor(options: NetfilterOptions) {
     this.options = options;
     this.memory = options.memory;
     this.conntrack = options.conntrack;
-    this.tables = options.tables;
     this.policy = options.policy ?? null;
-    this.mangle = builtIns(options.tables, 'mangle', ['PREROUTING', 'INPUT', 'FORWARD', 'OUTPUT', 'POSTROUTING']);
-    this.nat = builtIns(options.tables, 'nat', ['PREROUTING', 'INPUT', 'OUTPUT', 'POSTROUTING']);
-    this.filterChains = builtIns(options.tables, 'filter', ['INPUT', 'FORWARD', 'OUTPUT']);
+    this.ipv4 = familyChains(options.rules.ipv4);
+    this.ipv6 = familyChains(options.rules.ipv6);
   }
 
   prerouting(packet: Packet, inDevice: NetDevice): Verdict {
@@ -75,16 +89,15 @@ export class Netfilter implements NetfilterHooks {
     if (full !== null) return full;
     this.observer?.passed('PREROUTING', packet, inDevice, null);
     return (
-      this.filter('mangle', this.mangle.PREROUTING, packet, inDevice, null) ??
-      this.destinationNat('PREROUTING', packet, inDevice, null)
+      this.mangle('PREROUTING', packet, inDevice, null) ?? this.destinationNat('PREROUTING', packet, inDevice, null)
     );
   }
 
   input(packet: Packet, inDevice: NetDevice): Verdict {
     this.observer?.passed('INPUT', packet, inDevice, null);
     const refused =
-      this.filter('mangle', this.mangle.INPUT, packet, inDevice, null) ??
-      this.filter('filter', this.filterChains.INPUT, packet, inDevice, null) ??
+      this.mangle('INPUT', packet, inDevice, null) ??
+      this.filter('INPUT', packet, inDevice, null) ??
       this.policy?.judge(packet, flowOf(packet), inDevice, null) ??
       this.sourceNat('INPUT', packet, inDevice, null);
     if (refused === null) this.conntrack.confirm(packet);
@@ -94,8 +107,8 @@ export class Netfilter implements NetfilterHooks {
   forward(packet: Packet, inDevice: NetDevice, outDevice: NetDevice): Verdict {
     this.observer?.passed('FORWARD', packet, inDevice, outDevice);
     return (
-      this.filter('mangle', this.mangle.FORWARD, packet, inDevice, outDevice) ??
-      this.filter('filter', this.filterChains.FORWARD, packet, inDevice, outDevice) ??
+      this.mangle('FORWARD', packet, inDevice, outDevice) ??
+      this.filter('FORWARD', packet, inDevice, outDevice) ??
       this.policy?.judge(packet, flowOf(packet), inDevice, outDevice) ??
       null
     );
@@ -106,30 +119,42 @@ export class Netfilter implements NetfilterHooks {
     if (full !== null) return full;
     this.observer?.passed('OUTPUT', packet, null, null);
     return (
-      this.filter('mangle', this.mangle.OUTPUT, packet, null, null) ??
+      this.mangle('OUTPUT', packet, null, null) ??
       this.destinationNat('OUTPUT', packet, null, null) ??
-      this.filter('filter', this.filterChains.OUTPUT, packet, null, null)
+      this.filter('OUTPUT', packet, null, null)
     );
   }
 
   postrouting(packet: Packet, outDevice: NetDevice): Verdict {
     this.observer?.passed('POSTROUTING', packet, null, outDevice);
     const refused =
-      this.filter('mangle', this.mangle.POSTROUTING, packet, null, outDevice) ??
-      this.sourceNat('POSTROUTING', packet, null, outDevice);
+      this.mangle('POSTROUTING', packet, null, outDevice) ?? this.sourceNat('POSTROUTING', packet, null, outDevice);
     if (refused === null) this.conntrack.confirm(packet);
     return refused;
   }
 
-  private filter(
-    table: TableName,
-    chain: CompiledChain,
+  private chainsFor(packet: Packet): FamilyChains {
+    return ip.isIpv6(this.memory.view, packet.networkOffset) ? this.ipv6 : this.ipv4;
+  }
+
+  private mangle(
+    chain: keyof FamilyChains['mangle'],
     packet: Packet,
     inDevice: NetDevice | null,
     outDevice: NetDevice | null,
   ): Verdict {
-    if (chain.rules.length === 0) return null;
-    return this.tables.evaluate(table, chain, packet, inDevice, outDevice)?.verdict ?? null;
+    const { mangle, tables } = this.chainsFor(packet);
+    return verdictOf(tables, 'mangle', mangle[chain], packet, inDevice, outDevice);
+  }
+
+  private filter(
+    chain: keyof FamilyChains['filter'],
+    packet: Packet,
+    inDevice: NetDevice | null,
+    outDevice: NetDevice | null,
+  ): Verdict {
+    const { filter, tables } = this.chainsFor(packet);
+    return verdictOf(tables, 'filter', filter[chain], packet, inDevice, outDevice);
   }
 
   private destinationNat(
@@ -143,7 +168,8 @@ export class Netfilter implements NetfilterHooks {
     const { connection } = flow;
     if (!connection.destinationDecided && flow.relatedTo === null) {
       connection.destinationDecided = true;
-      const rule = this.tables.evaluate('nat', this.nat[chain], packet, inDevice, outDevice);
+      const { nat, tables } = this.chainsFor(packet);
+      const rule = tables.evaluate('nat', nat[chain], packet, inDevice, outDevice);
       if (rule?.verdict != null) return rule.verdict;
       if (rule?.target?.kind === 'dnat') bindDestination(connection, rule.target.address, rule.target.port ?? 0);
     }
@@ -176,7 +202,8 @@ export class Netfilter implements NetfilterHooks {
     inDevice: NetDevice | null,
     outDevice: NetDevice | null,
   ): Verdict {
-    const rule = this.tables.evaluate('nat', this.nat[chain], packet, inDevice, outDevice);
+    const { nat, tables } = this.chainsFor(packet);
+    const rule = tables.evaluate('nat', nat[chain], packet, inDevice, outDevice);
     if (rule?.verdict != null) return rule.verdict;
     let address = connection.original.source >>> 0;
     let randomly = false;
@@ -185,7 +212,7 @@ export class Netfilter implements NetfilterHooks {
       address = target.address;
       randomly = target.randomFully ?? false;
     } else if (target?.kind === 'masquerade' && outDevice !== null) {
-      const destination = ipv4.destination(this.memory.view, packet.networkOffset);
+      const destination = ip.destination(this.memory.view, packet.networkOffset);
       address = this.options.sourceFor(outDevice, destination) || address;
       randomly = target.randomFully ?? false;
     }
@@ -199,10 +226,22 @@ export class Netfilter implements NetfilterHooks {
       return;
     }
     const { view } = this.memory;
-    const address = side === 'source' ? ipv4.source : ipv4.destination;
+    const address = side === 'source' ? ip.source : ip.destination;
     const before = address(view, packet.networkOffset);
     const port = view.getUint16(packet.transportOffset + (side === 'source' ? 0 : 2));
     translate(this.memory, packet, flow, side);
     this.observer.translated(chain, packet, side, before, port);
   }
+}
+
+function verdictOf(
+  tables: RuleTables,
+  table: TableName,
+  chain: CompiledChain,
+  packet: Packet,
+  inDevice: NetDevice | null,
+  outDevice: NetDevice | null,
+): Verdict {
+  if (chain.rules.length === 0) return null;
+  return tables.evaluate(table, chain, packet, inDevice, outDevice)?.verdict ?? null;
 }

@@ -1,13 +1,17 @@
 /** What rules ask of a packet, read from it once for a whole table. One object is reused for every packet. */
 import type { NetDevice } from '../../shared/netstack/device.ts';
+import * as ip from '../../shared/wire/ip.ts';
 import * as ipv4 from '../../shared/wire/ipv4.ts';
 import type { Packet } from '../../shared/wire/packet-memory.ts';
 import { flowOf } from './conntrack.ts';
 import type { Flow } from './flow.ts';
+import { isDiscovery } from './tuple.ts';
 
 export class PacketFacts {
   packet!: Packet;
   flow: Flow | null = null;
+  /** Without a flow because nobody tracks its kind. */
+  untracked = false;
   /** Signed, like all addresses that are compared under a mask. */
   source = 0;
   destination = 0;
@@ -27,10 +31,11 @@ export class PacketFacts {
     const { networkOffset, transportOffset } = packet;
     this.packet = packet;
     this.flow = flowOf(packet);
-    this.source = ipv4.source(view, networkOffset) | 0;
-    this.destination = ipv4.destination(view, networkOffset) | 0;
-    this.protocol = ipv4.protocol(view, networkOffset);
-    this.bytes = ipv4.totalLength(view, networkOffset);
+    this.untracked = this.flow === null && isDiscovery(view, packet);
+    this.source = ip.source(view, networkOffset) | 0;
+    this.destination = ip.destination(view, networkOffset) | 0;
+    this.protocol = ip.protocol(view, networkOffset);
+    this.bytes = ip.totalLength(view, networkOffset);
     this.inDevice = inDevice;
     this.outDevice = outDevice;
     const hasPorts = this.protocol === ipv4.PROTOCOL_TCP || this.protocol === ipv4.PROTOCOL_UDP;

@@ -1,7 +1,10 @@
 /** One line about a packet, for people: `TCP 10.244.1.5:40000 > 10.96.12.3:80 [SYN] ttl 64, 60 bytes`. */
-import { formatIpv4 } from '../../shared/wire/address.ts';
 import * as icmp from '../../shared/wire/icmp.ts';
+import * as icmpv6 from '../../shared/wire/icmpv6.ts';
+import * as ip from '../../shared/wire/ip.ts';
+import { formatAddress } from '../../shared/wire/ip-address.ts';
 import * as ipv4 from '../../shared/wire/ipv4.ts';
+import * as ipv6 from '../../shared/wire/ipv6.ts';
 import * as tcp from '../../shared/wire/tcp.ts';
 
 const TCP_FLAG_NAMES: readonly (readonly [bit: number, name: string])[] = [
@@ -19,12 +22,22 @@ const ICMP_NAMES: Readonly<Record<number, string>> = {
   [icmp.TIME_EXCEEDED]: 'time exceeded',
 };
 
+const ICMPV6_NAMES: Readonly<Record<number, string>> = {
+  [icmpv6.ECHO_REQUEST]: 'echo request',
+  [icmpv6.ECHO_REPLY]: 'echo reply',
+  [icmpv6.DESTINATION_UNREACHABLE]: 'unreachable',
+  [icmpv6.PACKET_TOO_BIG]: 'packet too big',
+  [icmpv6.TIME_EXCEEDED]: 'time exceeded',
+  [icmpv6.NEIGHBOUR_SOLICITATION]: 'neighbour solicitation',
+  [icmpv6.NEIGHBOUR_ADVERTISEMENT]: 'neighbour advertisement',
+};
+
 /** `transport` is the offset after the IP header; both headers are there. */
 export function packetSummary(view: DataView, network: number, transport: number): string {
-  const source = formatIpv4(ipv4.source(view, network));
-  const destination = formatIpv4(ipv4.destination(view, network));
-  const size = `ttl ${ipv4.ttl(view, network)}, ${ipv4.totalLength(view, network)} bytes`;
-  switch (ipv4.protocol(view, network)) {
+  const source = formatAddress(ip.source(view, network));
+  const destination = formatAddress(ip.destination(view, network));
+  const size = `ttl ${ip.ttl(view, network)}, ${ip.totalLength(view, network)} bytes`;
+  switch (ip.protocol(view, network)) {
     case ipv4.PROTOCOL_TCP: {
       const flags = tcp.flags(view, transport);
       const names = TCP_FLAG_NAMES.filter(([bit]) => (flags & bit) !== 0).map(([, name]) => name);
@@ -35,11 +48,15 @@ export function packetSummary(view: DataView, network: number, transport: number
       const ports = [view.getUint16(transport), view.getUint16(transport + 2)];
       return `UDP ${source}:${ports[0]} > ${destination}:${ports[1]} ${size}`;
     }
+    case ipv6.PROTOCOL_ICMPV6: {
+      const type = icmp.type(view, transport);
+      return `ICMPv6 ${source} > ${destination} ${ICMPV6_NAMES[type] ?? `type ${type}`} ${size}`;
+    }
     case ipv4.PROTOCOL_ICMP: {
       const type = icmp.type(view, transport);
       return `ICMP ${source} > ${destination} ${ICMP_NAMES[type] ?? `type ${type}`} ${size}`;
     }
     default:
-      return `protocol ${ipv4.protocol(view, network)} ${source} > ${destination} ${size}`;
+      return `protocol ${ip.protocol(view, network)} ${source} > ${destination} ${size}`;
   }
 }

@@ -18,35 +18,41 @@
  *                                              |
  *                               UnderlayLink ==> the other node: the same in reverse
  *
- * Files in the order of the path: bridge, fdb | netfilter, conntrack, rule-tables, nat, packet-policy | vxlan-device,
+ * Files in the order of the path: bridge, fdb | netfilter, conntrack, rule-families, nat, packet-policy | vxlan-device,
  * underlay-device, underlay, faults/, link. Beside it: drop-ledger, trace, capture/, show/.
  */
-import type { DeviceCounters, NetDevice } from '../../shared/netstack/device.ts';
-import type { Engine } from '../../shared/netstack/engine.ts';
+import type { NetDevice } from '../../shared/netstack/device.ts';
 import { Host } from '../../shared/netstack/host.ts';
-import { iptablesSave } from '../../shared/rules/iptables-save.ts';
-import type { TableName } from '../../shared/rules/table.ts';
 import type { RulesReply, RulesTransaction } from '../../shared/rules/transaction.ts';
-import { formatIpv4, type Ipv4Prefix, macOfIpv4, networkOf } from '../../shared/wire/address.ts';
-import type { PacketMemory } from '../../shared/wire/packet-memory.ts';
+import { macOfIpv4 } from '../../shared/wire/address.ts';
+import {
+  addressBits,
+  addressPlus,
+  formatAddress,
+  formatPrefix,
+  type IpPrefix,
+  networkOf,
+} from '../../shared/wire/ip-address.ts';
+import { ANY_IPV6 } from '../../shared/wire/ipv6-address.ts';
+import { type AddressHolder, ipv6Table } from '../../shared/wire/ipv6-table.ts';
 import { OVERHEAD_BYTES } from '../../shared/wire/vxlan.ts';
 import { BridgeDevice } from './bridge.ts';
 import { CaptureTaps } from './capture/capture-taps.ts';
 import { Conntrack } from './conntrack.ts';
 import { randomMac, underlayMacOf, vethName } from './device-identity.ts';
-import { type DropCount, DropLedger } from './drop-ledger.ts';
+import { DropLedger } from './drop-ledger.ts';
 import { attachPoint, deviceKeys, peerKey } from './faults/attach-points.ts';
 import { FaultyLink } from './faults/faulty-link.ts';
 import { LinkFaults } from './faults/link-faults.ts';
 import { flannelRules } from './flannel-rules.ts';
 import { forgetConnections } from './forget-connections.ts';
-import type { UnderlayLink } from './link.ts';
 import { Netfilter } from './netfilter.ts';
+import type { NodeCounters, NodeDatapathOptions } from './node-options.ts';
 import type { PacketPolicy } from './packet-policy.ts';
 import { type PeerOptions, PeerTable } from './peer-table.ts';
 import { attachPod, type PodAttachment, type PodAttachOptions } from './pod-attachment.ts';
 import { RecentLists } from './recent-lists.ts';
-import { RuleTables } from './rule-tables.ts';
+import { RuleFamilies, type RuleListOptions } from './rule-families.ts';
 import { type Trace, type TraceFilter, Tracer } from './trace.ts';
 import { Underlay } from './underlay.ts';
 import { UnderlayDevice } from './underlay-device.ts';
@@ -57,38 +63,7 @@ const ETH0_INDEX = LOOPBACK_INDEX + 1;
 const FLANNEL_INDEX = ETH0_INDEX + 1;
 const CNI0_INDEX = FLANNEL_INDEX + 1;
 
-export interface NodeDatapathOptions {
-  readonly engine: Engine;
-  readonly memory: PacketMemory;
-  readonly nodeName: string;
-  /** On the emulated network of the nodes, with its prefix: 192.168.1.10/24. */
-  readonly internalIp: number;
-  readonly internalPrefixLength?: number;
-  /** All pods of the cluster: 10.244.0.0/16. */
-  readonly clusterCidr: Ipv4Prefix;
-  readonly link: UnderlayLink;
-  /** A new text for every start of the node: rules of an earlier boot are gone. */
-  readonly bootId: string;
-  /** At least 16 bytes; sequence numbers and ports of the node and its pods are derived from it. */
-  readonly secret: Uint8Array;
-  /** Of eth0; 1500 by default. The overlay and the pods have 50 less. */
-  readonly mtuBytes?: number;
-  /** Time of trace hops; the engine's time, which stands still within a turn, by default. */
-  readonly traceClockUs?: () => number;
-  readonly maxConnections?: number;
-}
-
-export interface NodeCounters {
-  readonly connections: number;
-  readonly maxConnections: number;
-  readonly connectionsDroppedEarly: number;
-  readonly connectionsRefused: number;
-  readonly invalidPackets: number;
-  readonly devices: readonly (DeviceCounters & { readonly name: string })[];
-  readonly drops: readonly DropCount[];
-}
-
-export class NodeDatapath {
+export class NodeDatapath implements AddressHolder {
   readonly nodeName: string;
   readonly internalIp: number;
   readonly bootId: string;
@@ -98,7 +73,8 @@ export class NodeDatapath {
   readonly flannel: VxlanDevice;
   readonly netfilter: Netfilter;
   readonly conntrack: Conntrack;
-  readonly tables: RuleTables;
+  readonly rules: RuleFamilies;
+  private readonly recent = new RecentLists();
   readonly drops = new DropLedger();
   readonly peers: PeerTable;
   readonly faults: LinkFaults;
@@ -108,7 +84,8 @@ export class NodeDatapath {
   private readonly attachments = new Map<string, PodAttachment>();
   private nextIndex = CNI0_INDEX + 1;
   private cni0: BridgeDevice | null = null;
-  private cidr: Ipv4Prefix | null = null;
+  private cidr: IpPrefix | null = null;
+  private cidrIpv6: IpPrefix | null = null;
 
   constructor(options: NodeDatapathOptions) {
     const { engine, memory } = options;
@@ -117,16 +94,16 @@ export class NodeDatapath {
     this.internalIp = options.internalIp;
     this.bootId = options.bootId;
     this.conntrack = new Conntrack({ engine, memory, maxConnections: options.maxConnections });
-    this.tables = new RuleTables(options.bootId, memory.view, {
+    this.rules = new RuleFamilies(options.bootId, memory.view, {
       random: engine.random,
       nowUs: () => engine.nowUs,
       isLocalAddress: (address) => this.root.isLocal(address),
-      recent: new RecentLists(),
+      recent: this.recent,
     });
     this.netfilter = new Netfilter({
       memory,
       conntrack: this.conntrack,
-      tables: this.tables,
+      rules: this.rules,
       random: engine.random,
       sourceFor: (device, destination) => this.root.sourceFor(device, destination),
     });
@@ -135,6 +112,7 @@ export class NodeDatapath {
       memory,
       name: options.nodeName,
       ipForward: true,
+      ipv6: options.ipv6 !== undefined,
       hooks: this.netfilter,
       observer: this.drops.of(options.nodeName),
       secret: options.secret,
@@ -156,8 +134,10 @@ export class NodeDatapath {
     underlay.addEnd(this.eth0.vni, this.eth0);
     underlay.addEnd(this.flannel.vni, this.flannel);
     this.root.addDevice(this.eth0);
-    this.addUnderlayRoutes(options.internalIp, options.internalPrefixLength ?? 24);
+    this.addUnderlayRoutes(options.internalIp, options.internalPrefixLength ?? 24, 0);
+    if (options.ipv6 !== undefined) this.addUnderlayRoutes(options.ipv6.internalIp, 64, ANY_IPV6);
     this.root.addDevice(this.flannel);
+    ipv6Table.hold(this);
     this.peers = new PeerTable(this.root, underlay, this.eth0, this.flannel);
     this.faults = new LinkFaults({
       engine,
@@ -201,8 +181,12 @@ export class NodeDatapath {
     return this.cni0;
   }
 
-  get podCidr(): Ipv4Prefix | null {
+  get podCidr(): IpPrefix | null {
     return this.cidr;
+  }
+
+  get podCidrIpv6(): IpPrefix | null {
+    return this.cidrIpv6;
   }
 
   get pods(): ReadonlyMap<string, PodAttachment> {
@@ -226,12 +210,12 @@ export class NodeDatapath {
   }
 
   /** Makes `cni0` with the first address of the CIDR and `flannel.1` with the zeroth. A node keeps its CIDR for life. */
-  setPodCidr(podCidr: Ipv4Prefix): void {
+  setPodCidr(podCidr: IpPrefix): void {
     const network = networkOf(podCidr.address, podCidr.prefixLength);
     if (this.cidr !== null) {
       if (this.cidr.address === network && this.cidr.prefixLength === podCidr.prefixLength) return;
       throw new Error(
-        `${this.nodeName} has pod CIDR ${prefixText(this.cidr)} and cannot change to ${prefixText(podCidr)}`,
+        `${this.nodeName} has pod CIDR ${formatPrefix(this.cidr)} and cannot change to ${formatPrefix(podCidr)}`,
       );
     }
     this.cidr = { address: network, prefixLength: podCidr.prefixLength };
@@ -241,7 +225,7 @@ export class NodeDatapath {
       engine,
       memory,
       host: this.root,
-      tables: this.tables,
+      rulePorts: this.rules.ports,
       name: 'cni0',
       index: CNI0_INDEX,
       macAddress: macOfIpv4(gateway),
@@ -249,9 +233,22 @@ export class NodeDatapath {
     });
     this.cni0.observer = this.eth0.observer; // a trace may have begun before
     this.captures.devicesChanged();
-    this.root.addAddress(this.flannel, network, 32);
-    this.root.addAddress(this.cni0, gateway, podCidr.prefixLength);
-    const reply = this.tables.apply(flannelRules(this.bootId, this.options.clusterCidr, this.cidr));
+    this.addPodNetwork(this.cni0, this.cidr, this.options.clusterCidr);
+  }
+
+  /** The same for IPv6, on the bridge that IPv4's made. */
+  setPodCidrIpv6(podCidr: IpPrefix): void {
+    const { ipv6 } = this.options;
+    if (this.cni0 === null || ipv6 === undefined || this.cidrIpv6 !== null) return;
+    this.cidrIpv6 = { ...podCidr, address: networkOf(podCidr.address, podCidr.prefixLength) };
+    this.addPodNetwork(this.cni0, this.cidrIpv6, ipv6.clusterCidr);
+  }
+
+  private addPodNetwork(bridge: BridgeDevice, podCidr: IpPrefix, clusterCidr: IpPrefix): void {
+    const { address: network, prefixLength } = podCidr;
+    this.root.addAddress(this.flannel, network, addressBits(network));
+    this.root.addAddress(bridge, addressPlus(network, 1), prefixLength);
+    const reply = this.rules.apply(flannelRules(this.bootId, clusterCidr, podCidr));
     if (reply.kind !== 'applied') throw new Error(`flannel's rules were refused: ${JSON.stringify(reply)}`);
   }
 
@@ -262,15 +259,18 @@ export class NodeDatapath {
     }
     for (const { id, address } of this.attachments.values()) {
       if (id === pod.id || address === pod.address) {
-        throw new Error(`pod ${pod.id} with ${formatIpv4(pod.address)}: ${id} has ${formatIpv4(address)} already`);
+        throw new Error(
+          `pod ${pod.id} with ${formatAddress(pod.address)}: ${id} has ${formatAddress(address)} already`,
+        );
       }
     }
     const { engine, memory } = this.options;
     const attachment = attachPod(
       {
         bridge: this.cni0,
-        gateway: this.cni0Address(),
+        gateway: addressPlus(this.cidr.address, 1),
         podCidr: this.cidr,
+        podCidrIpv6: this.cidrIpv6,
         clusterCidr: this.options.clusterCidr,
         hostDeviceIndex: this.nextIndex++,
         hostDeviceName: pod.hostDeviceName ?? vethName(engine.random),
@@ -278,7 +278,14 @@ export class NodeDatapath {
         mtuBytes: this.flannel.mtuBytes,
       },
       pod,
-      { engine, memory, name: pod.id, observer: this.drops.of(pod.id), secret: this.options.secret },
+      {
+        engine,
+        memory,
+        name: pod.id,
+        ipv6: this.options.ipv6 !== undefined,
+        observer: this.drops.of(pod.id),
+        secret: this.options.secret,
+      },
       () => this.detached(pod.id),
     );
     this.attachments.set(pod.id, attachment);
@@ -299,17 +306,20 @@ export class NodeDatapath {
 
   /** Between two packets; established connections go on as they were decided. */
   applyRules(transaction: RulesTransaction): RulesReply {
-    const reply = this.tables.apply(transaction);
+    const reply = this.rules.apply(transaction);
     if (reply.kind === 'applied') forgetConnections(this.conntrack, transaction.forget ?? []);
     return reply;
   }
 
   /** `iptables-save [-t table] [-c]`. */
-  listRules(options: { readonly table?: TableName; readonly counters?: boolean } = {}): string {
-    return iptablesSave(this.tables.ruleset, {
-      table: options.table,
-      counters: options.counters ? (table, chain, index) => this.tables.counters(table, chain, index) : undefined,
-    });
+  listRules(options: RuleListOptions = {}): string {
+    return this.rules.list(options);
+  }
+
+  /** For the sweep of the table of IPv6 addresses: what the root namespace does not hold itself. */
+  visitAddresses(visit: (address: number) => void): void {
+    for (const holder of [this.conntrack, this.rules, this.recent, this.peers]) holder.visitAddresses(visit);
+    for (const { addressIpv6 } of this.attachments.values()) if (addressIpv6 !== undefined) visit(addressIpv6);
   }
 
   /** For metrics; the rows of `drops` name place, reason and cause. */
@@ -340,10 +350,10 @@ export class NodeDatapath {
   }
 
   /** The default route too: without one, not even a Service address, which OUTPUT translates, could be sent to. */
-  private addUnderlayRoutes(internalIp: number, prefixLength: number): void {
+  private addUnderlayRoutes(internalIp: number, prefixLength: number, everywhere: number): void {
     this.root.addAddress(this.eth0, internalIp, prefixLength);
-    const gateway = networkOf(internalIp, prefixLength) + 1;
-    this.root.routes.add({ destination: 0, prefixLength: 0, gateway, device: this.eth0 });
+    const gateway = addressPlus(networkOf(internalIp, prefixLength), 1);
+    this.root.routes.add({ destination: everywhere, prefixLength: 0, gateway, device: this.eth0 });
   }
 
   private faultPlaces(link: FaultyLink) {
@@ -365,14 +375,10 @@ export class NodeDatapath {
     this.captures.devicesChanged();
   }
 
-  private cni0Address(): number {
-    return this.cidr!.address + 1;
-  }
-
   private describeRoute(destination: number): string {
     const route = this.root.route(destination);
     if (route === undefined) return 'nowhere';
-    const via = route.gateway === 0 ? '' : `via ${formatIpv4(route.gateway)} `;
+    const via = route.gateway === 0 ? '' : `via ${formatAddress(route.gateway)} `;
     return `${via}dev ${route.device?.name ?? route.type}`;
   }
 
@@ -383,11 +389,7 @@ export class NodeDatapath {
     this.netfilter.observer = tracer;
     this.drops.observer = tracer;
     this.faults.tracer = tracer;
-    this.tables.observer =
+    this.rules.observer =
       tracer === null ? null : (packet, table, chain, rule) => tracer.matched(packet, table, chain, rule);
   }
-}
-
-function prefixText(prefix: Ipv4Prefix): string {
-  return `${formatIpv4(prefix.address)}/${prefix.prefixLength}`;
 }

@@ -1,6 +1,6 @@
 /** The other nodes: for each the link's peer, its MACs on both networks, and the overlay's route, neighbour and FDB entry. */
 import type { Host } from '../../shared/netstack/host.ts';
-import type { Ipv4Prefix } from '../../shared/wire/address.ts';
+import type { IpPrefix } from '../../shared/wire/ip-address.ts';
 import type { LinkEndpoint } from './link.ts';
 import type { Peer, Underlay } from './underlay.ts';
 import type { UnderlayDevice } from './underlay-device.ts';
@@ -15,7 +15,10 @@ export interface PeerOptions {
   /** Where its real socket is. */
   readonly endpoint: LinkEndpoint;
   /** null while the node has none yet: it is then reachable by its InternalIP only. */
-  readonly podCidr: Ipv4Prefix | null;
+  readonly podCidr: IpPrefix | null;
+  /** Of a dual-stack node. */
+  readonly podCidrIpv6?: IpPrefix;
+  readonly internalIpv6?: number;
   readonly vtepMac: number;
   readonly underlayMac: number;
 }
@@ -57,7 +60,15 @@ export class PeerTable {
     const peer = this.underlay.addPeer(options.nodeName, options.endpoint);
     this.known.set(options.nodeName, { options, peer });
     this.eth0.setFdbEntry(options.underlayMac, peer);
-    if (options.podCidr !== null) this.addOverlay(options.podCidr, options.vtepMac, peer);
+    this.flannel.setFdbEntry(options.vtepMac, peer);
+    for (const podCidr of podCidrsOf(options)) this.addOverlay(podCidr, options.vtepMac);
+  }
+
+  visitAddresses(visit: (address: number) => void): void {
+    for (const { options } of this.known.values()) {
+      if (options.internalIpv6 !== undefined) visit(options.internalIpv6);
+      for (const { address } of podCidrsOf(options)) visit(address);
+    }
   }
 
   /** False when it was not known. */
@@ -68,14 +79,15 @@ export class PeerTable {
     this.known.delete(nodeName);
     this.eth0.removeFdbEntry(options.underlayMac);
     this.root.neighbours.remove(this.eth0, options.internalIp);
-    if (options.podCidr !== null) this.removeOverlay(options.podCidr, options.vtepMac);
+    if (options.internalIpv6 !== undefined) this.root.neighbours.remove(this.eth0, options.internalIpv6);
+    for (const podCidr of podCidrsOf(options)) this.removeOverlay(podCidr);
+    this.flannel.removeFdbEntry(options.vtepMac);
     this.underlay.removePeer(peer);
     return true;
   }
 
-  private addOverlay(podCidr: Ipv4Prefix, vtepMac: number, peer: Peer): void {
+  private addOverlay(podCidr: IpPrefix, vtepMac: number): void {
     const { address, prefixLength } = podCidr;
-    this.flannel.setFdbEntry(vtepMac, peer);
     this.root.neighbours.setPermanent(this.flannel, address, vtepMac);
     this.root.routes.replace({
       destination: address,
@@ -86,12 +98,15 @@ export class PeerTable {
     });
   }
 
-  private removeOverlay(podCidr: Ipv4Prefix, vtepMac: number): void {
+  private removeOverlay(podCidr: IpPrefix): void {
     const { address, prefixLength } = podCidr;
     this.root.routes.remove({ destination: address, prefixLength, device: this.flannel });
     this.root.neighbours.remove(this.flannel, address);
-    this.flannel.removeFdbEntry(vtepMac);
   }
+}
+
+function podCidrsOf({ podCidr, podCidrIpv6 }: PeerOptions): IpPrefix[] {
+  return [podCidr, podCidrIpv6].filter((prefix) => prefix != null);
 }
 
 function samePeer(a: PeerOptions, b: PeerOptions): boolean {
@@ -101,6 +116,9 @@ function samePeer(a: PeerOptions, b: PeerOptions): boolean {
     a.endpoint.port === b.endpoint.port &&
     a.podCidr?.address === b.podCidr?.address &&
     a.podCidr?.prefixLength === b.podCidr?.prefixLength &&
+    a.podCidrIpv6?.address === b.podCidrIpv6?.address &&
+    a.podCidrIpv6?.prefixLength === b.podCidrIpv6?.prefixLength &&
+    a.internalIpv6 === b.internalIpv6 &&
     a.vtepMac === b.vtepMac &&
     a.underlayMac === b.underlayMac
   );

@@ -3,13 +3,17 @@
 import { Host, type HostOptions } from '../../shared/netstack/host.ts';
 import type { VethDevice } from '../../shared/netstack/veth.ts';
 import { createVethPair } from '../../shared/netstack/veth.ts';
-import { type Ipv4Prefix, macOfIpv4 } from '../../shared/wire/address.ts';
+import { macOfIpv4 } from '../../shared/wire/address.ts';
+import { addressPlus, type IpPrefix } from '../../shared/wire/ip-address.ts';
+import { ANY_IPV6 } from '../../shared/wire/ipv6-address.ts';
 import type { BridgeDevice } from './bridge.ts';
 
 export interface PodAttachOptions {
   /** For messages and traces: `default/web-0`. */
   readonly id: string;
   readonly address: number;
+  /** Of a dual-stack pod. */
+  readonly addressIpv6?: number;
   /** `0a:58` and the address by default, as CNI makes it. */
   readonly macAddress?: number;
   /** `veth` and 8 hexadecimal digits; chosen at random by default. */
@@ -19,6 +23,7 @@ export interface PodAttachOptions {
 export interface PodAttachment {
   readonly id: string;
   readonly address: number;
+  readonly addressIpv6: number | undefined;
   readonly host: Host;
   /** The end of the cable that is a port of the bridge. */
   readonly hostDevice: VethDevice;
@@ -31,8 +36,10 @@ export interface PodAttachment {
 export interface PodWiring {
   readonly bridge: BridgeDevice;
   readonly gateway: number;
-  readonly podCidr: Ipv4Prefix;
-  readonly clusterCidr: Ipv4Prefix;
+  readonly podCidr: IpPrefix;
+  readonly clusterCidr: IpPrefix;
+  /** null on a node without. */
+  readonly podCidrIpv6: IpPrefix | null;
   readonly hostDeviceIndex: number;
   readonly hostDeviceName: string;
   readonly hostDeviceMac: number;
@@ -61,9 +68,15 @@ export function attachPod(
   host.addAddress(podDevice, pod.address, wiring.podCidr.prefixLength);
   host.routes.add({ destination: 0, prefixLength: 0, gateway, device: podDevice });
   host.routes.add({ ...prefixOf(wiring.clusterCidr), gateway, device: podDevice });
+  if (pod.addressIpv6 !== undefined && wiring.podCidrIpv6 !== null) {
+    host.addAddress(podDevice, pod.addressIpv6, wiring.podCidrIpv6.prefixLength);
+    const router = addressPlus(wiring.podCidrIpv6.address, 1);
+    host.routes.add({ destination: ANY_IPV6, prefixLength: 0, gateway: router, device: podDevice });
+  }
   return {
     id: pod.id,
     address: pod.address,
+    addressIpv6: pod.addressIpv6,
     host,
     hostDevice,
     podDevice,
@@ -77,6 +90,6 @@ export function attachPod(
   };
 }
 
-function prefixOf(prefix: Ipv4Prefix): { destination: number; prefixLength: number } {
+function prefixOf(prefix: IpPrefix): { destination: number; prefixLength: number } {
   return { destination: prefix.address, prefixLength: prefix.prefixLength };
 }

@@ -21,6 +21,10 @@ export class RecentLists {
     list.set(address, nowUs);
   }
 
+  visitAddresses(visit: (address: number) => void): void {
+    for (const list of this.lists.values()) for (const address of list.keys()) visit(address);
+  }
+
   /** Whether `address` was seen within `seconds` (at all, when undefined). */
   has(name: string, address: number, seconds: number | undefined, nowUs: number): boolean {
     const seenUs = this.lists.get(name)?.get(address);

@@ -18,13 +18,17 @@ const MAX_DEPTH = 64;
 /** Told of every rule that a packet matches (traces, and tests that explain their failure). */
 export type RuleObserver = (packet: Packet, table: TableName, chain: string, rule: Rule) => void;
 
+/** Through which ports of a bridge its frame comes and goes; set by the bridge for as long as the frame is in the hooks. */
+export class BridgePorts {
+  physIn: NetDevice | null = null;
+  physOut: NetDevice | null = null;
+}
+
 export class RuleTables {
   /** What packets see now. */
   ruleset: Ruleset;
   observer: RuleObserver | null = null;
-  /** Bridge ports, set by the bridge for as long as its frame is in the hooks. */
-  physIn: NetDevice | null = null;
-  physOut: NetDevice | null = null;
+  private readonly ports: BridgePorts;
   private readonly context: MatchContext;
   private readonly view: DataView;
   private readonly facts = new PacketFacts();
@@ -32,7 +36,8 @@ export class RuleTables {
   private readonly returnChains: CompiledChain[] = new Array(MAX_DEPTH);
   private readonly returnIndexes = new Int32Array(MAX_DEPTH);
 
-  constructor(bootId: string, view: DataView, context: MatchContext) {
+  constructor(bootId: string, view: DataView, context: MatchContext, ports = new BridgePorts()) {
+    this.ports = ports;
     this.view = view;
     this.context = context;
     this.ruleset = emptyRuleset(bootId);
@@ -61,6 +66,19 @@ export class RuleTables {
     return { packets: rule?.packets ?? 0, bytes: rule?.bytes ?? 0 };
   }
 
+  /** The addresses that rules name. */
+  visitAddresses(visit: (address: number) => void): void {
+    for (const table of TABLE_NAMES) {
+      for (const { rules } of this.ruleset.tables[table].chains.values()) {
+        for (const { source, destination, target } of rules) {
+          if (source !== undefined) visit(source.address);
+          if (destination !== undefined) visit(destination.address);
+          if (target?.kind === 'dnat' || target?.kind === 'snat') visit(target.address);
+        }
+      }
+    }
+  }
+
   /** A built-in chain's compiled form, which lasts as long as the tables. */
   builtIn(table: TableName, chain: BuiltInChain): CompiledChain {
     const compiled = this.chains[table].get(chain);
@@ -78,8 +96,8 @@ export class RuleTables {
   ): CompiledRule | null {
     const { facts } = this;
     facts.read(this.view, packet, inDevice, outDevice);
-    facts.physIn = this.physIn;
-    facts.physOut = this.physOut;
+    facts.physIn = this.ports.physIn;
+    facts.physOut = this.ports.physOut;
     const decided = this.walk(table, start);
     if (decided === null) {
       start.policyPackets++;

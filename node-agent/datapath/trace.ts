@@ -8,9 +8,10 @@ import type { DropObserver, DropReason } from '../../shared/netstack/hooks.ts';
 import { formatRule } from '../../shared/rules/iptables-save.ts';
 import type { Rule } from '../../shared/rules/rule.ts';
 import type { BuiltInChain, TableName } from '../../shared/rules/table.ts';
-import { formatIpv4 } from '../../shared/wire/address.ts';
 import * as arp from '../../shared/wire/arp.ts';
 import * as ethernet from '../../shared/wire/ethernet.ts';
+import * as ip from '../../shared/wire/ip.ts';
+import { formatAddress, formatEndpoint } from '../../shared/wire/ip-address.ts';
 import * as ipv4 from '../../shared/wire/ipv4.ts';
 import type { Packet } from '../../shared/wire/packet-memory.ts';
 import * as tcp from '../../shared/wire/tcp.ts';
@@ -19,6 +20,7 @@ import type { FrameObserver } from './frame-observer.ts';
 import type { NatSide } from './nat.ts';
 import type { StageObserver } from './netfilter.ts';
 import { packetSummary } from './packet-summary.ts';
+import { isIcmp } from './tuple.ts';
 
 export interface TraceFilter {
   /** Either address of the packet is one of these; none named fits every packet. */
@@ -117,7 +119,8 @@ export class Tracer implements FrameObserver, StageObserver, DropObserver {
     const event = peer === undefined ? direction : tunnelEvent(direction, device, peer);
     switch (ethernet.type(view, frame.offset)) {
       case ethernet.TYPE_IPV4:
-        if (ipv4.check(view, at, length)) this.note(frame, at, at + ipv4.headerBytes(view, at), device.name, event);
+      case ethernet.TYPE_IPV6:
+        if (ip.check(view, at, length)) this.note(frame, at, at + ip.headerBytes(view, at), device.name, event);
         return;
       case ethernet.TYPE_ARP:
         if (arp.check(view, at, length)) this.noteArp(at, device.name, event);
@@ -128,7 +131,7 @@ export class Tracer implements FrameObserver, StageObserver, DropObserver {
     const where = [inDevice && `in ${inDevice.name}`, outDevice && `out ${outDevice.name}`].filter(Boolean).join(' ');
     let event = where === '' ? 'local' : where;
     if (stage === 'FORWARD' && inDevice !== outDevice) {
-      event += `, routed ${this.options.describeRoute(ipv4.destination(this.options.view, packet.networkOffset))}`;
+      event += `, routed ${this.options.describeRoute(ip.destination(this.options.view, packet.networkOffset))}`;
     }
     this.note(packet, packet.networkOffset, packet.transportOffset, stage, event);
   }
@@ -137,10 +140,10 @@ export class Tracer implements FrameObserver, StageObserver, DropObserver {
     const { view } = this.options;
     const at = packet.networkOffset;
     const flow = flowOf(packet);
-    const now = side === 'source' ? ipv4.source(view, at) : ipv4.destination(view, at);
-    const hasPorts = ipv4.protocol(view, at) !== ipv4.PROTOCOL_ICMP;
+    const now = side === 'source' ? ip.source(view, at) : ip.destination(view, at);
+    const hasPorts = !isIcmp(ip.protocol(view, at));
     const nowPort = view.getUint16(packet.transportOffset + (side === 'source' ? 0 : 2));
-    const text = (a: number, p: number) => (hasPorts ? `${formatIpv4(a)}:${p}` : formatIpv4(a));
+    const text = (a: number, p: number) => (hasPorts ? formatEndpoint(a, p) : formatAddress(a));
     const kind = side === 'source' ? 'SNAT' : 'DNAT';
     const name = flow?.isReply ? `un-${side === 'source' ? 'DNAT' : 'SNAT'}` : kind;
     const event = `${name} ${text(address, port)} -> ${text(now, nowPort)}`;
@@ -166,10 +169,10 @@ export class Tracer implements FrameObserver, StageObserver, DropObserver {
     const { view } = this.options;
     // Wherever the packet is, its IP header is where it stands, where the network layer noted it, or behind Ethernet's.
     const at = [packet.offset, packet.networkOffset, packet.offset + ethernet.HEADER_BYTES].find(
-      (offset) => offset >= packet.slotStart && ipv4.check(view, offset, packet.slotEnd - offset),
+      (offset) => offset >= packet.slotStart && ip.check(view, offset, packet.slotEnd - offset),
     );
     if (at === undefined) return;
-    this.note(packet, at, at + ipv4.headerBytes(view, at), where, event);
+    this.note(packet, at, at + ip.headerBytes(view, at), where, event);
   }
 
   private stop(stopped: Trace): void {
@@ -197,8 +200,8 @@ export class Tracer implements FrameObserver, StageObserver, DropObserver {
     const target = arp.targetIp(view, at);
     const asks = arp.operation(view, at) === arp.REQUEST;
     const summary = asks
-      ? `ARP who has ${formatIpv4(target)}, says ${formatIpv4(sender)}`
-      : `ARP ${formatIpv4(sender)} is at its MAC, to ${formatIpv4(target)}`;
+      ? `ARP who has ${formatAddress(target)}, says ${formatAddress(sender)}`
+      : `ARP ${formatAddress(sender)} is at its MAC, to ${formatAddress(target)}`;
     for (const trace of this.traces) {
       const { addresses } = trace.filter;
       if (addresses?.includes(sender) || addresses?.includes(target)) trace.record(this.hop(stage, event, summary));
@@ -211,11 +214,11 @@ export class Tracer implements FrameObserver, StageObserver, DropObserver {
 
   private fits(filter: TraceFilter, network: number, transport: number): boolean {
     const { view } = this.options;
-    const protocol = ipv4.protocol(view, network);
+    const protocol = ip.protocol(view, network);
     if (filter.protocol !== undefined && protocol !== filter.protocol) return false;
     const { addresses, ports } = filter;
     if (addresses !== undefined && addresses.length > 0) {
-      if (!addresses.includes(ipv4.source(view, network)) && !addresses.includes(ipv4.destination(view, network))) {
+      if (!addresses.includes(ip.source(view, network)) && !addresses.includes(ip.destination(view, network))) {
         return false;
       }
     }

@@ -14,7 +14,14 @@ import { sysctlCommand } from './sysctl-command.ts';
 type Command = (words: readonly string[]) => CommandOutput;
 
 /** Commands beyond those that every pod has. */
-export const NODE_ONLY_COMMANDS = ['bridge', 'conntrack', 'iptables', 'iptables-save'] as const;
+export const NODE_ONLY_COMMANDS = [
+  'bridge',
+  'conntrack',
+  'iptables',
+  'ip6tables',
+  'iptables-save',
+  'ip6tables-save',
+] as const;
 
 export function podKernelView(host: Host): KernelView {
   return viewOf({
@@ -30,7 +37,9 @@ export function nodeKernelView(datapath: NodeDatapath): KernelView {
     bridge: (words) => bridgeCommand(datapath, words),
     conntrack: (words) => conntrackCommand(datapath, words),
     iptables: (words) => iptablesCommand(datapath, words),
+    ip6tables: (words) => iptablesCommand(datapath, words, 'ipv6'),
     'iptables-save': (words) => iptablesSaveCommand(datapath, words),
+    'ip6tables-save': (words) => iptablesSaveCommand(datapath, words, 'ipv6'),
   });
 }
 

@@ -1,5 +1,6 @@
 /** Commands that only a node has: `bridge`, `conntrack`, `iptables-save`, `iptables -S|-L`. */
 import { isTableName, TABLE_NAMES, type TableName } from '../../shared/rules/table.ts';
+import type { IpFamily } from '../../shared/wire/ip-address.ts';
 import type { NodeDatapath } from '../datapath/path.ts';
 import { connectionRows, formatConnections } from '../datapath/show/conntrack.ts';
 import { fdbRows, formatFdb } from '../datapath/show/fdb.ts';
@@ -44,15 +45,23 @@ export function conntrackCommand(datapath: NodeDatapath, words: readonly string[
   return { stdout: formatConnections(shown), stderr: summary, code: 0 };
 }
 
-/** `iptables-save [-t TABLE] [-c]` */
-export function iptablesSaveCommand(datapath: NodeDatapath, words: readonly string[]): CommandOutput {
+/** `iptables-save [-t TABLE] [-c]`, and `ip6tables-save`. */
+export function iptablesSaveCommand(
+  datapath: NodeDatapath,
+  words: readonly string[],
+  family: IpFamily = 'ipv4',
+): CommandOutput {
   const table = tableOf(words);
   if (table === 'unknown') return failed(`iptables-save: there are the tables ${TABLE_NAMES.join(', ')}`, 2);
-  return printed(datapath.listRules({ table, counters: words.includes('-c') || words.includes('--counters') }));
+  return printed(datapath.listRules({ family, table, counters: words.includes('-c') || words.includes('--counters') }));
 }
 
-/** `iptables [-t TABLE] -S|-L|-nL [CHAIN]`, as rules in iptables-save's form; `filter` is the table meant by default. */
-export function iptablesCommand(datapath: NodeDatapath, words: readonly string[]): CommandOutput {
+/** `iptables [-t TABLE] -S|-L|-nL [CHAIN]` and `ip6tables`, as rules in iptables-save's form; `filter` is the table meant by default. */
+export function iptablesCommand(
+  datapath: NodeDatapath,
+  words: readonly string[],
+  family: IpFamily = 'ipv4',
+): CommandOutput {
   const table = tableOf(words);
   if (table === 'unknown') return failed(`iptables: there are the tables ${TABLE_NAMES.join(', ')}`, 2);
   if (!words.some((word) => /^-[a-z]*[SL]/.test(word) || word === '--list' || word === '--list-rules')) {
@@ -62,7 +71,7 @@ export function iptablesCommand(datapath: NodeDatapath, words: readonly string[]
   const next = words[at + 1];
   const chain = next === undefined || next.startsWith('-') ? undefined : next;
   const lines = datapath
-    .listRules({ table: table ?? 'filter' })
+    .listRules({ family, table: table ?? 'filter' })
     .split('\n')
     .filter((line) => line.startsWith(':') || line.startsWith('-A'))
     .filter((line) => chain === undefined || line.startsWith(`:${chain} `) || line.startsWith(`-A ${chain} `));

@@ -5,7 +5,7 @@ import type { DeviceMatch, PrefixMatch, ProtocolMatch, ProtocolName, Rule } from
 import type { RejectWith, Target } from './target.ts';
 
 const MAX_UINT32 = 0xffff_ffff;
-const PROTOCOLS: readonly ProtocolName[] = ['tcp', 'udp', 'icmp', 'sctp'];
+const PROTOCOLS: readonly ProtocolName[] = ['tcp', 'udp', 'icmp', 'icmpv6', 'sctp'];
 const REJECT_WITH: readonly RejectWith[] = ['icmp-port-unreachable', 'tcp-reset'];
 
 const targets: Readonly<Record<Target['kind'], (fields: Fields, path: string) => Target>> = {

@@ -1,5 +1,5 @@
 /** Tables as text, in the format of `iptables-save` (with `-c`: with counters), so that what reads one reads this. */
-import { formatIpv4, prefixMask } from '../wire/address.ts';
+import { formatAddress, formatEndpoint, networkOf } from '../wire/ip-address.ts';
 import type { Match, PortMatch, PortRange } from './match.ts';
 import type { PrefixMatch, Rule } from './rule.ts';
 import type { Ruleset } from './ruleset.ts';
@@ -67,8 +67,8 @@ export function formatRule(chain: string, rule: Rule): string {
 /** Only what shortens to nothing is left out: `-s 0.0.0.0/0` is no condition. */
 function pushPrefix(parts: string[], option: '-s' | '-d', prefix: PrefixMatch): void {
   if (prefix.prefixLength === 0 && !prefix.negated) return;
-  const network = (prefix.address & prefixMask(prefix.prefixLength)) >>> 0;
-  parts.push(`${negation(prefix)}${option} ${formatIpv4(network)}/${prefix.prefixLength}`);
+  const network = networkOf(prefix.address, prefix.prefixLength);
+  parts.push(`${negation(prefix)}${option} ${formatAddress(network)}/${prefix.prefixLength}`);
 }
 
 function negation(match: { readonly negated?: boolean }): string {
@@ -142,9 +142,9 @@ function formatTarget(target: Target): string {
     case 'reject':
       return `-j REJECT --reject-with ${target.with}`;
     case 'dnat':
-      return `-j DNAT --to-destination ${formatIpv4(target.address)}${target.port === undefined ? '' : `:${target.port}`}`;
+      return `-j DNAT --to-destination ${target.port === undefined ? formatAddress(target.address) : formatEndpoint(target.address, target.port)}`;
     case 'snat':
-      return `-j SNAT --to-source ${formatIpv4(target.address)}${target.randomFully ? ' --random-fully' : ''}`;
+      return `-j SNAT --to-source ${formatAddress(target.address)}${target.randomFully ? ' --random-fully' : ''}`;
     case 'masquerade':
       return `-j MASQUERADE${target.randomFully ? ' --random-fully' : ''}`;
     case 'mark':

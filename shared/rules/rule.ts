@@ -1,9 +1,9 @@
 /** One rule: what must hold of a packet, and what then happens. The shape of an entry of the kernel's ip_tables. */
-import type { Ipv4Prefix } from '../wire/address.ts';
+import type { IpPrefix } from '../wire/ip-address.ts';
 import type { Match } from './match.ts';
 import type { Target } from './target.ts';
 
-export interface PrefixMatch extends Ipv4Prefix {
+export interface PrefixMatch extends IpPrefix {
   readonly negated?: boolean;
 }
 
@@ -13,7 +13,7 @@ export interface DeviceMatch {
   readonly negated?: boolean;
 }
 
-export type ProtocolName = 'tcp' | 'udp' | 'icmp' | 'sctp';
+export type ProtocolName = 'tcp' | 'udp' | 'icmp' | 'icmpv6' | 'sctp';
 
 export interface ProtocolMatch {
   readonly name: ProtocolName;
@@ -33,4 +33,10 @@ export interface Rule {
 }
 
 /** IANA protocol numbers of the names that rules may use. */
-export const PROTOCOL_NUMBERS: Readonly<Record<ProtocolName, number>> = { icmp: 1, tcp: 6, udp: 17, sctp: 132 };
+export const PROTOCOL_NUMBERS: Readonly<Record<ProtocolName, number>> = {
+  icmp: 1,
+  tcp: 6,
+  udp: 17,
+  icmpv6: 58,
+  sctp: 132,
+};

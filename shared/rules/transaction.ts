@@ -6,6 +6,7 @@
  * transactions. A transaction says on which generation of which boot it builds; the node answers `resync` when it
  * stands elsewhere (it rebooted, or a reply was lost), and the owner then sends everything anew with `base: null`.
  */
+import type { IpFamily } from '../wire/ip-address.ts';
 import type { ProtocolName, Rule } from './rule.ts';
 import type { BuiltInChain, TableName } from './table.ts';
 
@@ -40,6 +41,8 @@ export interface ForgottenConnections {
 
 export interface RulesTransaction {
   readonly owner: string;
+  /** Whose tables: iptables' (`ipv4`, the default) or ip6tables'. Each counts generations of its own. */
+  readonly family?: IpFamily;
   /** The node's boot this builds on; ignored when `base` is null. */
   readonly bootId: string;
   /** The owner's generation this builds on; null replaces all that the owner has. */

@@ -8,7 +8,8 @@ import { EventEngine } from '../../shared/netstack/event-engine.ts';
 import type { Host } from '../../shared/netstack/host.ts';
 import type { PingRequest, PingResult } from '../../shared/netstack/icmp.ts';
 import { seededRandom } from '../../shared/netstack/seeded-random.ts';
-import { formatIpv4, parseIpv4, parseIpv4Prefix } from '../../shared/wire/address.ts';
+import { formatEndpoint, parseAddress, parsePrefix } from '../../shared/wire/ip-address.ts';
+import { ANY_IPV6 } from '../../shared/wire/ipv6-address.ts';
 import { type Packet, PacketMemory } from '../../shared/wire/packet-memory.ts';
 import { serviceRules, type TestService } from './service-rules.testkit.ts';
 
@@ -16,12 +17,12 @@ const TURN_US = 10;
 const LINK_PORT = 4789;
 
 export const ip = (text: string): number => {
-  const address = parseIpv4(text);
+  const address = parseAddress(text);
   if (address === undefined) throw new Error(`not an address: ${text}`);
   return address;
 };
 
-const prefix = (text: string) => parseIpv4Prefix(text)!;
+const prefix = (text: string) => parsePrefix(text)!;
 
 /** Hands datagrams from node to node over the engine's backlog, and keeps a copy of each. */
 class MemoryLink implements UnderlayLink {
@@ -115,11 +116,13 @@ export class TestCluster {
       nodeName: `worker-${index + 1}`,
       internalIp: ip(`192.168.1.${10 + index}`),
       clusterCidr: prefix('10.244.0.0/16'),
+      ipv6: { internalIp: ip(`fd00:192:168:1::${10 + index}`), clusterCidr: prefix('fd00:10:244::/56') },
       link,
       bootId: `boot-${index + 1}`,
       secret: new TextEncoder().encode(`secret of node ${index}`.padEnd(16)),
     });
     node.setPodCidr(prefix(`10.244.${index + 1}.0/24`));
+    node.setPodCidrIpv6(prefix(`fd00:10:244:${index + 1}::/64`));
     for (const other of this.nodes) {
       if (other.nodeName === node.nodeName) continue;
       introduce(node, other, this.links);
@@ -129,17 +132,20 @@ export class TestCluster {
     return node;
   }
 
-  /** `10.244.1.5` on node 1. */
+  /** `10.244.1.5` on node 1, which is fd00:10:244:1::5 too. */
   pod(address: string): PodAttachment {
     const number = Number(address.split('.')[2]);
-    return this.node(number).attachPod({ id: `default/pod-${address}`, address: ip(address) });
+    const addressIpv6 = ip(`fd00:10:244:${number}::${address.split('.')[3]}`);
+    return this.node(number).attachPod({ id: `default/pod-${address}`, address: ip(address), addressIpv6 });
   }
 
   /** On every node. */
   services(...services: TestService[]): void {
     for (const node of this.nodes) {
-      const reply = node.applyRules(serviceRules(node.bootId, services));
-      if (reply.kind !== 'applied') throw new Error(JSON.stringify(reply));
+      for (const family of ['ipv4', 'ipv6'] as const) {
+        const reply = node.applyRules(serviceRules(node.bootId, services, family));
+        if (reply.kind !== 'applied') throw new Error(JSON.stringify(reply));
+      }
     }
   }
 
@@ -161,16 +167,16 @@ export class TestCluster {
 
   /** Answers every datagram with its name and what it was sent. */
   udpServer(host: Host, port: number, name = host.name): void {
-    const socket = host.udp.bind({ port });
+    const socket = host.udp.bind({ address: ANY_IPV6, port });
     socket.onMessage = (data, address, from) => {
-      this.servers.set(new TextDecoder().decode(data), `${formatIpv4(address)}:${from}`);
+      this.servers.set(new TextDecoder().decode(data), formatEndpoint(address, from));
       socket.sendTo(new TextEncoder().encode(`${name} heard ${new TextDecoder().decode(data)}`), address, from);
     };
   }
 
   /** One question from a new socket. */
   ask(host: Host, address: string, port: number, localPort = 0): Exchange {
-    const socket = host.udp.bind({ port: localPort });
+    const socket = host.udp.bind({ address: address.includes(':') ? ANY_IPV6 : 0, port: localPort });
     const exchange = this.askFrom(socket, address, port);
     socket.close();
     return exchange;
@@ -183,7 +189,7 @@ export class TestCluster {
     let error: string | null = null;
     socket.onMessage = (data, from, fromPort) => {
       answer = new TextDecoder().decode(data);
-      answerFrom = `${formatIpv4(from)}:${fromPort}`;
+      answerFrom = formatEndpoint(from, fromPort);
     };
     socket.onError = (code) => {
       error = code;
@@ -217,6 +223,8 @@ function introduce(node: NodeDatapath, other: NodeDatapath, links: ReadonlyMap<s
     internalIp: other.internalIp,
     endpoint: links.get(`127.0.1.${10 + index}`)!.local,
     podCidr: other.podCidr,
+    podCidrIpv6: other.podCidrIpv6 ?? undefined,
+    internalIpv6: ip(`fd00:192:168:1::${10 + index}`),
     vtepMac: other.vtepMac,
     underlayMac: other.underlayMac,
   });

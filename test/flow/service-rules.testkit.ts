@@ -3,7 +3,7 @@ import { comment, destinationPort } from '../../shared/rules/match.ts';
 import type { Rule } from '../../shared/rules/rule.ts';
 import { jump, orMark, xorMark } from '../../shared/rules/target.ts';
 import type { HookRule, RulesTransaction } from '../../shared/rules/transaction.ts';
-import { parseIpv4 } from '../../shared/wire/address.ts';
+import { addressBits, type IpFamily, parseAddress } from '../../shared/wire/ip-address.ts';
 
 export interface TestService {
   readonly name: string;
@@ -11,18 +11,22 @@ export interface TestService {
   readonly clusterIp: string;
   readonly port: number;
   readonly nodePort?: number;
-  /** `10.244.1.5:8080` */
+  /** `10.244.1.5:8080`, `[fd00:10:244:1::5]:8080` */
   readonly backends: readonly string[];
   readonly affinitySeconds?: number;
 }
 
-const POD_CIDR = { address: 0x0af4_0000, prefixLength: 16 };
+const POD_CIDR = {
+  ipv4: { address: 0x0af4_0000, prefixLength: 16 },
+  ipv6: { address: parseAddress('fd00:10:244::')!, prefixLength: 56 },
+};
 const MASQUERADE_MARK = 0x4000;
 
 const hook = (chain: HookRule['chain'], rule: Rule): HookRule => ({ chain, position: 'first', rule });
 
-/** Replaces all Services of the node. */
-export function serviceRules(bootId: string, services: readonly TestService[]): RulesTransaction {
+/** Replaces all Services of the node, of one family. */
+export function serviceRules(bootId: string, all: readonly TestService[], family: IpFamily = 'ipv4'): RulesTransaction {
+  const services = all.filter(({ clusterIp }) => clusterIp.includes(':') === (family === 'ipv6'));
   const nat: Record<string, readonly Rule[]> = {
     'KUBE-MARK-MASQ': [{ target: orMark(MASQUERADE_MARK) }],
     'KUBE-POSTROUTING': [
@@ -39,9 +43,9 @@ export function serviceRules(bootId: string, services: readonly TestService[]): 
   const refused: Rule[] = [];
   for (const service of services) {
     const svc = `KUBE-SVC-${service.name}`;
-    const address = parseIpv4(service.clusterIp)!;
+    const address = parseAddress(service.clusterIp)!;
     const portal: Rule = {
-      destination: { address, prefixLength: 32 },
+      destination: { address, prefixLength: addressBits(address) },
       protocol: { name: service.protocol },
       matches: [comment(`default/${service.name} cluster IP`), destinationPort(service.protocol, service.port)],
     };
@@ -51,7 +55,7 @@ export function serviceRules(bootId: string, services: readonly TestService[]): 
     }
     portals.push({ ...portal, target: jump(svc) });
     nat[svc] = [
-      { ...portal, source: { ...POD_CIDR, negated: true }, target: jump('KUBE-MARK-MASQ') },
+      { ...portal, source: { ...POD_CIDR[family], negated: true }, target: jump('KUBE-MARK-MASQ') },
       ...chooseBackend(service),
     ];
     service.backends.forEach((backend, i) => {
@@ -79,6 +83,7 @@ export function serviceRules(bootId: string, services: readonly TestService[]): 
   const fresh: Rule = { matches: [{ kind: 'conntrack', states: ['NEW'] }], target: jump('KUBE-SERVICES') };
   return {
     owner: 'kube-proxy',
+    family,
     bootId,
     base: null,
     tables: {
@@ -121,11 +126,11 @@ function chooseBackend(service: TestService): Rule[] {
 }
 
 function endpointRules(service: TestService, backend: string, index: number): Rule[] {
-  const [text, port] = backend.split(':');
-  const address = parseIpv4(text!)!;
+  const [, text, port] = /^\[?(.*?)\]?:(\d+)$/.exec(backend)!;
+  const address = parseAddress(text!)!;
   const list = endpointChain(service, index);
   return [
-    { source: { address, prefixLength: 32 }, target: jump('KUBE-MARK-MASQ') },
+    { source: { address, prefixLength: addressBits(address) }, target: jump('KUBE-MARK-MASQ') },
     {
       protocol: { name: service.protocol },
       matches: service.affinitySeconds === undefined ? [] : [{ kind: 'recent', mode: 'set', list }],

@@ -11,7 +11,7 @@
  */
 import type { NetDevice } from '../../../shared/netstack/device.ts';
 import type { DropReason, Verdict } from '../../../shared/netstack/hooks.ts';
-import * as ipv4 from '../../../shared/wire/ipv4.ts';
+import * as ip from '../../../shared/wire/ip.ts';
 import type { Packet, PacketMemory } from '../../../shared/wire/packet-memory.ts';
 import type { Connection, Flow } from '../flow.ts';
 import type { PacketPolicy } from '../packet-policy.ts';
@@ -97,8 +97,8 @@ export class PolicyEngine implements PacketPolicy {
 
   private judgeStray(packet: Packet): DropReason | null {
     const { view } = this.options.memory;
-    const source = ipv4.source(view, packet.networkOffset);
-    const destination = ipv4.destination(view, packet.networkOffset);
+    const source = ip.source(view, packet.networkOffset);
+    const destination = ip.destination(view, packet.networkOffset);
     return this.endpoints.has(source) || this.endpoints.has(destination) ? NO_CONNECTION : null;
   }
 }

@@ -1,8 +1,10 @@
 /** `conntrack -L`, in conntrack-tools' format. */
-import { formatIpv4 } from '../../../shared/wire/address.ts';
+import { formatAddress } from '../../../shared/wire/ip-address.ts';
 import * as ipv4 from '../../../shared/wire/ipv4.ts';
+import { PROTOCOL_ICMPV6 } from '../../../shared/wire/ipv6.ts';
 import type { Conntrack } from '../conntrack.ts';
 import type { Connection, Flow } from '../flow.ts';
+import { isIcmp } from '../tuple.ts';
 import { asText } from './link.ts';
 
 export interface TupleRow {
@@ -35,6 +37,7 @@ const NAMES: Readonly<Record<number, string>> = {
   [ipv4.PROTOCOL_TCP]: 'tcp',
   [ipv4.PROTOCOL_UDP]: 'udp',
   [ipv4.PROTOCOL_ICMP]: 'icmp',
+  [PROTOCOL_ICMPV6]: 'icmpv6',
 };
 
 /** Oldest first; expired ones that no sweep has met yet are left out. */
@@ -62,12 +65,12 @@ function connectionRow(connection: Connection, nowUs: number): ConnectionRow {
 
 function tupleRow(flow: Flow, protocol: number): TupleRow {
   const common = {
-    src: formatIpv4(flow.source),
-    dst: formatIpv4(flow.destination),
+    src: formatAddress(flow.source),
+    dst: formatAddress(flow.destination),
     packets: flow.packets,
     bytes: flow.bytes,
   };
-  if (protocol === ipv4.PROTOCOL_ICMP) return { ...common, type: flow.ports & 255, code: 0, id: flow.sourcePort };
+  if (isIcmp(protocol)) return { ...common, type: flow.ports & 255, code: 0, id: flow.sourcePort };
   if (protocol !== ipv4.PROTOCOL_TCP && protocol !== ipv4.PROTOCOL_UDP) return common;
   return { ...common, sport: flow.sourcePort, dport: flow.destinationPort };
 }

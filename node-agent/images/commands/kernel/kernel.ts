@@ -12,6 +12,8 @@ export const KERNEL_COMMANDS = [
   'bridge',
   'conntrack',
   'iptables-save',
+  'ip6tables',
+  'ip6tables-save',
   'nft',
   'ipvsadm',
   'sysctl',
