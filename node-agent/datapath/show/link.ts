@@ -2,6 +2,7 @@
 import type { NetDevice } from '../../../shared/netstack/device.ts';
 import { formatIpv4, formatMac } from '../../../shared/wire/address.ts';
 import * as ethernet from '../../../shared/wire/ethernet.ts';
+import { isIpv6 } from '../../../shared/wire/ipv6-table.ts';
 import * as vxlan from '../../../shared/wire/vxlan.ts';
 import { BridgeDevice } from '../bridge.ts';
 import { FDB_AGEING_US } from '../fdb.ts';
@@ -85,7 +86,9 @@ function operstate(device: NetDevice): LinkRow['operstate'] {
 
 function details(namespace: ShownNamespace, device: NetDevice): string[] {
   if (device instanceof VxlanDevice) {
-    const local = namespace.host.addresses().find((assigned) => assigned.device.kind === 'ethernet');
+    const local = namespace.host
+      .addresses()
+      .find(({ device: carrier, address }) => carrier.kind === 'ethernet' && !isIpv6(address));
     const source = local === undefined ? '' : `local ${formatIpv4(local.address)} dev ${local.device.name} `;
     return [`vxlan id ${device.vni} ${source}srcport 0 0 dstport ${vxlan.PORT} nolearning ttl auto ageing 300 udpcsum`];
   }

@@ -16,7 +16,8 @@ cluster.ping(node.root, { to: '192.168.1.11' });
 const namespace = nodeNamespace(node);
 
 /** Addresses that are drawn at random. */
-const settled = (text: string) => text.replace(/\b02:(?!42)[0-9a-f:]{14}\b/g, '02:xx');
+const settled = (text: string) =>
+  text.replace(/\b02:(?!42)[0-9a-f:]{14}\b/g, '02:xx').replace(/fe80::[0-9a-f:]+:6ff:fec4:[0-9a-f]+/g, 'fe80::xx');
 
 describe('listings of a node', () => {
   it('ip addr', () => {
@@ -26,17 +27,31 @@ describe('listings of a node', () => {
         '    link/loopback 00:00:00:00:00:00 brd 00:00:00:00:00:00',
         '    inet 127.0.0.1/8 scope host lo',
         '       valid_lft forever preferred_lft forever',
+        '    inet6 ::1/128 scope host ',
+        '       valid_lft forever preferred_lft forever',
         '2: eth0: <BROADCAST,MULTICAST,UP,LOWER_UP> mtu 1500 qdisc fq_codel state UP group default qlen 1000',
         '    link/ether 02:42:c0:a8:01:0a brd ff:ff:ff:ff:ff:ff',
         '    inet 192.168.1.10/24 brd 192.168.1.255 scope global eth0',
+        '       valid_lft forever preferred_lft forever',
+        '    inet6 fd00:192:168:1::10/64 scope global ',
+        '       valid_lft forever preferred_lft forever',
+        '    inet6 fe80::42:c0ff:fea8:10a/64 scope link ',
         '       valid_lft forever preferred_lft forever',
         '3: flannel.1: <BROADCAST,MULTICAST,UP,LOWER_UP> mtu 1450 qdisc noqueue state UNKNOWN group default ',
         '    link/ether 02:xx brd ff:ff:ff:ff:ff:ff',
         '    inet 10.244.1.0/32 scope global flannel.1',
         '       valid_lft forever preferred_lft forever',
+        '    inet6 fd00:10:244:1::/128 scope global ',
+        '       valid_lft forever preferred_lft forever',
+        '    inet6 fe80::xx/64 scope link ',
+        '       valid_lft forever preferred_lft forever',
         '4: cni0: <BROADCAST,MULTICAST,UP,LOWER_UP> mtu 1450 qdisc noqueue state UP group default qlen 1000',
         '    link/ether 0a:58:0a:f4:01:01 brd ff:ff:ff:ff:ff:ff',
         '    inet 10.244.1.1/24 brd 10.244.1.255 scope global cni0',
+        '       valid_lft forever preferred_lft forever',
+        '    inet6 fd00:10:244:1::1/64 scope global ',
+        '       valid_lft forever preferred_lft forever',
+        '    inet6 fe80::858:aff:fef4:101/64 scope link ',
         '       valid_lft forever preferred_lft forever',
         '5: veth1a2b3c4d@if2: <BROADCAST,MULTICAST,UP,LOWER_UP> mtu 1450 qdisc noqueue master cni0 state UP group default ',
         '    link/ether 02:xx brd ff:ff:ff:ff:ff:ff link-netnsid 0',
