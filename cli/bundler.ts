@@ -11,6 +11,8 @@ import { UserError } from './user-error.ts';
 
 /** Loaded as they are: native addons, programs, and what such packages load by a computed name. */
 const EXTERNAL_PACKAGES = ['koffi', 'esbuild', 'node', 'bufferutil', 'utf-8-validate'];
+/** Not loaded but read as files. */
+const DATA_PACKAGES = ['kubernetes-types'];
 /** Whose files are part of a bundle, and so of its hash. */
 const SOURCE_FOLDERS = ['shared', 'services', 'node-agent', 'dns', 'proxy', 'cli'];
 /** Older bundles that are kept, as a running cluster may still start processes from them: so many, and all young ones. */
@@ -128,7 +130,8 @@ function removeOldBundles(dist: string, current: string): void {
 
 /** Packages that a bundle outside the project cannot find in the project's node_modules. */
 function copyPackages(projectRoot: string, outFolder: string, imported: ReadonlySet<string>): void {
-  const pending = EXTERNAL_PACKAGES.filter((name) => imported.has(name) && name !== 'esbuild');
+  const loaded = EXTERNAL_PACKAGES.filter((name) => imported.has(name) && name !== 'esbuild');
+  const pending = [...DATA_PACKAGES, ...loaded];
   const copied = new Set<string>();
   for (let name = pending.pop(); name !== undefined; name = pending.pop()) {
     const source = join(projectRoot, 'node_modules', name);

@@ -110,7 +110,7 @@ async function answerOpenApi(
   query: URLSearchParams,
   served: ServedResources,
 ): Promise<void> {
-  if (rest[0] === 'v2' && rest.length === 1) return answerOpenApiV2(reply);
+  if (rest[0] === 'v2' && rest.length === 1) return answerOpenApiV2(reply, served);
   if (rest[0] !== 'v3') throw noSuchPath();
   const openapi = await import('./openapi.ts');
   const path = rest.slice(1).join('/');
@@ -123,18 +123,14 @@ async function answerOpenApi(
   return sendText(reply, 200, 'application/json', JSON.stringify(document));
 }
 
-/**
- * The older document names no types: clients that ask for it (kubectl, about a kind that v3 does not have) take an absent
- * type for one that they cannot check, and everything there is stands in v3.
- */
-async function answerOpenApiV2(reply: Reply): Promise<void> {
-  const openapi = await import('./openapi.ts');
+async function answerOpenApiV2(reply: Reply, served: ServedResources): Promise<void> {
+  const v2 = await import('./openapi-v2.ts');
   const wanted = parseAccept(reply.request.headers.accept).map(({ type }) => type);
-  if (wanted.includes(openapi.OPENAPI_V2_PROTOBUF)) {
+  if (wanted.includes(v2.OPENAPI_V2_PROTOBUF)) {
     // Clients that parse media types do not take the "@" they ask with.
-    return sendText(reply, 200, openapi.OPENAPI_V2_PROTOBUF.replace('@', '.'), openapi.openApiV2Protobuf());
+    return sendText(reply, 200, v2.OPENAPI_V2_PROTOBUF.replace('@', '.'), v2.openApiV2Protobuf(served));
   }
-  return sendBody(reply, 200, openapi.openApiV2Document());
+  return sendBody(reply, 200, v2.openApiV2Document(served));
 }
 
 function openIdConfiguration(issuer: string): unknown {

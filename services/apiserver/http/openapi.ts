@@ -1,6 +1,6 @@
 /**
  * OpenAPI v3 documents, one a group version, made from the type table: what kubectl reads for `explain` and to learn
- * that the server validates fields (Kubernetes API concepts, "OpenAPI V3"). Descriptions are not in the table.
+ * that the server validates fields (Kubernetes API concepts, "OpenAPI V3").
  */
 import { createHash } from 'node:crypto';
 import type { ResourceDefinition } from '../../../shared/api/registry.ts';
@@ -8,6 +8,7 @@ import { type FieldType, findType, type ScalarName } from '../../../shared/api/s
 import { TYPE_TABLE } from '../../../shared/api/schema/table.ts';
 import type { ServedResources } from '../registry/served-resources.ts';
 import { VERSION_INFO } from './discovery.ts';
+import { describeType } from './field-descriptions.ts';
 
 type Json = Record<string, unknown>;
 
@@ -54,15 +55,21 @@ export function openApiDocument(served: ServedResources, path: string): Json | u
   if (group === undefined || version === undefined || documentPath(group, version) !== path) return undefined;
   const resources = served.resourcesOf(group, version);
   if (resources.length === 0) return undefined;
-  const schemas = new SchemaCollector();
-  const paths: Json = {};
-  for (const resource of resources) Object.assign(paths, resourcePaths(resource, schemas));
+  const { paths, schemas } = describeResources(resources);
   return {
     openapi: '3.0.0',
     info: { title: 'Kubernetes', version: VERSION_INFO.gitVersion },
     paths,
-    components: { schemas: schemas.collected },
+    components: { schemas },
   };
+}
+
+/** Paths with their operations, and all types that these lead to, as OpenAPI v3 has both. */
+export function describeResources(resources: readonly ResourceDefinition[]): { paths: Json; schemas: Json } {
+  const schemas = new SchemaCollector();
+  const paths: Json = {};
+  for (const resource of resources) Object.assign(paths, resourcePaths(resource, schemas));
+  return { paths, schemas: schemas.collected };
 }
 
 function resourcePaths(resource: ResourceDefinition, schemas: SchemaCollector): Json {
@@ -113,25 +120,6 @@ function queryParameter(name: string): Json {
   return { name, in: 'query', schema: { type, uniqueItems: true } };
 }
 
-export const OPENAPI_V2_PROTOBUF = 'application/com.github.proto-openapi.spec.v2@v1.0+protobuf';
-
-export function openApiV2Document(): Json {
-  return {
-    swagger: '2.0',
-    info: { title: 'Kubernetes', version: VERSION_INFO.gitVersion },
-    paths: {},
-    definitions: {},
-  };
-}
-
-/** The same as an openapi.v2.Document: 1 swagger, 2 info { 1 title, 2 version }, 8 paths. */
-export function openApiV2Protobuf(): Buffer {
-  const field = (number: number, content: Buffer) =>
-    Buffer.concat([Buffer.from([(number << 3) | 2, content.length]), content]);
-  const info = Buffer.concat([field(1, Buffer.from('Kubernetes')), field(2, Buffer.from(VERSION_INFO.gitVersion))]);
-  return Buffer.concat([field(1, Buffer.from('2.0')), field(2, info), field(8, Buffer.alloc(0))]);
-}
-
 interface GroupVersionKind {
   readonly group: string;
   readonly version: string;
@@ -170,10 +158,13 @@ class SchemaCollector {
   private objectSchema(typeName: string): Json {
     const type = findType(typeName);
     if (type === undefined) return { type: 'object' };
+    const described = describeType(typeName);
     const properties: Json = {};
     const required: string[] = [];
     for (const field of type.fields.values()) {
+      const description = described?.fields.get(field.name);
       properties[field.name] = {
+        ...(description === undefined ? {} : { description }),
         ...this.valueSchema(field.type),
         ...(field.patchStrategies.length === 0
           ? {}
@@ -182,7 +173,12 @@ class SchemaCollector {
       };
       if (field.required) required.push(field.name);
     }
-    return { type: 'object', properties, ...(required.length === 0 ? {} : { required }) };
+    return {
+      ...(described === undefined ? {} : { description: described.description }),
+      type: 'object',
+      properties,
+      ...(required.length === 0 ? {} : { required }),
+    };
   }
 
   private valueSchema(type: FieldType): Json {
