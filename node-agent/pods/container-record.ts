@@ -9,8 +9,11 @@ import type { Container, ContainerState, ContainerStatus, Pod } from 'kubernetes
 import { parseTimestamp } from '../../shared/api/timestamp.ts';
 import { type Backoff, NO_BACKOFF } from './restart-backoff.ts';
 
-/** A sidecar is an init container with `restartPolicy: Always`: started in order, then kept running. */
-export type ContainerKind = 'init' | 'sidecar' | 'app';
+/**
+ * A sidecar is an init container with `restartPolicy: Always`: started in order, then kept running. An ephemeral container
+ * is added to a running pod (`kubectl debug`), runs once, and counts for nothing else.
+ */
+export type ContainerKind = 'init' | 'sidecar' | 'app' | 'ephemeral';
 
 export interface ContainerExit {
   readonly exitCode: number;
@@ -54,12 +57,18 @@ export function restartCount(record: ContainerRecord): number {
   return Math.max(0, record.starts - 1);
 }
 
-/** Records for all containers of a pod, in start order: init containers and sidecars first. */
+/** Records for all containers of a pod, in start order: init containers and sidecars first, ephemeral ones last. */
 export function createRecords(pod: Pod): ContainerRecord[] {
   const init = (pod.spec?.initContainers ?? []).map((spec) =>
     newRecord(spec, spec.restartPolicy === 'Always' ? 'sidecar' : 'init'),
   );
-  return [...init, ...(pod.spec?.containers ?? []).map((spec) => newRecord(spec, 'app'))];
+  const app = (pod.spec?.containers ?? []).map((spec) => newRecord(spec, 'app'));
+  return [...init, ...app, ...ephemeralRecords(pod)];
+}
+
+/** Of the containers that were added to the pod while it ran. */
+export function ephemeralRecords(pod: Pod): ContainerRecord[] {
+  return (pod.spec?.ephemeralContainers ?? []).map((spec) => newRecord(spec, 'ephemeral'));
 }
 
 /**
@@ -68,14 +77,18 @@ export function createRecords(pod: Pod): ContainerRecord[] {
  */
 export function restoreRecords(pod: Pod, nowMs: number): ContainerRecord[] {
   const statuses = new Map(
-    [...(pod.status?.initContainerStatuses ?? []), ...(pod.status?.containerStatuses ?? [])].map((s) => [s.name, s]),
+    [
+      ...(pod.status?.initContainerStatuses ?? []),
+      ...(pod.status?.containerStatuses ?? []),
+      ...(pod.status?.ephemeralContainerStatuses ?? []),
+    ].map((s) => [s.name, s]),
   );
   const records = createRecords(pod);
   const goesOn = [...statuses.values()].some((status) => status.state?.running !== undefined);
   const mayRestart = pod.spec?.restartPolicy !== 'Never';
   for (const record of records) {
     const status = statuses.get(record.name);
-    if (status !== undefined) restore(record, status, goesOn && mayRestart, nowMs);
+    if (status !== undefined) restore(record, status, goesOn && mayRestart && record.kind !== 'ephemeral', nowMs);
   }
   return records;
 }

@@ -48,6 +48,14 @@ const FORCED_GRACE_MS = 500;
 /** After a preStop hook that used up the whole period. */
 const MIN_GRACE_MS = 2000;
 
+/** Where a container of the kind stands in its pod's specification. */
+const LISTS: Readonly<Record<ContainerRecord['kind'], string>> = {
+  init: 'initContainers',
+  sidecar: 'initContainers',
+  app: 'containers',
+  ephemeral: 'ephemeralContainers',
+};
+
 export class ContainerWorker {
   readonly record: ContainerRecord;
   private readonly owner: ContainerOwner;
@@ -296,7 +304,6 @@ export class ContainerWorker {
   }
 
   private event(type: EventType, reason: string, message: string): void {
-    const list = this.record.kind === 'app' ? 'containers' : 'initContainers';
-    this.owner.recordEvent(type, reason, message, `spec.${list}{${this.record.name}}`);
+    this.owner.recordEvent(type, reason, message, `spec.${LISTS[this.record.kind]}{${this.record.name}}`);
   }
 }

@@ -308,6 +308,51 @@ describe('status', () => {
   });
 });
 
+describe('ephemeral containers', () => {
+  const debugged = (): Pod => {
+    const pod = podOf({ init: ['a'], restartPolicy: 'Never' });
+    pod.spec!.ephemeralContainers = [{ name: 'debug' }];
+    return pod;
+  };
+
+  test('one starts at once, whatever the init containers do, and is never started again', () => {
+    const pod = debugged();
+    const records = createRecords(pod);
+    const debug = records[2]!;
+    expect(shown(view(pod, records))).toEqual(['start debug', 'start a']);
+    run(debug);
+    exit(debug, 1);
+    expect(shown(view(pod, records))).toEqual(['start a']);
+  });
+
+  test('has a status of its own, and decides neither readiness nor the phase', () => {
+    const pod = debugged();
+    const records = createRecords(pod);
+    const [a, web, debug] = records as [ContainerRecord, ContainerRecord, ContainerRecord];
+    exit(a, 0);
+    run(web);
+    run(debug);
+    exit(debug, 1);
+    expect(condition(pod, records, 'Ready')).toMatchObject({ status: 'True' });
+    expect(statusOf(pod, records)).toMatchObject({
+      containerStatuses: [{ name: 'web' }],
+      initContainerStatuses: [{ name: 'a' }],
+      ephemeralContainerStatuses: [{ name: 'debug', ready: false, state: { terminated: { exitCode: 1 } } }],
+    });
+    exit(web, 0);
+    expect(phaseOf(view(pod, records))).toBe('Succeeded');
+  });
+
+  test('one that still runs when the pod ends is stopped with it', () => {
+    const pod = debugged();
+    const records = createRecords(pod);
+    exit(records[0]!, 0);
+    exit(records[1]!, 0);
+    run(records[2]!);
+    expect(shown(view(pod, records))).toEqual(['stop debug']);
+  });
+});
+
 describe('after a node restart', () => {
   const running = { running: { startedAt: '2026-01-31T07:00:00Z' } };
   const completed = {

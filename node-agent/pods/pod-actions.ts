@@ -73,7 +73,10 @@ function runContainers(view: PodView): PodAction[] {
     }
   }
   for (const record of view.records) {
-    if (record.kind === 'app') continue;
+    if (record.kind === 'ephemeral') actions.push(...startIfIdle(record, view));
+  }
+  for (const record of view.records) {
+    if (record.kind === 'app' || record.kind === 'ephemeral') continue;
     if (record.kind === 'init' && succeeded(record)) continue;
     // Once a main container has begun, initialisation is over: init containers are not looked at again.
     if (record.kind === 'init' && appBegan(view)) continue;
@@ -108,6 +111,7 @@ function startableAtMs(record: ContainerRecord, view: PodView): number {
 
 function restarts(record: ContainerRecord, podPolicy: string): boolean {
   if (record.kind === 'sidecar') return true;
+  if (record.kind === 'ephemeral') return false;
   const failed = record.exit === undefined || record.exit.exitCode !== 0;
   if (record.kind === 'init') return failed && podPolicy !== 'Never';
   return podPolicy === 'Always' || (podPolicy === 'OnFailure' && failed);

@@ -20,7 +20,8 @@ export function references(pod: Pod): PodReferences {
       add(secrets, source.secret?.name);
     }
   }
-  for (const container of [...(pod.spec?.initContainers ?? []), ...(pod.spec?.containers ?? [])]) {
+  const { initContainers = [], containers = [], ephemeralContainers = [] } = pod.spec ?? {};
+  for (const container of [...initContainers, ...containers, ...ephemeralContainers]) {
     for (const source of container.envFrom ?? []) {
       add(configMaps, source.configMapRef?.name);
       add(secrets, source.secretRef?.name);

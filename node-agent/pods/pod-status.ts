@@ -35,9 +35,8 @@ export function podStatus(input: PodStatusInput): PodStatus {
     containerStatuses: statusesOf(records, input, (record) => record.kind === 'app'),
     qosClass: pod.status?.qosClass ?? qosClass(pod),
   };
-  if (records.some((record) => record.kind !== 'app')) {
-    status.initContainerStatuses = statusesOf(records, input, (record) => record.kind !== 'app');
-  }
+  if (records.some(isInit)) status.initContainerStatuses = statusesOf(records, input, isInit);
+  if (records.some(isEphemeral)) status.ephemeralContainerStatuses = statusesOf(records, input, isEphemeral);
   if (input.podIp !== '') {
     status.podIP = input.podIp;
     status.podIPs = [{ ip: input.podIp }];
@@ -45,12 +44,21 @@ export function podStatus(input: PodStatusInput): PodStatus {
   return status;
 }
 
+function isInit(record: ContainerRecord): boolean {
+  return record.kind === 'init' || record.kind === 'sidecar';
+}
+
+function isEphemeral(record: ContainerRecord): boolean {
+  return record.kind === 'ephemeral';
+}
+
 export function podPhase(input: Pick<PodStatusInput, 'pod' | 'records'>): string {
   const settled = input.pod.status?.phase;
   if (settled === 'Succeeded' || settled === 'Failed') return settled;
   const app = input.records.filter((record) => record.kind === 'app');
   if (hasEnded(input) && !input.records.some(isActive)) {
-    const failed = input.records.some((record) => record.kind !== 'sidecar' && (record.exit?.exitCode ?? 0) !== 0);
+    const decisive = input.records.filter((record) => record.kind === 'init' || record.kind === 'app');
+    const failed = decisive.some((record) => (record.exit?.exitCode ?? 0) !== 0);
     return failed ? 'Failed' : 'Succeeded';
   }
   return app.some(isFirstStartPending) ? 'Pending' : 'Running';
@@ -118,7 +126,8 @@ type Verdict = Pick<PodCondition, 'status' | 'reason' | 'message'>;
 function containersReadiness(input: PodStatusInput, phase: string): Verdict {
   if (phase === 'Succeeded') return { status: 'False', reason: 'PodCompleted' };
   if (phase === 'Failed') return { status: 'False', reason: 'PodFailed' };
-  const unready = input.records.filter((record) => record.kind !== 'init' && !isReady(record));
+  const needed = input.records.filter((record) => record.kind === 'app' || record.kind === 'sidecar');
+  const unready = needed.filter((record) => !isReady(record));
   if (unready.length === 0) return { status: 'True' };
   const message = `containers with unready status: ${nameList(unready)}`;
   return { status: 'False', reason: 'ContainersNotReady', message };
@@ -158,7 +167,7 @@ function containerStatus(record: ContainerRecord, input: PodStatusInput): Contai
   const status: ContainerStatus = {
     name: record.name,
     state: containerState(record, input),
-    ready: record.kind === 'init' ? ended : isReady(record),
+    ready: record.kind === 'init' ? ended : record.kind !== 'ephemeral' && isReady(record),
     restartCount: restartCount(record),
     image: record.spec.image ?? '',
     imageID: record.starts > 0 ? `${input.runtimeName}://${record.spec.image ?? ''}` : '',
@@ -187,7 +196,7 @@ function containerState(record: ContainerRecord, input: PodStatusInput): Contain
 }
 
 function defaultWait(record: ContainerRecord, input: PodStatusInput): { reason: string } {
-  const held = input.records.some((other) => other.kind !== 'app') && record.kind === 'app' && record.starts === 0;
+  const held = input.records.some(isInit) && record.kind === 'app' && record.starts === 0;
   return { reason: held ? 'PodInitializing' : 'ContainerCreating' };
 }
 

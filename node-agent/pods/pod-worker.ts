@@ -7,7 +7,7 @@ import { PODS } from '../../shared/api/resources.ts';
 import { isApiError } from '../../shared/api/status.ts';
 import type { EventType } from '../../shared/bus/event-recorder.ts';
 import type { Timer } from '../../shared/runtime/clock.ts';
-import { type ContainerRecord, restoreRecords } from './container-record.ts';
+import { type ContainerRecord, ephemeralRecords, restoreRecords } from './container-record.ts';
 import type { PodSandbox } from './container-runtime.ts';
 import { nodeFacts } from './container-starter.ts';
 import { type ContainerOwner, ContainerWorker } from './container-worker.ts';
@@ -25,8 +25,7 @@ const FINALISE_RETRY_MS = 500;
 export class PodWorker implements ContainerOwner {
   readonly context: KubeletContext;
   readonly volumes = new PodVolumes();
-  readonly records: readonly ContainerRecord[];
-  private readonly containers: readonly ContainerWorker[];
+  private readonly containers: ContainerWorker[];
   private readonly onGone: () => void;
   private readonly status: StatusWriter;
   private readonly firstSeenMs: number;
@@ -49,10 +48,13 @@ export class PodWorker implements ContainerOwner {
     this.context = context;
     this.onGone = onGone;
     this.firstSeenMs = context.clock.nowMs();
-    this.records = restoreRecords(pod, this.firstSeenMs);
-    this.containers = this.records.map((record) => new ContainerWorker(record, this));
+    this.containers = restoreRecords(pod, this.firstSeenMs).map((record) => new ContainerWorker(record, this));
     this.status = new StatusWriter(pod, context.api, context.clock, context.log);
     this.wake();
+  }
+
+  get records(): readonly ContainerRecord[] {
+    return this.containers.map((container) => container.record);
   }
 
   get pod(): Pod {
@@ -75,7 +77,15 @@ export class PodWorker implements ContainerOwner {
   /** A new version of the pod's object. */
   update(pod: Pod): void {
     this.currentPod = pod;
+    this.addEphemeral();
     this.wake();
+  }
+
+  /** Containers that were added to the running pod (`kubectl debug`). */
+  private addEphemeral(): void {
+    for (const record of ephemeralRecords(this.currentPod)) {
+      if (this.container(record.name) === undefined) this.containers.push(new ContainerWorker(record, this));
+    }
   }
 
   /** The pod's object is gone (deleted by force): what still runs is ended now. */

@@ -3,7 +3,7 @@
  * An unreachable apiserver is tried again until the pod is gone.
  */
 import { isDeepStrictEqual } from 'node:util';
-import type { Pod, PodStatus } from 'kubernetes-types/core/v1.d.ts';
+import type { Pod, PodCondition, PodStatus } from 'kubernetes-types/core/v1.d.ts';
 import { PODS } from '../../shared/api/resources.ts';
 import { isApiError } from '../../shared/api/status.ts';
 import type { ApiClient } from '../../shared/bus/api-client.ts';
@@ -61,7 +61,7 @@ export class StatusWriter {
   private async write(status: PodStatus): Promise<void> {
     const { name = '', namespace, uid } = this.pod.metadata ?? {};
     try {
-      const body = { metadata: { uid }, status };
+      const body = { metadata: { uid }, status: { ...status, conditions: status.conditions?.map(wholeCondition) } };
       await this.api.patch(PODS, name, namespace, { type: 'strategic', body, subresource: 'status' });
       this.written = status;
     } catch (error) {
@@ -74,4 +74,9 @@ export class StatusWriter {
       await this.clock.sleep(RETRY_MS);
     }
   }
+}
+
+/** A patch merges conditions by type: what a condition does not say any more has to be taken away. */
+function wholeCondition(condition: PodCondition): Record<string, unknown> {
+  return { reason: null, message: null, ...condition };
 }
