@@ -101,6 +101,7 @@ export function replicaSetController(informers: Informers): Controller<ReplicaSe
 export function daemonSetController(informers: Informers): Controller<DaemonSetState> {
   const daemonSets = informers.of<Live<DaemonSet>>(DAEMONSETS);
   const nodes = informers.of<Live<Node>>(NODES);
+  const revisions = informers.of<Live<ControllerRevision>>(CONTROLLERREVISIONS);
   const pods = informers.of<Live<Pod>>(PODS);
   return {
     name: 'daemonset-controller',
@@ -112,7 +113,8 @@ export function daemonSetController(informers: Informers): Controller<DaemonSetS
     gather(key) {
       const { namespace, name } = splitKey(key);
       const daemonSet = daemonSets.get(name, namespace);
-      return daemonSet === undefined ? undefined : { daemonSet, nodes: nodes.list(), pods: pods.list(namespace) };
+      if (daemonSet === undefined) return undefined;
+      return { daemonSet, nodes: nodes.list(), pods: pods.list(namespace), revisions: revisions.list(namespace) };
     },
     reconcile: reconcileDaemonSet,
   };

@@ -1,7 +1,9 @@
-import type { DaemonSet } from 'kubernetes-types/apps/v1.js';
+import type { ControllerRevision, DaemonSet } from 'kubernetes-types/apps/v1.js';
 import { describe, expect, it } from 'vitest';
 import type { Live } from '../../../../shared/api/live.ts';
+import { DAEMONSETS, PODS } from '../../../../shared/api/resources.ts';
 import { meta, NOW_MS, node, pod, summary, TEMPLATE, withImage } from '../../objects.testkit.ts';
+import { controllerReference } from '../../owner.ts';
 import { templateHash } from '../../template-hash.ts';
 import { REVISION_HASH, reconcileDaemonSet } from './daemonset.ts';
 
@@ -13,8 +15,19 @@ const set = daemonSet();
 const hash = templateHash(TEMPLATE);
 const daemonPod = (name: string, nodeName: string, facts: Parameters<typeof pod>[1] = {}) =>
   pod(name, { owner: set, node: nodeName, labels: { app: 'web', [REVISION_HASH]: hash }, ...facts });
-const writes = (state: Parameters<typeof reconcileDaemonSet>[0]) =>
-  summary(reconcileDaemonSet(state, NOW_MS).actions).filter((text) => !text.startsWith('update-status'));
+/** The template is recorded, unless a test is about that. */
+const recorded = (daemons: Live<DaemonSet>, revision = 1): Live<ControllerRevision> => ({
+  metadata: meta(`proxy-${templateHash(daemons.spec.template)}`, {
+    ownerReferences: [controllerReference(DAEMONSETS, daemons)],
+  }),
+  data: { spec: { template: daemons.spec.template } },
+  revision,
+});
+type State = Parameters<typeof reconcileDaemonSet>[0];
+const writes = (state: Omit<State, 'revisions'> & Partial<State>) =>
+  summary(reconcileDaemonSet({ revisions: [recorded(state.daemonSet)], ...state }, NOW_MS).actions).filter(
+    (text) => !text.startsWith('update-status'),
+  );
 
 const tainted = (key: string, effect: string) => node('n2', { taints: [{ key, effect }] });
 
@@ -73,8 +86,8 @@ describe('DaemonSet', () => {
   });
 
   it('pins its pods to their node and lets them tolerate what happens to nodes', () => {
-    const { actions } = reconcileDaemonSet({ daemonSet: set, nodes: [node('n1')], pods: [] }, NOW_MS);
-    const create = actions.find((action) => action.kind === 'create');
+    const { actions } = reconcileDaemonSet({ daemonSet: set, nodes: [node('n1')], pods: [], revisions: [] }, NOW_MS);
+    const create = actions.find((action) => action.kind === 'create' && action.resource === PODS);
     expect(create?.kind === 'create' && create.object).toMatchObject({
       metadata: { generateName: 'proxy-', labels: { [REVISION_HASH]: hash } },
       spec: {
@@ -104,12 +117,34 @@ describe('DaemonSet', () => {
     ).toEqual([]);
   });
 
+  it('records its templates for `kubectl rollout history` and `undo`', () => {
+    const changed = daemonSet(withImage('nginx:2'), { revisionHistoryLimit: 0 });
+    const name = recorded(changed).metadata.name;
+    const nodes = [node('n1')];
+    const pods = [daemonPod('a', 'n1')];
+    expect(writes({ daemonSet: changed, nodes, pods, revisions: [recorded(set)] })).toEqual([
+      `create controllerrevisions ${name}`,
+      'delete pods a',
+    ]);
+    const both = [recorded(set), recorded(changed, 2)];
+    expect(writes({ daemonSet: set, nodes, pods, revisions: both })).toEqual([
+      `patch controllerrevisions proxy-${hash}`,
+    ]);
+    const newer = [
+      daemonPod('b', 'n1', { labels: { app: 'web', [REVISION_HASH]: templateHash(changed.spec.template) } }),
+    ];
+    expect(writes({ daemonSet: changed, nodes, pods: newer, revisions: both })).toEqual([
+      `delete controllerrevisions proxy-${hash}`,
+    ]);
+  });
+
   it('counts for its status', () => {
     const { actions } = reconcileDaemonSet(
       {
         daemonSet: set,
         nodes: [node('n1'), node('n2'), node('n3', { taints: [{ key: 'x', effect: 'NoSchedule' }] })],
         pods: [daemonPod('a', 'n1'), daemonPod('b', 'n2', { ready: false }), daemonPod('c', 'n3')],
+        revisions: [],
       },
       NOW_MS,
     );

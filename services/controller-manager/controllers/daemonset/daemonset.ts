@@ -2,7 +2,7 @@
  * DaemonSet: one pod on every node that fits. Pods are pinned to their node by node affinity and bound by the scheduler;
  * they tolerate what happens to nodes (not ready, unreachable, pressure, unschedulable).
  */
-import type { DaemonSet, DaemonSetStatus } from 'kubernetes-types/apps/v1.js';
+import type { ControllerRevision, DaemonSet, DaemonSetStatus } from 'kubernetes-types/apps/v1.js';
 import type { Affinity, Node, NodeSelectorTerm, Pod, Toleration } from 'kubernetes-types/core/v1.js';
 import { scaledCount } from '../../../../shared/api/int-or-string.ts';
 import { labelSelectorMatches, selectorFromObject } from '../../../../shared/api/label-selector.ts';
@@ -25,6 +25,7 @@ import type { Action, Outcome } from '../../action.ts';
 import { adopt, isControlledBy } from '../../owner.ts';
 import { same } from '../../same.ts';
 import { templateHash } from '../../template-hash.ts';
+import { reviseHistory } from '../controller-revision.ts';
 import { podFromTemplate } from '../pod-template.ts';
 
 export interface DaemonSetState {
@@ -32,6 +33,8 @@ export interface DaemonSetState {
   readonly nodes: readonly Live<Node>[];
   /** All pods of the namespace. */
   readonly pods: readonly Live<Pod>[];
+  /** All ControllerRevisions of the namespace. */
+  readonly revisions: readonly Live<ControllerRevision>[];
 }
 
 export const REVISION_HASH = 'controller-revision-hash';
@@ -54,6 +57,7 @@ export function reconcileDaemonSet(state: DaemonSetState, nowMs: number): Outcom
   const plans = planNodes(state, owned);
   const actions: Action[] = [...claims];
   if (!isTerminating(daemonSet)) {
+    actions.push(...historyOf(state, owned));
     const changes = [...orphanDeletes(state, owned), ...plans.flatMap((plan) => placement(daemonSet, plan, hash))];
     actions.push(...changes);
     if (changes.length === 0) actions.push(...rollingUpdate(daemonSet, plans, hash, nowMs));
@@ -66,6 +70,11 @@ export function reconcileDaemonSet(state: DaemonSetState, nowMs: number): Outcom
   return waits && (status.numberAvailable ?? 0) < (status.numberReady ?? 0)
     ? { actions, requeueAfterMs: 1000 }
     : { actions };
+}
+
+function historyOf({ daemonSet, revisions }: DaemonSetState, owned: readonly Live<Pod>[]): readonly Action[] {
+  const inUse = owned.map((pod) => `${daemonSet.metadata.name}-${pod.metadata.labels?.[REVISION_HASH]}`);
+  return reviseHistory({ resource: DAEMONSETS, set: daemonSet }, revisions, new Set(inUse)).actions;
 }
 
 function claimPods({ daemonSet, pods }: DaemonSetState): { owned: Live<Pod>[]; claims: Action[] } {

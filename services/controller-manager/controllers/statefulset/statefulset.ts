@@ -18,8 +18,8 @@ import { PODS, STATEFULSETS } from '../../../../shared/api/resources.ts';
 import type { Action, Outcome } from '../../action.ts';
 import { adopt, isControlledBy, release } from '../../owner.ts';
 import { same } from '../../same.ts';
+import { type Revisions, reviseHistory } from '../controller-revision.ts';
 import { ordinalOf, podOf, REVISION_LABEL } from './identity.ts';
-import { type Revisions, reviseHistory } from './revision.ts';
 
 export interface StatefulSetState {
   readonly statefulSet: Live<StatefulSet>;
@@ -54,7 +54,7 @@ export function reconcileStatefulSet(state: StatefulSetState, nowMs: number): Ou
   const { statefulSet: set } = state;
   const { owned, claims } = claimPods(state);
   const inUse = new Set(owned.map(revisionLabel));
-  const revisions = reviseHistory(set, state.revisions, inUse);
+  const revisions = reviseHistory({ resource: STATEFULSETS, set }, state.revisions, inUse);
   const plan = planOf(set, owned, revisions, nowMs);
   const actions: Action[] = [...claims];
   if (!isTerminating(set)) actions.push(...revisions.actions, ...change(plan));

@@ -1,11 +1,12 @@
-/** ControllerRevisions: the templates a StatefulSet had, as `kubectl rollout history` and `undo` read them. */
-import type { ControllerRevision, StatefulSet } from 'kubernetes-types/apps/v1.js';
+/** ControllerRevisions: the templates a StatefulSet or DaemonSet had, as `kubectl rollout history` and `undo` read them. */
+import type { ControllerRevision, DaemonSet, StatefulSet } from 'kubernetes-types/apps/v1.js';
 import type { PodTemplateSpec } from 'kubernetes-types/core/v1.js';
-import type { Live } from '../../../../shared/api/live.ts';
-import { CONTROLLERREVISIONS, STATEFULSETS } from '../../../../shared/api/resources.ts';
-import type { Action } from '../../action.ts';
-import { controllerReference, isControlledBy } from '../../owner.ts';
-import { templateHash } from '../../template-hash.ts';
+import type { Live } from '../../../shared/api/live.ts';
+import type { ResourceRef } from '../../../shared/api/resource.ts';
+import { CONTROLLERREVISIONS } from '../../../shared/api/resources.ts';
+import type { Action } from '../action.ts';
+import { controllerReference, isControlledBy } from '../owner.ts';
+import { templateHash } from '../template-hash.ts';
 
 const HASH_LABEL = 'controller.kubernetes.io/hash';
 const DEFAULT_HISTORY_LIMIT = 10;
@@ -19,8 +20,17 @@ export interface Revisions {
   readonly actions: readonly Action[];
 }
 
+/** What has revisions: its resource and itself. */
+export interface Revised {
+  readonly resource: ResourceRef;
+  readonly set: Live<StatefulSet> | Live<DaemonSet>;
+}
+
+type AnySet = Revised['set'];
+
+/** `namesInUse`: the ControllerRevisions that pods were made from. */
 export function reviseHistory(
-  set: Live<StatefulSet>,
+  { resource, set }: Revised,
   all: readonly Live<ControllerRevision>[],
   namesInUse: ReadonlySet<string>,
 ): Revisions {
@@ -28,26 +38,27 @@ export function reviseHistory(
   const hash = templateHash(set.spec.template, set.status?.collisionCount ?? 0);
   const update = `${set.metadata.name}-${hash}`;
   const known = history.find(({ metadata }) => metadata.name === update);
-  const current = history.find(({ metadata }) => metadata.name === set.status?.currentRevision);
+  const reached = set.status !== undefined && 'currentRevision' in set.status ? set.status.currentRevision : undefined;
+  const current = history.find(({ metadata }) => metadata.name === reached);
   const currentName = current?.metadata.name ?? update;
   const live = new Set([...namesInUse, update, currentName]);
   return {
     current: currentName,
     update,
     currentTemplate: (current && templateIn(current)) ?? set.spec.template,
-    actions: [...recordUpdate(set, history, known, hash), ...forgetOld(set, history, live)],
+    actions: [...recordUpdate({ resource, set }, history, known, hash), ...forgetOld(set, history, live)],
   };
 }
 
 function recordUpdate(
-  set: Live<StatefulSet>,
+  revised: Revised,
   history: readonly Live<ControllerRevision>[],
   known: Live<ControllerRevision> | undefined,
   hash: string,
 ): Action[] {
   const newest = history.at(-1)?.revision ?? 0;
   if (known === undefined) {
-    return [{ kind: 'create', resource: CONTROLLERREVISIONS, object: newRevision(set, hash, newest + 1) }];
+    return [{ kind: 'create', resource: CONTROLLERREVISIONS, object: newRevision(revised, hash, newest + 1) }];
   }
   if (known.revision === newest) return [];
   // An undo: the old revision becomes the newest.
@@ -56,7 +67,7 @@ function recordUpdate(
   return [{ kind: 'patch', resource: CONTROLLERREVISIONS, name, namespace, type: 'merge', body }];
 }
 
-function newRevision(set: Live<StatefulSet>, hash: string, revision: number): ControllerRevision {
+function newRevision({ resource, set }: Revised, hash: string, revision: number): ControllerRevision {
   const { template } = set.spec;
   return {
     apiVersion: 'apps/v1',
@@ -65,7 +76,7 @@ function newRevision(set: Live<StatefulSet>, hash: string, revision: number): Co
       name: `${set.metadata.name}-${hash}`,
       namespace: set.metadata.namespace,
       labels: { ...template.metadata?.labels, [HASH_LABEL]: hash },
-      ownerReferences: [controllerReference(STATEFULSETS, set)],
+      ownerReferences: [controllerReference(resource, set)],
     },
     // The strategic patch that brings the set back to this revision.
     data: { spec: { template: { ...template, $patch: 'replace' } } },
@@ -82,11 +93,7 @@ function templateIn(revision: ControllerRevision): PodTemplateSpec | undefined {
   return template;
 }
 
-function forgetOld(
-  set: Live<StatefulSet>,
-  history: readonly Live<ControllerRevision>[],
-  live: ReadonlySet<string>,
-): Action[] {
+function forgetOld(set: AnySet, history: readonly Live<ControllerRevision>[], live: ReadonlySet<string>): Action[] {
   const unused = history.filter(({ metadata }) => !live.has(metadata.name));
   const surplus = unused.length - (set.spec.revisionHistoryLimit ?? DEFAULT_HISTORY_LIMIT);
   return unused.slice(0, Math.max(0, surplus)).map(
