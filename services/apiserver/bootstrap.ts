@@ -1,9 +1,18 @@
 /** The objects that the apiserver itself owes a new cluster: namespaces, the `kubernetes` Service, by what to verify it. */
 import type { KubeObject } from '../../shared/api/object.ts';
-import { CLUSTERROLEBINDINGS, CLUSTERROLES, CONFIGMAPS, NAMESPACES, SERVICES } from '../../shared/api/resources.ts';
+import {
+  CLUSTERROLEBINDINGS,
+  CLUSTERROLES,
+  CONFIGMAPS,
+  NAMESPACES,
+  PRIORITYCLASSES,
+  SERVICECIDRS,
+  SERVICES,
+} from '../../shared/api/resources.ts';
+import { formatTimestamp } from '../../shared/api/timestamp.ts';
 import { formatIpv4, hostRange } from './allocation/ipv4-number.ts';
 import { API_SERVICE_NAME } from './maintenance/api-endpoints.ts';
-import { createIfMissing, createOrReplace } from './own-writes.ts';
+import { createIfMissing, createOrReplace, replaceStatus } from './own-writes.ts';
 import type { ApiCore } from './registry/api-core.ts';
 
 const SYSTEM_NAMESPACES = ['default', 'kube-system', 'kube-public', 'kube-node-lease'];
@@ -27,7 +36,34 @@ export async function bootstrap(core: ApiCore, options: BootstrapOptions): Promi
     await createIfMissing(core, NAMESPACES, { apiVersion: 'v1', kind: 'Namespace', metadata: { name } });
   }
   await createOrReplace(core, CONFIGMAPS, publishedAuthority(caCertificate));
+  for (const priorityClass of SYSTEM_PRIORITY_CLASSES) await createIfMissing(core, PRIORITYCLASSES, priorityClass);
+  await serviceRange(core, serviceCidr);
   await createIfMissing(core, SERVICES, apiService(serviceCidr));
+}
+
+function priorityClass(name: string, value: number, description: string): KubeObject {
+  return { apiVersion: 'scheduling.k8s.io/v1', kind: 'PriorityClass', metadata: { name }, value, description };
+}
+
+const SYSTEM_PRIORITY_CLASSES = [
+  priorityClass('system-cluster-critical', 2_000_000_000, 'For pods that the cluster needs, on whichever node.'),
+  priorityClass('system-node-critical', 2_000_001_000, 'For pods that their node needs, and that cannot be moved.'),
+];
+
+/** The range of Services as an object, which says that it is in use. */
+async function serviceRange(core: ApiCore, serviceCidr: string): Promise<void> {
+  const range: KubeObject = {
+    apiVersion: 'networking.k8s.io/v1',
+    kind: 'ServiceCIDR',
+    metadata: { name: API_SERVICE_NAME },
+    spec: { cidrs: [serviceCidr] },
+  };
+  if (core.context.storage.get(SERVICECIDRS, API_SERVICE_NAME) !== undefined) return;
+  await createIfMissing(core, SERVICECIDRS, range);
+  const lastTransitionTime = formatTimestamp(core.context.clock.nowMs());
+  const message = 'Kubernetes Service CIDR is ready';
+  const ready = { type: 'Ready', status: 'True', reason: '', message, lastTransitionTime };
+  await replaceStatus(core, SERVICECIDRS, { ...range, status: { conditions: [ready] } });
 }
 
 /** The default roles and their bindings, for RBAC. */

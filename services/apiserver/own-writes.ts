@@ -32,6 +32,10 @@ export async function createOrReplace(core: ApiCore, resource: ResourceRef, obje
   else await write(core, 'update', resource, object);
 }
 
+export async function replaceStatus(core: ApiCore, resource: ResourceRef, object: KubeObject): Promise<void> {
+  await write(core, 'update', resource, object, 'status');
+}
+
 export async function deleteIfThere(core: ApiCore, resource: ResourceRef, name: string, namespace: string) {
   try {
     await write(core, 'delete', resource, { metadata: { name, namespace } });
@@ -40,7 +44,13 @@ export async function deleteIfThere(core: ApiCore, resource: ResourceRef, name: 
   }
 }
 
-function write(core: ApiCore, verb: 'create' | 'update' | 'delete', resource: ResourceRef, object: KubeObject) {
+function write(
+  core: ApiCore,
+  verb: 'create' | 'update' | 'delete',
+  resource: ResourceRef,
+  object: KubeObject,
+  subresource?: string,
+) {
   const { name, namespace } = object.metadata;
   const { group, version } = resource;
   return core.handle({
@@ -51,7 +61,7 @@ function write(core: ApiCore, verb: 'create' | 'update' | 'delete', resource: Re
       resource: resource.resource,
       namespace,
       name: verb === 'create' ? undefined : name,
-      subresource: undefined,
+      subresource,
     },
     query: new URLSearchParams(),
     body: verb === 'delete' ? undefined : { mediaType: 'application/json', value: object, duplicateFields: [] },

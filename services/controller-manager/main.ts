@@ -32,6 +32,7 @@ import {
   deploymentController,
   jobController,
   replicaSetController,
+  replicationControllerController,
   statefulSetController,
 } from './controllers/workloads.ts';
 import { Informers } from './informers.ts';
@@ -108,6 +109,7 @@ function controllers(
   return [
     createLoop(deploymentController(informers), environment),
     createLoop(replicaSetController(informers), environment),
+    createLoop(replicationControllerController(informers), environment),
     createLoop(daemonSetController(informers), environment),
     createLoop(statefulSetController(informers), environment),
     createLoop(jobController(informers), environment),

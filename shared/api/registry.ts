@@ -44,6 +44,8 @@ interface Traits {
   readonly subresources?: readonly SubresourceDefinition[];
   readonly storage?: ResourceRef;
   readonly virtual?: boolean;
+  /** Where the type is another version's. */
+  readonly schema?: string;
 }
 
 export const STANDARD_VERBS: readonly Verb[] = [
@@ -85,7 +87,7 @@ function define(resource: ResourceRef, traits: Traits = {}): ResourceDefinition 
     verbs: traits.verbs ?? STANDARD_VERBS,
     subresources: traits.subresources ?? [],
     storage: traits.storage ?? resource,
-    schema: `${groupName}.${resource.version}.${resource.kind}`,
+    schema: traits.schema ?? `${groupName}.${resource.version}.${resource.kind}`,
     virtual: traits.virtual ?? false,
   };
 }
@@ -192,6 +194,12 @@ export const REGISTRY: readonly ResourceDefinition[] = [
   define(R.IPADDRESSES, { shortNames: ['ip'] }),
   define(R.NETWORKPOLICIES, { shortNames: ['netpol'] }),
   define(R.SERVICECIDRS, { subresources: [status(R.SERVICECIDRS)] }),
+  define(R.IPADDRESSES_V1BETA1, { shortNames: ['ip'], storage: R.IPADDRESSES, schema: 'networking.v1.IPAddress' }),
+  define(R.SERVICECIDRS_V1BETA1, {
+    subresources: [status(R.SERVICECIDRS_V1BETA1)],
+    storage: R.SERVICECIDRS,
+    schema: 'networking.v1.ServiceCIDR',
+  }),
 
   define(R.RUNTIMECLASSES),
   define(R.PODDISRUPTIONBUDGETS, { shortNames: ['pdb'], subresources: [status(R.PODDISRUPTIONBUDGETS)] }),

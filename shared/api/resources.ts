@@ -53,8 +53,11 @@ export const ENDPOINTSLICES = namespaced('discovery.k8s.io', 'v1', 'endpointslic
 export const INGRESSCLASSES = clusterScoped('networking.k8s.io', 'v1', 'ingressclasses', 'IngressClass');
 export const INGRESSES = namespaced('networking.k8s.io', 'v1', 'ingresses', 'Ingress');
 export const IPADDRESSES = clusterScoped('networking.k8s.io', 'v1', 'ipaddresses', 'IPAddress');
+/** Stored as v1, of which it is the older name: kubectl up to 1.32 asks for it to describe an IPAddress. */
+export const IPADDRESSES_V1BETA1 = clusterScoped('networking.k8s.io', 'v1beta1', 'ipaddresses', 'IPAddress');
 export const NETWORKPOLICIES = namespaced('networking.k8s.io', 'v1', 'networkpolicies', 'NetworkPolicy');
 export const SERVICECIDRS = clusterScoped('networking.k8s.io', 'v1', 'servicecidrs', 'ServiceCIDR');
+export const SERVICECIDRS_V1BETA1 = clusterScoped('networking.k8s.io', 'v1beta1', 'servicecidrs', 'ServiceCIDR');
 
 export const LEASES = namespaced('coordination.k8s.io', 'v1', 'leases', 'Lease');
 

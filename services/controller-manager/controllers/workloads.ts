@@ -1,7 +1,7 @@
 /** What the controllers of workloads watch, and which key each change leads to. */
 import type { ControllerRevision, DaemonSet, Deployment, ReplicaSet, StatefulSet } from 'kubernetes-types/apps/v1.js';
 import type { CronJob, Job } from 'kubernetes-types/batch/v1.js';
-import type { Node, Pod } from 'kubernetes-types/core/v1.js';
+import type { Node, Pod, ReplicationController } from 'kubernetes-types/core/v1.js';
 import type { Live } from '../../../shared/api/live.ts';
 import { controllerOf, type ObjectMeta } from '../../../shared/api/object.ts';
 import {
@@ -13,6 +13,7 @@ import {
   NODES,
   PODS,
   REPLICASETS,
+  REPLICATIONCONTROLLERS,
   STATEFULSETS,
 } from '../../../shared/api/resources.ts';
 import type { Informer } from '../../../shared/bus/informer.ts';
@@ -24,6 +25,10 @@ import { type DaemonSetState, reconcileDaemonSet } from './daemonset/daemonset.t
 import { type DeploymentState, reconcileDeployment } from './deployment/deployment.ts';
 import { type JobState, reconcileJob } from './job/job.ts';
 import { type ReplicaSetState, reconcileReplicaSet } from './replicaset/replicaset.ts';
+import {
+  type ReplicationControllerState,
+  reconcileReplicationController,
+} from './replicaset/replication-controller.ts';
 import { reconcileStatefulSet, type StatefulSetState } from './statefulset/statefulset.ts';
 
 interface InNamespace {
@@ -95,6 +100,24 @@ export function replicaSetController(informers: Informers): Controller<ReplicaSe
       return replicaSet === undefined ? undefined : { replicaSet, pods: pods.list(namespace), lastFailure };
     },
     reconcile: reconcileReplicaSet,
+  };
+}
+
+export function replicationControllerController(informers: Informers): Controller<ReplicationControllerState> {
+  const controllers = informers.of<Live<ReplicationController>>(REPLICATIONCONTROLLERS);
+  const pods = informers.of<Live<Pod>>(PODS);
+  return {
+    name: 'replication-controller',
+    sources: [
+      keysFrom(controllers, (controller) => [keyOf(controller)]),
+      keysFrom(pods, (pod) => ownerKeys(pod, REPLICATIONCONTROLLERS, controllers)),
+    ],
+    gather(key, lastFailure) {
+      const { namespace, name } = splitKey(key);
+      const controller = controllers.get(name, namespace);
+      return controller === undefined ? undefined : { controller, pods: pods.list(namespace), lastFailure };
+    },
+    reconcile: reconcileReplicationController,
   };
 }
 

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import { findKind, REGISTRY } from '../registry.ts';
+import { apiVersionOf } from '../resource.ts';
 import { fromStorage, toStorage } from './convert.ts';
 
 test('events change their field names and come back', () => {
@@ -52,8 +53,15 @@ test('kinds that are stored as they are served do not change', () => {
   for (const definition of REGISTRY.filter(
     ({ storage, version, group }) => storage.version === version && storage.group === group,
   )) {
-    const object = { metadata: { name: 'a' } };
+    const object = { apiVersion: apiVersionOf(definition), kind: definition.kind, metadata: { name: 'a' } };
     expect(toStorage(object, definition)).toBe(object);
     expect(fromStorage(object, definition)).toBe(object);
   }
+});
+
+test('an older name of the same version changes nothing but the name', () => {
+  const definition = findKind('networking.k8s.io/v1beta1', 'IPAddress')!;
+  const stored = { apiVersion: 'networking.k8s.io/v1', kind: 'IPAddress', metadata: { name: '10.96.0.1' } };
+  expect(fromStorage(stored, definition)).toEqual({ ...stored, apiVersion: 'networking.k8s.io/v1beta1' });
+  expect(toStorage(fromStorage(stored, definition), definition)).toEqual(stored);
 });

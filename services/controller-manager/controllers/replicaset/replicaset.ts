@@ -14,6 +14,7 @@ import {
   isTerminating,
   podCondition,
 } from '../../../../shared/api/pod-condition.ts';
+import type { ResourceRef } from '../../../../shared/api/resource.ts';
 import { PODS, REPLICASETS } from '../../../../shared/api/resources.ts';
 import { formatTimestamp } from '../../../../shared/api/timestamp.ts';
 import type { Action, Outcome } from '../../action.ts';
@@ -23,6 +24,8 @@ import { podFromTemplate } from '../pod-template.ts';
 import { podsToDelete } from './deletion-order.ts';
 
 export interface ReplicaSetState {
+  /** Whose controller this is: `replication-controller.ts` has another. */
+  readonly resource?: ResourceRef;
   readonly replicaSet: Live<ReplicaSet>;
   /** All pods of the namespace. */
   readonly pods: readonly Live<Pod>[];
@@ -36,17 +39,20 @@ const BURST = 500;
 export function reconcileReplicaSet(state: ReplicaSetState, nowMs: number): Outcome {
   const { replicaSet } = state;
   const { owned, claims } = claimPods(state);
-  const scaling = isTerminating(replicaSet) ? [] : scale(replicaSet, owned, state.pods);
+  const scaling = isTerminating(replicaSet) ? [] : scale(state, owned);
   const status = statusOf(state, owned, scaling, nowMs);
   const actions: Action[] = [...claims, ...scaling];
   if (!same(status, replicaSet.status)) {
-    actions.push({ kind: 'update-status', resource: REPLICASETS, object: { ...replicaSet, status } });
+    actions.push({ kind: 'update-status', resource: state.resource ?? REPLICASETS, object: { ...replicaSet, status } });
   }
   const requeueAfterMs = availabilityDelayMs(replicaSet, owned, nowMs);
   return requeueAfterMs === undefined ? { actions } : { actions, requeueAfterMs };
 }
 
-function claimPods({ replicaSet, pods }: ReplicaSetState): { owned: Live<Pod>[]; claims: Action[] } {
+function claimPods({ resource = REPLICASETS, replicaSet, pods }: ReplicaSetState): {
+  owned: Live<Pod>[];
+  claims: Action[];
+} {
   const selector = selectorFromObject(replicaSet.spec.selector);
   const owned: Live<Pod>[] = [];
   const claims: Action[] = [];
@@ -56,17 +62,20 @@ function claimPods({ replicaSet, pods }: ReplicaSetState): { owned: Live<Pod>[];
       if (matches) owned.push(pod);
       else if (!isTerminating(replicaSet)) claims.push(release(PODS, pod, replicaSet));
     } else if (matches && controllerOf(pod) === undefined && !isTerminating(replicaSet) && isPodActive(pod)) {
-      claims.push(adopt(PODS, pod, REPLICASETS, replicaSet));
+      claims.push(adopt(PODS, pod, resource, replicaSet));
       owned.push(pod);
     }
   }
   return { owned: owned.filter(isPodActive), claims };
 }
 
-function scale(replicaSet: Live<ReplicaSet>, owned: readonly Live<Pod>[], all: readonly Live<Pod>[]): Action[] {
+function scale(
+  { resource = REPLICASETS, replicaSet, pods: all }: ReplicaSetState,
+  owned: readonly Live<Pod>[],
+): Action[] {
   const missing = (replicaSet.spec.replicas ?? 1) - owned.length;
   if (missing > 0) {
-    const pod = podFromTemplate(replicaSet.spec.template ?? {}, REPLICASETS, replicaSet);
+    const pod = podFromTemplate(replicaSet.spec.template ?? {}, resource, replicaSet);
     const create: Action = { kind: 'create', resource: PODS, object: pod };
     return [{ kind: 'slow-start', actions: new Array<Action>(Math.min(missing, BURST)).fill(create) }];
   }
