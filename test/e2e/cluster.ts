@@ -29,7 +29,7 @@ export interface KubectlOptions {
 
 export class TestCluster {
   readonly home: string;
-  private readonly kubectlPath: string;
+  readonly kubectlPath: string;
 
   private constructor(home: string, kubectlPath: string) {
     this.home = home;
@@ -54,8 +54,15 @@ export class TestCluster {
     return cluster;
   }
 
-  private get environment(): Record<string, string> {
+  /** Environment variables by which a kubectl finds the cluster. */
+  get variables(): Record<string, string> {
     return { KUBECONFIG: join(this.home, NAME, 'kubeconfig'), HOME: this.home };
+  }
+
+  /** Paths of the API server's certificate and key, in PEM. */
+  get servingCertificate(): { readonly certificate: string; readonly key: string } {
+    const folder = join(this.home, NAME, 'pki');
+    return { certificate: join(folder, 'apiserver.crt'), key: join(folder, 'apiserver.key') };
   }
 
   podwire(args: readonly string[]): Promise<CommandResult> {
@@ -66,14 +73,14 @@ export class TestCluster {
   }
 
   kubectl(args: readonly string[], options: KubectlOptions = {}): Promise<CommandResult> {
-    const env = this.environment;
+    const env = this.variables;
     if (options.input === undefined) return run(this.kubectlPath, args, { env, timeoutMs: options.timeoutMs });
     return runWithInput(this.kubectlPath, args, { ...process.env, ...env }, options.input);
   }
 
   /** A kubectl that goes on until it is killed: port-forward, attach. */
   spawnKubectl(args: readonly string[]): ChildProcess {
-    return spawn(this.kubectlPath, [...args], { env: { ...process.env, ...this.environment }, stdio: 'pipe' });
+    return spawn(this.kubectlPath, [...args], { env: { ...process.env, ...this.variables }, stdio: 'pipe' });
   }
 
   /** Standard output of a kubectl call that must succeed. */

@@ -46,11 +46,19 @@ export function applyPatch(target: KubeObject, { mediaType, value }: RequestBody
     case JSON_PATCH:
       return applyJsonPatch(target, value);
     case MERGE_PATCH:
-      if (!isJsonObject(value)) throw badRequest('error decoding patch: a merge patch of an object is an object');
+      if (!isJsonObject(value)) throw undecodable(value);
       return applyMergePatch(target, value);
     default:
+      if (!isJsonObject(value)) throw undecodable(value);
       return applyStrategicMergePatch(target, value, schema);
   }
+}
+
+function undecodable(value: unknown): Error {
+  const found = value === null ? 'null' : Array.isArray(value) ? 'array' : typeof value;
+  return badRequest(
+    `error decoding patch: json: cannot unmarshal ${found} into Go value of type map[string]interface {}`,
+  );
 }
 
 function checkUnmoved(current: KubeObject, patched: unknown): void {

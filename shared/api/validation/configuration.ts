@@ -5,6 +5,7 @@ import type { HorizontalPodAutoscalerSpec } from 'kubernetes-types/autoscaling/v
 import type { ConfigMap, Secret } from 'kubernetes-types/core/v1.js';
 import type { PodDisruptionBudgetSpec } from 'kubernetes-types/policy/v1.js';
 import type { Subject } from 'kubernetes-types/rbac/v1.js';
+import type { PriorityClass } from 'kubernetes-types/scheduling/v1.js';
 import { structuralSchemaOf } from '../custom-resource/structural-schema.ts';
 import { structureErrors } from '../custom-resource/structure.ts';
 import { configKeyErrors } from '../name-format.ts';
@@ -61,6 +62,23 @@ function budgetErrors(spec: PodDisruptionBudgetSpec, path: string): FieldError[]
 function autoscalerErrors({ minReplicas, maxReplicas }: HorizontalPodAutoscalerSpec, path: string): FieldError[] {
   if (minReplicas === undefined || maxReplicas >= minReplicas) return [];
   return [invalidValue(`${path}.maxReplicas`, maxReplicas, 'must be greater than or equal to `minReplicas`')];
+}
+
+const SYSTEM_PRIORITIES: Readonly<Record<string, number>> = {
+  'system-cluster-critical': 2_000_000_000,
+  'system-node-critical': 2_000_001_000,
+};
+const MAXIMUM_USER_PRIORITY = 1_000_000_000;
+
+function priorityClassErrors({ metadata, value }: PriorityClass): FieldError[] {
+  const { name = '' } = metadata ?? {};
+  if (SYSTEM_PRIORITIES[name] === value) return [];
+  if (name.startsWith('system-')) {
+    const reserved = "priority class names with 'system-' prefix are reserved for system use only";
+    return [forbiddenValue('metadata.name', reserved)];
+  }
+  if (value <= MAXIMUM_USER_PRIORITY) return [];
+  return [forbiddenValue('value', `maximum allowed value of a user defined priority is ${MAXIMUM_USER_PRIORITY}`)];
 }
 
 const RBAC_GROUP = 'rbac.authorization.k8s.io';
@@ -127,7 +145,10 @@ export const CONFIGURATION_RULES: Readonly<Record<string, TypeRules>> = {
       volumeBindingMode: oneOf('Immediate', 'WaitForFirstConsumer'),
     },
   },
-  'scheduling.v1.PriorityClass': { fields: { preemptionPolicy: oneOf('Never', 'PreemptLowerPriority') } },
+  'scheduling.v1.PriorityClass': {
+    fields: { preemptionPolicy: oneOf('Never', 'PreemptLowerPriority') },
+    object: priorityClassErrors,
+  },
   'apiextensions.v1.CustomResourceDefinition': { object: definitionErrors },
   'apiextensions.v1.CustomResourceDefinitionSpec': {
     fields: { group: dnsSubdomain, scope: oneOf('Cluster', 'Namespaced') },

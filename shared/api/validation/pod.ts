@@ -37,7 +37,11 @@ const TAINT_EFFECTS = ['NoSchedule', 'PreferNoSchedule', 'NoExecute'];
 function namedContainers(spec: PodSpec, path: string): [container: Container, path: string][] {
   const listed = (list: readonly Container[] | undefined, field: string): [Container, string][] =>
     (list ?? []).map((container, i) => [container, `${path}.${field}[${i}]`]);
-  return [...listed(spec.initContainers, 'initContainers'), ...listed(spec.containers, 'containers')];
+  return [
+    ...listed(spec.initContainers, 'initContainers'),
+    ...listed(spec.containers, 'containers'),
+    ...listed(spec.ephemeralContainers, 'ephemeralContainers'),
+  ];
 }
 
 function podSpecErrors(spec: PodSpec, path: string): FieldError[] {

@@ -213,7 +213,15 @@ describe('workloads', () => {
 
   test.each<[string, string, JsonObject, string[]]>([
     ['apps/v1', 'Deployment', { selector, template }, []],
-    ['apps/v1', 'Deployment', { template }, ['spec.selector: Required value']],
+    [
+      'apps/v1',
+      'Deployment',
+      { template },
+      [
+        'spec.selector: Required value',
+        'spec.template.metadata.labels: Invalid value: {"app":"web"}: `selector` does not match template `labels`',
+      ],
+    ],
     [
       'apps/v1',
       'Deployment',
@@ -244,7 +252,7 @@ describe('workloads', () => {
       'batch/v1',
       'Job',
       { template },
-      ['spec.template.spec.restartPolicy: Unsupported value: "Always": supported values: "OnFailure", "Never"'],
+      ['spec.template.spec.restartPolicy: Required value: valid values: "OnFailure", "Never"'],
     ],
     [
       'batch/v1',

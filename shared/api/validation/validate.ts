@@ -16,6 +16,9 @@ export function validateCreate(object: KubeObject, definition: ResourceDefinitio
   return [...errors, ...(custom === undefined ? walkErrors(object, schema) : schemaErrors(object, custom.schema))];
 }
 
+/** Subresources that are a part of a pod's specification. */
+const PARTS_OF_SPEC = new Set(['ephemeralcontainers', 'resize']);
+
 /**
  * `old` is the stored object; updates of a subresource such as `status` are judged by their metadata only, unless a
  * schema says what a custom resource's status is.
@@ -28,6 +31,7 @@ export function validateUpdate(
 ): FieldError[] {
   const errors = metadataErrors(definition, object);
   if (definition.custom !== undefined) return [...errors, ...schemaErrors(object, definition.custom.schema)];
-  if (subresource !== undefined) return errors;
+  if (subresource !== undefined && !PARTS_OF_SPEC.has(subresource)) return errors;
+  if (subresource !== undefined) return [...errors, ...walkErrors(object, definition.schema)];
   return [...errors, ...immutabilityErrors(object, old, definition.schema), ...walkErrors(object, definition.schema)];
 }

@@ -7,7 +7,7 @@ import { type IntOrString, percentOf } from '../int-or-string.ts';
 import { objectSelectorMatches } from '../label-selector.ts';
 import type { FieldError } from '../status.ts';
 import { isApiError } from '../status.ts';
-import { forbiddenValue, invalidValue, unsupportedValue } from './field-error.ts';
+import { forbiddenValue, invalidValue, requiredValue, unsupportedValue } from './field-error.ts';
 import { isEmptySelector } from './labels.ts';
 import { atLeast, oneOf, type Rule, type TypeRules } from './rule.ts';
 
@@ -21,12 +21,15 @@ function selectingErrors({ selector, template }: SelectingSpec, path: string, ki
   const templateLabels = template?.metadata?.labels ?? {};
   if (selector !== undefined && isEmptySelector(selector as Record<string, unknown>)) {
     errors.push(invalidValue(`${path}.selector`, selector, `empty selector is invalid for ${kind}`));
-  } else if (selector !== undefined && !matches(selector, templateLabels)) {
-    errors.push(
-      invalidValue(`${path}.template.metadata.labels`, templateLabels, '`selector` does not match template `labels`'),
-    );
+  } else if (selector === undefined || !matches(selector, templateLabels)) {
+    errors.push(unmatchedTemplate(template, path));
   }
   return [...errors, ...alwaysRestarted(template, path)];
+}
+
+function unmatchedTemplate(template: PodTemplateSpec | undefined, path: string): FieldError {
+  const at = `${path}.template.metadata.labels`;
+  return invalidValue(at, template?.metadata?.labels, '`selector` does not match template `labels`');
 }
 
 /** A selector that cannot be read is reported by the rules of selectors. */
@@ -110,11 +113,7 @@ function replicationControllerErrors(
 ): FieldError[] {
   const templateLabels = template?.metadata?.labels ?? {};
   const errors = alwaysRestarted(template, path);
-  if (!matches({ matchLabels: selector }, templateLabels)) {
-    errors.push(
-      invalidValue(`${path}.template.metadata.labels`, templateLabels, '`selector` does not match template `labels`'),
-    );
-  }
+  if (!matches({ matchLabels: selector }, templateLabels)) errors.push(unmatchedTemplate(template, path));
   return errors;
 }
 
@@ -122,8 +121,11 @@ const JOB_RESTART_POLICIES = ['OnFailure', 'Never'];
 
 function jobErrors({ template }: JobSpec, path: string): FieldError[] {
   const policy = template?.spec?.restartPolicy;
+  const at = `${path}.template.spec.restartPolicy`;
   if (policy === undefined || JOB_RESTART_POLICIES.includes(policy)) return [];
-  return [unsupportedValue(`${path}.template.spec.restartPolicy`, policy, JOB_RESTART_POLICIES)];
+  // `Always` is what a template without a policy has got by default.
+  if (policy === 'Always') return [requiredValue(at, 'valid values: "OnFailure", "Never"')];
+  return [unsupportedValue(at, policy, JOB_RESTART_POLICIES)];
 }
 
 const CRON_FIELD = /^[\d*?/,\-A-Za-z]+$/;
