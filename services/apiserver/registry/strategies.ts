@@ -5,6 +5,7 @@ import type { Random } from '../../../shared/runtime/random.ts';
 import type { RbacAuthorizer } from '../authorization/rbac.ts';
 import type { ObjectStorage } from '../storage/object-storage.ts';
 import { definitionStrategy } from './strategies/custom-resource-definition.ts';
+import { beginsIn } from './strategies/first-phase.ts';
 import { jobStrategy } from './strategies/job.ts';
 import { namespaceStrategy } from './strategies/namespace.ts';
 import { podStrategy } from './strategies/pod.ts';
@@ -33,6 +34,8 @@ export function strategies({
 }: StrategySources): (definition: Pick<ResourceDefinition, 'group' | 'resource'>) => Strategy {
   const byResource: Readonly<Record<string, Strategy>> = {
     '/namespaces': namespaceStrategy,
+    '/persistentvolumeclaims': beginsIn('Pending'),
+    '/persistentvolumes': beginsIn('Pending'),
     '/pods': podStrategy({ storage, random, evictionAfterMs: config.evictionAfterMs }),
     '/secrets': secretStrategy,
     '/services': serviceStrategy(ranges),

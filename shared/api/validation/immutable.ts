@@ -99,6 +99,20 @@ function withoutImages(containers: PodSpec['initContainers']): object[] {
   return (containers ?? []).map(({ image: _, ...rest }) => rest);
 }
 
+/** Ephemeral containers are only ever added. Both objects are Pods. */
+export function ephemeralContainerErrors(object: KubeObject, old: KubeObject): FieldError[] {
+  const containers = new Map(
+    (object as Pod).spec?.ephemeralContainers?.map((container) => [container.name, container]),
+  );
+  return ((old as Pod).spec?.ephemeralContainers ?? []).flatMap((before) => {
+    const after = containers.get(before.name);
+    if (isSame(before, after)) return [];
+    const what = after === undefined ? 'removed' : 'changed';
+    const detail = `existing ephemeral containers ${JSON.stringify(before.name)} may not be ${what}`;
+    return [forbiddenValue('spec.ephemeralContainers', detail)];
+  });
+}
+
 function serviceErrors({ spec }: Service, { spec: old }: Service): FieldError[] {
   const oldIp = old?.clusterIP;
   const isAddressed = (type: string | undefined): boolean => type !== 'ExternalName';

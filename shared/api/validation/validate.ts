@@ -6,7 +6,7 @@ import { schemaErrors } from '../custom-resource/validate.ts';
 import type { KubeObject } from '../object.ts';
 import type { ResourceDefinition } from '../registry.ts';
 import type { FieldError } from '../status.ts';
-import { immutabilityErrors } from './immutable.ts';
+import { ephemeralContainerErrors, immutabilityErrors } from './immutable.ts';
 import { metadataErrors } from './metadata.ts';
 import { walkErrors } from './walk.ts';
 
@@ -32,6 +32,7 @@ export function validateUpdate(
   const errors = metadataErrors(definition, object);
   if (definition.custom !== undefined) return [...errors, ...schemaErrors(object, definition.custom.schema)];
   if (subresource !== undefined && !PARTS_OF_SPEC.has(subresource)) return errors;
+  if (subresource === 'ephemeralcontainers') errors.push(...ephemeralContainerErrors(object, old));
   if (subresource !== undefined) return [...errors, ...walkErrors(object, definition.schema)];
   return [...errors, ...immutabilityErrors(object, old, definition.schema), ...walkErrors(object, definition.schema)];
 }

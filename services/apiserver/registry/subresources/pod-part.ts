@@ -1,6 +1,5 @@
 /** `pods/ephemeralcontainers` and `pods/resize`: updates of one part of a pod that is otherwise fixed. */
 import { fieldAt, isJsonObject, type JsonObject, type KubeObject } from '../../../../shared/api/object.ts';
-import { badRequest } from '../../../../shared/api/status.ts';
 import type { ApiAnswer, ApiCall } from '../api-call.ts';
 import { getOne } from '../list.ts';
 import { trackerFor } from '../managed-fields.ts';
@@ -46,16 +45,8 @@ async function write(
   return { kind: 'object', code: 200, object };
 }
 
-/** Debug containers are only ever added. */
 function withEphemeral(spec: JsonObject, sent: KubeObject): JsonObject {
-  const before = listOf(spec.ephemeralContainers);
-  const after = listOf(fieldAt(sent, 'spec', 'ephemeralContainers'));
-  const names = new Set(after.map((container) => fieldAt(container, 'name')));
-  const lost = before.find((container) => !names.has(fieldAt(container, 'name')));
-  if (lost !== undefined) {
-    throw badRequest(`existing ephemeral containers "${String(fieldAt(lost, 'name'))}" may not be removed`);
-  }
-  return { ...spec, ephemeralContainers: after };
+  return { ...spec, ephemeralContainers: listOf(fieldAt(sent, 'spec', 'ephemeralContainers')) };
 }
 
 /** Of each container, only the resources. */

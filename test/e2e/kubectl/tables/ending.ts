@@ -44,9 +44,12 @@ export const ENDING: Chapter = {
     { command: 'create cm x -n room', stdout: /created/ },
     { command: 'create cm x -n nowhere', code: 1, stderr: /namespaces "nowhere" not found/ },
     { command: 'run late -n room --image busybox -- sleep 1000', stdout: /created/ },
+    { command: 'patch cm x -n room -p {"metadata":{"finalizers":["example.com/hold"]}}', stdout: /patched/ },
     { command: 'delete ns room --wait=false', stdout: /deleted/ },
     { command: 'get ns room', stdout: /Terminating/ },
     { command: 'create cm y -n room', code: 1, stderr: /because it is being terminated/ },
+    { command: 'get pods -n room', stderr: /No resources found/, eventually: true },
+    { command: 'patch cm x -n room -p {"metadata":{"finalizers":null}}', stdout: /patched/ },
     { command: 'wait --for=delete ns/room --timeout 60s', code: 0 },
     {
       command: 'delete ns default',

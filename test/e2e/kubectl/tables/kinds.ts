@@ -23,7 +23,7 @@ export const KINDS: Chapter = {
     {
       command: 'create -f -',
       input:
-        '{apiVersion: v1, kind: LimitRange, metadata: {name: l}, spec: {limits: [{type: Container, default: {cpu: 100m}}]}}',
+        '---\n{apiVersion: v1, kind: LimitRange, metadata: {name: l}, spec: {limits: [{type: Container, default: {cpu: 100m}}]}}',
       stdout: /created/,
     },
     { command: 'describe limits l', stdout: /Container +cpu/ },
@@ -41,7 +41,7 @@ export const KINDS: Chapter = {
     {
       command: 'auth reconcile -f -',
       input:
-        '{apiVersion: rbac.authorization.k8s.io/v1, kind: Role, metadata: {name: r}, rules: [{verbs: [watch], apiGroups: [""], resources: [pods]}]}',
+        '---\n{apiVersion: rbac.authorization.k8s.io/v1, kind: Role, metadata: {name: r, namespace: default}, rules: [{verbs: [watch], apiGroups: [""], resources: [pods]}]}',
       stdout: /reconciled/,
     },
     { command: 'create priorityclass high --value 10 --description x', stdout: /created/ },
@@ -81,14 +81,14 @@ export const KINDS: Chapter = {
     {
       command: 'create -f -',
       input:
-        '{apiVersion: networking.k8s.io/v1, kind: IngressClass, metadata: {name: nginx}, spec: {controller: k8s.io/ingress-nginx}}',
+        '---\n{apiVersion: networking.k8s.io/v1, kind: IngressClass, metadata: {name: nginx}, spec: {controller: k8s.io/ingress-nginx}}',
       stdout: /created/,
     },
     { command: 'get ingressclass', stdout: /nginx +k8s\.io\/ingress-nginx +<none>/ },
     {
       command: 'create -f -',
       input:
-        '{apiVersion: networking.k8s.io/v1, kind: NetworkPolicy, metadata: {name: deny}, spec: {podSelector: {}, policyTypes: [Ingress]}}',
+        '---\n{apiVersion: networking.k8s.io/v1, kind: NetworkPolicy, metadata: {name: deny}, spec: {podSelector: {}, policyTypes: [Ingress]}}',
       stdout: /created/,
     },
     { command: 'get netpol', stdout: /NAME +POD-SELECTOR +AGE\ndeny +<none>/ },
@@ -109,7 +109,7 @@ export const KINDS: Chapter = {
     {
       command: 'create -f -',
       input:
-        '{apiVersion: v1, kind: PersistentVolumeClaim, metadata: {name: c}, spec: {accessModes: [ReadWriteOnce], resources: {requests: {storage: 1Gi}}}}',
+        '---\n{apiVersion: v1, kind: PersistentVolumeClaim, metadata: {name: c}, spec: {accessModes: [ReadWriteOnce], resources: {requests: {storage: 1Gi}}}}',
       stdout: /created/,
     },
     { command: 'get pvc', stdout: /^c +Pending/m },
@@ -134,7 +134,7 @@ export const KINDS: Chapter = {
     {
       command: 'create -f -',
       input:
-        '{apiVersion: authorization.k8s.io/v1, kind: SubjectAccessReview, spec: {user: me, resourceAttributes: {verb: get, resource: pods}}}',
+        '---\n{apiVersion: authorization.k8s.io/v1, kind: SubjectAccessReview, spec: {user: me, resourceAttributes: {verb: get, resource: pods}}}',
       stdout: /subjectaccessreview\.authorization\.k8s\.io\/<unknown> created/,
     },
     {

@@ -97,7 +97,7 @@ export const PODS: Chapter = {
     {
       command: 'debug shell --image busybox -c dbg --profile general -- true',
       code: 1,
-      stderr: /already|exist|Duplicate value/,
+      stderr: /existing ephemeral containers "dbg" may not be changed/,
     },
     { command: 'debug shell --copy-to copy --image busybox --profile general -- sleep 1000', code: 0 },
     { command: 'debug node/worker-1 --image busybox --profile general -- true', stdout: /node-debugger-worker-1-/ },
