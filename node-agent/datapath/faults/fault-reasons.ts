@@ -7,5 +7,5 @@ export const LINK_LOSS = reason('link-loss');
 export const LINK_PARTITION = reason('link-partition');
 /** The queue before a limited rate, or all that a node may hold, is full. */
 export const LINK_QUEUE_FULL = reason('link-queue-full');
-/** A damaged frame without a checksum of its own (ARP): the receiving card would have refused it by its FCS. */
+/** A damaged frame that no checksum protects (ARP): the receiving card would have refused it by its FCS. */
 export const LINK_CORRUPT = reason('link-corrupt');
