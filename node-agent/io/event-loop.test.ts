@@ -61,6 +61,31 @@ describe('EventLoop', () => {
     loop.close();
   });
 
+  it('spins before a precise deadline, and meets it between two milliseconds', () => {
+    vi.useFakeTimers();
+    let nowUs = 0;
+    const engine = new EventEngine({ random: () => 0.5 });
+    const loop = new EventLoop(engine, () => {
+      nowUs += 50; // what a turn takes
+      return nowUs;
+    });
+    let ranUs = 0;
+    loop.run(() =>
+      engine.schedule(20_500, () => {
+        ranUs = engine.nowUs;
+      }),
+    );
+    loop.preciseDeadlineUs = () => (ranUs === 0 ? 20_500 : Number.POSITIVE_INFINITY);
+    loop.run(() => undefined);
+    nowUs = 18_000; // the spin begins at 19.0; from 0.2 on, that is a timer of 18 ms
+    vi.advanceTimersByTime(18);
+    vi.advanceTimersByTime(100); // turns of the spin
+    expect(ranUs).toBeGreaterThanOrEqual(20_500);
+    expect(ranUs).toBeLessThan(20_700);
+    expect(vi.getTimerCount()).toBe(0);
+    vi.useRealTimers();
+  });
+
   it('does not fire once closed', () => {
     vi.useFakeTimers();
     const { engine, loop } = started();

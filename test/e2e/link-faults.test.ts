@@ -1,27 +1,17 @@
 /** `podwire link` on a cluster of real processes: a delay that ping shows, a cut, an end by itself, and clear. */
+import { readFileSync } from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { waitFor } from '../wait-for.ts';
 import { TestCluster } from './cluster.ts';
+import { documentedCommands, scriptOf } from './documented-commands.ts';
+import { run } from './run-command.ts';
 
 const cluster = await TestCluster.start({ nodes: 2 });
 
-const PODS = `
-apiVersion: v1
-kind: Pod
-metadata: {name: client}
-spec:
-  nodeName: worker-1
-  terminationGracePeriodSeconds: 0
-  containers: [{name: c, image: nicolaka/netshoot, command: [sleep, infinity]}]
----
-apiVersion: v1
-kind: Pod
-metadata: {name: server}
-spec:
-  nodeName: worker-2
-  terminationGracePeriodSeconds: 0
-  containers: [{name: c, image: nginx}]
-`;
+const ROOT = resolve(import.meta.dirname, '../..');
+const LAB = join(ROOT, 'labs/link-faults');
+const PODS = readFileSync(join(LAB, 'pods.yaml'), 'utf8');
 
 interface Row {
   readonly from: string;
@@ -142,4 +132,21 @@ describe.skipIf(cluster === undefined)('podwire link', () => {
     expect(stderr.trim().split('\n')).toHaveLength(1);
     expect(await show()).toEqual([]);
   });
+
+  it('the commands of the lab work as they stand there', async () => {
+    const script = `shopt -s expand_aliases\n${scriptOf(documentedCommands(join(LAB, 'README.md')))}`;
+    const result = await run('bash', ['-c', script], {
+      cwd: ROOT,
+      env: {
+        PATH: `${dirname(process.execPath)}:${process.env.PATH}`,
+        PODWIRE_HOME: cluster!.home,
+        PODWIRE_CLUSTER: 'e2e',
+      },
+    });
+    expect(result.code, `${result.stdout}\n${result.stderr}`).toBe(0);
+    expect(result.stdout).toContain('held for 20.0 ms');
+    expect(result.stdout).toMatch(/^200 after /m);
+    expect(result.stdout).toMatch(/^cut off$/m);
+    expect(result.stdout).toMatch(/^well again$/m);
+  }, 120_000);
 });
