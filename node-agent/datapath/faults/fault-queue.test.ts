@@ -171,6 +171,23 @@ describe('loss, duplication and partition', () => {
     expect(fate(42)).not.toEqual(fate(43));
   });
 
+  test('which packets are lost, repeated and damaged does not depend on when they come', () => {
+    const fate = (gapUs: number): unknown => {
+      const bench = new Bench({ delayUs: 200, jitterUs: 100, loss: 0.1, duplicate: 0.1, corrupt: 0.1 }, 3);
+      bench.stream(300, gapUs);
+      bench.finish();
+      const { duplicated, corrupted, passed } = bench.queue.counters;
+      return {
+        numbers: bench.numbers.toSorted((a, b) => a - b),
+        dropped: bench.dropped,
+        duplicated,
+        corrupted,
+        passed,
+      };
+    };
+    expect(fate(1)).toEqual(fate(777));
+  });
+
   test('reseeding starts the decisions anew', () => {
     const bench = new Bench({ loss: 0.5 }, 9);
     bench.send(64);
