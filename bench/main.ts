@@ -15,6 +15,10 @@ const benchmarks: Record<string, { summary: string; load: () => Promise<Benchmar
     summary: 'time from `podwire up` to three Ready nodes and an answering DNS; memory and CPU of the idle cluster',
     load: async () => (await import('./start.ts')).startBenchmark,
   },
+  scale: {
+    summary: 'cost of a packet with 1,000 pods beside 10, and with 10,000 routes beside 10',
+    load: async () => (await import('./scale.ts')).scaleBenchmark,
+  },
   datapath: {
     summary: 'round trip and bulk TCP between pods of two nodes, beside bare connected dgram sockets',
     load: async () => (await import('./datapath.ts')).datapathBenchmark,
