@@ -15,6 +15,10 @@ const benchmarks: Record<string, { summary: string; load: () => Promise<Benchmar
     summary: 'time from `podwire up` to three Ready nodes and an answering DNS; memory and CPU of the idle cluster',
     load: async () => (await import('./start.ts')).startBenchmark,
   },
+  soak: {
+    summary: 'resident memory of two nodes under full load (PODWIRE_SOAK_SECONDS, 60 by default)',
+    load: async () => (await import('./soak.ts')).soakBenchmark,
+  },
   scale: {
     summary: 'cost of a packet with 1,000 pods beside 10, and with 10,000 routes beside 10',
     load: async () => (await import('./scale.ts')).scaleBenchmark,
