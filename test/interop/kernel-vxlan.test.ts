@@ -10,7 +10,10 @@ const root = resolve(import.meta.dirname, '../..');
 const lab = 'labs/kernel-vxlan-peer';
 /** Namespaces are the machine's: another run of this test has another. */
 const name = `pwk${process.pid}`;
-const missing = await kernelLacks(['ip', 'bridge', 'ethtool', 'sysctl', 'ping', 'curl', 'python3'], ['vxlan']);
+const missing = await kernelLacks(
+  ['ip', 'bridge', 'ethtool', 'sysctl', 'ping', 'curl', 'iperf3', 'python3'],
+  ['vxlan'],
+);
 if (missing !== undefined) process.stderr.write(`kernel VXLAN interop: skipped: ${missing}\n`);
 const cluster = missing === undefined ? await TestCluster.start({ nodes: 2 }) : undefined;
 
@@ -62,6 +65,16 @@ describe.skipIf(cluster === undefined)('a kernel VXLAN device as a node', () => 
   it('reaches the kernel from pods: ping, curl', () => {
     expect(outputOf('kubectl exec box -- ping')).toContain('3 packets transmitted, 3 received, 0% packet loss');
     expect(outputOf('kubectl exec box -- curl')).toContain('name: web');
+  });
+
+  it('measures throughput with iperf3 in all directions', () => {
+    const fromKernel = result.stdout.split('>>> ').filter((part) => part.startsWith(`ip netns exec ${name} iperf3 -c`));
+    expect(fromKernel).toHaveLength(2);
+    for (const report of [...fromKernel, outputOf('kubectl exec box -- sh')]) {
+      const [, rate, unit] = /([\d.]+) ([KMG]?)bits\/sec +receiver\n\niperf Done\./.exec(report) ?? [];
+      console.log(`${report.split('\n')[0]}: ${rate} ${unit}bits/sec`);
+      expect(Number(rate), report).toBeGreaterThan(0);
+    }
   });
 
   it('leaves nothing behind', async () => {

@@ -44,6 +44,7 @@ export const ALL_NETWORK: Readonly<Record<string, Program>> = {
   ...DNS_TOOLS,
   ...command('ping', () => import('./ping/iputils.ts'), ['ping4']),
   ...command('traceroute', () => import('./traceroute/linux.ts')),
+  ...command('iperf3', () => import('./iperf3/iperf3.ts')),
   ...kernelCommands(KERNEL_COMMANDS),
 };
 
