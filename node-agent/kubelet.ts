@@ -27,6 +27,7 @@ import { PolicyEngine } from './datapath/policy/policy-engine.ts';
 import { wallClockNs } from './io/wall-clock.ts';
 import type { NodeKernel } from './kernel.ts';
 import { podKernelView } from './kernel-view/kernel-view.ts';
+import { packetSockets } from './kernel-view/packet-socket.ts';
 import { NetnsHandler } from './netns/netns-handler.ts';
 import { runHeartbeat } from './node/heartbeat.ts';
 import { machineFacts } from './node/machine-facts.ts';
@@ -142,7 +143,7 @@ function assemble(options: KubeletOptions): KubeletParts {
         socketFolder: join(stateFolder, 'podnet'),
         environment: componentEnvironment(context.environment),
       }),
-      new EmulatedRuntime(podKernelView),
+      new EmulatedRuntime((host) => podKernelView(host, packetSockets(datapath, host))),
     ],
     runtimeClasses: new RuntimeClasses(api, { netns }),
     logs: new PodLogs(stateFolder, () => clock.nowMs(), log),

@@ -4,13 +4,49 @@
 import type { Readable, Writable } from 'node:stream';
 import type { PodNetwork } from '../../shared/podnet/pod-network.ts';
 import type { Resolver } from '../../shared/podnet/resolver.ts';
+import type { PacketFilter } from '../../shared/wire/pcap-filter/compile.ts';
 import type { ContainerFiles } from './files/container-files.ts';
 import type { OpenFile } from './open-file.ts';
 import type { Process, ProcessTable } from './process.ts';
 import type { TerminalSession } from './terminal.ts';
 
-/** What a program may ask the pod's kernel for beside sockets: the answers of `ip`, `ss`, `netstat`, `arp`, `route`. */
+/** A frame as it left through a device or arrived on it. */
+export interface SeenFrame {
+  readonly deviceName: string;
+  readonly deviceIndex: number;
+  /** Nanoseconds since 1970. */
+  readonly timestampNs: bigint;
+  /** An Ethernet frame, or as many of its bytes as were asked for. */
+  readonly bytes: Uint8Array;
+  readonly wireBytes: number;
+  readonly outbound: boolean;
+}
+
+export interface PacketSocketOptions {
+  /** All devices by default. */
+  readonly device?: string;
+  readonly filter: PacketFilter;
+  readonly snapBytes: number;
+}
+
+/** Frames of a network namespace (packet(7)), in a queue that is bounded. */
+export interface PacketSocket {
+  /** What came since, once there is something; undefined when the socket was closed and all was taken. */
+  next(): Promise<readonly SeenFrame[] | undefined>;
+  /** Frames that passed the filter, and those of them that found no room. */
+  counters(): { readonly received: number; readonly dropped: number };
+  close(): void;
+}
+
+export interface PacketSockets {
+  devices(): readonly { readonly name: string; readonly index: number }[];
+  open(options: PacketSocketOptions): PacketSocket;
+}
+
+/** What a program may ask the pod's kernel for beside sockets: the answers of `ip`, `ss`, `netstat`, `arp`, `route`, and frames. */
 export interface KernelView {
+  /** Absent where nothing can be captured. */
+  readonly packets?: PacketSockets;
   /** Runs one of those commands on the live stack; `command[0]` is its name. */
   run(command: readonly string[]): { readonly stdout: string; readonly stderr: string; readonly code: number };
 }

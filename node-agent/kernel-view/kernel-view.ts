@@ -4,10 +4,11 @@ import type { NodeDatapath } from '../datapath/path.ts';
 import { nodeNamespace, podNamespace, type ShownNamespace } from '../datapath/show/namespace.ts';
 import { formatNeighbours, neighbourRows } from '../datapath/show/neighbour.ts';
 import { formatRoutes, routeRows } from '../datapath/show/route.ts';
-import type { KernelView } from '../images/image.ts';
+import type { KernelView, PacketSockets } from '../images/image.ts';
 import { type CommandOutput, failed, printed } from './command-output.ts';
 import { ipCommand } from './ip-command.ts';
 import { bridgeCommand, conntrackCommand, iptablesCommand, iptablesSaveCommand } from './node-tables.ts';
+import { packetSockets } from './packet-socket.ts';
 import { netstatCommand, ssCommand } from './socket-commands.ts';
 import { sysctlCommand } from './sysctl-command.ts';
 
@@ -23,15 +24,16 @@ export const NODE_ONLY_COMMANDS = [
   'ip6tables-save',
 ] as const;
 
-export function podKernelView(host: Host): KernelView {
-  return viewOf({
+/** `packets` is what `tcpdump` captures with. */
+export function podKernelView(host: Host, packets?: PacketSockets): KernelView {
+  return viewOf(packets, {
     ...commonCommands(host, () => podNamespace(host)),
     sysctl: (words) => sysctlCommand(host, words, false),
   });
 }
 
 export function nodeKernelView(datapath: NodeDatapath): KernelView {
-  return viewOf({
+  return viewOf(packetSockets(datapath, datapath.root), {
     ...commonCommands(datapath.root, () => nodeNamespace(datapath)),
     sysctl: (words) => sysctlCommand(datapath.root, words, true),
     bridge: (words) => bridgeCommand(datapath, words),
@@ -53,8 +55,9 @@ function commonCommands(host: Host, namespace: () => ShownNamespace): Record<str
   };
 }
 
-function viewOf(commands: Readonly<Record<string, Command>>): KernelView {
+function viewOf(packets: PacketSockets | undefined, commands: Readonly<Record<string, Command>>): KernelView {
   return {
+    packets,
     run: ([name = '', ...words]) => commands[name]?.(words) ?? failed(`${name}: not a command of this kernel`, 127),
   };
 }

@@ -62,6 +62,11 @@ export class CaptureTaps implements FrameTap, OverlayTap, DropObserver {
     return this.options.clockUs();
   }
 
+  /** Captures that run now. */
+  get running(): number {
+    return this.captures.length;
+  }
+
   /** Throws when MAX_CAPTURES run already. */
   start(options: CaptureOptions): Capture {
     if (this.captures.length >= MAX_CAPTURES) throw new Error(`${MAX_CAPTURES} captures run already: stop one first`);

@@ -1,6 +1,6 @@
 /** What a capture says about a packet beside its bytes: its connection, its translation, and why it was dropped. */
 import type { DropReason } from '../../../shared/netstack/hooks.ts';
-import { formatIpv4 } from '../../../shared/wire/address.ts';
+import { formatAddress, formatEndpoint } from '../../../shared/wire/ip-address.ts';
 import * as ipv4 from '../../../shared/wire/ipv4.ts';
 import type { Connection, Flow } from '../flow.ts';
 
@@ -44,5 +44,5 @@ function hasPorts({ protocol }: Connection): boolean {
 }
 
 function endText(connection: Connection, address: number, port: number): string {
-  return hasPorts(connection) ? `${formatIpv4(address)}:${port}` : formatIpv4(address);
+  return hasPorts(connection) ? formatEndpoint(address, port) : formatAddress(address);
 }

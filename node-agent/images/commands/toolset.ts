@@ -19,6 +19,7 @@ export const CURL = command('curl', () => import('./curl/curl.ts'));
 const COMMON: Readonly<Record<string, Program>> = {
   ...command('wget', () => import('./wget/wget.ts')),
   ...command('nc', () => import('./nc/nc.ts'), ['netcat']),
+  ...command('tcpdump', () => import('./tcpdump/tcpdump.ts')),
   ...kernelCommands(['ip', 'netstat', 'route', 'arp', 'ifconfig', 'sysctl']),
 };
 
