@@ -12,9 +12,9 @@ import { introduced, say } from './end-channel.ts';
 import { median } from './figure.ts';
 
 const REQUEST_BYTES = 64;
-const WARM_UP = 2000;
-const ROUND_TRIPS = 5000;
-const BULK_MS = 1500;
+const WARM_UP = 20_000;
+const ROUND_TRIPS = 20_000;
+const BULK_MS = 3000;
 /** A VXLAN datagram with a full TCP segment. */
 const DATAGRAM_BYTES = 1472;
 /** Sent before the event loop has a turn. */

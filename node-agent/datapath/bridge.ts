@@ -21,6 +21,7 @@ import { transmitFragments } from '../../shared/netstack/fragment.ts';
 import { headerDefect } from '../../shared/netstack/header-defect.ts';
 import type { DropReason } from '../../shared/netstack/hooks.ts';
 import type { Host } from '../../shared/netstack/host.ts';
+import { cutSuperSegment, SUPER_SEGMENT_BYTES, segmentedLength } from '../../shared/netstack/super-segment.ts';
 import * as ethernet from '../../shared/wire/ethernet.ts';
 import * as ip from '../../shared/wire/ip.ts';
 import type { Packet, PacketMemory } from '../../shared/wire/packet-memory.ts';
@@ -57,7 +58,7 @@ export class BridgeDevice implements NetDevice, FrameUpcall {
   readonly name: string;
   readonly index: number;
   readonly macAddress: number;
-  readonly superSegmentBytes = 0;
+  readonly superSegmentBytes = SUPER_SEGMENT_BYTES;
   readonly counters: DeviceCounters = zeroCounters();
   readonly fdb = new Fdb();
   readonly ports = new Map<NetDevice, BridgePort>();
@@ -131,7 +132,8 @@ export class BridgeDevice implements NetDevice, FrameUpcall {
 
   /** A frame from the host's own stack. Takes ownership. */
   transmit(frame: Packet): void {
-    if (!this.up || frame.length > this.mtuBytes + ethernet.HEADER_BYTES) {
+    const tooLong = frame.segmentBytes === 0 && frame.length > this.mtuBytes + ethernet.HEADER_BYTES;
+    if (!this.up || tooLong) {
       this.counters.txDropped++;
       this.host.drop(frame, this.up ? drop.FRAGMENTATION_NEEDED : drop.DEVICE_DOWN, this.name);
       return;
@@ -208,7 +210,7 @@ export class BridgeDevice implements NetDevice, FrameUpcall {
       this.passUp(packet, from);
       return;
     }
-    if (packet.length > to.mtuBytes) {
+    if (segmentedLength(view, packet) > to.mtuBytes) {
       transmitFragments(this.host, packet, to.mtuBytes, (fragment) => {
         this.prependHeader(fragment, destinationMac, sourceMac);
         this.send(fragment, to);
@@ -269,6 +271,16 @@ export class BridgeDevice implements NetDevice, FrameUpcall {
     this.observer?.frame('sent', to, frame);
     frame.connection = null;
     frame.mark = 0;
-    to.transmit(frame);
+    if (frame.segmentBytes === 0 || to.superSegmentBytes > 0) to.transmit(frame);
+    else this.cutAndTransmit(frame, to);
+  }
+
+  /** The port takes no super-segments: a TAP device, say. */
+  private cutAndTransmit(frame: Packet, to: NetDevice): void {
+    const network = frame.offset + ethernet.HEADER_BYTES;
+    const lost = cutSuperSegment(this.host.segmentCutter, this.memory, frame, network, (segment) =>
+      to.transmit(segment),
+    );
+    for (let i = 0; i < lost; i++) this.host.countDrop(drop.NO_PACKET_MEMORY);
   }
 }

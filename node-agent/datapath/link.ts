@@ -16,6 +16,11 @@ export interface LinkEndpoint {
 export type PeerId = number;
 
 export interface UnderlayLink {
+  /**
+   * True: a datagram to this peer may hold a TCP super-segment (`segmentBytes` above 0, checksums to be made), and the link
+   * sends it as one datagram a segment. Asked before each; a link that changes single datagrams takes none.
+   */
+  takesSuperSegments?(peer: PeerId): boolean;
   /** Where other nodes reach this one. */
   readonly local: LinkEndpoint;
   /** From now on datagrams from this endpoint are taken, and `send` knows it. */

@@ -10,6 +10,7 @@ import {
 } from '../../shared/netstack/device.ts';
 import * as drop from '../../shared/netstack/drop-reasons.ts';
 import type { DropReason } from '../../shared/netstack/hooks.ts';
+import { SUPER_SEGMENT_BYTES } from '../../shared/netstack/super-segment.ts';
 import * as ethernet from '../../shared/wire/ethernet.ts';
 import type { Packet, PacketMemory } from '../../shared/wire/packet-memory.ts';
 import type { DropLedger } from './drop-ledger.ts';
@@ -35,7 +36,6 @@ export abstract class TunnelDevice implements NetDevice, QueuedDevice, TunnelEnd
   readonly name: string;
   readonly index: number;
   readonly macAddress: number;
-  readonly superSegmentBytes = 0;
   readonly counters: DeviceCounters = zeroCounters();
   mtuBytes: number;
   up = true;
@@ -59,6 +59,11 @@ export abstract class TunnelDevice implements NetDevice, QueuedDevice, TunnelEnd
     this.index = options.index;
     this.macAddress = options.macAddress;
     this.mtuBytes = options.mtuBytes;
+  }
+
+  /** What holds, loses or changes packets meets each of them. */
+  get superSegmentBytes(): number {
+    return this.qdisc === null ? SUPER_SEGMENT_BYTES : 0;
   }
 
   setFdbEntry(macAddress: number, peer: Peer): void {
@@ -97,7 +102,8 @@ export abstract class TunnelDevice implements NetDevice, QueuedDevice, TunnelEnd
   receiveFrom(peer: Peer, frame: Packet): void {
     this.observer?.frame('received', this, frame, peer.nodeName);
     if (this.ingress === null) this.receive(frame);
-    else this.ingress.enqueue(frame);
+    else if (frame.segmentBytes === 0) this.ingress.enqueue(frame);
+    else this.underlay.cut(frame, (segment) => this.ingress?.enqueue(segment));
   }
 
   receive(frame: Packet): void {
@@ -136,6 +142,7 @@ export abstract class TunnelDevice implements NetDevice, QueuedDevice, TunnelEnd
 
   private defectOf(frame: Packet): DropReason | null {
     if (!this.up) return drop.DEVICE_DOWN;
+    if (frame.segmentBytes > 0) return null;
     return frame.length > this.mtuBytes + ethernet.HEADER_BYTES ? drop.FRAGMENTATION_NEEDED : null;
   }
 }

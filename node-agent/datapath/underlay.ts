@@ -11,6 +11,7 @@
 import * as drop from '../../shared/netstack/drop-reasons.ts';
 import type { Engine } from '../../shared/netstack/engine.ts';
 import type { DropReason } from '../../shared/netstack/hooks.ts';
+import { cutSuperSegment, SegmentCutter } from '../../shared/netstack/super-segment.ts';
 import { completeChecksums } from '../../shared/wire/complete-checksums.ts';
 import * as ethernet from '../../shared/wire/ethernet.ts';
 import type { Packet, PacketMemory } from '../../shared/wire/packet-memory.ts';
@@ -62,6 +63,9 @@ export class Underlay {
   private readonly ends = new Map<number, TunnelEnd>();
   private readonly peers = new Map<PeerId, Peer>();
   private readonly waiting: Peer[] = [];
+  private readonly cutter: SegmentCutter;
+  /** Of super-segments, when packet memory had no room for them. */
+  lostSegments = 0;
   private readonly flush = () => this.flushBatches();
 
   constructor(engine: Engine, memory: PacketMemory, link: UnderlayLink, drops: DropLedger) {
@@ -69,6 +73,7 @@ export class Underlay {
     this.memory = memory;
     this.link = link;
     this.drops = drops;
+    this.cutter = new SegmentCutter(memory);
     link.onReceive = (peer, datagrams) => this.receive(peer, datagrams);
   }
 
@@ -90,9 +95,24 @@ export class Underlay {
 
   /** Puts the VXLAN header before a frame and keeps it for the end of the turn. Takes ownership. */
   send(peer: Peer, vni: number, frame: Packet): void {
-    completeChecksums(this.memory, frame);
     frame.connection = null;
     frame.mark = 0;
+    if (frame.segmentBytes > 0 && this.link.takesSuperSegments?.(peer.id) !== true) {
+      this.cut(frame, (segment) => this.enqueue(peer, vni, segment));
+      return;
+    }
+    // The link completes the segments that it cuts.
+    if (frame.segmentBytes === 0) completeChecksums(this.memory, frame);
+    this.enqueue(peer, vni, frame);
+  }
+
+  /** Makes a frame for each segment of one that holds a super-segment. */
+  cut(frame: Packet, transmit: (segment: Packet) => void): void {
+    const network = frame.offset + ethernet.HEADER_BYTES;
+    this.lostSegments += cutSuperSegment(this.cutter, this.memory, frame, network, transmit);
+  }
+
+  private enqueue(peer: Peer, vni: number, frame: Packet): void {
     frame.prepend(vxlan.HEADER_BYTES);
     vxlan.encode(this.memory.view, frame.offset, vni);
     if (vni !== PLAIN_VNI) this.tap?.datagram(peer, frame, true);

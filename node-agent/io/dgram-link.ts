@@ -23,6 +23,8 @@ const MAX_IN_FLIGHT = 2048;
 export class DgramLink implements SocketLink {
   readonly local: LinkEndpoint;
   readonly counters: LinkCounters = zeroLinkCounters();
+  /** It sends one by one in any case. */
+  batches = false;
   onReceive: UnderlayLink['onReceive'] = null;
   private readonly socket: Socket;
   private readonly memory: PacketMemory;

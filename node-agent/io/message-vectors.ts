@@ -4,7 +4,7 @@
  *   | mmsghdr (64) x count | sockaddr_in (16) x count | control (24) x count | iovec (16) x parts |
  */
 import type { LinkEndpoint } from '../datapath/link.ts';
-import { encodeSockaddr } from './native-socket.ts';
+import { AF_INET } from './native-socket.ts';
 
 const HEADER_BYTES = 64;
 const NAME_BYTES = 16;
@@ -31,7 +31,8 @@ const MSG_TRUNC = 0x20;
 export class MessageVectors {
   readonly bytes: Uint8Array<ArrayBuffer>;
   private readonly view: DataView<ArrayBuffer>;
-  private readonly start: number;
+  /** Where the array begins in this process' memory. */
+  readonly start: number;
   private readonly names: number;
   private readonly controls: number;
   private readonly parts: number;
@@ -63,8 +64,17 @@ export class MessageVectors {
     this.view.setUint32(header + PART_COUNT, count, true);
   }
 
-  setDestination(message: number, endpoint: LinkEndpoint): void {
-    encodeSockaddr(this.view, this.names + message * NAME_BYTES, endpoint);
+  /** `address` as a number. */
+  setDestination(message: number, address: number, port: number): void {
+    const name = this.names + message * NAME_BYTES;
+    this.view.setUint16(name, AF_INET, true);
+    this.view.setUint16(name + 2, port);
+    this.view.setUint32(name + 4, address);
+  }
+
+  /** Where a message's `sockaddr_in` stands in this process' memory. */
+  nameAddress(message: number): number {
+    return this.start + this.names + message * NAME_BYTES;
   }
 
   /** The kernel cuts the message into datagrams of this size, the last one shorter; 0: it is one datagram. */

@@ -8,10 +8,14 @@ import { loadNativeLibrary, NativeCallError } from './native-library.ts';
 /** What one socket can do; failures come back as a negative errno. */
 export interface NativeSocket {
   readonly local: LinkEndpoint;
-  /** Sends the first `count` messages; how many went, or -errno of the first one. */
-  send(messages: Uint8Array, count: number): number;
-  /** Takes up to `count` messages; how many came, or -errno. */
-  receive(messages: Uint8Array, count: number): number;
+  /** What the kernel gave of the receive buffer asked for; it counts its own bookkeeping into it. */
+  readonly receiveBufferBytes: number;
+  /** Sends the first `count` messages of the array at an address; how many went, or -errno of the first one. */
+  send(messages: number, count: number): number;
+  /** Sends one datagram from an address to the `sockaddr_in` at another; its length, or -errno. */
+  sendOne(start: number, length: number, name: number): number;
+  /** Takes up to `count` messages into the array at an address; how many came, or -errno. */
+  receive(messages: number, count: number): number;
   close(): void;
 }
 
@@ -22,7 +26,7 @@ export interface NativeSockets {
   open(bind: LinkEndpoint, bufferBytes: number, onReadable: () => void): NativeSocket;
 }
 
-const AF_INET = 2;
+export const AF_INET = 2;
 const SOCK_DGRAM = 2;
 const SOCK_NONBLOCK = 0x800;
 const SOCK_CLOEXEC = 0x80000;
@@ -51,8 +55,10 @@ async function load(): Promise<NativeSockets> {
   const bindSocket = library.declare('int bind(int, void *, uint32_t)');
   const getsockname = library.declare('int getsockname(int, void *, void *)');
   const setsockopt = library.declare('int setsockopt(int, int, int, void *, uint32_t)');
-  const sendmmsg = library.declare('int sendmmsg(int, void *, uint32_t, int)');
-  const recvmmsg = library.declare('int recvmmsg(int, void *, uint32_t, int, void *)');
+  const getsockopt = library.declare('int getsockopt(int, int, int, void *, void *)');
+  const sendto = library.declare('int sendto(int, uintptr_t, size_t, int, uintptr_t, uint32_t)');
+  const sendmmsg = library.declare('int sendmmsg(int, uintptr_t, uint32_t, int)');
+  const recvmmsg = library.declare('int recvmmsg(int, uintptr_t, uint32_t, int, uintptr_t)');
 
   const setOption = (descriptor: number, level: number, option: number, value: number): boolean =>
     setsockopt(descriptor, level, option, new Int32Array([value]), 4) === 0;
@@ -86,6 +92,13 @@ async function load(): Promise<NativeSockets> {
     return { address: sockaddr.subarray(4, 8).join('.'), port: new DataView(sockaddr.buffer).getUint16(2) };
   }
 
+  function receiveBufferOf(descriptor: number): number {
+    const value = new Int32Array(1);
+    const failed = outcome(getsockopt(descriptor, SOL_SOCKET, SO_RCVBUF, value, new Uint32Array([4])));
+    if (failed < 0) throw new NativeCallError('getsockopt', failed);
+    return value[0]!;
+  }
+
   return {
     addressOf: library.addressOf,
     open(bind, bufferBytes, onReadable) {
@@ -93,8 +106,11 @@ async function load(): Promise<NativeSockets> {
       const stop = library.poll(descriptor, onReadable);
       return {
         local: localOf(descriptor),
+        receiveBufferBytes: receiveBufferOf(descriptor),
         send: (messages, count) => outcome(sendmmsg(descriptor, messages, count, MSG_DONTWAIT)),
-        receive: (messages, count) => outcome(recvmmsg(descriptor, messages, count, MSG_DONTWAIT, null)),
+        sendOne: (start, length, name) =>
+          outcome(sendto(descriptor, start, length, MSG_DONTWAIT, name, SOCKADDR_BYTES)),
+        receive: (messages, count) => outcome(recvmmsg(descriptor, messages, count, MSG_DONTWAIT, 0)),
         close: () => {
           stop();
           closeDescriptor(descriptor);

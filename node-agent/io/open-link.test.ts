@@ -5,7 +5,7 @@ import { EventLoop } from './event-loop.ts';
 import { loadNativeSockets } from './native-socket.ts';
 import { openLink } from './open-link.ts';
 
-const memory = new PacketMemory({ smallSlots: 64, largeSlots: 1 });
+const memory = new PacketMemory({ smallSlots: 64, largeSlots: 16 });
 const loop = new EventLoop(new EventEngine({ random: () => 0 }));
 const options = { memory, loop, bind: { address: '127.0.0.1', port: 0 } };
 

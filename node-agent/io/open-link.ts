@@ -14,8 +14,6 @@ export type IoTierChoice = IoTier | 'auto';
 
 export interface OpenLinkOptions extends SocketLinkOptions {
   readonly tier: IoTierChoice;
-  /** False: batches are not joined into large datagrams on the real network. */
-  readonly batches?: boolean;
 }
 
 export interface OpenedLink {
@@ -48,7 +46,7 @@ export async function openLink(options: OpenLinkOptions): Promise<OpenedLink> {
 
 /** Sends a few datagrams to itself; rejects when they do not arrive. */
 async function selfTest(sockets: NativeSockets): Promise<void> {
-  const memory = new PacketMemory({ smallSlots: 64, largeSlots: 1 });
+  const memory = new PacketMemory({ smallSlots: 64, largeSlots: 16 });
   const loop = new EventLoop(new EventEngine({ random: () => 0 }));
   const link = new PolledLink({ sockets, memory, loop, bind: { address: '127.0.0.1', port: 0 } });
   let timeout: NodeJS.Timeout | undefined;

@@ -1,6 +1,12 @@
 /** The peers of a link: which number has which endpoint, and whose datagram came from where. */
 import { isIPv4 } from 'node:net';
+import { parseIpv4 } from '../../shared/wire/address.ts';
 import type { LinkEndpoint, PeerId } from '../datapath/link.ts';
+
+export interface NumericEndpoint {
+  readonly address: number;
+  readonly port: number;
+}
 
 /**
  * A datagram belongs to the peer with its source address and port; from a port that no peer has, to the only peer of that
@@ -8,6 +14,8 @@ import type { LinkEndpoint, PeerId } from '../datapath/link.ts';
  */
 export class PeerEndpoints {
   private readonly endpoints: (LinkEndpoint | undefined)[] = [];
+  /** The same as numbers. */
+  private readonly numbers: (NumericEndpoint | undefined)[] = [];
   private readonly byAddress = new Map<string, Map<number, PeerId>>();
 
   /** Throws for an endpoint that is no IPv4 address. */
@@ -18,6 +26,7 @@ export class PeerEndpoints {
       );
     }
     const peer = this.endpoints.push(endpoint) - 1;
+    this.numbers[peer] = { address: parseIpv4(endpoint.address) ?? 0, port: endpoint.port };
     let ports = this.byAddress.get(endpoint.address);
     if (ports === undefined) {
       ports = new Map();
@@ -31,6 +40,7 @@ export class PeerEndpoints {
     const endpoint = this.endpoints[peer];
     if (endpoint === undefined) return;
     this.endpoints[peer] = undefined;
+    this.numbers[peer] = undefined;
     const ports = this.byAddress.get(endpoint.address);
     if (ports?.get(endpoint.port) === peer) ports.delete(endpoint.port);
     if (ports?.size === 0) this.byAddress.delete(endpoint.address);
@@ -39,6 +49,10 @@ export class PeerEndpoints {
   /** Undefined once the peer was removed. */
   endpointOf(peer: PeerId): LinkEndpoint | undefined {
     return this.endpoints[peer];
+  }
+
+  addressOf(peer: PeerId): NumericEndpoint | undefined {
+    return this.numbers[peer];
   }
 
   senderOf(address: string, port: number): PeerId | undefined {

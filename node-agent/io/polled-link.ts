@@ -1,17 +1,20 @@
 /**
- * Tier 2 of the link between nodes: a socket of our own, polled through libuv. The kernel writes datagrams straight into
- * packet memory and reads them from there; what one turn sends to a peer goes out in one system call, and datagrams of
- * one size in it as one batch that the kernel cuts (UDP GSO) and the other end takes whole (UDP GRO).
+ * Tier 2 of the link between nodes: a socket of our own, polled through libuv. The kernel reads datagrams straight from
+ * packet memory and writes them there; what one turn sends to a peer goes out in one system call, and what is of one size in
+ * it as one batch that the kernel cuts (UDP GSO) and the other end takes whole (UDP GRO).
  *
- *   sendmmsg: message = { peer, [packet, packet, ...], segment size }, ...
- *   recvmmsg: message = { sender, [a posted packet | what does not fit into it: spill] }, ...
+ *   send    -> [waiting] -> OutgoingMessages -> sendmmsg
+ *   recvmmsg -> receive areas -> a packet each, or merged segments (SegmentMerger) -> onReceive
  */
-import { HEADROOM_BYTES, type Packet, SMALL_SLOT_BYTES } from '../../shared/wire/packet-memory.ts';
+import type { Packet, PacketMemory } from '../../shared/wire/packet-memory.ts';
 import type { LinkEndpoint, PeerId, UnderlayLink } from '../datapath/link.ts';
+import { SegmentMerger } from '../datapath/segment-merger.ts';
 import { type LinkCounters, zeroLinkCounters } from './link-counters.ts';
 import { MessageVectors } from './message-vectors.ts';
 import type { NativeSocket, NativeSockets } from './native-socket.ts';
+import { type Cursor, MAX_SEGMENTS, OutgoingMessages } from './outgoing-messages.ts';
 import { PeerEndpoints } from './peer-endpoints.ts';
+import { SendQueue } from './send-queue.ts';
 import {
   bindChoices,
   LinkBindError,
@@ -20,67 +23,68 @@ import {
   type SocketLinkOptions,
 } from './socket-link.ts';
 
-const RECEIVE_MESSAGES = 16;
+const RECEIVE_MESSAGES = 8;
 /** Between two of them timers and other sockets have their turn. */
 const RECEIVE_CALLS_A_TURN = 4;
-const POSTED_BYTES = SMALL_SLOT_BYTES - HEADROOM_BYTES;
 const MAX_DATAGRAM_BYTES = 65_536;
 
 /** Endpoints that senders were looked up for; a kernel's VXLAN device has one for each flow. */
 const MAX_KNOWN_SENDERS = 65_536;
 
-const SEND_MESSAGES = 64;
-const SEND_PARTS = 512;
-/** UDP_MAX_SEGMENTS of the oldest kernels that have UDP GSO. */
-const MAX_SEGMENTS = 64;
-const MAX_BATCH_BYTES = 65_000;
 const EAGAIN = -11;
 const ENOBUFS = -105;
 
 export interface PolledLinkOptions extends SocketLinkOptions {
   readonly sockets: NativeSockets;
-  /** False: a datagram of its own for each, as captures of the real socket want it. */
-  readonly batches?: boolean;
 }
 
 export class PolledLink implements SocketLink {
   readonly counters: LinkCounters = zeroLinkCounters();
   onReceive: UnderlayLink['onReceive'] = null;
+  batches: boolean;
   private readonly options: PolledLinkOptions;
-  private readonly maxSegments: number;
+  private readonly memory: PacketMemory;
   private readonly socket: NativeSocket;
   private readonly memoryStart: number;
   private readonly peers = new PeerEndpoints();
   /** By `senderKey`: what `peers` says of a sender, until they change. */
   private readonly senders = new Map<number, PeerId>();
   private readonly incoming: MessageVectors;
-  private readonly outgoing: MessageVectors;
-  /** What the kernel writes into next, by message. */
-  private readonly posted: (Packet | undefined)[] = [];
-  private readonly spill = new Uint8Array(RECEIVE_MESSAGES * MAX_DATAGRAM_BYTES);
+  private readonly outgoing: OutgoingMessages;
+  private readonly queue: SendQueue;
+  private readonly merger: SegmentMerger;
+  /** What the kernel writes into. */
+  private readonly areas: Packet[] = [];
   private readonly received: Packet[] = [];
-  /** Datagrams of each message that is built. */
-  private readonly messageSizes: number[] = [];
   private closed = false;
 
   /** Binds where it can (`bindChoices`); `local` says what it became. Throws LinkBindError. */
   constructor(options: PolledLinkOptions) {
-    const { sockets, memory } = options;
+    const { sockets, memory, loop } = options;
     this.options = options;
-    this.maxSegments = options.batches === false ? 1 : MAX_SEGMENTS;
+    this.memory = memory;
+    this.batches = options.batches !== false;
     this.memoryStart = sockets.addressOf(memory.bytes);
-    this.outgoing = new MessageVectors(SEND_MESSAGES, SEND_PARTS, sockets.addressOf);
-    this.incoming = new MessageVectors(RECEIVE_MESSAGES, RECEIVE_MESSAGES * 2, sockets.addressOf);
-    const spillStart = sockets.addressOf(this.spill);
-    for (let message = 0; message < RECEIVE_MESSAGES; message++) {
-      this.incoming.setParts(message, message * 2, 2);
-      this.incoming.setPart(message * 2 + 1, spillStart + message * MAX_DATAGRAM_BYTES, MAX_DATAGRAM_BYTES);
-    }
+    this.merger = new SegmentMerger(memory);
+    this.outgoing = new OutgoingMessages(memory, sockets.addressOf);
+    this.incoming = new MessageVectors(RECEIVE_MESSAGES, RECEIVE_MESSAGES, sockets.addressOf);
     this.socket = this.bind();
+    this.addReceiveAreas();
+    this.queue = new SendQueue({
+      memory,
+      engine: loop.engine,
+      counters: this.counters,
+      turnBytes: this.socket.receiveBufferBytes >>> 2,
+      transmit: (peer, packets, cursor, limitBytes) => this.transmit(peer, packets, cursor, limitBytes),
+    });
   }
 
   get local(): LinkEndpoint {
     return this.socket.local;
+  }
+
+  takesSuperSegments(): boolean {
+    return this.outgoing.takesSuperSegments;
   }
 
   addPeer(endpoint: LinkEndpoint): PeerId {
@@ -91,23 +95,20 @@ export class PolledLink implements SocketLink {
   removePeer(peer: PeerId): void {
     this.senders.clear();
     this.peers.remove(peer);
+    this.queue.forget(peer);
   }
 
   send(peer: PeerId, datagrams: readonly Packet[]): void {
-    const endpoint = this.peers.endpointOf(peer);
-    if (endpoint === undefined || this.closed) {
-      this.counters.sendOverflows += datagrams.length;
-    } else {
-      for (let next = 0; next < datagrams.length; ) next = this.sendSome(endpoint, datagrams, next, this.maxSegments);
-    }
-    for (const datagram of datagrams) this.options.memory.free(datagram);
+    this.queue.send(peer, datagrams);
   }
 
   close(): void {
     if (this.closed) return;
     this.closed = true;
+    this.queue.dispose();
     this.socket.close();
-    for (const packet of this.posted.splice(0)) if (packet !== undefined) this.options.memory.free(packet);
+    this.outgoing.dispose();
+    for (const area of this.areas.splice(0)) this.memory.free(area);
   }
 
   private bind(): NativeSocket {
@@ -123,70 +124,64 @@ export class PolledLink implements SocketLink {
     throw new LinkBindError(bind, failure);
   }
 
-  /** One system call; the index of the first datagram that is still to be dealt with. */
-  private sendSome(endpoint: LinkEndpoint, datagrams: readonly Packet[], first: number, maxSegments: number): number {
-    const { messageSizes, outgoing } = this;
-    messageSizes.length = 0;
-    let end = first;
-    while (end < datagrams.length && messageSizes.length < SEND_MESSAGES) {
-      const count = this.runLength(datagrams, end, Math.min(maxSegments, SEND_PARTS - (end - first)));
-      if (count === 0) break;
-      const message = messageSizes.push(count) - 1;
-      outgoing.setDestination(message, endpoint);
-      outgoing.setParts(message, end - first, count);
-      outgoing.setSegmentBytes(message, count > 1 ? (datagrams[end] as Packet).length : 0);
-      for (let i = 0; i < count; i++) {
-        const { offset, length } = datagrams[end + i] as Packet;
-        outgoing.setPart(end - first + i, this.memoryStart + offset, length);
-      }
-      end += count;
+  /** Sends from the cursor on, up to `limitBytes`, and moves it. False when the kernel takes nothing more for now. */
+  private transmit(peer: PeerId, packets: readonly Packet[], cursor: Cursor, limitBytes: number): boolean {
+    const endpoint = this.peers.addressOf(peer);
+    if (endpoint === undefined || this.closed) {
+      this.counters.sendOverflows += packets.length - cursor.packet;
+      cursor.packet = packets.length;
+      cursor.segment = 0;
+      return true;
     }
-    const sent = this.socket.send(outgoing.bytes, messageSizes.length);
-    return sent > 0 ? this.countSent(first, sent) : this.dealWithFailure(sent, endpoint, datagrams, first);
+    const { address, port } = endpoint;
+    const only = packets[cursor.packet] as Packet;
+    if (cursor.packet === packets.length - 1 && only.segmentBytes === 0)
+      return this.transmitOne(only, address, port, cursor);
+    const maxSegments = this.batches ? MAX_SEGMENTS : 1;
+    let left = limitBytes;
+    while (cursor.packet < packets.length && left > 0) {
+      this.outgoing.build(address, port, packets, cursor, maxSegments);
+      const sent = this.socket.send(this.outgoing.vectors.start, this.outgoing.count);
+      if (sent === EAGAIN || sent === ENOBUFS) return false;
+      if (sent > 0) left -= this.countSent(packets, cursor, sent);
+      else this.sendSingly(address, port, packets, cursor);
+    }
+    return true;
   }
 
-  private countSent(first: number, messages: number): number {
-    let count = 0;
-    for (let message = 0; message < messages; message++) count += this.messageSizes[message] as number;
-    this.counters.datagramsSent += count;
-    return first + count;
+  /** The usual case of a quiet link: a datagram by itself. */
+  private transmitOne(packet: Packet, address: number, port: number, cursor: Cursor): boolean {
+    const { vectors } = this.outgoing;
+    vectors.setDestination(0, address, port);
+    const sent = this.socket.sendOne(this.memoryStart + packet.offset, packet.length, vectors.nameAddress(0));
+    if (sent === EAGAIN || sent === ENOBUFS) return false;
+    if (sent >= 0) this.counters.datagramsSent++;
+    else this.counters.sendErrors++;
+    cursor.packet++;
+    return true;
+  }
+
+  /** Bytes that went. */
+  private countSent(packets: readonly Packet[], cursor: Cursor, messages: number): number {
+    const { packet: before } = cursor;
+    for (let message = 0; message < messages; message++) this.counters.datagramsSent += this.outgoing.sizeOf(message);
+    this.outgoing.seek(cursor, messages);
+    let bytes = 0;
+    for (let i = before; i < cursor.packet; i++) bytes += (packets[i] as Packet).length;
+    return bytes;
   }
 
   /** A batch that the way to this peer does not take (segments over its MTU) goes one by one; a datagram is lost. */
-  private dealWithFailure(
-    failure: number,
-    endpoint: LinkEndpoint,
-    datagrams: readonly Packet[],
-    first: number,
-  ): number {
-    const size = this.messageSizes[0] as number;
-    if (failure === EAGAIN || failure === ENOBUFS) {
-      this.counters.sendOverflows += datagrams.length - first;
-      return datagrams.length;
+  private sendSingly(address: number, port: number, packets: readonly Packet[], cursor: Cursor): void {
+    const end: Cursor = { packet: 0, segment: 0 };
+    this.outgoing.seek(end, 1);
+    while (cursor.packet < end.packet || (cursor.packet === end.packet && cursor.segment < end.segment)) {
+      this.outgoing.build(address, port, packets, cursor, 1);
+      const sent = this.socket.send(this.outgoing.vectors.start, 1);
+      if (sent > 0) this.counters.datagramsSent++;
+      else this.counters.sendErrors++;
+      this.outgoing.seek(cursor, 1);
     }
-    if (size === 1) {
-      this.counters.sendErrors++;
-      return first + 1;
-    }
-    const batch = datagrams.slice(first, first + size);
-    for (let next = 0; next < size; ) next = this.sendSome(endpoint, batch, next, 1);
-    return first + size;
-  }
-
-  /** How many datagrams from `first` on make one batch: all of one size, the last one shorter perhaps. */
-  private runLength(datagrams: readonly Packet[], first: number, limit: number): number {
-    if (limit <= 0) return 0;
-    const { length } = datagrams[first] as Packet;
-    let total = length;
-    let count = 1;
-    while (count < limit && first + count < datagrams.length) {
-      const next = (datagrams[first + count] as Packet).length;
-      total += next;
-      if (next > length || total > MAX_BATCH_BYTES) break;
-      count++;
-      if (next < length) break;
-    }
-    return count;
   }
 
   /** Called by libuv, which cannot take an error: one is raised where uncaught ones are seen. */
@@ -196,7 +191,7 @@ export class PolledLink implements SocketLink {
     loop.enter();
     try {
       for (let call = 0; call < RECEIVE_CALLS_A_TURN; call++) {
-        if (this.receiveSome() < RECEIVE_MESSAGES || this.closed) break;
+        if (this.receiveSome() < this.areas.length || this.closed) break;
       }
     } catch (error) {
       setImmediate(() => {
@@ -209,8 +204,7 @@ export class PolledLink implements SocketLink {
 
   /** One system call; how many messages came. */
   private receiveSome(): number {
-    for (let message = 0; message < RECEIVE_MESSAGES; message++) this.post(message);
-    const count = this.socket.receive(this.incoming.bytes, RECEIVE_MESSAGES);
+    const count = this.socket.receive(this.incoming.start, this.areas.length);
     let from: PeerId | undefined;
     for (let message = 0; message < count; message++) {
       const peer = this.senderOf(message);
@@ -218,6 +212,7 @@ export class PolledLink implements SocketLink {
       from = peer;
       if (peer === undefined || this.onReceive === null) this.counters.foreignSenders++;
       else this.take(message);
+      this.incoming.prepareToReceive(message);
     }
     this.deliver(from);
     return count;
@@ -235,57 +230,44 @@ export class PolledLink implements SocketLink {
 
   private deliver(peer: PeerId | undefined): void {
     if (this.received.length === 0) return;
-    this.counters.datagramsReceived += this.received.length;
     if (peer !== undefined && this.onReceive !== null) this.onReceive(peer, this.received);
     this.received.length = 0;
   }
 
-  /** Without packet memory the kernel writes into the spill alone, and the datagram is lost there. */
-  private post(message: number): void {
-    this.incoming.prepareToReceive(message);
-    if (this.posted[message] !== undefined) return;
-    const packet = this.options.memory.allocate(POSTED_BYTES);
-    this.posted[message] = packet;
-    if (packet === undefined) this.incoming.setPart(message * 2, 0, 0);
-    else this.incoming.setPart(message * 2, this.memoryStart + packet.offset, POSTED_BYTES);
+  /** Pages of an area that no datagram reached cost no memory. */
+  private addReceiveAreas(): void {
+    for (let message = 0; message < RECEIVE_MESSAGES; message++) {
+      const area = this.memory.allocate(MAX_DATAGRAM_BYTES);
+      if (area === undefined) break;
+      this.areas.push(area);
+      this.incoming.setParts(message, message, 1);
+      this.incoming.setPart(message, this.memoryStart + area.offset, MAX_DATAGRAM_BYTES);
+      this.incoming.prepareToReceive(message);
+    }
+    if (this.areas.length > 0) return;
+    this.socket.close();
+    throw new Error('packet memory has no large slot to receive into');
   }
 
   private take(message: number): void {
-    const packet = this.posted[message];
+    const { memory, counters, received, merger } = this;
+    const { offset } = this.areas[message] as Packet;
     const total = this.incoming.receivedBytes(message);
     const segmentBytes = this.incoming.receivedSegmentBytes(message) || total;
-    if (packet === undefined || this.incoming.truncated(message)) {
-      this.counters.receiveDrops += segmentBytes === 0 ? 1 : Math.ceil(total / segmentBytes);
+    if (segmentBytes < total) {
+      const count = Math.ceil(total / segmentBytes);
+      const lost = merger.take(offset, total, segmentBytes, received);
+      counters.receiveDrops += lost;
+      counters.datagramsReceived += count - lost;
       return;
     }
-    if (segmentBytes > POSTED_BYTES) {
-      for (let start = 0; start < total; start += segmentBytes) {
-        this.takeCopy(message, packet, start, Math.min(segmentBytes, total - start));
-      }
+    const packet = memory.allocate(total);
+    if (packet === undefined) {
+      counters.receiveDrops++;
       return;
     }
-    this.posted[message] = undefined;
-    packet.length = segmentBytes;
-    this.received.push(packet);
-    for (let start = segmentBytes; start < total; start += segmentBytes) {
-      this.takeCopy(message, packet, start, Math.min(segmentBytes, total - start));
-    }
-  }
-
-  /** A datagram that does not begin a posted packet, or does not fit into one. */
-  private takeCopy(message: number, posted: Packet, start: number, length: number): void {
-    const { memory } = this.options;
-    const copy = memory.allocate(length);
-    if (copy === undefined) {
-      this.counters.receiveDrops++;
-      return;
-    }
-    const inPosted = Math.max(0, Math.min(length, POSTED_BYTES - start));
-    if (inPosted > 0) memory.bytes.copyWithin(copy.offset, posted.offset + start, posted.offset + start + inPosted);
-    if (inPosted < length) {
-      const spilt = message * MAX_DATAGRAM_BYTES + start + inPosted - POSTED_BYTES;
-      memory.bytes.set(this.spill.subarray(spilt, spilt + length - inPosted), copy.offset + inPosted);
-    }
-    this.received.push(copy);
+    memory.bytes.copyWithin(packet.offset, offset, offset + total);
+    counters.datagramsReceived++;
+    received.push(packet);
   }
 }

@@ -6,6 +6,11 @@ import type { LinkCounters } from './link-counters.ts';
 
 export interface SocketLink extends UnderlayLink {
   readonly counters: LinkCounters;
+  /**
+   * Whether datagrams of one size go out as one large one that the kernel cuts. On loopback nobody cuts it, and a capture
+   * shows its first frame only: off while the real socket is captured.
+   */
+  batches: boolean;
 }
 
 export interface SocketLinkOptions {
@@ -13,6 +18,8 @@ export interface SocketLinkOptions {
   readonly loop: EventLoop;
   /** Where to bind: the node's own loopback address and 4789. */
   readonly bind: LinkEndpoint;
+  /** False: no batches on the real network, as captures of it want it. */
+  readonly batches?: boolean;
 }
 
 /** The socket could not be bound where it was to be, nor anywhere else. */

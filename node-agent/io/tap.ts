@@ -11,6 +11,7 @@
  */
 import { closeSync, constants, openSync } from 'node:fs';
 import { type DeviceCounters, type FrameUpcall, type NetDevice, zeroCounters } from '../../shared/netstack/device.ts';
+import { cutSuperSegment, SegmentCutter } from '../../shared/netstack/super-segment.ts';
 import { completeChecksums } from '../../shared/wire/complete-checksums.ts';
 import * as ethernet from '../../shared/wire/ethernet.ts';
 import type { Packet, PacketMemory } from '../../shared/wire/packet-memory.ts';
@@ -52,12 +53,14 @@ export class Tap implements FrameUpcall {
   private readonly readFrame: (address: number, size: number) => number;
   private readonly writeFrame: (address: number, size: number) => number;
   private readonly stopPolling: () => void;
+  private readonly cutter: SegmentCutter;
   private closed = false;
 
   /** Plugs itself in: from here on the device's frames are the kernel's. */
   private constructor(options: TapOptions, library: NativeLibrary, descriptor: number, name: string) {
     const { memory, device } = options;
     this.options = options;
+    this.cutter = new SegmentCutter(memory);
     this.descriptor = descriptor;
     this.name = name;
     this.memoryStart = library.addressOf(memory.bytes);
@@ -90,6 +93,17 @@ export class Tap implements FrameUpcall {
 
   /** A frame that came over the cable. Takes ownership. */
   input(_device: NetDevice, frame: Packet): void {
+    if (frame.segmentBytes === 0) {
+      this.write(frame);
+      return;
+    }
+    const network = frame.offset + ethernet.HEADER_BYTES;
+    this.counters.rxDropped += cutSuperSegment(this.cutter, this.options.memory, frame, network, (segment) =>
+      this.write(segment),
+    );
+  }
+
+  private write(frame: Packet): void {
     const { memory } = this.options;
     const { counters } = this;
     completeChecksums(memory, frame);

@@ -30,6 +30,7 @@ import { NeighbourTable } from './neighbour.ts';
 import { PathMtuTable } from './path-mtu.ts';
 import { Reassembly } from './reassembly.ts';
 import { Fib, type Route } from './route.ts';
+import { SegmentCutter } from './super-segment.ts';
 import { TcpLayer } from './tcp/tcp.ts';
 import { UdpLayer } from './udp.ts';
 
@@ -95,6 +96,7 @@ export class Host implements FrameUpcall, AddressHolder {
   readonly icmp: IcmpLayer;
   readonly udp: UdpLayer;
   readonly tcp: TcpLayer;
+  readonly segmentCutter: SegmentCutter;
   readonly counters: HostCounters = {
     ipReceived: 0,
     ipDelivered: 0,
@@ -133,6 +135,7 @@ export class Host implements FrameUpcall, AddressHolder {
     this.icmp = new IcmpLayer(this);
     this.udp = new UdpLayer(this);
     this.tcp = new TcpLayer(this);
+    this.segmentCutter = new SegmentCutter(options.memory);
     this.loopback = new LoopbackDevice(options.engine, options.memory);
     this.localRoute = localRouteThrough(this.loopback);
     this.addDevice(this.loopback);

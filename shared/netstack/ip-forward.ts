@@ -9,6 +9,7 @@ import type { Host } from './host.ts';
 import * as icmpError from './icmp-error.ts';
 import { transmitRouted } from './ip-output.ts';
 import type { Route } from './route.ts';
+import { segmentedLength } from './super-segment.ts';
 
 /** Takes ownership; `packet.offset` is at the IP header. */
 export function ipForward(host: Host, packet: Packet, inDevice: NetDevice): void {
@@ -32,12 +33,7 @@ export function ipForward(host: Host, packet: Packet, inDevice: NetDevice): void
     return;
   }
   const mtuBytes = route.device.mtuBytes;
-  if (
-    packet.length > mtuBytes &&
-    packet.segmentBytes === 0 &&
-    !packet.mayFragment &&
-    ip.dontFragment(view, packet.offset)
-  ) {
+  if (segmentedLength(view, packet) > mtuBytes && !packet.mayFragment && ip.dontFragment(view, packet.offset)) {
     host.icmp.sendError(packet, icmpError.PACKET_TOO_BIG, mtuBytes);
     host.drop(packet, drop.FRAGMENTATION_NEEDED, 'ip-forward');
     return;

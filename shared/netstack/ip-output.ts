@@ -18,6 +18,7 @@ import type { DropReason } from './hooks.ts';
 import type { Host } from './host.ts';
 import { transmitIp } from './neighbour.ts';
 import type { Route } from './route.ts';
+import { cutSuperSegment, segmentedLength } from './super-segment.ts';
 
 export const DEFAULT_TTL = 64;
 
@@ -105,8 +106,9 @@ export function transmitRouted(host: Host, packet: Packet, route: Route): SendEr
   const destination = ip.destination(host.memory.view, packet.networkOffset);
   const mtuBytes = host.pathMtu.towards(destination, route);
   const nextHop = route.gateway === 0 ? destination : route.gateway;
-  if (packet.length <= mtuBytes || (packet.segmentBytes > 0 && device.superSegmentBytes > 0)) {
-    transmitToNextHop(host, packet, device, nextHop);
+  if (segmentedLength(host.memory.view, packet) <= mtuBytes) {
+    if (packet.segmentBytes === 0 || device.superSegmentBytes > 0) transmitToNextHop(host, packet, device, nextHop);
+    else cutAndTransmit(host, packet, device, nextHop);
     return null;
   }
   // A forwarded packet that may not be cut was answered in ip-forward.ts; this one is ours.
@@ -115,6 +117,15 @@ export function transmitRouted(host: Host, packet: Packet, route: Route): SendEr
   }
   transmitFragments(host, packet, mtuBytes, (fragment) => transmitToNextHop(host, fragment, device, nextHop));
   return null;
+}
+
+/** The device takes no super-segments. */
+function cutAndTransmit(host: Host, packet: Packet, device: NetDevice, nextHop: number): void {
+  const { memory, segmentCutter } = host;
+  const lost = cutSuperSegment(segmentCutter, memory, packet, packet.offset, (segment) =>
+    transmitToNextHop(host, segment, device, nextHop),
+  );
+  for (let i = 0; i < lost; i++) host.countDrop(drop.NO_PACKET_MEMORY);
 }
 
 function transmitToNextHop(host: Host, packet: Packet, device: NetDevice, nextHop: number): void {

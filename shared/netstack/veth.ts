@@ -10,6 +10,7 @@ import {
   zeroCounters,
 } from './device.ts';
 import type { Engine } from './engine.ts';
+import { SUPER_SEGMENT_BYTES } from './super-segment.ts';
 
 export interface VethOptions {
   readonly name: string;
@@ -25,7 +26,6 @@ export class VethDevice implements NetDevice, QueuedDevice {
   readonly name: string;
   readonly index: number;
   readonly macAddress: number;
-  readonly superSegmentBytes = 0;
   readonly counters: DeviceCounters = zeroCounters();
   mtuBytes: number;
   up = true;
@@ -44,6 +44,11 @@ export class VethDevice implements NetDevice, QueuedDevice {
     this.index = options.index;
     this.macAddress = options.macAddress;
     this.mtuBytes = options.mtuBytes ?? 1500;
+  }
+
+  /** What holds, loses or changes packets meets each of them. */
+  get superSegmentBytes(): number {
+    return this.qdisc === null ? SUPER_SEGMENT_BYTES : 0;
   }
 
   transmit(frame: Packet): void {

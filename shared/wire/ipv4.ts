@@ -136,6 +136,19 @@ export function setFragment(view: DataView, offset: number, total: number, at: n
   writeChecksum(view, offset);
 }
 
+/** The header's checksum with it. */
+export function setTotalLength(view: DataView, offset: number, total: number): void {
+  view.setUint16(offset + TOTAL_LENGTH, total);
+  writeChecksum(view, offset);
+}
+
+/** Makes the header that of one segment of a super-segment; the caller summed it. */
+export function setSegment(view: DataView, offset: number, total: number, id: number, checksumField: number): void {
+  view.setUint16(offset + TOTAL_LENGTH, total);
+  view.setUint16(offset + IDENTIFICATION, id);
+  view.setUint16(offset + CHECKSUM, checksumField);
+}
+
 /** Writes a header without options and its checksum. */
 export function encode(
   view: DataView,

@@ -18,7 +18,8 @@ export const URG = 0x20;
 const DESTINATION_PORT = 2;
 const SEQUENCE = 4;
 const ACKNOWLEDGEMENT = 8;
-const DATA_OFFSET = 12;
+/** The data offset, and in the byte after it the flags. */
+export const DATA_OFFSET = 12;
 const FLAGS = 13;
 const WINDOW = 14;
 const CHECKSUM = 16;
@@ -93,6 +94,14 @@ export function setSourcePort(view: DataView, offset: number, port: number): voi
 /** Writes the field alone; the caller keeps the checksum right (`checksum.update16`). */
 export function setDestinationPort(view: DataView, offset: number, port: number): void {
   view.setUint16(offset + DESTINATION_PORT, port);
+}
+
+export function setSequence(view: DataView, offset: number, value: number): void {
+  view.setUint32(offset + SEQUENCE, value);
+}
+
+export function setFlags(view: DataView, offset: number, bits: number): void {
+  view.setUint8(offset + FLAGS, bits);
 }
 
 export function setChecksum(view: DataView, offset: number, value: number): void {

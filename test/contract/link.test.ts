@@ -11,7 +11,12 @@ import { loadNativeSockets } from '../../node-agent/io/native-socket.ts';
 import { PolledLink } from '../../node-agent/io/polled-link.ts';
 import type { SocketLink, SocketLinkOptions } from '../../node-agent/io/socket-link.ts';
 import { EventEngine } from '../../shared/netstack/event-engine.ts';
+import { fold, sumRangeScalar } from '../../shared/wire/checksum.ts';
+import * as ethernet from '../../shared/wire/ethernet.ts';
+import * as ipv4 from '../../shared/wire/ipv4.ts';
 import { type Packet, PacketMemory } from '../../shared/wire/packet-memory.ts';
+import * as tcp from '../../shared/wire/tcp.ts';
+import * as vxlan from '../../shared/wire/vxlan.ts';
 import { waitFor } from '../wait-for.ts';
 
 type OpenLink = (options: SocketLinkOptions) => Promise<SocketLink>;
@@ -23,6 +28,7 @@ const implementations: { name: string; open: OpenLink }[] = [
 /** A link that could have faults, and has none or one of no effect, is a link like the one it is round. */
 class FaultySocketLink extends FaultyLink implements SocketLink {
   readonly counters: SocketLink['counters'];
+  batches = false;
   private readonly options: SocketLinkOptions;
 
   constructor(link: SocketLink, options: SocketLinkOptions) {
@@ -64,8 +70,15 @@ const noNativeSockets: string | undefined = await loadNativeSockets().then(
 );
 if (noNativeSockets !== undefined) process.stderr.write(`link contract: dgram only: ${noNativeSockets}\n`);
 
+/** The sum over a segment and its pseudo header, 0xffff when its checksum is right. */
+function tcpSum(view: DataView): number {
+  const tcpBytes = view.byteLength - 42;
+  const pseudo = ipv4.PROTOCOL_TCP + tcpBytes + sumRangeScalar(view, 22 + 12, 8);
+  return fold(pseudo + sumRangeScalar(view, 42, tcpBytes));
+}
+
 describe.each(implementations)('link over $name', ({ open }) => {
-  const memory = new PacketMemory({ smallSlots: 512, largeSlots: 16 });
+  const memory = new PacketMemory({ smallSlots: 512, largeSlots: 64 });
   const loop = new EventLoop(new EventEngine({ random: () => 0.5 }));
   const closing: (() => void)[] = [];
 
@@ -159,6 +172,41 @@ describe.each(implementations)('link over $name', ({ open }) => {
     expect(atA).toEqual([`${toB}<7:1472`, `${toB}<8:1472`]);
   });
 
+  it('sends a super-segment, if it takes one, as one datagram a segment with the headers of each', async () => {
+    const link = await openLink();
+    const plain = createSocket('udp4');
+    closing.push(() => plain.close());
+    plain.bind(0, '127.0.0.1');
+    await once(plain, 'listening');
+    const peer = link.addPeer(plain.address());
+    if (link.takesSuperSegments?.(peer) !== true) return expect(link.batches).toBe(false);
+    const seen: Uint8Array[] = [];
+    plain.on('message', (message) => seen.push(new Uint8Array(message)));
+    link.send(peer, [datagram(1, 64), superSegment(1000, 45), datagram(2, 64)]);
+    await waitFor('the segments', () => seen.length === 48);
+    // 22 bytes of VXLAN and Ethernet, 20 of IP, 20 of TCP
+    expect(seen.map(({ length }) => length)).toEqual([64, ...Array(45).fill(62 + 1000), 62 + 500, 64]);
+    const segments = seen.slice(1, -1).map((bytes) => new DataView(bytes.buffer));
+    expect(segments.map((view) => view.getUint32(42 + 4))).toEqual(segments.map((_, index) => 7000 + 1000 * index));
+    expect(segments.every((view) => tcpSum(view) === 0xffff)).toBe(true);
+    expect(link.counters).toMatchObject({ datagramsSent: 48, sendErrors: 0 });
+  });
+
+  /** `full` segments of so many bytes and a half one, over VXLAN, under one header. */
+  function superSegment(segmentBytes: number, full: number): Packet {
+    const payload = full * segmentBytes + segmentBytes / 2;
+    const packet = memory.allocate(62 + payload)!;
+    const { view } = memory;
+    const network = packet.offset + 22;
+    vxlan.encode(view, packet.offset, 1);
+    ethernet.encode(view, packet.offset + 8, 1, 2, ethernet.TYPE_IPV4);
+    ipv4.encode(view, network, 40 + payload, 5, false, 64, ipv4.PROTOCOL_TCP, 0x0af4_0105, 0x0af4_0205);
+    tcp.encode(view, network + 20, 40_000, 80, 7000, 9, 20, tcp.ACK | tcp.PSH, 500);
+    packet.segmentBytes = segmentBytes;
+    packet.checksumTrusted = true;
+    return packet;
+  }
+
   it('takes nothing from an unknown or removed sender, and counts it', async () => {
     const [a, b] = [await openLink(), await openLink()];
     const atA = inbox(a);
@@ -212,7 +260,7 @@ describe.each(implementations)('link over $name', ({ open }) => {
   });
 
   it('drops and counts what packet memory has no room for, and goes on afterwards', async () => {
-    const scarce = new PacketMemory({ smallSlots: 4, largeSlots: 1 });
+    const scarce = new PacketMemory({ smallSlots: 4, largeSlots: 2 });
     const [a, b] = [await openLink(), await openLink({ memory: scarce })];
     const [toB] = [a.addPeer(b.local), b.addPeer(a.local)];
     const held: Packet[] = [];

@@ -28,6 +28,10 @@ export class FaultyLink implements UnderlayLink {
     this.queues[peer] = queue;
   }
 
+  takesSuperSegments(peer: PeerId): boolean {
+    return this.queues[peer] === undefined && this.inner.takesSuperSegments?.(peer) === true;
+  }
+
   addPeer(endpoint: LinkEndpoint): PeerId {
     return this.inner.addPeer(endpoint);
   }

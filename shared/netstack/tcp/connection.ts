@@ -14,6 +14,7 @@ import { Alarm } from '../alarm.ts';
 import type { Host } from '../host.ts';
 import type { IcmpErrorReport } from '../icmp-error.ts';
 import { unreachableError } from '../socket-error.ts';
+import { TurnEndCall } from '../turn-end.ts';
 import { ConnectionCounters } from './connection-counters.ts';
 import type { TcpEndpoint } from './endpoint-table.ts';
 import { KeepAlive } from './keep-alive.ts';
@@ -65,6 +66,8 @@ export class TcpConnection implements TcpEndpoint {
   /** TS.Recent (RFC 7323). */
   timestampRecent = 0;
   readonly counters = new ConnectionCounters();
+  /** For what would be a part of a super-segment: more may be written in this turn. */
+  readonly outputSoon: TurnEndCall;
   /** An ICMP error that does not end an established connection, but says why it timed out (RFC 1122 section 4.2.3.9). */
   private softError: TcpErrorCode | null = null;
   private listener: TcpListener | null;
@@ -91,6 +94,7 @@ export class TcpConnection implements TcpEndpoint {
     this.timestampOffset = secrets.timestampOffset(localAddress, localPort, remoteAddress, remotePort);
     const { nowUs } = host.engine;
     this.path = new TcpPath(host, localAddress, remoteAddress);
+    this.outputSoon = new TurnEndCall(host.engine, () => this.sender.output());
     this.sender = new Sender(this, secrets.initialSequence(nowUs, localAddress, localPort, remoteAddress, remotePort));
     this.receiver = new Receiver(this, settings.receiveBufferBytes);
   }
@@ -102,7 +106,7 @@ export class TcpConnection implements TcpEndpoint {
     if (!this.writable) return 0;
     const accepted = this.sender.buffer.write(bytes);
     if (accepted < bytes.length) this.writeRefused = true;
-    this.sender.output();
+    this.sender.output(true);
     return accepted;
   }
 

@@ -1,5 +1,6 @@
 import * as tcp from '../../wire/tcp.ts';
 import { Alarm } from '../alarm.ts';
+import { TurnEndCall } from '../turn-end.ts';
 import type { TcpConnection } from './connection.ts';
 import { OutOfOrderQueue } from './out-of-order-queue.ts';
 import type { Segment } from './segment.ts';
@@ -9,6 +10,8 @@ import * as seq from './seq.ts';
 const MAX_WINDOW_SHIFT = 14;
 /** Full segments that are acknowledged together (RFC 5681 section 4.2). */
 const SEGMENTS_PER_ACKNOWLEDGEMENT = 2;
+/** An eighth of the buffer is acknowledged within the turn, or the sender would stand still meanwhile. */
+const ACKNOWLEDGED_SHARE_SHIFT = 3;
 
 /** The receiving half of a connection: what is in order, what is not, the window, and when to acknowledge. */
 export class Receiver {
@@ -31,6 +34,9 @@ export class Receiver {
   private lastAcknowledged = 0;
   private unacknowledgedBytes = 0;
   private acknowledgeNow = false;
+  /** Enough came for an acknowledgement; that of the turn's end covers all that came in it. */
+  private acknowledgeSoon = false;
+  private readonly turnEnd: TurnEndCall;
   /** Where the FIN stands that came before what precedes it; -1 when none did. */
   private finSequence = -1;
   private endDelivered = false;
@@ -39,6 +45,9 @@ export class Receiver {
     this.connection = connection;
     this.bufferBytes = bufferBytes;
     this.windowShift = shiftFor(bufferBytes);
+    this.turnEnd = new TurnEndCall(connection.host.engine, () => {
+      if (this.acknowledgeSoon) sendAcknowledgement(connection);
+    });
     this.delayedAck = new Alarm(connection.host.engine, () => sendAcknowledgement(connection));
   }
 
@@ -85,6 +94,7 @@ export class Receiver {
     this.lastAcknowledged = acknowledgement;
     this.unacknowledgedBytes = 0;
     this.acknowledgeNow = false;
+    this.acknowledgeSoon = false;
     this.delayedAck.clear();
   }
 
@@ -125,6 +135,7 @@ export class Receiver {
   /** Sends what acknowledgement is due; `output` of the sender may have sent it already. */
   acknowledge(): void {
     if (this.acknowledgeNow) sendAcknowledgement(this.connection);
+    else if (this.acknowledgeSoon) this.turnEnd.request();
     else if (this.unacknowledgedBytes > 0 && !this.delayedAck.isSet) {
       const { engine, tcp: layer } = this.connection.host;
       this.delayedAck.set(engine.nowUs + layer.settings.delayedAckUs);
@@ -157,6 +168,7 @@ export class Receiver {
 
   dispose(): void {
     this.delayedAck.dispose();
+    this.acknowledgeSoon = false;
     this.outOfOrder.clear();
     this.queue = [];
     this.queuedBytes = 0;
@@ -172,8 +184,10 @@ export class Receiver {
     const fillsHole = !this.outOfOrder.isEmpty;
     this.next = seq.add(this.next, bytes.length);
     this.unacknowledgedBytes += bytes.length;
-    if (fillsHole || this.unacknowledgedBytes >= SEGMENTS_PER_ACKNOWLEDGEMENT * this.connection.sender.mssBytes) {
-      this.acknowledgeNow = true;
+    if (fillsHole) this.acknowledgeNow = true;
+    else if (this.unacknowledgedBytes >= SEGMENTS_PER_ACKNOWLEDGEMENT * this.connection.sender.mssBytes) {
+      if (this.unacknowledgedBytes >= this.bufferBytes >>> ACKNOWLEDGED_SHARE_SHIFT) this.acknowledgeNow = true;
+      else this.acknowledgeSoon = true;
     }
     this.pass(bytes);
     if (!fillsHole) return;

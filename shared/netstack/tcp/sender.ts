@@ -131,12 +131,12 @@ export class Sender {
   }
 
   /** Sends what may be sent as far as both windows reach, in the order of RFC 6675's NextSeg: lost, new, doubtful. */
-  output(): void {
+  output(restWaits = false): void {
     if (!this.connection.maySend) return;
     this.payloadBytes = this.mssBytes - sackOptionBytes(this.connection);
     let pipe = this.loss.pipeBytes(this.unacknowledged, this.next, this.mssBytes, this.connection.sackEnabled);
     pipe = this.resendLost(pipe);
-    if (this.buffer.length > 0) pipe = this.sendNew(pipe);
+    if (this.buffer.length > 0) pipe = this.sendNew(pipe, restWaits);
     if (this.loss.recovery === 'fast' && this.connection.sackEnabled) this.resendDoubtful(pipe);
     if (this.finQueued && this.unsentBytes === 0) this.sendFin();
     this.armTimer();
@@ -276,8 +276,7 @@ export class Sender {
 
   /** NextSeg's rules 3 and 4: with nothing new to send, the holes that may yet be filled, and once the end of the flight. */
   private resendDoubtful(inFlight: number): void {
-    let pipe = inFlight;
-    while (pipe + this.mssBytes <= this.congestion.windowBytes) {
+    for (let pipe = inFlight; pipe + this.mssBytes <= this.congestion.windowBytes; ) {
       const hole = this.loss.nextHole(this.unacknowledged);
       const from = hole >= 0 ? hole : this.loss.rescueFrom(this.unacknowledged, this.next, this.payloadBytes);
       if (from < 0) return;
@@ -285,7 +284,7 @@ export class Sender {
     }
   }
 
-  private sendNew(inFlight: number): number {
+  private sendNew(inFlight: number, restWaits: boolean): number {
     const { engine } = this.connection.host;
     if (this.inFlightBytes === 0 && engine.nowUs - this.lastSentUs > this.rto.currentUs) this.congestion.idle();
     const limit = this.connection.path.segmentLimitBytes(this.payloadBytes);
@@ -293,6 +292,10 @@ export class Sender {
     for (;;) {
       const length = this.nextLength(pipe, limit);
       if (length === 0) return pipe;
+      if (restWaits && length >= this.payloadBytes && length < limit) {
+        this.connection.outputSoon.request();
+        return pipe;
+      }
       if (!this.roundTrip.timing && this.loss.recovery === 'open') {
         this.roundTrip.start(seq.add(this.next, length), engine.nowUs);
       }
