@@ -44,8 +44,20 @@ describe('chooseAddressBlock', () => {
 describe('planNodes', () => {
   it('gives each node an address of its own and the standard port', async () => {
     expect(await planNodes(2, 3, machine([]))).toEqual([
-      { name: 'worker-1', internalIp: '192.168.1.10', bindAddress: '127.0.3.10', vxlanPort: 4789 },
-      { name: 'worker-2', internalIp: '192.168.1.11', bindAddress: '127.0.3.11', vxlanPort: 4789 },
+      {
+        name: 'worker-1',
+        internalIp: '192.168.1.10',
+        internalIpv6: 'fd00:192:168:1::10',
+        bindAddress: '127.0.3.10',
+        vxlanPort: 4789,
+      },
+      {
+        name: 'worker-2',
+        internalIp: '192.168.1.11',
+        internalIpv6: 'fd00:192:168:1::11',
+        bindAddress: '127.0.3.11',
+        vxlanPort: 4789,
+      },
     ]);
   });
 

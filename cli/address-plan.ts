@@ -11,6 +11,8 @@ export interface NodeAddress {
   /** `worker-1` */
   readonly name: string;
   readonly internalIp: string;
+  /** In a dual-stack cluster. */
+  readonly internalIpv6: string;
   readonly bindAddress: string;
   readonly vxlanPort: number;
 }
@@ -66,7 +68,9 @@ export async function planNodes(
   const plan: NodeAddress[] = [];
   let sharedPort = FIRST_SHARED_PORT;
   for (let index = 0; index < nodes; index++) {
-    const identity = { name: `worker-${index + 1}`, internalIp: `192.168.1.${FIRST_HOST + index}` };
+    const host = FIRST_HOST + index;
+    const addresses = { internalIp: `192.168.1.${host}`, internalIpv6: `fd00:192:168:1::${host}` };
+    const identity = { name: `worker-${index + 1}`, ...addresses };
     if (addressBlock === SHARED_ADDRESS) {
       while ((await probe(sharedPort, '127.0.0.1')) !== 'free') sharedPort++;
       plan.push({ ...identity, bindAddress: '127.0.0.1', vxlanPort: sharedPort++ });

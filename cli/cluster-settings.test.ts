@@ -16,6 +16,7 @@ const settings: ClusterSettings = {
   nodes: 3,
   cni: 'flannel',
   proxyMode: 'iptables',
+  ipFamily: 'ipv4',
   timing: 'lab',
   authorizationMode: 'RBAC',
   apiservers: 2,

@@ -1,7 +1,7 @@
 /** What `podwire up` was told and chose, kept so that the next start continues where this one ended. */
 import { readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { isJsonObject, type JsonObject } from '../shared/api/object.ts';
-import { AUTHORIZATION_MODES, type AuthorizationMode } from '../shared/runtime/config.ts';
+import { AUTHORIZATION_MODES, type AuthorizationMode, IP_FAMILIES, type IpFamilies } from '../shared/runtime/config.ts';
 import { UserError } from './user-error.ts';
 
 export const TIMINGS = ['lab', 'kubernetes'] as const;
@@ -17,6 +17,7 @@ export interface ClusterSettings {
   readonly nodes: number;
   readonly cni: CniPlugin;
   readonly proxyMode: ProxyMode;
+  readonly ipFamily: IpFamilies;
   readonly timing: Timing;
   readonly authorizationMode: AuthorizationMode;
   readonly apiservers: number;
@@ -54,6 +55,7 @@ function decodeSettings(value: unknown): ClusterSettings {
     nodes: wholeNumber(value, 'nodes'),
     cni: oneOf(value, 'cni', CNI_PLUGINS),
     proxyMode: oneOf(value, 'proxyMode', PROXY_MODES),
+    ipFamily: oneOf({ ipFamily: 'ipv4', ...value }, 'ipFamily', IP_FAMILIES),
     timing: oneOf(value, 'timing', TIMINGS),
     // Clusters from before there was a choice do not say.
     authorizationMode: oneOf({ authorizationMode: 'AlwaysAllow', ...value }, 'authorizationMode', AUTHORIZATION_MODES),

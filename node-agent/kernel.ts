@@ -4,8 +4,11 @@ import { EventEngine } from '../shared/netstack/event-engine.ts';
 import type { NodeConfig } from '../shared/runtime/config.ts';
 import type { Random } from '../shared/runtime/random.ts';
 import { type Ipv4Prefix, parseIpv4 } from '../shared/wire/address.ts';
+import { type IpPrefix, parseAddress } from '../shared/wire/ip-address.ts';
+import { ipv6Table } from '../shared/wire/ipv6-table.ts';
 import { PacketMemory } from '../shared/wire/packet-memory.ts';
 import type { LinkEndpoint } from './datapath/link.ts';
+import type { NodeIpv6Options } from './datapath/node-options.ts';
 import { NodeDatapath } from './datapath/path.ts';
 import { advertisedEndpoint } from './io/advertised-endpoint.ts';
 import { EventLoop, monotonicUs } from './io/event-loop.ts';
@@ -27,6 +30,8 @@ export interface NodeKernel {
 export interface KernelOptions {
   readonly node: NodeConfig;
   readonly clusterCidr: Ipv4Prefix;
+  /** Of a dual-stack cluster. */
+  readonly clusterCidrIpv6: IpPrefix | undefined;
   readonly bootId: string;
   readonly random: Random;
 }
@@ -34,7 +39,9 @@ export interface KernelOptions {
 const SECRET_BYTES = 32;
 
 /** Throws LinkBindError when no UDP socket can be had. */
-export async function startKernel({ node, clusterCidr, bootId, random }: KernelOptions): Promise<NodeKernel> {
+export async function startKernel(options: KernelOptions): Promise<NodeKernel> {
+  const { node, clusterCidr, bootId, random } = options;
+  ipv6Table.reseed(Math.floor(random.next() * 2 ** 32));
   const memory = new PacketMemory();
   const engine = new EventEngine({ random: () => random.next() });
   const loop = new EventLoop(engine);
@@ -48,6 +55,7 @@ export async function startKernel({ node, clusterCidr, bootId, random }: KernelO
         nodeName: node.nodeName,
         internalIp: requiredIpv4(node.internalIp),
         clusterCidr,
+        ipv6: ipv6Of(options),
         link,
         bootId,
         secret: random.bytes(SECRET_BYTES),
@@ -63,6 +71,13 @@ export async function startKernel({ node, clusterCidr, bootId, random }: KernelO
     link.close();
   };
   return { memory, loop, link, io, datapath, endpoint, close };
+}
+
+function ipv6Of({ node, clusterCidrIpv6 }: KernelOptions): NodeIpv6Options | undefined {
+  const internalIp = parseAddress(node.internalIpv6 ?? '');
+  return internalIp === undefined || clusterCidrIpv6 === undefined
+    ? undefined
+    : { internalIp, clusterCidr: clusterCidrIpv6 };
 }
 
 function requiredIpv4(text: string): number {

@@ -110,7 +110,7 @@ function assemble(options: KubeletOptions): KubeletParts {
     plugin,
     portMap: new PortMap(datapath),
     policy,
-    node: { host: datapath.root, network: nodeNetwork, address: internalIp },
+    node: { host: datapath.root, network: nodeNetwork, address: internalIp, addressIpv6: node.internalIpv6 },
     networkOf,
     inTurn: (call) => loop.run(call),
   });
@@ -131,6 +131,7 @@ function assemble(options: KubeletOptions): KubeletParts {
     events: new EventRecorder({ api, clock, log, source: { component: 'kubelet', host: nodeName } }),
     nodeName,
     hostIp: internalIp,
+    hostIpv6: node.internalIpv6,
     allocatable: NODE_CAPACITY,
     clusterDns: { serviceIp: config.dnsIp, domain: config.clusterDomain },
     nodeDns: NO_NODE_DNS,
@@ -172,6 +173,7 @@ function factsOf({ context, node, kernel }: KubeletOptions, plugin: CniPlugin | 
     cluster: context.config.cluster,
     nodeName: node.nodeName,
     internalIp: node.internalIp,
+    internalIpv6: node.internalIpv6,
     bootId: datapath.bootId,
     zone: context.environment.PODWIRE_NODE_ZONE,
     annotations: { ...encodeUnderlay({ endpoint, mac: datapath.underlayMac }), ...plugin?.annotations() },
@@ -186,8 +188,8 @@ async function followCluster(options: KubeletOptions, parts: KubeletParts): Prom
     bus,
     nodeName: node.nodeName,
     onSelf: (self) => registration.observe(self),
-    onPodCidr: (podCidr) => {
-      const up = networks.setUpNode(podCidr);
+    onPodCidr: (podCidr, podCidrIpv6) => {
+      const up = networks.setUpNode(podCidr, podCidrIpv6);
       if (up === undefined) return;
       registration.setNetwork({ ready: true, ...up });
       pods.networkReady();
@@ -207,7 +209,7 @@ function serveRequests({ bus, kernel, node, context }: KubeletOptions, { pods, s
     nodeName,
     datapath: kernel.datapath,
     network: shared.nodeNetwork,
-    hostsFile: () => hostsFile(likePod, hostIp, nodeName, clusterDns),
+    hostsFile: () => hostsFile(likePod, [hostIp], nodeName, clusterDns),
     resolvConf: () => resolvConf(likePod, clusterDns, nodeDns),
   });
   const subscriptions = [

@@ -10,7 +10,7 @@ import { NODE_RULES } from '../shared/bus/subjects.ts';
 import { ConfigError, readNodeConfig } from '../shared/runtime/config.ts';
 import { nodesFolder } from '../shared/runtime/node-folder.ts';
 import { type ProcessContext, runProcess } from '../shared/runtime/process.ts';
-import { parseIpv4Prefix } from '../shared/wire/address.ts';
+import { parsePrefix } from '../shared/wire/ip-address.ts';
 import { type NodeKernel, startKernel } from './kernel.ts';
 import { startKubelet } from './kubelet.ts';
 import { serveLinkFaults } from './node/link-fault-server.ts';
@@ -23,8 +23,9 @@ async function start(context: ProcessContext): Promise<void> {
   const { stateDir } = config;
   if (stateDir === undefined)
     throw new ConfigError('PODWIRE_STATE_DIR is not set: a node keeps addresses and logs there');
-  const clusterCidr = parseIpv4Prefix(config.podCidr);
+  const clusterCidr = parsePrefix(config.podCidr);
   if (clusterCidr === undefined) throw new ConfigError(`PODWIRE_POD_CIDR is '${config.podCidr}': expected a block`);
+  const clusterCidrIpv6 = config.ipv6 === undefined ? undefined : parsePrefix(config.ipv6.podCidr);
   const [bus, kernel] = await Promise.all([
     connectBus({
       url: config.natsUrl,
@@ -33,7 +34,7 @@ async function start(context: ProcessContext): Promise<void> {
       clientName: `node-agent ${node.nodeName}`,
       log,
     }),
-    startKernel({ node, clusterCidr, bootId: randomUUID(), random }),
+    startKernel({ node, clusterCidr, clusterCidrIpv6, bootId: randomUUID(), random }),
   ]);
   shutdown.onStop('bus', () => bus.close());
   shutdown.onStop('kernel', () => kernel.close());

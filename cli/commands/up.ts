@@ -1,5 +1,11 @@
 import { type Command, Option } from 'commander';
-import { AUTHORIZATION_MODES, type AuthorizationMode, MAX_API_SERVERS } from '../../shared/runtime/config.ts';
+import {
+  AUTHORIZATION_MODES,
+  type AuthorizationMode,
+  IP_FAMILIES,
+  type IpFamilies,
+  MAX_API_SERVERS,
+} from '../../shared/runtime/config.ts';
 import { LOG_LEVELS, type LogLevel } from '../../shared/runtime/log.ts';
 import { MAX_NODES } from '../address-plan.ts';
 import type { ClusterFolder } from '../cluster-folder.ts';
@@ -16,6 +22,7 @@ interface UpOptions extends FormattedOptions {
   readonly nodes?: number;
   readonly cni?: CniPlugin;
   readonly proxyMode?: ProxyMode;
+  readonly ipFamily?: IpFamilies;
   readonly timing?: Timing;
   readonly authorizationMode?: AuthorizationMode;
   readonly apiservers?: number;
@@ -44,6 +51,11 @@ export function upCommand(): Command {
     .option('--nodes <count>', 'nodes: worker-1, worker-2, ... (default: 3)', wholeNumber(1, MAX_NODES))
     .addOption(new Option('--cni <plugin>', 'the pod network (default: flannel)').choices(CNI_PLUGINS))
     .addOption(new Option('--proxy-mode <mode>', 'how kube-proxy works (default: iptables)').choices(PROXY_MODES))
+    .addOption(
+      new Option('--ip-family <families>', 'of pods, nodes and Services (default: ipv4); dual: IPv4 and IPv6').choices(
+        IP_FAMILIES,
+      ),
+    )
     .addOption(
       new Option(
         '--timing <set>',
@@ -98,11 +110,13 @@ async function run(folder: ClusterFolder, options: UpOptions, reporter: StartRep
   const cluster = await RunningCluster.claim(folder, reporter);
   stopOnSignals(cluster);
   try {
-    const { nodes, cni, proxyMode, timing, authorizationMode, apiservers, apiPort, natsPort, logLevel } = options;
+    const { nodes, cni, proxyMode, ipFamily, timing, authorizationMode, apiservers, apiPort, natsPort, logLevel } =
+      options;
     const requested: RequestedSettings = {
       nodes,
       cni,
       proxyMode,
+      ipFamily,
       timing,
       authorizationMode,
       apiservers,

@@ -85,6 +85,7 @@ function planNode(plan: ClusterPlan, node: NodeAddress): ProcessSpec {
     ...component(plan, 'node-agent', {
       PODWIRE_NODE_NAME: node.name,
       PODWIRE_NODE_INTERNAL_IP: node.internalIp,
+      PODWIRE_NODE_INTERNAL_IPV6: plan.settings.ipFamily === 'dual' ? node.internalIpv6 : undefined,
       PODWIRE_NODE_BIND_ADDRESS: node.bindAddress,
       PODWIRE_VXLAN_PORT: String(node.vxlanPort),
       PODWIRE_ALLOW_NETNS: plan.allowNetns ? 'yes' : 'no',
@@ -119,6 +120,7 @@ function commonEnvironment(plan: ClusterPlan): Environment {
     PODWIRE_LOG_LEVEL: plan.logLevel,
     PODWIRE_CNI: settings.cni,
     PODWIRE_PROXY_MODE: settings.proxyMode,
+    PODWIRE_IP_FAMILY: settings.ipFamily,
     ...TIMING_ENVIRONMENT[settings.timing],
   };
 }

@@ -50,6 +50,7 @@ export async function planStart(request: StartRequest): Promise<ClusterPlan> {
     nodes: nodeCount,
     cni: requested.cni ?? saved?.cni ?? 'flannel',
     proxyMode: requested.proxyMode ?? saved?.proxyMode ?? 'iptables',
+    ipFamily: requested.ipFamily ?? saved?.ipFamily ?? 'ipv4',
     timing: requested.timing ?? saved?.timing ?? 'lab',
     authorizationMode: requested.authorizationMode ?? saved?.authorizationMode ?? 'AlwaysAllow',
     apiservers: requested.apiservers ?? saved?.apiservers ?? 1,

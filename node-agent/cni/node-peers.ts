@@ -4,6 +4,7 @@ import { NODES } from '../../shared/api/resources.ts';
 import type { Bus } from '../../shared/bus/connection.ts';
 import { createInformer, type Informer } from '../../shared/bus/informer.ts';
 import { type Ipv4Prefix, parseIpv4, parseIpv4Prefix } from '../../shared/wire/address.ts';
+import { type IpPrefix, parseAddress, parsePrefix } from '../../shared/wire/ip-address.ts';
 import type { PeerNode } from './plugin.ts';
 
 export interface NodePeersOptions {
@@ -11,7 +12,7 @@ export interface NodePeersOptions {
   readonly nodeName: string;
   /** This node's own object. */
   readonly onSelf: (node: Node) => void;
-  readonly onPodCidr: (podCidr: Ipv4Prefix) => void;
+  readonly onPodCidr: (podCidr: Ipv4Prefix, podCidrIpv6: IpPrefix | undefined) => void;
   readonly onPeer: (peer: PeerNode) => void;
   readonly onPeerGone: (name: string) => void;
 }
@@ -24,7 +25,7 @@ export async function followNodes(options: NodePeersOptions): Promise<Informer<N
     const peer = peerOf(node);
     if (peer === undefined) return;
     if (peer.name !== options.nodeName) options.onPeer(peer);
-    else if (peer.podCidr !== null) options.onPodCidr(peer.podCidr);
+    else if (peer.podCidr !== null) options.onPodCidr(peer.podCidr, peer.podCidrIpv6);
   };
   informer.subscribe({
     added: seen,
@@ -40,10 +41,25 @@ export async function followNodes(options: NodePeersOptions): Promise<Informer<N
 
 /** Undefined for a node without an InternalIP. */
 export function peerOf(node: Node): PeerNode | undefined {
-  const text = node.status?.addresses?.find((address) => address.type === 'InternalIP')?.address;
-  const internalIp = text === undefined ? undefined : parseIpv4(text);
+  const texts = (node.status?.addresses ?? []).flatMap(({ type, address }) => (type === 'InternalIP' ? [address] : []));
+  const internalIp = firstOf(texts, parseIpv4);
   const name = node.metadata?.name;
   if (internalIp === undefined || name === undefined) return undefined;
   const podCidr = parseIpv4Prefix(node.spec?.podCIDR ?? '') ?? null;
-  return { name, internalIp, podCidr, annotations: node.metadata?.annotations ?? {} };
+  return {
+    name,
+    internalIp,
+    internalIpv6: parseAddress(texts.find(isIpv6Text) ?? ''),
+    podCidr,
+    podCidrIpv6: parsePrefix(node.spec?.podCIDRs?.find(isIpv6Text) ?? ''),
+    annotations: node.metadata?.annotations ?? {},
+  };
+}
+
+function firstOf<Value>(texts: readonly string[], parse: (text: string) => Value | undefined): Value | undefined {
+  return texts.map(parse).find((value) => value !== undefined);
+}
+
+function isIpv6Text(text: string): boolean {
+  return text.includes(':');
 }

@@ -8,6 +8,7 @@
  */
 
 import type { Ipv4Prefix } from '../../shared/wire/address.ts';
+import type { IpPrefix } from '../../shared/wire/ip-address.ts';
 import type { NodeDatapath } from '../datapath/path.ts';
 import type { PodAttachment as DatapathAttachment } from '../datapath/pod-attachment.ts';
 import type { LeaseStore } from './ipam/host-local.ts';
@@ -24,6 +25,9 @@ export interface PeerNode {
   readonly internalIp: number;
   /** null until the node IPAM controller has given it one. */
   readonly podCidr: Ipv4Prefix | null;
+  /** Of a dual-stack node. */
+  readonly internalIpv6: number | undefined;
+  readonly podCidrIpv6: IpPrefix | undefined;
   readonly annotations: Readonly<Record<string, string>>;
 }
 
@@ -42,6 +46,7 @@ export interface PodAttachRequest {
 
 export interface CniAttachment {
   readonly address: number;
+  readonly addressIpv6: number | undefined;
   readonly host: DatapathAttachment['host'];
   detach(): void;
 }
@@ -52,7 +57,7 @@ export interface CniPlugin {
   /** What the other nodes must know of this one; published as annotations of the Node. */
   annotations(): Record<string, string>;
   /** Builds the node's devices; called once. */
-  setUpNode(podCidr: Ipv4Prefix): NodeNetworkUp;
+  setUpNode(podCidr: Ipv4Prefix, podCidrIpv6: IpPrefix | undefined): NodeNetworkUp;
   /** Throws AddressesExhaustedError. */
   attach(request: PodAttachRequest): CniAttachment;
   /** Frees what pods hold that no longer exist; called at start with the uids of those that do. */

@@ -11,6 +11,7 @@ export interface MachineIdentity {
   readonly cluster: string;
   readonly nodeName: string;
   readonly internalIp: string;
+  readonly internalIpv6: string | undefined;
   readonly bootId: string;
   /** `local-a` by default. */
   readonly zone: string | undefined;
@@ -18,10 +19,11 @@ export interface MachineIdentity {
 }
 
 export function machineFacts(identity: MachineIdentity): NodeFacts {
-  const { cluster, nodeName, internalIp, bootId, zone, annotations } = identity;
+  const { cluster, nodeName, internalIp, internalIpv6, bootId, zone, annotations } = identity;
   return {
     name: nodeName,
     internalIp,
+    internalIpv6,
     zone: zone ?? DEFAULT_ZONE,
     region: REGION,
     architecture: ARCHITECTURES[process.arch] ?? process.arch,

@@ -5,6 +5,7 @@ export interface NodeFacts {
   readonly name: string;
   /** Address in the emulated underlay: what kubectl shows as INTERNAL-IP. */
   readonly internalIp: string;
+  readonly internalIpv6?: string;
   readonly zone: string;
   readonly region: string;
   /** `amd64`, `arm64`: what the machine is. */
@@ -70,6 +71,7 @@ export function nodeStatusBase(facts: NodeFacts): Record<string, unknown> {
   return {
     addresses: [
       { type: 'InternalIP', address: facts.internalIp },
+      ...(facts.internalIpv6 === undefined ? [] : [{ type: 'InternalIP', address: facts.internalIpv6 }]),
       { type: 'Hostname', address: facts.name },
     ],
     capacity: NODE_CAPACITY,

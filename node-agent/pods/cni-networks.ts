@@ -3,6 +3,7 @@ import type { Pod } from 'kubernetes-types/core/v1.d.ts';
 import type { Host } from '../../shared/netstack/host.ts';
 import type { PodNetwork } from '../../shared/podnet/pod-network.ts';
 import { formatIpv4, type Ipv4Prefix } from '../../shared/wire/address.ts';
+import { formatAddress, type IpPrefix } from '../../shared/wire/ip-address.ts';
 import type { CniPlugin, NodeNetworkUp } from '../cni/plugin.ts';
 import { hostPortsOf, type PortMap } from '../cni/portmap/portmap.ts';
 import type { PodAttachment, SandboxNetworks } from './sandbox.ts';
@@ -42,10 +43,10 @@ export class CniNetworks implements SandboxNetworks {
   }
 
   /** The node has its pod CIDR; undefined when there is no plugin or the node is set up already. */
-  setUpNode(podCidr: Ipv4Prefix): NodeNetworkUp | undefined {
+  setUpNode(podCidr: Ipv4Prefix, podCidrIpv6: IpPrefix | undefined): NodeNetworkUp | undefined {
     const { plugin, inTurn } = this.options;
     if (plugin === undefined || this.up !== undefined) return undefined;
-    this.up = inTurn(() => plugin.setUpNode(podCidr));
+    this.up = inTurn(() => plugin.setUpNode(podCidr, podCidrIpv6));
     return this.up;
   }
 
@@ -64,7 +65,8 @@ export class CniNetworks implements SandboxNetworks {
       attachment.detach();
       throw error;
     }
-    policy?.attach(pod, [attachment.address]);
+    const { address, addressIpv6 } = attachment;
+    policy?.attach(pod, addressIpv6 === undefined ? [address] : [address, addressIpv6]);
     const network = networkOf(attachment.host);
     let attached = true;
     const detach = async (): Promise<void> => {
@@ -77,6 +79,7 @@ export class CniNetworks implements SandboxNetworks {
         attachment.detach();
       });
     };
-    return { host: attachment.host, network, address: formatIpv4(attachment.address), detach };
+    const textIpv6 = addressIpv6 === undefined ? undefined : formatAddress(addressIpv6);
+    return { host: attachment.host, network, address: formatIpv4(address), addressIpv6: textIpv6, detach };
   }
 }

@@ -31,6 +31,8 @@ export interface PodSandbox {
   readonly hostname: string;
   /** The pod's address; the node's for a pod of the host network. */
   readonly podIp: string;
+  /** Of a dual-stack pod. */
+  readonly podIpv6?: string;
   readonly network: PodNetwork;
   readonly host: Host;
   readonly hostsFile: string;

@@ -25,15 +25,18 @@ export interface ContainerStart {
   readonly instance: number;
 }
 
-export function nodeFacts(context: KubeletContext, podIp: string): NodeFacts {
-  const { hostIp, nodeName, allocatable } = context;
-  return { podIp, hostIp, nodeName, allocatable };
+export function nodeFacts(
+  context: KubeletContext,
+  sandbox: Pick<PodSandbox, 'podIp' | 'podIpv6'> | undefined,
+): NodeFacts {
+  const { hostIp, hostIpv6, nodeName, allocatable } = context;
+  return { podIp: sandbox?.podIp ?? '', podIpv6: sandbox?.podIpv6, hostIp, hostIpv6, nodeName, allocatable };
 }
 
 /** What the container is started with. Throws ContainerConfigError, VolumeError, DownwardApiError. */
 export function prepareLaunch(start: ContainerStart, context: KubeletContext): Omit<ContainerLaunch, 'onOutput'> {
   const { pod, container, sandbox } = start;
-  const environment = containerEnvironment(pod, container, context.objects, nodeFacts(context, sandbox.podIp));
+  const environment = containerEnvironment(pod, container, context.objects, nodeFacts(context, sandbox));
   const expand = (text: string): string => expandVariables(text, (name) => environment[name]);
   return {
     id: context.newContainerId(),

@@ -8,7 +8,9 @@ import { parseQuantity } from '../../shared/api/quantity.ts';
 /** Values that only the node knows, at the time the container starts. */
 export interface NodeFacts {
   readonly podIp: string;
+  readonly podIpv6?: string;
   readonly hostIp: string;
+  readonly hostIpv6?: string;
   readonly nodeName: string;
   /** The node's allocatable amounts, which stand in for missing limits. */
   readonly allocatable: Readonly<Record<string, string>>;
@@ -39,14 +41,20 @@ export function fieldRefValue(selector: ObjectFieldSelector, pod: Pod, facts: No
     case 'spec.serviceAccountName':
       return pod.spec?.serviceAccountName ?? 'default';
     case 'status.podIP':
-    case 'status.podIPs':
       return facts.podIp;
+    case 'status.podIPs':
+      return joined(facts.podIp, facts.podIpv6);
     case 'status.hostIP':
-    case 'status.hostIPs':
       return facts.hostIp;
+    case 'status.hostIPs':
+      return joined(facts.hostIp, facts.hostIpv6);
     default:
       throw new DownwardApiError(`unsupported fieldPath: ${path}`);
   }
+}
+
+function joined(ipv4: string, ipv6: string | undefined): string {
+  return ipv6 === undefined ? ipv4 : `${ipv4},${ipv6}`;
 }
 
 /** `limits.cpu`, `requests.memory`, ... divided by the divisor, rounded up. */

@@ -21,6 +21,8 @@ export interface KubeletContext {
   readonly events: EventRecorder;
   readonly nodeName: string;
   readonly hostIp: string;
+  /** In a dual-stack cluster. */
+  readonly hostIpv6?: string;
   /** Node's allocatable amounts by name. */
   readonly allocatable: NodeFacts['allocatable'];
   readonly clusterDns: ClusterDns;

@@ -71,7 +71,7 @@ export function podFqdn(pod: Pod, cluster: ClusterDns): string | undefined {
   return `${podHostname(pod, '')}.${subdomain}.${pod.metadata?.namespace ?? 'default'}.svc.${cluster.domain}`;
 }
 
-export function hostsFile(pod: Pod, podIp: string, nodeName: string, cluster: ClusterDns): string {
+export function hostsFile(pod: Pod, podIps: readonly string[], nodeName: string, cluster: ClusterDns): string {
   const lines = [
     '# Kubernetes-managed hosts file.',
     '127.0.0.1\tlocalhost',
@@ -81,7 +81,7 @@ export function hostsFile(pod: Pod, podIp: string, nodeName: string, cluster: Cl
     'fe00::1\tip6-allnodes',
     'fe00::2\tip6-allrouters',
   ];
-  if (podIp !== '') {
+  for (const podIp of podIps) {
     const fqdn = pod.spec?.hostNetwork ? undefined : podFqdn(pod, cluster);
     const names = [fqdn, podHostname(pod, nodeName)].filter((name) => name !== undefined);
     lines.push(`${podIp}\t${names.join('\t')}`);

@@ -233,7 +233,7 @@ describe('names', () => {
 
   test('hosts: own name with subdomain, and aliases', () => {
     const spec = { hostname: 'db', subdomain: 'stores', hostAliases: [{ ip: '192.0.2.9', hostnames: ['a', 'b'] }] };
-    const lines = hostsFile(pod(spec), '10.244.1.5', 'worker-1', CLUSTER).split('\n');
+    const lines = hostsFile(pod(spec), ['10.244.1.5'], 'worker-1', CLUSTER).split('\n');
     expect(lines).toContain('127.0.0.1\tlocalhost');
     expect(lines).toContain('10.244.1.5\tdb.stores.shop.svc.cluster.local\tdb');
     expect(lines).toContain('192.0.2.9\ta\tb');

@@ -15,7 +15,9 @@ export interface PodStatusInput {
   readonly sandboxReady: boolean;
   /** Empty until the network is set up. */
   readonly podIp: string;
+  readonly podIpv6?: string;
   readonly hostIp: string;
+  readonly hostIpv6?: string;
   /** When the node saw the pod first. */
   readonly startedAtMs: number;
   readonly nowMs: number;
@@ -30,7 +32,7 @@ export function podStatus(input: PodStatusInput): PodStatus {
     phase,
     conditions: conditions(input, phase),
     hostIP: input.hostIp,
-    hostIPs: [{ ip: input.hostIp }],
+    hostIPs: pairOf(input.hostIp, input.hostIpv6),
     startTime: pod.status?.startTime ?? formatTimestamp(input.startedAtMs),
     containerStatuses: statusesOf(records, input, (record) => record.kind === 'app'),
     qosClass: pod.status?.qosClass ?? qosClass(pod),
@@ -39,7 +41,7 @@ export function podStatus(input: PodStatusInput): PodStatus {
   if (records.some(isEphemeral)) status.ephemeralContainerStatuses = statusesOf(records, input, isEphemeral);
   if (input.podIp !== '') {
     status.podIP = input.podIp;
-    status.podIPs = [{ ip: input.podIp }];
+    status.podIPs = pairOf(input.podIp, input.podIpv6);
   }
   return status;
 }
@@ -50,6 +52,10 @@ function isInit(record: ContainerRecord): boolean {
 
 function isEphemeral(record: ContainerRecord): boolean {
   return record.kind === 'ephemeral';
+}
+
+function pairOf(ipv4: string, ipv6: string | undefined): { ip: string }[] {
+  return ipv6 === undefined ? [{ ip: ipv4 }] : [{ ip: ipv4 }, { ip: ipv6 }];
 }
 
 export function podPhase(input: Pick<PodStatusInput, 'pod' | 'records'>): string {

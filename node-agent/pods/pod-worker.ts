@@ -204,7 +204,9 @@ export class PodWorker implements ContainerOwner {
       records: this.records,
       sandboxReady: this.sandboxState === 'ready',
       podIp: this.sandbox?.podIp ?? this.lastStatus?.podIP ?? '',
+      podIpv6: this.sandbox?.podIpv6 ?? this.lastStatus?.podIPs?.[1]?.ip,
       hostIp: this.context.hostIp,
+      hostIpv6: this.context.hostIpv6,
       startedAtMs: this.firstSeenMs,
       nowMs: this.context.clock.nowMs(),
       runtimeName: RUNTIME_NAME,
@@ -233,7 +235,7 @@ export class PodWorker implements ContainerOwner {
       configMap: (namespace, name) => objects.configMap(namespace, name),
       secret: (namespace, name) => objects.secret(namespace, name),
       services: (namespace) => objects.services(namespace),
-      facts: nodeFacts(this.context, this.sandbox?.podIp ?? ''),
+      facts: nodeFacts(this.context, this.sandbox),
       token: (audience, seconds) => tokens.token(this.currentPod, audience, seconds),
     });
   }

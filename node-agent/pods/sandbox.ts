@@ -15,6 +15,8 @@ export interface PodAttachment {
   readonly host: Host;
   readonly network: PodNetwork;
   readonly address: string;
+  /** Of a dual-stack pod. */
+  readonly addressIpv6?: string;
   /** Idempotent. Removes devices, host ports and the address. */
   detach(): Promise<void>;
 }
@@ -25,7 +27,7 @@ export interface SandboxNetworks {
   readonly notReadyReason: string | undefined;
   attach(pod: Pod): Promise<PodAttachment>;
   /** The root namespace, for pods of the host network. */
-  readonly node: { readonly host: Host; readonly network: PodNetwork; readonly address: string };
+  readonly node: Omit<PodAttachment, 'detach'>;
 }
 
 /** The pod cannot be attached for lack of a CNI plugin; it is tried again as soon as there is one. */
@@ -75,11 +77,16 @@ function defaultSandbox(pod: Pod, attachment: PodAttachment, options: SandboxOpt
     nodeName,
     hostname: podHostname(pod, nodeName),
     podIp: attachment.address,
+    podIpv6: attachment.addressIpv6,
     network: attachment.network,
     host: attachment.host,
-    hostsFile: hostsFile(pod, attachment.address, nodeName, clusterDns),
+    hostsFile: hostsFile(pod, addressesOf(attachment), nodeName, clusterDns),
     resolvConf: resolvConf(pod, clusterDns, nodeDns),
   };
+}
+
+function addressesOf({ address, addressIpv6 }: PodAttachment): string[] {
+  return addressIpv6 === undefined ? [address] : [address, addressIpv6];
 }
 
 async function attach(pod: Pod, networks: SandboxNetworks): Promise<PodAttachment> {

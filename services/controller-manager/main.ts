@@ -104,7 +104,12 @@ function controllers(
   bus: Awaited<ReturnType<typeof connectBus>>,
 ): ControllerLoop[] {
   const { api, informers } = environment;
-  const nodeOptions = { clock, graceMs: config.nodeGraceMs, podCidr: config.podCidr };
+  const nodeOptions = {
+    clock,
+    graceMs: config.nodeGraceMs,
+    podCidr: config.podCidr,
+    podCidrIpv6: config.ipv6?.podCidr,
+  };
   const namespacedResources = stored.filter(({ namespaced }) => namespaced);
   return [
     createLoop(deploymentController(informers), environment),

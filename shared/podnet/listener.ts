@@ -1,5 +1,6 @@
 /** The event side of listening and UDP sockets, shared by both implementations; who creates one supplies what `close` and `send` do. */
 import { EventEmitter } from 'node:events';
+import { familyName, type IpFamilyName } from './ip-family-name.ts';
 import type { PodTcpServer, PodTcpSocket, PodUdpSocket, SocketAddress } from './pod-network.ts';
 
 export class TcpServer extends EventEmitter implements PodTcpServer {
@@ -16,8 +17,8 @@ export class TcpServer extends EventEmitter implements PodTcpServer {
     this.release = release;
   }
 
-  address(): SocketAddress & { readonly family: 'IPv4' } {
-    return { ...this.local, family: 'IPv4' };
+  address(): SocketAddress & { readonly family: IpFamilyName } {
+    return { ...this.local, family: familyName(this.local.address) };
   }
 
   /** Hands an established connection to the program. */
@@ -27,9 +28,9 @@ export class TcpServer extends EventEmitter implements PodTcpServer {
       return;
     }
     if (this.connections >= this.maxConnections) {
-      const { localAddress, localPort, remoteAddress, remotePort, remoteFamily } = socket;
+      const { localAddress, localPort, localFamily, remoteAddress, remotePort, remoteFamily } = socket;
       socket.destroy();
-      this.emit('drop', { localAddress, localPort, localFamily: 'IPv4', remoteAddress, remotePort, remoteFamily });
+      this.emit('drop', { localAddress, localPort, localFamily, remoteAddress, remotePort, remoteFamily });
       return;
     }
     this.connections++;

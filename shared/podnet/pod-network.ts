@@ -52,7 +52,7 @@ export interface TcpConnectOptions {
 }
 
 export interface TcpListenOptions {
-  /** 0.0.0.0 by default. */
+  /** By default all of IPv4, and of IPv6 where the pod has it. */
   readonly host?: string;
   /** 0 takes a free one. */
   readonly port: number;
@@ -114,7 +114,7 @@ export interface InterfaceAddress {
 export interface UdpBindOptions {
   /** 0, the default, takes an ephemeral port. */
   readonly port?: number;
-  /** 0.0.0.0 by default. */
+  /** By default all of IPv4, and of IPv6 where the pod has it. */
   readonly address?: string;
   /** A connected socket: it hears only this peer, and of ICMP errors (ECONNREFUSED). */
   readonly remote?: SocketAddress;

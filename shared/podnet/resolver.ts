@@ -73,10 +73,10 @@ export class Resolver {
     return this.lookupHosts(name, options.family) ?? (await this.lookupDns(name, options));
   }
 
-  /** The first IPv4 address of a name. */
+  /** The first address of a name, IPv4 before IPv6. */
   async lookupOne(name: string, signal?: AbortSignal): Promise<string> {
     const addresses = await this.lookup(name, { signal });
-    const first = addresses.find((entry) => entry.family === 4);
+    const first = addresses.find((entry) => entry.family === 4) ?? addresses[0];
     if (first === undefined) throw new ResolveError('ENOTFOUND', name);
     return first.address;
   }

@@ -6,7 +6,7 @@ import type { Host } from '../netstack/host.ts';
 import type { PingResult } from '../netstack/icmp.ts';
 import type { TcpConnection } from '../netstack/tcp/connection.ts';
 import type { UdpSocket as StackUdpSocket } from '../netstack/udp-socket.ts';
-import { formatIpv4, parseIpv4 } from '../wire/address.ts';
+import { formatAddress, parseAddress } from '../wire/ip-address.ts';
 import { type Deliveries, deliveriesOf, type StackLoop } from './deliveries.ts';
 import { TcpServer, UdpSocket } from './listener.ts';
 import type {
@@ -82,7 +82,7 @@ export class StackNetwork implements PodNetwork {
   }
 
   async listenTcp(options: TcpListenOptions): Promise<PodTcpServer> {
-    const { host: address = '0.0.0.0', port, backlog } = options;
+    const { host: address = this.everywhere, port, backlog } = options;
     this.assertOpen('listen', address, port);
     const local = this.addressOf(address, 'listen', port);
     try {
@@ -109,7 +109,8 @@ export class StackNetwork implements PodNetwork {
   }
 
   async bindUdp(options: UdpBindOptions = {}): Promise<PodUdpSocket> {
-    const { address = '0.0.0.0', port = 0, remote } = options;
+    const { port = 0, remote } = options;
+    const { address = remote === undefined ? this.everywhere : anyOf(remote.address) } = options;
     this.assertOpen('bind', address, port);
     const local = this.addressOf(address, 'bind', port);
     try {
@@ -125,7 +126,7 @@ export class StackNetwork implements PodNetwork {
       );
       this.open.add(socket);
       bound.onMessage = (data, from, fromPort) =>
-        this.deliveries.add(() => socket.deliver(data, { address: formatIpv4(from), port: fromPort }));
+        this.deliveries.add(() => socket.deliver(data, { address: formatAddress(from), port: fromPort }));
       bound.onError = (code) => this.deliveries.add(() => socket.deliverError(new SocketError(codeOf(code), 'recv')));
       return socket;
     } catch (error) {
@@ -137,7 +138,7 @@ export class StackNetwork implements PodNetwork {
     return new Promise((resolve, reject) => {
       const { address, payloadBytes, ttl, dontFragment, timeoutMs } = options;
       const sequence = options.sequence ?? this.nextSequence();
-      const target = parseIpv4(address);
+      const target = parseAddress(address);
       if (target === undefined || this.closed) {
         reject(new SocketError(this.closed ? 'ENETUNREACH' : 'EINVAL', 'ping', address));
         return;
@@ -172,7 +173,7 @@ export class StackNetwork implements PodNetwork {
   async addresses(): Promise<InterfaceAddress[]> {
     return this.host.addresses().map(({ device, address, prefixLength }) => ({
       device: device.name,
-      address: formatIpv4(address),
+      address: formatAddress(address),
       prefixLength,
     }));
   }
@@ -182,6 +183,11 @@ export class StackNetwork implements PodNetwork {
     this.closed = true;
     for (const closable of [...this.open]) closable.close();
     this.open.clear();
+  }
+
+  /** What a socket that names no address is bound to: all of both versions, where there are both. */
+  private get everywhere(): string {
+    return this.host.ipv6 ? '::' : '0.0.0.0';
   }
 
   private nextSequence(): number {
@@ -218,7 +224,7 @@ export class StackNetwork implements PodNetwork {
   }
 
   private addressOf(text: string, syscall: string, port: number): number {
-    const address = parseIpv4(text === 'localhost' ? '127.0.0.1' : text);
+    const address = parseAddress(text === 'localhost' ? '127.0.0.1' : text);
     if (address === undefined) throw new SocketError('EINVAL', syscall, text, port);
     return address;
   }
@@ -328,11 +334,16 @@ class StackTransport implements TcpTransport, Closable {
   }
 }
 
+/** "Any" of a peer's version. */
+function anyOf(address: string): string {
+  return address.includes(':') ? '::' : '0.0.0.0';
+}
+
 function endpointsOf(connection: TcpConnection): TcpEndpoints {
   return {
-    localAddress: formatIpv4(connection.localAddress),
+    localAddress: formatAddress(connection.localAddress),
     localPort: connection.localPort,
-    remoteAddress: formatIpv4(connection.remoteAddress),
+    remoteAddress: formatAddress(connection.remoteAddress),
     remotePort: connection.remotePort,
   };
 }
@@ -342,12 +353,12 @@ function pingOutcome(result: Exclude<PingResult, { kind: 'error' }>, sequence: n
   switch (result.kind) {
     case 'reply': {
       const reply = { sequence, bytes: result.bytes, ttl: result.ttl, rttMs: elapsedMs };
-      return { kind: 'reply', from: formatIpv4(result.from), reply };
+      return { kind: 'reply', from: formatAddress(result.from), reply };
     }
     case 'unreachable':
-      return { kind: 'unreachable', from: formatIpv4(result.from), code: result.code, mtuBytes: result.mtuBytes };
+      return { kind: 'unreachable', from: formatAddress(result.from), code: result.code, mtuBytes: result.mtuBytes };
     case 'time-exceeded':
-      return { kind: 'time-exceeded', from: formatIpv4(result.from) };
+      return { kind: 'time-exceeded', from: formatAddress(result.from) };
     default:
       return { kind: 'timeout' };
   }

@@ -3,6 +3,7 @@
  * (the stack in this process, or the framed protocol to the process that has the stack).
  */
 import { Duplex } from 'node:stream';
+import { familyName, type IpFamilyName } from './ip-family-name.ts';
 import type { PodTcpSocket } from './pod-network.ts';
 import { SocketError, type SocketErrorCode } from './socket-error.ts';
 
@@ -35,8 +36,8 @@ export class TcpSocket extends Duplex implements PodTcpSocket {
   readonly localPort: number;
   readonly remoteAddress: string;
   readonly remotePort: number;
-  readonly remoteFamily = 'IPv4';
-  readonly localFamily = 'IPv4';
+  readonly remoteFamily: IpFamilyName;
+  readonly localFamily: IpFamilyName;
   readonly connecting = false;
   readonly pending = false;
   bytesRead = 0;
@@ -59,6 +60,8 @@ export class TcpSocket extends Duplex implements PodTcpSocket {
     this.localPort = endpoints.localPort;
     this.remoteAddress = endpoints.remoteAddress;
     this.remotePort = endpoints.remotePort;
+    this.localFamily = familyName(endpoints.localAddress);
+    this.remoteFamily = familyName(endpoints.remoteAddress);
     // A reset that nobody listens for is no bug that should end the process; `close` tells of it too.
     this.on('error', () => this.destroy());
   }
@@ -192,7 +195,7 @@ export class TcpSocket extends Duplex implements PodTcpSocket {
   }
 
   address(): { address: string; port: number; family: string } {
-    return { address: this.localAddress, port: this.localPort, family: 'IPv4' };
+    return { address: this.localAddress, port: this.localPort, family: this.localFamily };
   }
 
   ref(): this {

@@ -3,6 +3,7 @@
  * every field here names its own. Durations are milliseconds, addresses are text.
  */
 import { readFileSync } from 'node:fs';
+import { isIPv6 } from 'node:net';
 import { LOG_LEVELS, type LogLevel } from './log.ts';
 
 export type Environment = Readonly<Record<string, string | undefined>>;
@@ -35,6 +36,8 @@ export interface ClusterConfig {
   readonly podCidr: string;
   /** PODWIRE_SERVICE_CIDR */
   readonly serviceCidr: string;
+  /** Of a dual-stack cluster (PODWIRE_IP_FAMILY is `dual`); IPv4 comes first in all that has both. */
+  readonly ipv6: ClusterIpv6Config | undefined;
   /** PODWIRE_DNS_IP: the ClusterIP of the cluster's DNS. */
   readonly dnsIp: string;
   /** PODWIRE_CLUSTER_DOMAIN */
@@ -50,6 +53,16 @@ export interface ClusterConfig {
   /** PODWIRE_EVICTION_AFTER_MS: the default tolerationSeconds of not-ready and unreachable. */
   readonly evictionAfterMs: number;
 }
+
+export interface ClusterIpv6Config {
+  /** PODWIRE_POD_CIDR_IPV6 */
+  readonly podCidr: string;
+  /** PODWIRE_SERVICE_CIDR_IPV6: holds as many addresses as IPv4's block, or more. */
+  readonly serviceCidr: string;
+}
+
+export const IP_FAMILIES = ['ipv4', 'dual'] as const;
+export type IpFamilies = (typeof IP_FAMILIES)[number];
 
 export interface ApiServerConfig {
   /** PODWIRE_API_ADDRESS and PODWIRE_API_PORT: where HTTPS is served. */
@@ -72,6 +85,8 @@ export interface NodeConfig {
   readonly nodeName: string;
   /** PODWIRE_NODE_INTERNAL_IP: the address in the emulated underlay. */
   readonly internalIp: string;
+  /** PODWIRE_NODE_INTERNAL_IPV6: the same of a dual-stack cluster. */
+  readonly internalIpv6: string | undefined;
   /** PODWIRE_NODE_BIND_ADDRESS: the real address that the node's sockets are bound to. */
   readonly bindAddress: string;
   /** PODWIRE_VXLAN_PORT: the real UDP port; 0 takes a free one. */
@@ -112,6 +127,7 @@ export function readClusterConfig(environment: Environment): ClusterConfig {
     healthAddress: hostPort(environment, 'PODWIRE_HEALTH_ADDRESS', '127.0.0.1:0'),
     podCidr: cidr(environment, 'PODWIRE_POD_CIDR', '10.244.0.0/16'),
     serviceCidr: cidr(environment, 'PODWIRE_SERVICE_CIDR', '10.96.0.0/12'),
+    ipv6: readIpv6Config(environment),
     dnsIp: ipv4(environment, 'PODWIRE_DNS_IP', '10.96.0.10'),
     clusterDomain: text(environment, 'PODWIRE_CLUSTER_DOMAIN', 'cluster.local'),
     cni: text(environment, 'PODWIRE_CNI', 'flannel'),
@@ -119,6 +135,14 @@ export function readClusterConfig(environment: Environment): ClusterConfig {
     nodeLeaseRenewMs: wholeNumber(environment, 'PODWIRE_NODE_LEASE_RENEW_MS', 1000, 1, MAX_DURATION_MS),
     nodeGraceMs: wholeNumber(environment, 'PODWIRE_NODE_GRACE_MS', 4000, 1, MAX_DURATION_MS),
     evictionAfterMs: wholeNumber(environment, 'PODWIRE_EVICTION_AFTER_MS', 5000, 0, MAX_DURATION_MS),
+  };
+}
+
+function readIpv6Config(environment: Environment): ClusterIpv6Config | undefined {
+  if (oneOf(environment, 'PODWIRE_IP_FAMILY', IP_FAMILIES, 'ipv4') === 'ipv4') return undefined;
+  return {
+    podCidr: ipv6Cidr(environment, 'PODWIRE_POD_CIDR_IPV6', 'fd00:10:244::/56'),
+    serviceCidr: ipv6Cidr(environment, 'PODWIRE_SERVICE_CIDR_IPV6', 'fd00:10:96::/108'),
   };
 }
 
@@ -138,6 +162,7 @@ export function readNodeConfig(environment: Environment): NodeConfig {
   return {
     nodeName: requiredText(environment, 'PODWIRE_NODE_NAME'),
     internalIp: ipv4(environment, 'PODWIRE_NODE_INTERNAL_IP', undefined),
+    internalIpv6: optionalIpv6(environment, 'PODWIRE_NODE_INTERNAL_IPV6'),
     bindAddress: ipv4(environment, 'PODWIRE_NODE_BIND_ADDRESS', '127.0.0.1'),
     vxlanPort: wholeNumber(environment, 'PODWIRE_VXLAN_PORT', 4789, 0, MAX_PORT),
     advertise: optionalHostPort(environment, 'PODWIRE_NODE_ADVERTISE'),
@@ -242,6 +267,21 @@ function cidr(environment: Environment, variable: string, fallback: string): str
   const [address = '', length = ''] = value.split('/');
   if (!IPV4.test(address) || parseWholeNumber(length, 0, 32) === undefined) {
     throw bad(variable, value, 'an IPv4 block such as 10.244.0.0/16');
+  }
+  return value;
+}
+
+function optionalIpv6(environment: Environment, variable: string): string | undefined {
+  const value = optionalText(environment, variable);
+  if (value !== undefined && !isIPv6(value)) throw bad(variable, value, 'an IPv6 address such as fd00:192:168:1::10');
+  return value;
+}
+
+function ipv6Cidr(environment: Environment, variable: string, fallback: string): string {
+  const value = text(environment, variable, fallback);
+  const [address = '', length = ''] = value.split('/');
+  if (!isIPv6(address) || parseWholeNumber(length, 0, 128) === undefined) {
+    throw bad(variable, value, 'an IPv6 block such as fd00:10:244::/56');
   }
   return value;
 }

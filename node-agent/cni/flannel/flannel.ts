@@ -12,6 +12,7 @@
  */
 import type { Ipv4Prefix } from '../../../shared/wire/address.ts';
 import { formatIpv4 } from '../../../shared/wire/address.ts';
+import { addressPlus, type IpPrefix } from '../../../shared/wire/ip-address.ts';
 import { HostLocalIpam } from '../ipam/host-local.ts';
 import type { CniAttachment, CniContext, CniPlugin, NodeNetworkUp, PeerNode, PodAttachRequest } from '../plugin.ts';
 import { decodeUnderlay } from '../underlay-annotations.ts';
@@ -32,9 +33,10 @@ export class Flannel implements CniPlugin {
     return encodeBackendData({ vtepMac: datapath.vtepMac, publicIp: formatIpv4(datapath.internalIp) });
   }
 
-  setUpNode(podCidr: Ipv4Prefix): NodeNetworkUp {
+  setUpNode(podCidr: Ipv4Prefix, podCidrIpv6: IpPrefix | undefined): NodeNetworkUp {
     const { datapath, leases } = this.context;
     datapath.setPodCidr(podCidr);
+    if (podCidrIpv6 !== undefined) datapath.setPodCidrIpv6(podCidrIpv6);
     this.ipam = new HostLocalIpam({ network: podCidr.address, prefixLength: podCidr.prefixLength }, leases);
     if (this.survivors !== undefined) this.ipam.retainOnly(this.survivors);
     return { reason: 'FlannelIsUp', message: 'Flannel is running on this node' };
@@ -45,9 +47,11 @@ export class Flannel implements CniPlugin {
     if (ipam === undefined) throw new Error(`pod ${id} is attached before the node has a pod CIDR`);
     const address = ipam.allocate(uid);
     try {
-      const attachment = this.context.datapath.attachPod({ id, address });
+      const addressIpv6 = this.pairOf(address);
+      const attachment = this.context.datapath.attachPod({ id, address, addressIpv6 });
       return {
         address,
+        addressIpv6,
         host: attachment.host,
         detach: () => {
           attachment.detach();
@@ -58,6 +62,13 @@ export class Flannel implements CniPlugin {
       ipam.release(uid);
       throw error;
     }
+  }
+
+  /** A pod has the same place in both of its node's networks, so that one lease stands for both. */
+  private pairOf(address: number): number | undefined {
+    const { podCidr, podCidrIpv6 } = this.context.datapath;
+    if (podCidr === null || podCidrIpv6 === null) return undefined;
+    return addressPlus(podCidrIpv6.address, address - podCidr.address);
   }
 
   retainOnly(podUids: ReadonlySet<string>): void {
@@ -76,6 +87,8 @@ export class Flannel implements CniPlugin {
       internalIp: peer.internalIp,
       endpoint: underlay.endpoint,
       podCidr: peer.podCidr,
+      internalIpv6: peer.internalIpv6,
+      podCidrIpv6: peer.podCidrIpv6,
       vtepMac: backend.vtepMac,
       underlayMac: underlay.mac,
     });

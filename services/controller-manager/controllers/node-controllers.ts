@@ -19,6 +19,7 @@ export interface NodeControllerOptions {
   readonly clock: Clock;
   readonly graceMs: number;
   readonly podCidr: string;
+  readonly podCidrIpv6?: string;
 }
 
 interface Heartbeat {
@@ -105,14 +106,19 @@ const NODE_MASK_SIZE = 24;
 
 export function nodeIpamController(
   informers: Informers,
-  { podCidr }: NodeControllerOptions,
+  { podCidr, podCidrIpv6 }: NodeControllerOptions,
 ): Controller<NodeIpamState> {
   const nodes = informers.of<Live<Node>>(NODES);
   return {
     name: 'node-ipam-controller',
     concurrency: 1,
     sources: [keysFrom(nodes, () => [ALL])],
-    gather: () => ({ nodes: nodes.list(), clusterCidr: podCidr, nodeMaskSize: NODE_MASK_SIZE }),
+    gather: () => ({
+      nodes: nodes.list(),
+      clusterCidr: podCidr,
+      clusterCidrIpv6: podCidrIpv6,
+      nodeMaskSize: NODE_MASK_SIZE,
+    }),
     reconcile: reconcileNodeIpam,
   };
 }

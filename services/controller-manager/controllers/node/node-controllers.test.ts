@@ -138,6 +138,13 @@ describe('node IPAM', () => {
   ])('gives a node %s', (_, nodes, expected) => {
     expect(blocks(nodes)).toEqual(expected);
   });
+  it('gives a node of a dual-stack cluster the same place in both', () => {
+    const state = { clusterCidr: '10.244.0.0/16', clusterCidrIpv6: 'fd00:10:244::/56', nodeMaskSize: 24 };
+    const [action] = reconcileNodeIpam({ nodes: [node('worker-3')], ...state }).actions;
+    expect(action).toMatchObject({
+      body: { spec: { podCIDR: '10.244.3.0/24', podCIDRs: ['10.244.3.0/24', 'fd00:10:244:3::/64'] } },
+    });
+  });
   it('says when no block is left', () => {
     expect(blocks([node('a'), node('b'), node('c')], '10.244.0.0/23')).toEqual([
       ['a', '10.244.1.0/24'],

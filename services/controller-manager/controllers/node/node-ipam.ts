@@ -3,6 +3,7 @@
  * nodes that arrive together cannot get the same block.
  */
 import type { Node } from 'kubernetes-types/core/v1.js';
+import { ipv6At } from '../../../../shared/api/ipv6-network.ts';
 import { type Live, timeMs } from '../../../../shared/api/live.ts';
 import { isTerminating } from '../../../../shared/api/pod-condition.ts';
 import { NODES } from '../../../../shared/api/resources.ts';
@@ -13,11 +14,13 @@ export interface NodeIpamState {
   readonly nodes: readonly Live<Node>[];
   /** `10.244.0.0/16` */
   readonly clusterCidr: string;
+  /** `fd00:10:244::/56` of a dual-stack cluster: a node has the same place in both. */
+  readonly clusterCidrIpv6?: string;
   /** 24 */
   readonly nodeMaskSize: number;
 }
 
-export function reconcileNodeIpam({ nodes, clusterCidr, nodeMaskSize }: NodeIpamState): Outcome {
+export function reconcileNodeIpam({ nodes, clusterCidr, clusterCidrIpv6, nodeMaskSize }: NodeIpamState): Outcome {
   const cluster = parseCidr(clusterCidr);
   const taken = new Set<number>();
   for (const { spec } of nodes) {
@@ -25,7 +28,9 @@ export function reconcileNodeIpam({ nodes, clusterCidr, nodeMaskSize }: NodeIpam
     if (index !== undefined) taken.add(index);
   }
   const waiting = nodes.filter((node) => !node.spec.podCIDR && !isTerminating(node)).sort(byArrival);
-  return { actions: waiting.map((node) => assign(node, cluster, nodeMaskSize, taken)) };
+  return {
+    actions: waiting.map((node) => assign(node, { cluster, maskSize: nodeMaskSize, ipv6: clusterCidrIpv6 }, taken)),
+  };
 }
 
 function byArrival(a: Live<Node>, b: Live<Node>): number {
@@ -40,7 +45,13 @@ function numberedOrder(a: string, b: string): number {
   return a.length - b.length || (a < b ? -1 : 1);
 }
 
-function assign(node: Live<Node>, cluster: ReturnType<typeof parseCidr>, maskSize: number, taken: Set<number>): Action {
+interface Blocks {
+  readonly cluster: ReturnType<typeof parseCidr>;
+  readonly maskSize: number;
+  readonly ipv6: string | undefined;
+}
+
+function assign(node: Live<Node>, { cluster, maskSize, ipv6 }: Blocks, taken: Set<number>): Action {
   const { name, uid, resourceVersion } = node.metadata;
   const index = freeIndex(name, blockCount(cluster, maskSize), taken);
   if (index === undefined) {
@@ -54,8 +65,14 @@ function assign(node: Live<Node>, cluster: ReturnType<typeof parseCidr>, maskSiz
   }
   taken.add(index);
   const podCIDR = blockAt(cluster, index, maskSize);
-  const body = { metadata: { uid, resourceVersion }, spec: { podCIDR, podCIDRs: [podCIDR] } };
+  const podCIDRs = ipv6 === undefined ? [podCIDR] : [podCIDR, ipv6BlockAt(ipv6, index)];
+  const body = { metadata: { uid, resourceVersion }, spec: { podCIDR, podCIDRs } };
   return { kind: 'patch', resource: NODES, name, namespace: undefined, type: 'merge', body };
+}
+
+/** A /64, as a link has it. */
+function ipv6BlockAt(cluster: string, index: number): string {
+  return `${ipv6At(cluster, BigInt(index) << 64n)}/64`;
 }
 
 /**
