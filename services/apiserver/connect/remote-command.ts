@@ -52,22 +52,23 @@ export function joinCommand(
   node: string,
   structuredStatus: boolean,
 ): Promise<void> {
-  let outcomeTold = false;
+  let outcome: Uint8Array | undefined;
   client.onData = async (channel, data) => void (await sendUnlessClosed(stream, channel, data));
   client.onEnd = (channel) => stream.end(channel);
   client.onClose = () => stream.close();
   client.start();
   stream.onData((channel, data) => {
     if (channel !== STREAM_CHANNEL.error) return client.send(channel, data);
-    outcomeTold = true;
-    return tellOutcome(client, data, structuredStatus);
+    // Clients end their outputs with it, and output that still waits for its turn must come before.
+    outcome = data;
+    return undefined;
   });
   stream.onEnd((channel) => client.end(channel));
   return stream.closed.then(async (error) => {
-    if (error !== undefined && !outcomeTold) {
-      const status = Buffer.from(JSON.stringify(streamError(error, node).toStatus()));
-      await tellOutcome(client, status, structuredStatus);
+    if (outcome === undefined && error !== undefined) {
+      outcome = Buffer.from(JSON.stringify(streamError(error, node).toStatus()));
     }
+    if (outcome !== undefined) await tellOutcome(client, outcome, structuredStatus);
     client.close();
   });
 }
