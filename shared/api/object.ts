@@ -74,6 +74,11 @@ export function fieldAt(value: unknown, ...path: readonly string[]): unknown {
   return current;
 }
 
+/** A value that came from outside, for a message; an object may have a `toString` that is none. */
+export function valueText(value: unknown): string {
+  return typeof value === 'string' ? value : (JSON.stringify(value) ?? 'undefined');
+}
+
 /** Sets a key that came from outside; `__proto__` becomes a plain property instead of changing the prototype. */
 export function setField(target: JsonObject, field: string, value: unknown): void {
   if (field === '__proto__') {

@@ -49,6 +49,11 @@ export class ApiProcess {
     return this.child?.pid;
   }
 
+  /** How it ended; undefined while it runs. */
+  get ended(): number | string | undefined {
+    return this.child?.exitCode ?? this.child?.signalCode ?? undefined;
+  }
+
   get ca(): string {
     this.authority ??= readFileSync(join(this.folder, 'pki/ca.crt'), 'utf8');
     return this.authority;

@@ -2,7 +2,7 @@
 import { decodeCustomResource } from '../../../shared/api/custom-resource/decode.ts';
 import { applySchemaDefaults } from '../../../shared/api/custom-resource/default.ts';
 import { applyDefaults as applyKindDefaults } from '../../../shared/api/defaults/defaults.ts';
-import { isJsonObject, type KubeObject } from '../../../shared/api/object.ts';
+import { isJsonObject, type KubeObject, valueText } from '../../../shared/api/object.ts';
 import type { ResourceDefinition } from '../../../shared/api/registry.ts';
 import { apiVersionOf } from '../../../shared/api/resource.ts';
 import {
@@ -55,11 +55,11 @@ function checkKind(definition: ResourceDefinition, value: unknown): void {
   const { apiVersion, kind } = value;
   if (apiVersion !== undefined && apiVersion !== '' && apiVersion !== expected) {
     throw badRequest(
-      `the API version in the data (${String(apiVersion)}) does not match the expected API version (${expected})`,
+      `the API version in the data (${valueText(apiVersion)}) does not match the expected API version (${expected})`,
     );
   }
   if (kind !== undefined && kind !== '' && kind !== definition.kind) {
-    throw badRequest(`the kind in the data (${String(kind)}) does not match the expected kind (${definition.kind})`);
+    throw badRequest(`the kind in the data (${valueText(kind)}) does not match the expected kind (${definition.kind})`);
   }
 }
 

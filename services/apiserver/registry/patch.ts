@@ -1,5 +1,5 @@
 /** PATCH in its four kinds (Kubernetes API concepts, "Patch and apply"). */
-import { isJsonObject, type KubeObject } from '../../../shared/api/object.ts';
+import { isJsonObject, type KubeObject, valueText } from '../../../shared/api/object.ts';
 import { applyJsonPatch } from '../../../shared/api/patch/json-patch.ts';
 import { applyMergePatch } from '../../../shared/api/patch/merge-patch.ts';
 import { applyStrategicMergePatch } from '../../../shared/api/patch/strategic-merge.ts';
@@ -65,7 +65,7 @@ function checkUnmoved(current: KubeObject, patched: unknown): void {
   const metadata = isJsonObject(patched) && isJsonObject(patched.metadata) ? patched.metadata : {};
   if (metadata.name !== current.metadata.name) {
     throw badRequest(
-      `the name of the object (${String(metadata.name)}) does not match the name on the URL (${current.metadata.name})`,
+      `the name of the object (${valueText(metadata.name)}) does not match the name on the URL (${current.metadata.name})`,
     );
   }
   if (metadata.namespace !== current.metadata.namespace) {

@@ -1,5 +1,5 @@
 /** The query of a request, and the options that a DELETE may also have in its body (Kubernetes API reference, "Common Parameters"). */
-import { fieldAt, isJsonObject } from '../../../shared/api/object.ts';
+import { fieldAt, isJsonObject, valueText } from '../../../shared/api/object.ts';
 import { ApiError, badRequest } from '../../../shared/api/status.ts';
 import { isTrue } from '../http/request-info.ts';
 
@@ -75,7 +75,7 @@ export function deleteOptions(query: URLSearchParams, body: unknown): DeleteOpti
   if (orphan !== undefined && policy !== undefined) {
     throw invalidOption(
       'propagationPolicy',
-      String(policy),
+      valueText(policy),
       'orphanDependents and deletionPropagation cannot be both set',
     );
   }

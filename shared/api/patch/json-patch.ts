@@ -19,7 +19,7 @@ export function applyJsonPatch(target: unknown, patch: unknown): unknown {
   const inHolder = operations.map((operation) => ({
     ...operation,
     path: `/document${operation.path}`,
-    ...('from' in operation ? { from: `/document${operation.from}` } : {}),
+    ...(operation.op === 'move' || operation.op === 'copy' ? { from: `/document${operation.from}` } : {}),
   })) as Operation[];
   for (const error of applyPatch(holder, inHolder)) {
     if (error !== null) throw rejected();

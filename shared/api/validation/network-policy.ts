@@ -33,7 +33,7 @@ function portErrors({ port, endPort }: NetworkPolicyPort, path: string): FieldEr
 }
 
 function ipBlockErrors({ cidr: range, except = [] }: IPBlock, path: string): FieldError[] {
-  if (!isCidr(range)) return [];
+  if (!range || !isCidr(range)) return [];
   return except.flatMap((inner, i) =>
     isCidr(inner) && !isStrictlyInside(inner, range)
       ? [invalidValue(`${path}.except[${i}]`, inner, 'must be a strict subset of `cidr`')]
