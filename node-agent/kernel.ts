@@ -1,6 +1,7 @@
 /** One node's kernel at work: packet memory, engine, event loop, the socket to the other nodes, and the data path over them. */
 import { networkInterfaces } from 'node:os';
 import { EventEngine } from '../shared/netstack/event-engine.ts';
+import type { Host } from '../shared/netstack/host.ts';
 import type { NodeConfig } from '../shared/runtime/config.ts';
 import type { Random } from '../shared/runtime/random.ts';
 import { type Ipv4Prefix, parseIpv4 } from '../shared/wire/address.ts';
@@ -9,6 +10,7 @@ import { ipv6Table } from '../shared/wire/ipv6-table.ts';
 import { PacketMemory } from '../shared/wire/packet-memory.ts';
 import type { LinkEndpoint } from './datapath/link.ts';
 import type { NodeIpv6Options } from './datapath/node-options.ts';
+import { connectOutside } from './datapath/outside.ts';
 import { NodeDatapath } from './datapath/path.ts';
 import { advertisedEndpoint } from './io/advertised-endpoint.ts';
 import { EventLoop, monotonicUs } from './io/event-loop.ts';
@@ -22,6 +24,8 @@ export interface NodeKernel {
   /** What carries the link, and why it is no faster one. */
   readonly io: { readonly tier: IoTier; readonly fallback?: string };
   readonly datapath: NodeDatapath;
+  /** What is beyond the nodes, as this node's end of it. */
+  readonly outside: Host;
   /** Where other nodes reach this one's socket. */
   readonly endpoint: LinkEndpoint;
   close(): void;
@@ -47,6 +51,7 @@ export async function startKernel(options: KernelOptions): Promise<NodeKernel> {
   const loop = new EventLoop(engine);
   const bind = { address: node.bindAddress, port: node.vxlanPort };
   const { link, ...io } = await openLink({ memory, loop, bind, tier: node.ioTier, batches: node.ioBatches });
+  const secret = random.bytes(SECRET_BYTES);
   const datapath = loop.run(
     () =>
       new NodeDatapath({
@@ -58,11 +63,12 @@ export async function startKernel(options: KernelOptions): Promise<NodeKernel> {
         ipv6: ipv6Of(options),
         link,
         bootId,
-        secret: random.bytes(SECRET_BYTES),
+        secret,
         traceClockUs: monotonicUs,
       }),
   );
   loop.preciseDeadlineUs = () => datapath.faults.nextReleaseUs();
+  const outside = connectOutside({ engine, memory, datapath, secret });
   const { advertise } = node;
   const endpoint = advertisedEndpoint({ advertise, bound: link.local, interfaces: networkInterfaces() });
   const close = (): void => {
@@ -70,7 +76,7 @@ export async function startKernel(options: KernelOptions): Promise<NodeKernel> {
     loop.close();
     link.close();
   };
-  return { memory, loop, link, io, datapath, endpoint, close };
+  return { memory, loop, link, io, datapath, outside, endpoint, close };
 }
 
 function ipv6Of({ node, clusterCidrIpv6 }: KernelOptions): NodeIpv6Options | undefined {

@@ -10,7 +10,7 @@ import { join } from 'node:path';
 import { createApiClient } from '../shared/bus/api-client.ts';
 import type { Bus } from '../shared/bus/connection.ts';
 import { EventRecorder } from '../shared/bus/event-recorder.ts';
-import { NODE_PROCESSES } from '../shared/bus/subjects.ts';
+import { NODE_ENTRANCES, NODE_PROCESSES } from '../shared/bus/subjects.ts';
 import type { Host } from '../shared/netstack/host.ts';
 import type { PodNetwork } from '../shared/podnet/pod-network.ts';
 import { StackNetwork } from '../shared/podnet/stack-network.ts';
@@ -34,6 +34,7 @@ import { machineFacts } from './node/machine-facts.ts';
 import { NodeCommands } from './node/node-commands.ts';
 import { NODE_CAPACITY, type NodeFacts } from './node/node-object.ts';
 import { NodeRegistration } from './node/registration.ts';
+import { OutsideAgent } from './outside/outside-agent.ts';
 import { CniNetworks } from './pods/cni-networks.ts';
 import { componentImages } from './pods/component-images.ts';
 import { EmulatedRuntime } from './pods/emulated-runtime.ts';
@@ -92,7 +93,9 @@ export async function startKubelet(options: KubeletOptions): Promise<PodManager>
     parts.plugin?.retainOnly(new Set(known.map((pod) => pod.metadata?.uid ?? '')));
     await parts.shared.logs.retainOnly(known);
   });
-  serveRequests(options, parts);
+  const outside = openOutside(options, parts);
+  await outside.start();
+  serveRequests(options, parts, outside);
   return pods;
 }
 
@@ -200,7 +203,26 @@ async function followCluster(options: KubeletOptions, parts: KubeletParts): Prom
   context.shutdown.onStop('nodes', () => nodes.stop());
 }
 
-function serveRequests({ bus, kernel, node, context }: KubeletOptions, { pods, shared }: KubeletParts): void {
+/** Programs of this machine come in through it. */
+function openOutside({ context, bus, kernel, node }: KubeletOptions, { shared }: KubeletParts): OutsideAgent {
+  const { clock, log, shutdown } = context;
+  const outside = new OutsideAgent({
+    bus,
+    clock,
+    log,
+    events: shared.events,
+    node,
+    outside: new StackNetwork({ host: kernel.outside, loop: kernel.loop }),
+  });
+  shutdown.onStop('entrances', () => outside.stop());
+  return outside;
+}
+
+function serveRequests(
+  { bus, kernel, node, context }: KubeletOptions,
+  { pods, shared }: KubeletParts,
+  outside: OutsideAgent,
+): void {
   const { nodeName } = node;
   const { clusterDns, nodeDns, hostIp } = shared;
   // The node resolves names as a pod of its network with `dnsPolicy: Default` does.
@@ -222,6 +244,7 @@ function serveRequests({ bus, kernel, node, context }: KubeletOptions, { pods, s
       runNodeCommand: (command, streams, signal) => commands.run(command, streams, signal),
     }),
     bus.serve(NODE_PROCESSES, { node: nodeName }, async () => ({ processes: pods.processes() })),
+    bus.serve(NODE_ENTRANCES, { node: nodeName }, async () => ({ entrances: outside.entrances })),
   ];
   context.shutdown.onStop('node streams', () => {
     for (const subscription of subscriptions) subscription.unsubscribe();

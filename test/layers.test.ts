@@ -22,6 +22,7 @@ const allowedImports: Record<string, readonly string[]> = {
   'node-agent/io': ['node-agent/datapath', 'shared/wire', 'shared/netstack'],
   'node-agent/images': ['shared/podnet', 'shared/wire', 'shared/netstack', 'shared/runtime'],
   'node-agent/policy': ['node-agent/datapath', 'shared/api', 'shared/bus', 'shared/runtime', 'shared/wire'],
+  'node-agent/outside': ['shared/api', 'shared/bus', 'shared/podnet', 'shared/runtime'],
   'node-agent/cni': [
     'node-agent/datapath',
     'shared/api',
@@ -37,6 +38,7 @@ const allowedImports: Record<string, readonly string[]> = {
     'node-agent/images',
     'node-agent/cni',
     'node-agent/policy',
+    'node-agent/outside',
     'shared/wire',
     'shared/netstack',
     'shared/rules',

@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import type { Bus } from '../../shared/bus/connection.ts';
-import type { NodeProcess } from '../../shared/bus/subjects.ts';
+import type { NodeEntrance, NodeProcess } from '../../shared/bus/subjects.ts';
 import { connectToCluster } from '../cluster-connection.ts';
 import { ageText, memoryText, print, printJson, tableText } from '../output.ts';
 import { residentMemory } from '../process-memory.ts';
@@ -35,9 +35,10 @@ export function statusCommand(): Command {
     ],
   }).action(async (options: FormattedOptions) => {
     const status = await askRunningSupervisor(folderOf(options), { command: 'status' });
-    const rows = await withMemory([...ownRows(status), ...(await podRows(status))]);
-    if (options.output === 'json') printStatusJson(status, rows);
-    else printStatusText(status, rows);
+    const { pods, entrances } = await askNodes(status);
+    const rows = await withMemory([...ownRows(status), ...pods]);
+    if (options.output === 'json') printStatusJson(status, rows, entrances);
+    else printStatusText(status, rows, entrances);
   });
 }
 
@@ -51,30 +52,42 @@ function ownRows(status: SupervisorStatus): ProcessRow[] {
   return [{ name: 'supervisor', state: 'running', pid, startedAtMs, restarts: 0 }, ...rows];
 }
 
-/** Asked of the nodes; one that is down or hangs costs a second and its rows, not the command. */
-async function podRows(status: SupervisorStatus): Promise<ProcessRow[]> {
+interface NodeAnswers {
+  readonly pods: readonly ProcessRow[];
+  readonly entrances: readonly NodeEntrance[];
+}
+
+/** One that is down or hangs costs a second and its rows, not the command. */
+async function askNodes(status: SupervisorStatus): Promise<NodeAnswers> {
   const living = status.nodes.filter(({ name }) =>
     status.processes.some((p) => p.name === name && p.pid !== undefined),
   );
-  if (living.length === 0) return [];
+  if (living.length === 0) return { pods: [], entrances: [] };
   let bus: Bus;
   try {
     bus = await connectToCluster(status);
   } catch (error) {
     process.stderr.write(`podwire: ${messageOf(error)}; processes in pods are not shown\n`);
-    return [];
+    return { pods: [], entrances: [] };
   }
-  const { NODE_PROCESSES } = await import('../../shared/bus/subjects.ts');
-  const answers = await Promise.allSettled(
-    living.map(({ name }) => bus.request(NODE_PROCESSES, { node: name }, {}, { timeoutMs: NODE_ANSWER_LIMIT_MS })),
+  const { NODE_ENTRANCES, NODE_PROCESSES } = await import('../../shared/bus/subjects.ts');
+  const limit = { timeoutMs: NODE_ANSWER_LIMIT_MS };
+  const answers = await Promise.all(
+    living.map(async ({ name: node }): Promise<NodeAnswers> => {
+      try {
+        const [{ processes }, { entrances }] = await Promise.all([
+          bus.request(NODE_PROCESSES, { node }, {}, limit),
+          bus.request(NODE_ENTRANCES, { node }, {}, limit),
+        ]);
+        return { pods: processes.map((process) => podRow(node, process)), entrances };
+      } catch {
+        process.stderr.write(`podwire: node ${node} does not answer; what runs in its pods is not shown\n`);
+        return { pods: [], entrances: [] };
+      }
+    }),
   );
   await bus.close();
-  return answers.flatMap((answer, index) => {
-    const node = living[index]?.name ?? '';
-    if (answer.status === 'fulfilled') return answer.value.processes.map((process) => podRow(node, process));
-    process.stderr.write(`podwire: node ${node} does not answer; its processes in pods are not shown\n`);
-    return [];
-  });
+  return { pods: answers.flatMap(({ pods }) => pods), entrances: answers.flatMap(({ entrances }) => entrances) };
 }
 
 function podRow(node: string, { name, namespace, pod, state, pid, startedAtMs, restarts }: NodeProcess): ProcessRow {
@@ -86,12 +99,21 @@ async function withMemory(rows: readonly ProcessRow[]): Promise<ProcessRow[]> {
   return rows.map((row) => ({ ...row, rssBytes: row.pid === undefined ? undefined : memory.get(row.pid) }));
 }
 
-function printStatusJson(status: SupervisorStatus, rows: readonly ProcessRow[]): void {
+function printStatusJson(
+  status: SupervisorStatus,
+  processes: readonly ProcessRow[],
+  entrances: readonly NodeEntrance[],
+): void {
   const { cluster, ready, natsUrl, apiPort, kubeconfig, nodes } = status;
-  printJson({ cluster, ready, natsUrl, apiUrl: `https://127.0.0.1:${apiPort}`, kubeconfig, nodes, processes: rows });
+  const apiUrl = `https://127.0.0.1:${apiPort}`;
+  printJson({ cluster, ready, natsUrl, apiUrl, kubeconfig, nodes, processes, entrances });
 }
 
-function printStatusText(status: SupervisorStatus, rows: readonly ProcessRow[]): void {
+function printStatusText(
+  status: SupervisorStatus,
+  rows: readonly ProcessRow[],
+  entrances: readonly NodeEntrance[],
+): void {
   const nowMs = Date.now();
   print(
     `cluster '${status.cluster}' is ${status.ready ? 'ready' : 'starting'}: API at https://127.0.0.1:${status.apiPort}\n`,
@@ -109,4 +131,16 @@ function printStatusText(status: SupervisorStatus, rows: readonly ProcessRow[]):
   print(tableText(['PROCESS', 'NODE', 'POD', 'PID', 'STATE', 'AGE', 'MEMORY', 'RESTARTS'], lines));
   const total = rows.reduce((sum, { rssBytes }) => sum + (rssBytes ?? 0), 0);
   print(`\n${rows.filter(({ pid }) => pid !== undefined).length} processes, ${memoryText(total)}`);
+  if (entrances.length > 0) printEntrances(entrances);
+}
+
+/** Where this machine's programs reach Services. */
+function printEntrances(entrances: readonly NodeEntrance[]): void {
+  const lines = entrances.map(({ service, protocol, address, port, realAddress, realPort, instead }) => [
+    service,
+    `${address}:${port}/${protocol}`,
+    `${realAddress}:${realPort}`,
+    instead ?? '-',
+  ]);
+  print(`\n${tableText(['SERVICE', 'IN THE CLUSTER', 'FROM THIS MACHINE', 'WHY ANOTHER PORT'], lines)}`);
 }

@@ -152,12 +152,24 @@ export class RunningCluster {
 
   private processChanged(status: ProcessStatus): void {
     if (this.stopping !== undefined) return;
-    const { name, state, lastEnd, restarts } = status;
+    const { name, state, restarts } = status;
     if (state === 'running' && !this.isReady && name !== 'nats-server') this.reporter.progress(`${name} is up`);
     if (this.supervisor?.processes.every((process) => process.state === 'running')) this.allRun.resolve();
     if (state === 'running' && restarts > 0 && this.isReady) this.reporter.warning(`${name} is up again`);
-    if (state === 'dead') this.reporter.warning(`node ${name} is down (${lastEnd}): podwire node start ${name}`);
+    if (state === 'dead') this.nodeEnded(status);
     if (state === 'waiting') this.processEnded(status);
+  }
+
+  /** A running cluster goes on without it, as chaos tests want; one that has never been ready has nothing to wait for. */
+  private nodeEnded({ name, lastEnd }: ProcessStatus): void {
+    if (this.isReady) {
+      this.reporter.warning(`node ${name} is down (${lastEnd}): podwire node start ${name}`);
+      return;
+    }
+    const log = this.folder.logFile(name);
+    const words = lastWords(log);
+    const how = words === undefined ? lastEnd : `${lastEnd}: ${words}`;
+    this.failStart(new UserError(`node ${name} cannot be started (${how}): see ${log}`));
   }
 
   /** Tells of the first end and then ever more seldom; a start is given up when a process cannot stay up. */

@@ -176,6 +176,11 @@ export class NodeDatapath implements AddressHolder {
     return this.eth0.macAddress;
   }
 
+  /** The router of the network of the nodes. */
+  get gateway(): number {
+    return networkOf(this.internalIp, this.options.internalPrefixLength ?? 24) + 1;
+  }
+
   /** null until the node has a pod CIDR. */
   get bridge(): BridgeDevice | null {
     return this.cni0;

@@ -95,15 +95,12 @@ export abstract class TunnelDevice implements NetDevice, QueuedDevice, TunnelEnd
       return;
     }
     const peer = this.fdb.get(destination);
-    if (peer === undefined) this.drop(frame, NO_FDB_ENTRY);
+    if (peer === undefined) this.transmitUnknown(frame, destination);
     else this.sendTo(peer, frame);
   }
 
   receiveFrom(peer: Peer, frame: Packet): void {
-    this.observer?.frame('received', this, frame, peer.nodeName);
-    if (this.ingress === null) this.receive(frame);
-    else if (frame.segmentBytes === 0) this.ingress.enqueue(frame);
-    else this.underlay.cut(frame, (segment) => this.ingress?.enqueue(segment));
+    this.arrive(frame, peer.nodeName);
   }
 
   receive(frame: Packet): void {
@@ -119,8 +116,20 @@ export abstract class TunnelDevice implements NetDevice, QueuedDevice, TunnelEnd
     this.upcall.input(this, frame);
   }
 
+  protected arrive(frame: Packet, from: string): void {
+    this.observer?.frame('received', this, frame, from);
+    if (this.ingress === null) this.receive(frame);
+    else if (frame.segmentBytes === 0) this.ingress.enqueue(frame);
+    else this.underlay.cut(frame, (segment) => this.ingress?.enqueue(segment));
+  }
+
   /** Broadcast and multicast. */
   protected abstract transmitGroup(frame: Packet): void;
+
+  /** To a MAC that is no other node's. */
+  protected transmitUnknown(frame: Packet, _destination: number): void {
+    this.drop(frame, NO_FDB_ENTRY);
+  }
 
   protected sendTo(peer: Peer, frame: Packet): void {
     this.counters.txPackets++;

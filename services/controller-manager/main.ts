@@ -2,6 +2,7 @@
 import { hostname } from 'node:os';
 import type { Node } from 'kubernetes-types/core/v1.js';
 import type { Live } from '../../shared/api/live.ts';
+import { isNodeReady } from '../../shared/api/node-condition.ts';
 import { REGISTRY } from '../../shared/api/registry.ts';
 import { groupResourceText } from '../../shared/api/resource.ts';
 import { NODES } from '../../shared/api/resources.ts';
@@ -93,9 +94,8 @@ await runProcess({
   },
 });
 
-function isPlaceable({ spec, status }: Live<Node>): boolean {
-  const isReady = status?.conditions?.some((condition) => condition.type === 'Ready' && condition.status === 'True');
-  return isReady === true && untoleratedTaint(spec.taints, [], ['NoSchedule', 'NoExecute']) === undefined;
+function isPlaceable(node: Live<Node>): boolean {
+  return isNodeReady(node) && untoleratedTaint(node.spec.taints, [], ['NoSchedule', 'NoExecute']) === undefined;
 }
 
 function controllers(

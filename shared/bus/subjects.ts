@@ -198,6 +198,39 @@ function decodeNodeProcess(value: unknown): NodeProcess {
   };
 }
 
+/** A port of a Service as programs of this machine reach it. */
+export interface NodeEntrance {
+  /** `default/web` */
+  readonly service: string;
+  readonly protocol: 'tcp' | 'udp';
+  /** In the emulated network. */
+  readonly address: string;
+  readonly port: number;
+  readonly realAddress: string;
+  readonly realPort: number;
+  /** Why the real port is another one. */
+  readonly instead?: string;
+}
+
+export const NODE_ENTRANCES = requestSubject<Record<string, never>, { readonly entrances: readonly NodeEntrance[] }>(
+  'node.{node}.entrances',
+  () => ({}),
+  (value) => ({ entrances: array(object(value, 'a list of entrances').entrances).map(decodeEntrance) }),
+);
+
+function decodeEntrance(value: unknown): NodeEntrance {
+  const message = object(value, 'an entrance');
+  return {
+    service: string(message, 'service'),
+    protocol: message.protocol === 'udp' ? 'udp' : 'tcp',
+    address: string(message, 'address'),
+    port: number(message, 'port'),
+    realAddress: string(message, 'realAddress'),
+    realPort: number(message, 'realPort'),
+    instead: optionalString(message, 'instead'),
+  };
+}
+
 /** Follows packets through a node; filter and hops belong to the datapath and are decoded by both ends. */
 export const NODE_TRACE = requestSubject<JsonObject, JsonObject>(
   'node.{node}.trace',

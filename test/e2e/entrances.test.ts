@@ -1,0 +1,103 @@
+/** Programs of this machine reach Services: NodePorts and LoadBalancer addresses as real sockets. */
+import { createSocket } from 'node:dgram';
+import { once } from 'node:events';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { waitFor } from '../wait-for.ts';
+import { TestCluster } from './cluster.ts';
+import { run } from './run-command.ts';
+
+const MANIFEST = `
+apiVersion: apps/v1
+kind: Deployment
+metadata: { name: web }
+spec:
+  replicas: 2
+  selector: { matchLabels: { app: web } }
+  template:
+    metadata: { labels: { app: web } }
+    spec: { containers: [{ name: c, image: agnhost, args: [netexec, --http-port=8080, --udp-port=8081] }] }
+---
+apiVersion: v1
+kind: Service
+metadata: { name: web }
+spec:
+  type: NodePort
+  selector: { app: web }
+  ports:
+    - { name: http, port: 80, targetPort: 8080, nodePort: 30080 }
+    - { name: udp, port: 81, targetPort: 8081, nodePort: 30081, protocol: UDP }
+`;
+
+interface Entrance {
+  readonly service: string;
+  readonly protocol: string;
+  readonly address: string;
+  readonly realAddress: string;
+  readonly realPort: number;
+}
+
+let cluster: TestCluster | undefined;
+beforeAll(async () => {
+  cluster = await TestCluster.start({ nodes: 2 });
+  await cluster?.apply(MANIFEST);
+  await cluster?.kubectlOut(['rollout', 'status', 'deployment/web', '--timeout=60s']);
+}, 180_000);
+afterAll(async () => {
+  await cluster?.down();
+}, 60_000);
+
+async function entrances(c: TestCluster): Promise<Entrance[]> {
+  const { stdout } = await c.podwire(['status', '-o', 'json']);
+  return (JSON.parse(stdout) as { entrances: Entrance[] }).entrances; // podwire's own output
+}
+
+const hostname = async ({ realAddress, realPort }: Entrance): Promise<string> =>
+  (await fetch(`http://${realAddress}:${realPort}/hostname`)).text();
+
+async function askUdp({ realAddress, realPort }: Entrance): Promise<string> {
+  const socket = createSocket('udp4');
+  try {
+    const answer = once(socket, 'message');
+    socket.send('hostname', realPort, realAddress);
+    return String((await answer)[0]).trim();
+  } finally {
+    socket.close();
+  }
+}
+
+test('NodePorts and LoadBalancer addresses are real sockets while their Service is there', async (context) => {
+  if (cluster === undefined) {
+    context.skip('no kubectl on this machine');
+    return;
+  }
+  const c = cluster;
+  const all = await waitFor('four entrances', async () => {
+    const found = await entrances(c);
+    return found.length === 4 ? found : undefined;
+  });
+  const pods = (await c.kubectlOut(['get', 'pods', '-l', 'app=web', '-o', 'name'])).trim().split('\n');
+  for (const entrance of all) {
+    const name = entrance.protocol === 'tcp' ? await hostname(entrance) : await askUdp(entrance);
+    expect(pods).toContain(`pod/${name}`);
+  }
+
+  const body = 'x'.repeat(3_000_000);
+  const [tcp] = all.filter(({ protocol }) => protocol === 'tcp');
+  const echo = await fetch(`http://${tcp?.realAddress}:${tcp?.realPort}/echo?msg=big`, { method: 'POST', body });
+  expect(await echo.text()).toBe('big');
+
+  await c.kubectlOut(['patch', 'service', 'web', '-p', '{"spec":{"type":"LoadBalancer"}}']);
+  const status = JSON.stringify({ status: { loadBalancer: { ingress: [{ ip: '192.168.1.240' }] } } });
+  await c.kubectlOut(['patch', 'service', 'web', '--subresource=status', '--type=merge', '-p', status]);
+  const balanced = await waitFor('the LoadBalancer address', async () =>
+    (await entrances(c)).find(({ address, protocol }) => address === '192.168.1.240' && protocol === 'tcp'),
+  );
+  // The socket may be there a moment before kube-proxy has the rules.
+  const named = await waitFor('an answer', () => hostname(balanced).catch(() => ''));
+  expect(pods).toContain(`pod/${named}`);
+
+  await c.kubectlOut(['delete', 'service', 'web']);
+  await waitFor('the sockets to be closed', async () => (await entrances(c)).length === 0);
+  const refused = await run('curl', ['-sS', '-m', '2', `http://${tcp?.realAddress}:${tcp?.realPort}/`]);
+  expect(refused.code).toBe(7);
+}, 120_000);
