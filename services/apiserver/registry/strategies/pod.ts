@@ -72,7 +72,7 @@ async function admitServiceAccount(
     (container) => !(container.volumeMounts ?? []).some((mount) => mount.mountPath === TOKEN_PATH),
   );
   if (unmounted.length === 0) return;
-  const present = (spec.volumes ?? []).find((volume) => volume.name.startsWith('kube-api-access-'));
+  const present = (spec.volumes ?? []).find((volume) => volume.name?.startsWith('kube-api-access-'));
   const name = present?.name ?? `kube-api-access-${nameSuffix(random)}`;
   if (present === undefined) spec.volumes = [...(spec.volumes ?? []), tokenVolume(name)];
   for (const container of unmounted) mountToken(container, name);
