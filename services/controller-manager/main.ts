@@ -4,7 +4,7 @@ import type { Node } from 'kubernetes-types/core/v1.js';
 import type { Live } from '../../shared/api/live.ts';
 import { isNodeReady } from '../../shared/api/node-condition.ts';
 import { REGISTRY } from '../../shared/api/registry.ts';
-import { groupResourceText } from '../../shared/api/resource.ts';
+import { groupResourceText, type ResourceRef } from '../../shared/api/resource.ts';
 import { NODES } from '../../shared/api/resources.ts';
 import { untoleratedTaint } from '../../shared/api/toleration.ts';
 import { createApiClient } from '../../shared/bus/api-client.ts';
@@ -14,6 +14,7 @@ import { type ProcessContext, runProcess } from '../../shared/runtime/process.ts
 import { bootstrapCluster } from './bootstrap/bootstrap.ts';
 import { type ControllerEnvironment, type ControllerLoop, createLoop } from './controller.ts';
 import { clusterRoleAggregation } from './controllers/cluster-role-aggregation.ts';
+import { AllResources } from './controllers/custom-resources.ts';
 import { garbageCollector } from './controllers/garbage-collector-loop.ts';
 import {
   defaultAccountController,
@@ -38,9 +39,11 @@ import {
 } from './controllers/workloads.ts';
 import { Informers } from './informers.ts';
 
-const stored = REGISTRY.filter(
-  (definition) => !definition.virtual && groupResourceText(definition.storage) === groupResourceText(definition),
-);
+const stored = REGISTRY.filter((definition) => !definition.virtual && isSameResource(definition.storage, definition));
+
+function isSameResource(a: ResourceRef, b: ResourceRef): boolean {
+  return groupResourceText(a) === groupResourceText(b) && a.version === b.version;
+}
 
 await runProcess({
   name: 'controller-manager',
@@ -110,7 +113,7 @@ function controllers(
     podCidr: config.podCidr,
     podCidrIpv6: config.ipv6?.podCidr,
   };
-  const namespacedResources = stored.filter(({ namespaced }) => namespaced);
+  const resources = new AllResources(informers, stored);
   return [
     createLoop(deploymentController(informers), environment),
     createLoop(replicaSetController(informers), environment),
@@ -128,7 +131,7 @@ function controllers(
     createLoop(defaultAccountController(informers), environment),
     createLoop(rootCaController(informers), environment),
     createLoop(clusterRoleAggregation(informers), environment),
-    createLoop(namespaceController(informers, api, namespacedResources), environment),
-    createLoop(garbageCollector(bus, api, stored), environment),
+    createLoop(namespaceController(informers, api, resources), environment),
+    createLoop(garbageCollector(bus, api, resources), environment),
   ];
 }

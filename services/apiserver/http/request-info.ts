@@ -73,10 +73,17 @@ function placeIn(group: string, version: string | undefined, tail: readonly stri
   const [first, second, third, ...others] = withoutTrailingSlash(watch ? tail.slice(1) : tail);
   if (first === undefined || first === '') return undefined;
   if (first !== 'namespaces' || third === undefined || NAMESPACE_SUBRESOURCES.has(third)) {
+    if (goesTooDeep(third, others)) return undefined;
     return { group, version, resource: first, namespace: undefined, name: second, subresource: third, watch };
   }
-  const [name, subresource] = others;
+  const [name, subresource, ...rest] = others;
+  if (goesTooDeep(subresource, rest)) return undefined;
   return { group, version, resource: third, namespace: second, name, subresource, watch };
+}
+
+/** Only what is passed on to a proxy's other end has segments of its own. */
+function goesTooDeep(subresource: string | undefined, rest: readonly string[]): boolean {
+  return rest.length > 0 && subresource !== 'proxy';
 }
 
 function withoutTrailingSlash(segments: readonly string[]): readonly string[] {

@@ -72,7 +72,7 @@ async function createOnce(
   if (namespace !== undefined) checkNamespace(context.storage, definition, name, namespace);
   const undo = [await strategy.create?.(object, writing)];
   try {
-    const errors = validateNew(definition, object);
+    const errors = await validateNew(definition, object);
     if (errors.length > 0) throw invalid(definition, name, errors);
     undo.push(await strategy.allocate?.(object, writing));
     return await store(context, definition, tracker(undefined, object), dryRun);

@@ -1,8 +1,13 @@
 /** The kinds' own rules (shared/api) as the verbs use them: reading a body, defaults, validation, stored version. */
 import { decodeCustomResource } from '../../../shared/api/custom-resource/decode.ts';
 import { applySchemaDefaults } from '../../../shared/api/custom-resource/default.ts';
+import {
+  hasRules,
+  type StructuralSchema,
+  structuralSchemaOf,
+} from '../../../shared/api/custom-resource/structural-schema.ts';
 import { applyDefaults as applyKindDefaults } from '../../../shared/api/defaults/defaults.ts';
-import { isJsonObject, type KubeObject, valueText } from '../../../shared/api/object.ts';
+import { fieldAt, isJsonObject, type KubeObject, valueText } from '../../../shared/api/object.ts';
 import type { ResourceDefinition } from '../../../shared/api/registry.ts';
 import { apiVersionOf } from '../../../shared/api/resource.ts';
 import {
@@ -73,15 +78,46 @@ export function applyDefaults(definition: ResourceDefinition, object: KubeObject
   else applyKindDefaults(object, definition.schema);
 }
 
-export function validateNew(definition: ResourceDefinition, object: KubeObject): readonly FieldError[] {
-  return validateCreate(object, definition);
+export async function validateNew(definition: ResourceDefinition, object: KubeObject): Promise<readonly FieldError[]> {
+  const errors = validateCreate(object, definition);
+  return [...errors, ...(await expressionErrors(definition, object, undefined, errors))];
 }
 
-export function validateChanged(
+export async function validateChanged(
   definition: ResourceDefinition,
   object: KubeObject,
   old: KubeObject,
   subresource: string | undefined,
-): readonly FieldError[] {
-  return validateUpdate(object, old, definition, subresource);
+): Promise<readonly FieldError[]> {
+  const errors = validateUpdate(object, old, definition, subresource);
+  if (subresource !== undefined && definition.custom === undefined) return errors;
+  return [...errors, ...(await expressionErrors(definition, object, old, errors))];
+}
+
+/** Rules of custom resources, and of definitions that bring such: their language is loaded when the first one comes. */
+async function expressionErrors(
+  { custom, schema }: ResourceDefinition,
+  object: KubeObject,
+  old: KubeObject | undefined,
+  found: readonly FieldError[],
+): Promise<FieldError[]> {
+  if (custom?.hasRules) {
+    const { ruleErrors } = await import('../../../shared/api/custom-resource/rules.ts');
+    return ruleErrors(object, old, custom.schema, found);
+  }
+  if (schema !== DEFINITION_SCHEMA) return [];
+  const schemas = schemasOfVersions(object).filter(({ schema: brought }) => hasRules(brought));
+  if (schemas.length === 0) return [];
+  const { ruleCheckErrors } = await import('../../../shared/api/custom-resource/rule-check.ts');
+  return schemas.flatMap(({ schema: brought, path }) => ruleCheckErrors(brought, path));
+}
+
+const DEFINITION_SCHEMA = 'apiextensions.v1.CustomResourceDefinition';
+
+function schemasOfVersions(definition: KubeObject): { readonly schema: StructuralSchema; readonly path: string }[] {
+  const versions = fieldAt(definition, 'spec', 'versions');
+  return (Array.isArray(versions) ? versions : []).map((version: unknown, i) => ({
+    schema: structuralSchemaOf(fieldAt(version, 'schema', 'openAPIV3Schema')),
+    path: `spec.versions[${i}].schema.openAPIV3Schema`,
+  }));
 }

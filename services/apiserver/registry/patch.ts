@@ -3,7 +3,7 @@ import { isJsonObject, type KubeObject, valueText } from '../../../shared/api/ob
 import { applyJsonPatch } from '../../../shared/api/patch/json-patch.ts';
 import { applyMergePatch } from '../../../shared/api/patch/merge-patch.ts';
 import { applyStrategicMergePatch } from '../../../shared/api/patch/strategic-merge.ts';
-import { badRequest, unsupportedMediaType } from '../../../shared/api/status.ts';
+import { ApiError, badRequest, unsupportedMediaType } from '../../../shared/api/status.ts';
 import type { ApiAnswer, ApiCall, RequestBody } from './api-call.ts';
 import { trackerFor } from './managed-fields.ts';
 import { decodeValue } from './object-model.ts';
@@ -24,6 +24,7 @@ export async function patch(context: RegistryContext, call: ApiCall): Promise<Ap
   const body = requiredBody(call);
   if (body.mediaType === APPLY_PATCH) return serverSideApply(context, call, body);
   const options = writeOptions(call.query);
+  if (call.query.has('force')) throw forceWithoutApply();
   const tracker = trackerFor(context, call, options.fieldManager);
   const object = await updateObject(context, call, { dryRun: options.dryRun, tracker }, (current) => {
     const patched = applyPatch(current, body, call.definition.schema);
@@ -52,6 +53,15 @@ export function applyPatch(target: KubeObject, { mediaType, value }: RequestBody
       if (!isJsonObject(value)) throw undecodable(value);
       return applyStrategicMergePatch(target, value, schema);
   }
+}
+
+function forceWithoutApply(): Error {
+  const detail = 'Forbidden: may not be specified for non-apply patch';
+  return new ApiError(422, 'Invalid', `PatchOptions.meta.k8s.io "" is invalid: force: ${detail}`, {
+    group: 'meta.k8s.io',
+    kind: 'PatchOptions',
+    causes: [{ reason: 'FieldValueForbidden', message: detail, field: 'force' }],
+  });
 }
 
 function undecodable(value: unknown): Error {

@@ -111,6 +111,9 @@ export function listOptions(query: URLSearchParams): ListOptions {
     resourceVersionMatch: query.get('resourceVersionMatch') || undefined,
   };
   checkVersionMatch(options, query);
+  if (query.has('sendInitialEvents')) {
+    throw invalidListOptions('sendInitialEvents: Forbidden: sendInitialEvents is forbidden for list');
+  }
   return options;
 }
 
@@ -121,15 +124,19 @@ function checkVersionMatch(options: ListOptions, query: URLSearchParams): void {
   }
   if (resourceVersionMatch === undefined) return;
   if (resourceVersion === undefined && query.get('watch') === null) {
-    throw badRequest('resourceVersionMatch is forbidden unless resourceVersion is provided');
+    throw invalidListOptions(
+      'resourceVersionMatch: Forbidden: resourceVersionMatch is forbidden unless resourceVersion is provided',
+    );
   }
   if (resourceVersionMatch !== 'Exact' && resourceVersionMatch !== 'NotOlderThan') {
-    throw badRequest(
+    throw invalidListOptions(
       `resourceVersionMatch: Unsupported value: ${JSON.stringify(resourceVersionMatch)}: supported values: "Exact", "NotOlderThan"`,
     );
   }
   if (resourceVersionMatch === 'Exact' && resourceVersion === '0') {
-    throw badRequest('resourceVersionMatch "Exact" is forbidden for resourceVersion "0"');
+    throw invalidListOptions(
+      'resourceVersionMatch: Forbidden: resourceVersionMatch "Exact" is forbidden for resourceVersion "0"',
+    );
   }
 }
 

@@ -112,7 +112,7 @@ async function prepare(
       object.metadata.generation = (current.metadata.generation ?? 0) + 1;
     }
     checkFinalizers(call, current, object);
-    const errors = validateChanged(definition, object, current, call.subresource?.name);
+    const errors = await validateChanged(definition, object, current, call.subresource?.name);
     if (errors.length > 0) throw invalid(definition, call.name ?? '', errors);
     return { object: tracker(current, object), undo };
   } catch (error) {

@@ -4,7 +4,7 @@
  */
 import { type KubeObject, namespacedName, type OwnerReference } from '../../../shared/api/object.ts';
 import { isTerminating } from '../../../shared/api/pod-condition.ts';
-import { apiVersionOf, parseApiVersion, type ResourceRef } from '../../../shared/api/resource.ts';
+import { parseApiVersion, type ResourceRef } from '../../../shared/api/resource.ts';
 import { EVENTS } from '../../../shared/api/resources.ts';
 import { isApiError } from '../../../shared/api/status.ts';
 import type { ApiClient } from '../../../shared/bus/api-client.ts';
@@ -13,14 +13,11 @@ import type { StoreEntry } from '../../../shared/bus/store-entry.ts';
 import { StoreFeed, type StoreFeedHandler } from '../../../shared/bus/store-feed.ts';
 import { storeFilter } from '../../../shared/bus/store-layout.ts';
 import type { Controller } from '../controller.ts';
+import type { AllResources } from './custom-resources.ts';
 import { type GarbageState, type OwnerStanding, reconcileGarbage } from './garbage-collector.ts';
 import { OwnershipGraph } from './ownership-graph.ts';
 
-export function garbageCollector(
-  bus: Bus,
-  api: ApiClient,
-  resources: readonly ResourceRef[],
-): Controller<GarbageState> {
+export function garbageCollector(bus: Bus, api: ApiClient, resources: AllResources): Controller<GarbageState> {
   const graph = new OwnershipGraph();
   return {
     name: 'garbage-collector',
@@ -94,7 +91,7 @@ function resourceOf({ key, object }: Pick<StoreEntry, 'key' | 'object'>): Resour
 interface Lookup {
   readonly api: ApiClient;
   readonly graph: OwnershipGraph;
-  readonly resources: readonly ResourceRef[];
+  readonly resources: AllResources;
 }
 
 /** An owner that the graph does not know is asked for: its event may only be late. */
@@ -105,7 +102,7 @@ async function standingOf(
 ): Promise<OwnerStanding> {
   const known = graph.get(reference.uid)?.object;
   if (known !== undefined) return { reference, standing: standing(known) };
-  const resource = resources.find((one) => one.kind === reference.kind && apiVersionOf(one) === reference.apiVersion);
+  const resource = resources.ofKind(reference.apiVersion, reference.kind);
   if (resource === undefined) return { reference, standing: 'unknown' };
   const namespace = resource.namespaced ? dependent.metadata.namespace : undefined;
   try {

@@ -9,6 +9,7 @@ import type { ApiClient } from '../../../shared/bus/api-client.ts';
 import { type Controller, keyOf, keysFrom } from '../controller.ts';
 import type { Informers } from '../informers.ts';
 import { PUBLISHED_IN, rootCertificate } from '../root-certificate.ts';
+import type { AllResources } from './custom-resources.ts';
 import { type NamespaceContent, type NamespaceState, reconcileNamespace } from './namespace/namespace.ts';
 import {
   type DefaultAccountState,
@@ -61,11 +62,10 @@ function isPublished({ name, namespace }: Live<ConfigMap>['metadata']): boolean 
   return name === PUBLISHED_IN.name && namespace === PUBLISHED_IN.namespace;
 }
 
-/** `resources`: every namespaced resource that is served. */
 export function namespaceController(
   informers: Informers,
   api: ApiClient,
-  resources: readonly ResourceRef[],
+  resources: AllResources,
 ): Controller<NamespaceState> {
   const namespaces = informers.of<Live<Namespace>>(NAMESPACES);
   return {
@@ -75,7 +75,7 @@ export function namespaceController(
       const namespace = namespaces.get(key.slice(1));
       if (namespace === undefined || !isTerminating(namespace)) return undefined;
       const contents = await Promise.all(
-        resources.map((resource) => contentOf(api, resource, namespace.metadata.name)),
+        resources.namespaced().map((resource) => contentOf(api, resource, namespace.metadata.name)),
       );
       return { namespace, contents };
     },

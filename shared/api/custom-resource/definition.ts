@@ -4,7 +4,7 @@ import type { AdditionalPrinterColumn } from '../columns/custom-resource.ts';
 import type { KubeObject } from '../object.ts';
 import { type ResourceDefinition, SCALE, STANDARD_VERBS, type SubresourceDefinition, status } from '../registry.ts';
 import type { ResourceRef } from '../resource.ts';
-import { type StructuralSchema, structuralSchemaOf } from './structural-schema.ts';
+import { hasRules, type StructuralSchema, structuralSchemaOf } from './structural-schema.ts';
 
 /** JSON paths without their leading dot, as field names: `spec.replicas` is `['spec', 'replicas']`. */
 export interface ScalePaths {
@@ -18,6 +18,8 @@ export interface CustomTraits {
   /** `crontabs.stable.example.com`: the definition's name. */
   readonly definitionName: string;
   readonly schema: StructuralSchema;
+  /** Whether the schema has rules to be evaluated (`rules.ts`). */
+  readonly hasRules: boolean;
   readonly printerColumns: readonly AdditionalPrinterColumn[] | undefined;
   readonly scale: ScalePaths | undefined;
   readonly selectableFields: readonly string[];
@@ -88,10 +90,12 @@ function traitsOf(object: KubeObject, version: CustomResourceDefinitionVersion):
   const { scale } = version.subresources ?? {};
   const apiVersion = `${(object as unknown as CustomResourceDefinition).spec.group}/${version.name}`;
   const kind = (object as unknown as CustomResourceDefinition).spec.names.kind;
+  const schema = structuralSchemaOf(version.schema?.openAPIV3Schema);
   const { selectableFields = [] } = version as { selectableFields?: readonly { jsonPath: string }[] };
   return {
     definitionName: object.metadata.name ?? '',
-    schema: structuralSchemaOf(version.schema?.openAPIV3Schema),
+    schema,
+    hasRules: hasRules(schema),
     printerColumns: version.additionalPrinterColumns,
     scale: scale && {
       specReplicas: namesOf(scale.specReplicasPath),

@@ -1,9 +1,22 @@
 /**
  * The OpenAPI v3 schema of a custom resource (Kubernetes documentation, "Specifying a structural schema"), as it stands in
- * a CustomResourceDefinition. Rules in the Common Expression Language (`x-kubernetes-validations`) are stored, and not
- * evaluated.
+ * a CustomResourceDefinition. Its rules in the Common Expression Language are evaluated by `rules.ts`.
  */
 import { isJsonObject } from '../object.ts';
+
+/** A rule of `x-kubernetes-validations`. */
+export interface ValidationRule {
+  readonly rule: string;
+  readonly message?: string;
+  /** Gives the message; wins over `message` when it gives one. */
+  readonly messageExpression?: string;
+  /** `FieldValueInvalid` when absent. */
+  readonly reason?: string;
+  /** Of the field that is to blame, from the rule's place on: `.spec.replicas`. */
+  readonly fieldPath?: string;
+  /** A transition rule that also holds for new values: `oldSelf` is an optional. */
+  readonly optionalOldSelf?: boolean;
+}
 
 export interface StructuralSchema {
   readonly type?: string;
@@ -35,6 +48,7 @@ export interface StructuralSchema {
   readonly 'x-kubernetes-preserve-unknown-fields'?: boolean;
   readonly 'x-kubernetes-embedded-resource'?: boolean;
   readonly 'x-kubernetes-int-or-string'?: boolean;
+  readonly 'x-kubernetes-validations'?: readonly ValidationRule[];
   readonly 'x-kubernetes-list-type'?: string;
   readonly 'x-kubernetes-list-map-keys'?: readonly string[];
 }
@@ -56,6 +70,14 @@ export function fieldSchema(schema: StructuralSchema, name: string): StructuralS
 }
 
 const PRESERVES_EVERYTHING: StructuralSchema = { 'x-kubernetes-preserve-unknown-fields': true };
+
+/** True when there is a rule anywhere in the schema. */
+export function hasRules(schema: StructuralSchema): boolean {
+  const { properties = {}, additionalProperties, items } = schema;
+  if ((schema['x-kubernetes-validations'] ?? []).length > 0) return true;
+  if (Object.values(properties).some(hasRules) || (items !== undefined && hasRules(items))) return true;
+  return typeof additionalProperties === 'object' && hasRules(additionalProperties);
+}
 
 /** `spec.ports`; the root has the empty path. */
 export function below(path: string, name: string): string {

@@ -1,9 +1,9 @@
 /** Errors of single fields in the texts that kubectl's users know, one constructor per reason. */
 import type { FieldError } from '../status.ts';
 
-/** Strings are quoted, objects stand as JSON. */
+/** Strings are quoted, objects stand as JSON; nothing at all stands as the word, quoted. */
 function valueText(value: unknown): string {
-  return value === undefined ? 'null' : JSON.stringify(value);
+  return value === undefined || value === null ? '"null"' : JSON.stringify(value);
 }
 
 export function invalidValue(field: string, value: unknown, detail: string): FieldError {

@@ -9,6 +9,7 @@ import { TestCluster } from '../cluster.ts';
 import { type Environment, invoke } from './invoke.ts';
 import { oldestAndNewest } from './kubectl-versions.ts';
 import { CLUSTER } from './tables/cluster.ts';
+import { CUSTOM } from './tables/custom.ts';
 import { ENDING } from './tables/ending.ts';
 import { KINDS } from './tables/kinds.ts';
 import { PODS } from './tables/pods.ts';
@@ -17,7 +18,7 @@ import { VERSIONS } from './tables/versions.ts';
 import { WORKLOADS } from './tables/workloads.ts';
 import { WRITING } from './tables/writing.ts';
 
-const CHAPTERS = [CLUSTER, READING, WRITING, WORKLOADS, KINDS, PODS, ENDING];
+const CHAPTERS = [CLUSTER, READING, WRITING, WORKLOADS, KINDS, PODS, CUSTOM, ENDING];
 const ROW_LIMIT_MS = 90_000;
 
 const cluster = await TestCluster.start({ nodes: 2 });

@@ -102,10 +102,10 @@ export const KINDS: Chapter = {
     { command: 'get sc', stdout: /fast +x\.example\/y +Delete +Immediate +false/ },
     {
       command: 'create -f -',
-      input: '---\n{apiVersion: node.k8s.io/v1, kind: RuntimeClass, metadata: {name: netns}, handler: netns}',
+      input: '---\n{apiVersion: node.k8s.io/v1, kind: RuntimeClass, metadata: {name: other}, handler: other}',
       stdout: /created/,
     },
-    { command: 'get runtimeclass', stdout: /netns +netns/ },
+    { command: 'get runtimeclass', stdout: /^other +other/m },
     {
       command: 'create -f -',
       input:
