@@ -87,7 +87,7 @@ export const CUSTOM: Chapter = {
     {
       command: 'patch wd one -p {"spec":{}}',
       code: 1,
-      stderr: /UnsupportedMediaType|strategic merge patch format is not supported|415/,
+      stderr: /strategic-merge-patch\+json is not supported by example\.com\/v1/,
     },
     { command: 'patch wd one --subresource status --type merge -p {"status":{"replicas":7}}', stdout: /patched/ },
     { command: 'get wd one -o jsonpath={.status.replicas}/{.spec.size}', stdout: /^7\/small$/ },
@@ -115,6 +115,11 @@ export const CUSTOM: Chapter = {
     },
     { command: 'wait --for=delete cm/owned --timeout 20s', code: 0 },
     { command: 'delete crd widgets.example.com', stdout: /deleted/ },
-    { command: 'get widgets', code: 1, stderr: /the server doesn't have a resource type "widgets"/, eventually: true },
+    {
+      command: 'get widgets',
+      code: 1,
+      stderr: /doesn't have a resource type "widgets"|could not find the requested resource/,
+      eventually: true,
+    },
   ],
 };
