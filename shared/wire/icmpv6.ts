@@ -75,6 +75,7 @@ export function mtu(view: DataView, offset: number): number {
 
 /** A neighbour or router discovery message with its options: fixed part and every option fit, none has length 0. */
 export function checkDiscovery(view: DataView, offset: number, length: number): boolean {
+  if (length < 1 || offset >= view.byteLength) return false;
   const start = optionsOffset(view.getUint8(offset));
   if (start === 0 || length < start || offset + length > view.byteLength) return false;
   let at = offset + start;
