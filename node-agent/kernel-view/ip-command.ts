@@ -1,7 +1,7 @@
 /** `ip`: address, link, neigh and route listings (ip(8)); objects and commands may be shortened as there. */
 import { type IpFamily, parseAddress } from '../../shared/wire/ip-address.ts';
-import { addressRows, formatAddresses } from '../datapath/show/address.ts';
-import { formatLinks, linkRows } from '../datapath/show/link.ts';
+import { addressRows, formatAddresses, type LinkWithAddresses } from '../datapath/show/address.ts';
+import { formatLinks, type LinkRow, linkRows } from '../datapath/show/link.ts';
 import type { ShownNamespace } from '../datapath/show/namespace.ts';
 import { formatNeighbours, neighbourRows } from '../datapath/show/neighbour.ts';
 import { formatRouteGet, formatRoutes, routeRows } from '../datapath/show/route.ts';
@@ -16,6 +16,7 @@ interface IpOptions {
   readonly json: boolean;
   readonly details: boolean;
   readonly statistics: boolean;
+  readonly brief: boolean;
   /** `-4`, `-6`; both where neither was said, but routes are then IPv4's. */
   readonly family: IpFamily | undefined;
 }
@@ -27,6 +28,7 @@ export function ipCommand(namespace: ShownNamespace, words: readonly string[]): 
     json: has(flags, 'j', 'json'),
     details: has(flags, 'd', 'details'),
     statistics: has(flags, 's', 'statistics'),
+    brief: flags.some((flag) => flag === '-br' || flag === '-brief'),
     family: flags.includes('-6') ? 'ipv6' : flags.includes('-4') ? 'ipv4' : undefined,
   };
   if (object === '') return { stdout: '', stderr: `${USAGE}\n`, code: 255 };
@@ -69,17 +71,39 @@ function show(
   return list(device);
 }
 
-function addresses(namespace: ShownNamespace, device: string | undefined, { json, family }: IpOptions): CommandOutput {
+function addresses(
+  namespace: ShownNamespace,
+  device: string | undefined,
+  { json, brief, family }: IpOptions,
+): CommandOutput {
   const rows = addressRows(namespace)
     .filter((row) => device === undefined || row.ifname === device)
     .map((row) => ({ ...row, addr_info: row.addr_info.filter(({ local }) => isOf(family, local)) }))
     .filter((row) => family === undefined || row.addr_info.length > 0);
-  return json ? printedJson(rows) : printed(formatAddresses(rows));
+  if (json) return printedJson(rows);
+  const cells = (row: LinkWithAddresses) =>
+    row.addr_info.map(({ local, prefixlen }) => `${local}/${prefixlen} `).join('');
+  return printed(brief ? briefText(rows, cells) : formatAddresses(rows));
 }
 
 function links(namespace: ShownNamespace, device: string | undefined, options: IpOptions): CommandOutput {
   const rows = linkRows(namespace).filter((row) => device === undefined || row.ifname === device);
-  return options.json ? printedJson(rows) : printed(formatLinks(rows, options));
+  if (options.json) return printedJson(rows);
+  return printed(options.brief ? briefText(rows, briefLink) : formatLinks(rows, options));
+}
+
+function briefLink({ address, flags }: LinkRow): string {
+  return `${address} <${flags.join(',')}> `;
+}
+
+/** `-br`: a line a device. */
+function briefText<Row extends LinkRow>(rows: readonly Row[], rest: (row: Row) => string): string {
+  return rows
+    .map((row) => {
+      const name = row.link_index === undefined ? row.ifname : `${row.ifname}@if${row.link_index}`;
+      return `${name.padEnd(16)} ${row.operstate.padEnd(14)} ${rest(row)}\n`;
+    })
+    .join('');
 }
 
 function isOf(family: IpFamily | undefined, address: string): boolean {

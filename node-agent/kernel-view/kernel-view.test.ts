@@ -180,3 +180,47 @@ test('ss -i shows what TCP goes by, under each connection', () => {
     /^\t ts sack reno wscale:5,5 rto:\d+ rtt:\S+ mss:65483 pmtu:65535 cwnd:\d+ bytes_sent:5 bytes_received:0 segs_out:\d+ segs_in:\d+ unacked:1 minrtt:\S+$/,
   );
 });
+
+describe('in the format of the originals', () => {
+  test('ip -br', () => {
+    expect(out(pod, 'ip -br -4 addr')).toBe(
+      'lo               UNKNOWN        127.0.0.1/8 \neth0@if5         UP             10.244.1.5/24 \n',
+    );
+    expect(out(pod, 'ip -br link show lo')).toBe(
+      'lo               UNKNOWN        00:00:00:00:00:00 <LOOPBACK,UP,LOWER_UP> \n',
+    );
+  });
+
+  test('route and netstat -rn', () => {
+    expect(out(pod, 'route -n')).toBe(
+      [
+        'Kernel IP routing table',
+        'Destination     Gateway         Genmask         Flags Metric Ref    Use Iface',
+        '0.0.0.0         10.244.1.1      0.0.0.0         UG    0      0        0 eth0',
+        '10.244.0.0      10.244.1.1      255.255.0.0     UG    0      0        0 eth0',
+        '10.244.1.0      0.0.0.0         255.255.255.0   U     0      0        0 eth0',
+        '',
+      ].join('\n'),
+    );
+    expect(out(pod, 'netstat -rn')).toContain(
+      'Destination     Gateway         Genmask         Flags   MSS Window  irtt Iface\n0.0.0.0         10.244.1.1      0.0.0.0         UG        0 0          0 eth0\n',
+    );
+  });
+
+  test('arp', () => {
+    expect(out(node, 'arp -n')).toContain(
+      'Address                  HWtype  HWaddress           Flags Mask            Iface\n10.244.2.0               ether   02:00:00:00:00:01   CM                    flannel.1\n',
+    );
+    expect(out(node, 'arp -an')).toContain('? (10.244.2.0) at 02:00:00:00:00:01 [ether] PERM on flannel.1\n');
+  });
+
+  test('bridge vlan and conntrack -S', () => {
+    expect(out(node, 'bridge vlan')).toBe(
+      'port              vlan-id  \ncni0              1 PVID Egress Untagged\nveth1             1 PVID Egress Untagged\n',
+    );
+    expect(out(node, 'conntrack -S')).toMatch(
+      /^cpu=0 {3}\tfound=0 invalid=0 insert=0 insert_failed=0 drop=0 early_drop=0 /,
+    );
+    expect(out(node, 'conntrack -L -o extended -p tcp --dport 80')).toBe('');
+  });
+});

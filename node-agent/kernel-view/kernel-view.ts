@@ -2,12 +2,12 @@
 import type { Host } from '../../shared/netstack/host.ts';
 import type { NodeDatapath } from '../datapath/path.ts';
 import { nodeNamespace, podNamespace, type ShownNamespace } from '../datapath/show/namespace.ts';
-import { formatNeighbours, neighbourRows } from '../datapath/show/neighbour.ts';
-import { formatRoutes, routeRows } from '../datapath/show/route.ts';
 import type { KernelView, PacketSockets } from '../images/image.ts';
-import { type CommandOutput, failed, printed } from './command-output.ts';
+import { type CommandOutput, failed } from './command-output.ts';
+import { conntrackCommand } from './conntrack-command.ts';
 import { ipCommand } from './ip-command.ts';
-import { bridgeCommand, conntrackCommand, iptablesCommand, iptablesSaveCommand } from './node-tables.ts';
+import { arpCommand, routeCommand } from './net-tools.ts';
+import { bridgeCommand, iptablesCommand, iptablesSaveCommand } from './node-tables.ts';
 import { packetSockets } from './packet-socket.ts';
 import { netstatCommand, ssCommand } from './socket-commands.ts';
 import { sysctlCommand } from './sysctl-command.ts';
@@ -50,8 +50,8 @@ function commonCommands(host: Host, namespace: () => ShownNamespace): Record<str
     ip: (words) => ipCommand(namespace(), words),
     ss: (words) => ssCommand(host, words),
     netstat: (words) => netstatCommand(host, words),
-    route: () => printed(formatRoutes(routeRows(host, 'ipv4'))),
-    arp: () => printed(formatNeighbours(neighbourRows(host))),
+    route: () => routeCommand(host),
+    arp: (words) => arpCommand(host, words),
   };
 }
 

@@ -1,11 +1,10 @@
-/** Commands that only a node has: `bridge`, `conntrack`, `iptables-save`, `iptables -S|-L`. */
+/** Commands that only a node has: `bridge`, `iptables-save`, `iptables -S|-L`. */
 import { isTableName, TABLE_NAMES, type TableName } from '../../shared/rules/table.ts';
 import type { IpFamily } from '../../shared/wire/ip-address.ts';
 import type { NodeDatapath } from '../datapath/path.ts';
-import { connectionRows, formatConnections } from '../datapath/show/conntrack.ts';
 import { fdbRows, formatFdb } from '../datapath/show/fdb.ts';
 import { formatBridgeLinks } from '../datapath/show/link.ts';
-import { nodeNamespace } from '../datapath/show/namespace.ts';
+import { masterOf, nodeNamespace, type ShownNamespace } from '../datapath/show/namespace.ts';
 import { type CommandOutput, failed, printed, printedJson } from './command-output.ts';
 
 export function bridgeCommand(datapath: NodeDatapath, words: readonly string[]): CommandOutput {
@@ -20,29 +19,17 @@ export function bridgeCommand(datapath: NodeDatapath, words: readonly string[]):
     return json ? printedJson(shown) : printed(formatFdb(shown));
   }
   if (object !== '' && 'link'.startsWith(object)) return printed(formatBridgeLinks(namespace));
-  return failed('Usage: bridge [ -j ] { fdb | link } [ show ] [ br BRIDGE ] [ dev DEVICE ]', 255);
+  if (object !== '' && 'vlan'.startsWith(object)) return printed(vlanText(namespace));
+  return failed('Usage: bridge [ -j ] { fdb | link | vlan } [ show ] [ br BRIDGE ] [ dev DEVICE ]', 255);
 }
 
-/** `conntrack -L [-p tcp|udp|icmp] [-s ADDRESS] [-d ADDRESS]` and `-C`. */
-export function conntrackCommand(datapath: NodeDatapath, words: readonly string[]): CommandOutput {
-  const rows = connectionRows(datapath.conntrack, datapath.root.engine.nowUs);
-  if (words.includes('-C') || words.includes('--count')) return printed(`${rows.length}\n`);
-  if (!words.includes('-L') && !words.includes('--dump')) {
-    return failed('Usage: conntrack { -L | -C } [ -p PROTOCOL ] [ -s ADDRESS ] [ -d ADDRESS ]', 2);
-  }
-  const wanted = (option: string): string | undefined => {
-    const at = words.indexOf(option);
-    return at === -1 ? undefined : words[at + 1];
-  };
-  const [protocol, source, destination] = [wanted('-p'), wanted('-s'), wanted('-d')];
-  const shown = rows.filter(
-    (row) =>
-      (protocol === undefined || row.protocol === protocol) &&
-      (source === undefined || row.original.src === source) &&
-      (destination === undefined || row.original.dst === destination),
+/** VLAN filtering is off: every port is in VLAN 1. */
+function vlanText(namespace: ShownNamespace): string {
+  const members = namespace.devices.filter(
+    (device) => device.kind === 'bridge' || masterOf(namespace, device) !== undefined,
   );
-  const summary = `conntrack v1.4.8 (conntrack-tools): ${shown.length} flow entries have been shown.\n`;
-  return { stdout: formatConnections(shown), stderr: summary, code: 0 };
+  const lines = members.map(({ name }) => `${name.padEnd(17)} 1 PVID Egress Untagged\n`);
+  return `port              vlan-id  \n${lines.join('')}`;
 }
 
 /** `iptables-save [-t TABLE] [-c]`, and `ip6tables-save`. */

@@ -1,7 +1,7 @@
 /** `ss` (ss(8)) and `netstat` (net-tools), numeric; without options established connections, `-a` all, `-l` listening, `-i` TCP's figures. */
 import type { Host } from '../../shared/netstack/host.ts';
-import { formatRoutes, routeRows } from '../datapath/show/route.ts';
 import { type CommandOutput, printed } from './command-output.ts';
+import { netstatRoutes } from './net-tools.ts';
 import { type SocketRow, socketRows } from './socket-rows.ts';
 
 export function ssCommand(host: Host, words: readonly string[]): CommandOutput {
@@ -32,7 +32,7 @@ function withInfo(table: string, rows: readonly SocketRow[]): string {
 
 export function netstatCommand(host: Host, words: readonly string[]): CommandOutput {
   const flags = lettersOf(words);
-  if (flags.has('r')) return printed(`Kernel IP routing table\n${formatRoutes(routeRows(host, 'ipv4'))}`);
+  if (flags.has('r')) return netstatRoutes(host);
   const heading = `Active Internet connections (${flags.has('a') ? 'servers and established' : flags.has('l') ? 'only servers' : 'w/o servers'})`;
   const lines = [['Proto', 'Recv-Q', 'Send-Q', 'Local Address', 'Foreign Address', 'State']];
   for (const row of chosen(host, flags)) {
