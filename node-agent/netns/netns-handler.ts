@@ -60,6 +60,7 @@ export class NetnsHandler implements RuntimeHandler {
           ...sandbox,
           network: throughNode(nodeNetwork, sandbox.podIp),
           runtime: new NetnsRuntime({ namespacePath: namespace.path, folder, volumes }),
+          refreshVolumes: () => volumes.refresh(),
         },
         destroy: async () => {
           await namespace.destroy();

@@ -40,6 +40,8 @@ export interface PodSandbox {
   readonly nodeName: string;
   /** What runs this pod's containers, whatever their image; absent where the image says it. */
   readonly runtime?: ContainerRuntime;
+  /** The objects behind the pod's volumes have changed; absent where containers see that by themselves. */
+  readonly refreshVolumes?: () => Promise<void>;
 }
 
 export interface Mount {

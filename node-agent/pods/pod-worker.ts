@@ -114,6 +114,7 @@ export class PodWorker implements ContainerOwner {
     }
     try {
       await this.prepareVolumes();
+      await this.sandbox?.refreshVolumes?.();
     } catch (error) {
       this.context.log.debug({ error, pod: this.fullName }, 'volumes keep their content');
     }

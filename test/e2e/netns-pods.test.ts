@@ -94,7 +94,7 @@ async function out(name: string, command: readonly string[]): Promise<string> {
 
 const READY = '{.status.conditions[?(@.type=="Ready")].status}';
 
-describe.skipIf(cluster === undefined)('a netns pod', { timeout: 60_000 }, () => {
+describe.skipIf(cluster === undefined)('a netns pod', { timeout: 120_000 }, () => {
   let before: string[];
 
   beforeAll(async () => {
@@ -145,6 +145,11 @@ describe.skipIf(cluster === undefined)('a netns pod', { timeout: 60_000 }, () =>
     expect(typed.stdout).toContain('33 101');
   });
 
+  it('sees a changed configMap', async () => {
+    await apply({ ...pages, data: { 'index.html': 'hello again\n' } });
+    await waitFor('the new page', async () => (await out('box', ['curl', '-s', 'http://real'])) === 'hello again\n');
+  });
+
   it('logs what its program writes', async () => {
     expect(await cluster!.kubectlOut(['logs', 'real', '-c', 'web'])).toContain('"GET / HTTP/1.1" 200');
   });
@@ -158,7 +163,7 @@ describe.skipIf(cluster === undefined)('a netns pod', { timeout: 60_000 }, () =>
       socket.end('GET / HTTP/1.0\r\n\r\n');
       let answer = '';
       for await (const chunk of socket) answer += String(chunk);
-      expect(answer).toContain('hello from a kernel');
+      expect(answer).toContain('hello again');
     } finally {
       forward.kill();
     }
@@ -203,9 +208,15 @@ describe.skipIf(cluster === undefined)('a netns pod', { timeout: 60_000 }, () =>
   it('is collected when its node was killed and comes back, or the cluster is stopped', async () => {
     const names = ['again', 'other'];
     const command = ['sleep', '1000'];
+    // However long the node is away, its pods are not replaced meanwhile.
+    const tolerations = [{ operator: 'Exists', effect: 'NoExecute' }];
     for (const name of names) {
       await apply(
-        pod(name, 'worker-1', { runtimeClassName: 'netns', containers: [{ name: 'c', image: 'x', command }] }),
+        pod(name, 'worker-1', {
+          runtimeClassName: 'netns',
+          tolerations,
+          containers: [{ name: 'c', image: 'x', command }],
+        }),
       );
       await cluster!.waitForField(['pod', name], READY, 'True');
     }
