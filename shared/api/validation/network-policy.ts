@@ -3,7 +3,9 @@
 import { IPv4CidrRange, IPv6CidrRange } from 'ip-num';
 import type {
   HTTPIngressPath,
+  IngressBackend,
   IngressRule,
+  IngressSpec,
   IPBlock,
   NetworkPolicyPeer,
   NetworkPolicyPort,
@@ -62,6 +64,23 @@ function ingressPathErrors({ path: value, pathType }: HTTPIngressPath, path: str
   return value?.startsWith('/') ? [] : [invalidValue(`${path}.path`, value ?? '', 'must be an absolute path')];
 }
 
+function ingressErrors({ defaultBackend, rules = [] }: IngressSpec, path: string): FieldError[] {
+  if (defaultBackend !== undefined || rules.length > 0) return [];
+  return [invalidValue(path, rules, 'either `defaultBackend` or `rules` must be specified')];
+}
+
+function backendErrors({ service, resource }: IngressBackend, path: string): FieldError[] {
+  if (service !== undefined && resource !== undefined) {
+    return [invalidValue(path, '', 'cannot set both resource and service backends')];
+  }
+  if (service === undefined) {
+    return resource === undefined ? [requiredValue(path, 'resource or service backend is required')] : [];
+  }
+  const { name, number } = service.port ?? {};
+  if (name && number) return [invalidValue(path, '', 'cannot set both port name & port number')];
+  return name || number ? [] : [requiredValue(path, 'port name or number is required')];
+}
+
 export const NETWORK_POLICY_RULES: Readonly<Record<string, TypeRules>> = {
   'networking.v1.NetworkPolicySpec': { fields: { policyTypes: each(oneOf('Egress', 'Ingress')) } },
   'networking.v1.NetworkPolicyPeer': { object: peerErrors },
@@ -71,6 +90,8 @@ export const NETWORK_POLICY_RULES: Readonly<Record<string, TypeRules>> = {
   },
   'networking.v1.IPBlock': { fields: { cidr, except: each(cidr) }, object: ipBlockErrors },
   'networking.v1.ServiceCIDRSpec': { fields: { cidrs: each(cidr) } },
+  'networking.v1.IngressSpec': { object: ingressErrors },
+  'networking.v1.IngressBackend': { object: backendErrors },
   'networking.v1.IngressRule': { object: ingressRuleErrors },
   'networking.v1.HTTPIngressPath': {
     fields: { pathType: oneOf('Exact', 'ImplementationSpecific', 'Prefix') },

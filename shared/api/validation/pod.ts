@@ -1,6 +1,7 @@
 /** Pods, containers, probes, volumes (Kubernetes API reference, "PodSpec"). */
 import type {
   Container,
+  EnvVar,
   PodAffinityTerm,
   PodDNSConfig,
   PodSpec,
@@ -52,6 +53,7 @@ function podSpecErrors(spec: PodSpec, path: string): FieldError[] {
     ...hostPortErrors(spec, containers),
     ...dnsErrors(spec, path),
     ...readinessProbeOnlyErrors(containers),
+    ...initContainerErrors(spec, path),
   ];
 }
 
@@ -133,6 +135,34 @@ function readinessProbeOnlyErrors(containers: readonly [Container, string][]): F
     }),
   );
 }
+
+const MAIN_CONTAINERS_ONLY = ['lifecycle', 'livenessProbe', 'readinessProbe', 'startupProbe'] as const;
+
+/** An init container that ends is neither probed nor hooked. */
+function initContainerErrors({ initContainers = [] }: PodSpec, path: string): FieldError[] {
+  return initContainers.flatMap((container, i) => {
+    if (container.restartPolicy === 'Always') return [];
+    const given = MAIN_CONTAINERS_ONLY.filter((field) => container[field] !== undefined);
+    const detail = 'may not be set for init containers without restartPolicy=Always';
+    return given.map((field) => forbiddenValue(`${path}.initContainers[${i}].${field}`, detail));
+  });
+}
+
+const ENV_SOURCES = ['fieldRef', 'resourceFieldRef', 'configMapKeyRef', 'secretKeyRef'] as const;
+
+function envErrors({ value, valueFrom }: EnvVar, path: string): FieldError[] {
+  if (valueFrom === undefined) return [];
+  const at = `${path}.valueFrom`;
+  const given = ENV_SOURCES.filter((source) => valueFrom[source] !== undefined);
+  if (value) return [invalidValue(at, '', 'may not be specified when `value` is not empty')];
+  if (given.length === 1) return [];
+  if (given.length > 1) return [invalidValue(at, '', 'may not have more than one field specified at a time')];
+  const detail = 'must specify one of: `fieldRef`, `resourceFieldRef`, `configMapKeyRef` or `secretKeyRef`';
+  return [invalidValue(at, '', detail)];
+}
+
+/** A port that is missing has become 0 on the way. */
+const containerPort: Rule = (value, path) => (value === 0 ? [requiredValue(path)] : portNumber(value, path));
 
 function containerErrors({ image, resources }: Container, path: string): FieldError[] {
   const errors = resources === undefined ? [] : resourceErrors(resources, `${path}.resources`);
@@ -242,14 +272,14 @@ export const POD_RULES: Readonly<Record<string, TypeRules>> = {
   'core.v1.EphemeralContainer': { fields: { name: dnsLabel }, object: containerErrors },
   'core.v1.ContainerPort': {
     fields: {
-      containerPort: portNumber,
+      containerPort,
       hostPort: portNumber,
       hostIP: ipAddress,
       name: portName,
       protocol: oneOf('SCTP', 'TCP', 'UDP'),
     },
   },
-  'core.v1.EnvVar': { fields: { name: envVarName } },
+  'core.v1.EnvVar': { fields: { name: envVarName }, object: envErrors },
   'core.v1.Probe': {
     fields: {
       failureThreshold: probeSeconds,

@@ -19,8 +19,12 @@ function serviceErrors({ spec }: Service, path: string): FieldError[] {
 }
 
 function typeErrors(spec: ServiceSpec, path: string): FieldError[] {
-  const { type, clusterIP, externalName, externalTrafficPolicy } = spec;
+  const { type, clusterIP, externalName, externalTrafficPolicy, sessionAffinity, sessionAffinityConfig } = spec;
   const errors: FieldError[] = [];
+  if (sessionAffinity !== 'ClientIP' && sessionAffinityConfig !== undefined) {
+    const detail = `must not be set when session affinity is ${sessionAffinity ?? 'None'}`;
+    errors.push(forbiddenValue(`${path}.sessionAffinityConfig`, detail));
+  }
   if (type === 'ExternalName') {
     if (!externalName) errors.push(requiredValue(`${path}.externalName`));
     else {

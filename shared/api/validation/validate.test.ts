@@ -401,3 +401,77 @@ test('any JSON of any kind is judged without a crash', () => {
     ),
   );
 });
+
+describe('what else a kind asks for', () => {
+  const container = { name: 'c', image: 'nginx' };
+  const pod = (spec: JsonObject) => ({ spec: { containers: [container], ...spec } });
+  test.each<[apiVersion: string, kind: string, object: JsonObject, texts: string[]]>([
+    [
+      'v1',
+      'Pod',
+      pod({ containers: [{ ...container, ports: [{ protocol: 'TCP' }] }] }),
+      ['spec.containers[0].ports[0].containerPort: Required value'],
+    ],
+    [
+      'v1',
+      'Pod',
+      pod({
+        containers: [{ ...container, env: [{ name: 'A', value: 'a', valueFrom: { fieldRef: { fieldPath: 'x' } } }] }],
+      }),
+      ['spec.containers[0].env[0].valueFrom: Invalid value: "": may not be specified when `value` is not empty'],
+    ],
+    [
+      'v1',
+      'Pod',
+      pod({ initContainers: [{ ...container, name: 'i', livenessProbe: { tcpSocket: { port: 80 } } }] }),
+      [
+        'spec.initContainers[0].livenessProbe: Forbidden: may not be set for init containers without restartPolicy=Always',
+      ],
+    ],
+    [
+      'v1',
+      'Service',
+      { spec: { ports: [{ port: 80 }], sessionAffinityConfig: { clientIP: { timeoutSeconds: 5 } } } },
+      ['spec.sessionAffinityConfig: Forbidden: must not be set when session affinity is None'],
+    ],
+    [
+      'batch/v1',
+      'Job',
+      { spec: { completionMode: 'Indexed', parallelism: 2, template: pod({ restartPolicy: 'Never' }) } },
+      ['spec.completions: Required value: when completion mode is Indexed'],
+    ],
+    [
+      'networking.k8s.io/v1',
+      'Ingress',
+      { spec: {} },
+      ['spec: Invalid value: []: either `defaultBackend` or `rules` must be specified'],
+    ],
+    [
+      'networking.k8s.io/v1',
+      'Ingress',
+      { spec: { defaultBackend: { service: { name: 'web' } } } },
+      ['spec.defaultBackend: Required value: port name or number is required'],
+    ],
+    [
+      'rbac.authorization.k8s.io/v1',
+      'Role',
+      { rules: [{ verbs: ['get'] }, { verbs: ['get'], nonResourceURLs: ['/x'] }] },
+      [
+        'rules[0].apiGroups: Required value: resource rules must supply at least one api group',
+        'rules[0].resources: Required value: resource rules must supply at least one resource',
+        'rules[1].nonResourceURLs: Invalid value: ["/x"]: namespaced rules cannot apply to non-resource URLs',
+      ],
+    ],
+    [
+      'v1',
+      'PersistentVolumeClaim',
+      { spec: { resources: {} } },
+      [
+        'spec.accessModes: Required value: at least 1 access mode is required',
+        'spec.resources[storage]: Required value',
+      ],
+    ],
+  ])('%s %s %j', (apiVersion, kind, object, texts) => {
+    expect(errorTexts(apiVersion, kind, object)).toEqual(texts);
+  });
+});

@@ -7,8 +7,10 @@ import { requiredValue } from './field-error.ts';
 import { LABEL_RULES } from './labels.ts';
 import { NETWORK_POLICY_RULES } from './network-policy.ts';
 import { POD_RULES } from './pod.ts';
+import { RBAC_RULES } from './rbac.ts';
 import type { TypeRules } from './rule.ts';
 import { SERVICE_RULES } from './service.ts';
+import { STORAGE_RULES } from './storage.ts';
 import { WORKLOAD_RULES } from './workload.ts';
 
 const RULES: Readonly<Record<string, TypeRules>> = {
@@ -18,6 +20,8 @@ const RULES: Readonly<Record<string, TypeRules>> = {
   ...NETWORK_POLICY_RULES,
   ...WORKLOAD_RULES,
   ...CONFIGURATION_RULES,
+  ...RBAC_RULES,
+  ...STORAGE_RULES,
 };
 
 /** Fields that the schema requires, but that may be empty (an EndpointSlice without endpoints, a token's audiences). */
@@ -62,7 +66,7 @@ function fieldErrors(
   path: string,
   errors: FieldError[],
 ): void {
-  const value = object[field.name];
+  const value = object[field.name] ?? zeroOf(field);
   const here = path === '' ? field.name : `${path}.${field.name}`;
   if (isMissing(value, field)) {
     if (field.required && !MAY_BE_EMPTY.has(`${type.name}.${field.name}`)) errors.push(requiredValue(here));
@@ -70,6 +74,12 @@ function fieldErrors(
   }
   errors.push(...(RULES[type.name]?.fields?.[field.name]?.(value, here) ?? []));
   valueErrors(value, field.type, here, errors);
+}
+
+/** A required number that is absent is its zero. */
+function zeroOf({ required, type }: FieldSchema): number | undefined {
+  const isInteger = type.kind === 'scalar' && (type.scalar === 'int32' || type.scalar === 'int64');
+  return required && isInteger ? 0 : undefined;
 }
 
 /** Numbers and booleans are never missing: their zero is a value, which the field's own rule judges. */

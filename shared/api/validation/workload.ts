@@ -119,7 +119,13 @@ function replicationControllerErrors(
 
 const JOB_RESTART_POLICIES = ['OnFailure', 'Never'];
 
-function jobErrors({ template }: JobSpec, path: string): FieldError[] {
+function jobErrors(spec: JobSpec, path: string): FieldError[] {
+  const errors = jobPolicyErrors(spec, path);
+  if (spec.completionMode !== 'Indexed' || spec.completions !== undefined) return errors;
+  return [...errors, requiredValue(`${path}.completions`, 'when completion mode is Indexed')];
+}
+
+function jobPolicyErrors({ template }: JobSpec, path: string): FieldError[] {
   const policy = template?.spec?.restartPolicy;
   const at = `${path}.template.spec.restartPolicy`;
   if (policy === undefined || JOB_RESTART_POLICIES.includes(policy)) return [];
