@@ -108,3 +108,19 @@ describe('the window', () => {
     expect(log).toEqual(['hello', 'end']);
   });
 });
+
+test('a window that opened by less than a segment is not told (RFC 9293 section 3.8.6.2.2)', () => {
+  const peer = new ScriptedPeer({ receiveBufferBytes: 4000 });
+  const { connection, hostSeq } = peer.connectToHost();
+  connection.pause();
+  connection.onData = () => connection.pause();
+  for (let i = 0; i < 8; i++) {
+    peer.send({ flags: '.', seq: peer.seq + i * 500, ack: hostSeq, data: 'x'.repeat(500) });
+  }
+  peer.net.advance(100_000);
+  expect(peer.take().at(-1)).toMatchObject({ window: 0 });
+  connection.resume();
+  expect(peer.take()).toEqual([]);
+  connection.resume();
+  expect(peer.takeOne()).toMatchObject({ window: 1000 });
+});

@@ -286,3 +286,15 @@ describe('a recovery for nothing (RFC 3522, RFC 4015)', () => {
     expect(connection.counters).toMatchObject({ fastRetransmits: 1, spuriousRecoveries: 1 });
   });
 });
+
+test("Karn's rule (RFC 6298 section 3): what was sent twice is not measured", () => {
+  const peer = new ScriptedPeer({ timestamps: false });
+  const { connection, hostSeq } = peer.connectToHost();
+  const before = connection.rttUs;
+  connection.write(data(10));
+  peer.net.advance(1_000_000);
+  expect(connection.counters.timeouts).toBeGreaterThan(0);
+  peer.send({ flags: '.', ack: hostSeq + 10 });
+  expect(connection.sendQueueBytes).toBe(0);
+  expect(connection.rttUs).toBe(before);
+});
