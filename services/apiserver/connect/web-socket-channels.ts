@@ -2,6 +2,7 @@
  * `*.channel.k8s.io` over WebSocket: the first byte of a message is its channel. The `base64.` dialects send text: a
  * digit, then base64. From v5 on, byte 255 with a channel number ends that channel.
  */
+import { setTimeout as delay } from 'node:timers/promises';
 import type { WebSocket } from 'ws';
 import type { ClientChannels } from './client-channels.ts';
 
@@ -18,6 +19,11 @@ export const CHANNEL_PROTOCOLS = [
 const CLOSE_SIGNAL = 255;
 const NORMAL_CLOSURE = 1000;
 const PROTOCOL_ERROR = 1002;
+/**
+ * kubectl's client makes its streams one by one after the handshake, and drops what comes for one that is not there yet
+ * ("Unknown stream id 1, discarding message"): whatever answers at once is held back for so long.
+ */
+const CLIENT_SETTLES_MS = 5;
 /** Above this, senders wait for the socket. */
 const MAX_BUFFERED_BYTES = 256 * 1024;
 
@@ -33,6 +39,7 @@ export class WebSocketChannels implements ClientChannels {
   private readonly halfClose: boolean;
   private work: Promise<void>;
   private readonly begin: () => void;
+  private readonly clientSettled = delay(CLIENT_SETTLES_MS);
 
   constructor(socket: WebSocket) {
     this.socket = socket;
@@ -52,7 +59,12 @@ export class WebSocketChannels implements ClientChannels {
     this.begin();
   }
 
-  send(channel: number, data: Uint8Array): Promise<void> {
+  async send(channel: number, data: Uint8Array): Promise<void> {
+    await this.clientSettled;
+    await this.sendNow(channel, data);
+  }
+
+  private sendNow(channel: number, data: Uint8Array): Promise<void> {
     if (this.socket.readyState !== this.socket.OPEN) return Promise.resolve();
     const message = this.base64
       ? `${channel}${Buffer.from(data).toString('base64')}`
@@ -65,12 +77,14 @@ export class WebSocketChannels implements ClientChannels {
   }
 
   end(channel: number): void {
-    if (!this.halfClose || this.socket.readyState !== this.socket.OPEN) return;
-    this.socket.send(Buffer.from([CLOSE_SIGNAL, channel]));
+    void this.clientSettled.then(() => {
+      if (!this.halfClose || this.socket.readyState !== this.socket.OPEN) return;
+      this.socket.send(Buffer.from([CLOSE_SIGNAL, channel]));
+    });
   }
 
   close(): void {
-    this.socket.close(NORMAL_CLOSURE);
+    void this.clientSettled.then(() => this.socket.close(NORMAL_CLOSURE));
   }
 
   private enqueue(data: Buffer, isBinary: boolean): void {
