@@ -13,6 +13,7 @@ import { type ProcessContext, runProcess } from '../shared/runtime/process.ts';
 import { parsePrefix } from '../shared/wire/ip-address.ts';
 import { type NodeKernel, startKernel } from './kernel.ts';
 import { startKubelet } from './kubelet.ts';
+import { serveIo } from './node/io-server.ts';
 import { serveLinkFaults } from './node/link-fault-server.ts';
 import { registerMetrics } from './node/metrics.ts';
 import { TraceServer } from './node/trace-server.ts';
@@ -50,6 +51,8 @@ async function start(context: ProcessContext): Promise<void> {
   const stateFolder = join(nodesFolder(stateDir), node.nodeName);
   const linkFaults = serveLinkFaults(bus, kernel);
   shutdown.onStop('link faults', () => linkFaults.unsubscribe());
+  const io = serveIo(bus, kernel, node.nodeName);
+  shutdown.onStop('io', () => io.unsubscribe());
   const pods = await startKubelet({ context, node, stateFolder, bus, kernel });
   registerMetrics(context.metrics, kernel, pods);
   context.health.addCheck('nats', () => (bus.connected ? undefined : 'not connected'));

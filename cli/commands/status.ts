@@ -1,7 +1,9 @@
 import type { Command } from 'commander';
 import type { Bus } from '../../shared/bus/connection.ts';
+import type { NodeIo } from '../../shared/bus/node-io.ts';
 import type { NodeEntrance, NodeProcess } from '../../shared/bus/subjects.ts';
 import { connectToCluster } from '../cluster-connection.ts';
+import { askNodeIo, tierText } from '../node-io.ts';
 import { ageText, memoryText, print, printJson, tableText } from '../output.ts';
 import { residentMemory } from '../process-memory.ts';
 import { askRunningSupervisor } from '../supervisor/control-client.ts';
@@ -35,10 +37,10 @@ export function statusCommand(): Command {
     ],
   }).action(async (options: FormattedOptions) => {
     const status = await askRunningSupervisor(folderOf(options), { command: 'status' });
-    const { pods, entrances } = await askNodes(status);
-    const rows = await withMemory([...ownRows(status), ...pods]);
-    if (options.output === 'json') printStatusJson(status, rows, entrances);
-    else printStatusText(status, rows, entrances);
+    const answers = await askNodes(status);
+    const rows = await withMemory([...ownRows(status), ...answers.pods]);
+    if (options.output === 'json') printStatusJson(status, rows, answers);
+    else printStatusText(status, rows, answers);
   });
 }
 
@@ -55,6 +57,8 @@ function ownRows(status: SupervisorStatus): ProcessRow[] {
 interface NodeAnswers {
   readonly pods: readonly ProcessRow[];
   readonly entrances: readonly NodeEntrance[];
+  /** By the node's name. */
+  readonly io: Readonly<Record<string, NodeIo>>;
 }
 
 /** One that is down or hangs costs a second and its rows, not the command. */
@@ -62,32 +66,39 @@ async function askNodes(status: SupervisorStatus): Promise<NodeAnswers> {
   const living = status.nodes.filter(({ name }) =>
     status.processes.some((p) => p.name === name && p.pid !== undefined),
   );
-  if (living.length === 0) return { pods: [], entrances: [] };
+  const nothing: NodeAnswers = { pods: [], entrances: [], io: {} };
+  if (living.length === 0) return nothing;
   let bus: Bus;
   try {
     bus = await connectToCluster(status);
   } catch (error) {
     process.stderr.write(`podwire: ${messageOf(error)}; processes in pods are not shown\n`);
-    return { pods: [], entrances: [] };
+    return nothing;
   }
   const { NODE_ENTRANCES, NODE_PROCESSES } = await import('../../shared/bus/subjects.ts');
   const limit = { timeoutMs: NODE_ANSWER_LIMIT_MS };
   const answers = await Promise.all(
     living.map(async ({ name: node }): Promise<NodeAnswers> => {
       try {
-        const [{ processes }, { entrances }] = await Promise.all([
+        const [{ processes }, { entrances }, [io]] = await Promise.all([
           bus.request(NODE_PROCESSES, { node }, {}, limit),
           bus.request(NODE_ENTRANCES, { node }, {}, limit),
+          askNodeIo(bus, [node]),
         ]);
-        return { pods: processes.map((process) => podRow(node, process)), entrances };
+        const pods = processes.map((process) => podRow(node, process));
+        return { pods, entrances, io: io === undefined ? {} : { [node]: io } };
       } catch {
         process.stderr.write(`podwire: node ${node} does not answer; what runs in its pods is not shown\n`);
-        return { pods: [], entrances: [] };
+        return nothing;
       }
     }),
   );
   await bus.close();
-  return { pods: answers.flatMap(({ pods }) => pods), entrances: answers.flatMap(({ entrances }) => entrances) };
+  return {
+    pods: answers.flatMap(({ pods }) => pods),
+    entrances: answers.flatMap(({ entrances }) => entrances),
+    io: Object.assign({}, ...answers.map(({ io }) => io)),
+  };
 }
 
 function podRow(node: string, { name, namespace, pod, state, pid, startedAtMs, restarts }: NodeProcess): ProcessRow {
@@ -102,18 +113,15 @@ async function withMemory(rows: readonly ProcessRow[]): Promise<ProcessRow[]> {
 function printStatusJson(
   status: SupervisorStatus,
   processes: readonly ProcessRow[],
-  entrances: readonly NodeEntrance[],
+  { entrances, io }: NodeAnswers,
 ): void {
-  const { cluster, ready, natsUrl, apiPort, kubeconfig, nodes } = status;
+  const { cluster, ready, natsUrl, apiPort, kubeconfig } = status;
+  const nodes = status.nodes.map((node) => ({ ...node, io: io[node.name] }));
   const apiUrl = `https://127.0.0.1:${apiPort}`;
   printJson({ cluster, ready, natsUrl, apiUrl, kubeconfig, nodes, processes, entrances });
 }
 
-function printStatusText(
-  status: SupervisorStatus,
-  rows: readonly ProcessRow[],
-  entrances: readonly NodeEntrance[],
-): void {
+function printStatusText(status: SupervisorStatus, rows: readonly ProcessRow[], { entrances, io }: NodeAnswers): void {
   const nowMs = Date.now();
   print(
     `cluster '${status.cluster}' is ${status.ready ? 'ready' : 'starting'}: API at https://127.0.0.1:${status.apiPort}\n`,
@@ -131,7 +139,15 @@ function printStatusText(
   print(tableText(['PROCESS', 'NODE', 'POD', 'PID', 'STATE', 'AGE', 'MEMORY', 'RESTARTS'], lines));
   const total = rows.reduce((sum, { rssBytes }) => sum + (rssBytes ?? 0), 0);
   print(`\n${rows.filter(({ pid }) => pid !== undefined).length} processes, ${memoryText(total)}`);
+  for (const [node, answer] of Object.entries(io))
+    print(`${node}: packets by ${tierText(answer)}, ${lossText(answer)}`);
   if (entrances.length > 0) printEntrances(entrances);
+}
+
+function lossText({ counters }: NodeIo): string {
+  const { sendErrors = 0, sendOverflows = 0, receiveDrops = 0, kernelDrops = 0 } = counters;
+  const own = sendErrors + sendOverflows + receiveDrops;
+  return own + kernelDrops === 0 ? 'none lost' : `${own} lost at the socket, ${kernelDrops} in the kernel`;
 }
 
 /** Where this machine's programs reach Services. */

@@ -2,6 +2,8 @@ import { type Command, Option } from 'commander';
 import {
   AUTHORIZATION_MODES,
   type AuthorizationMode,
+  IO_TIERS,
+  type IoTierName,
   IP_FAMILIES,
   type IpFamilies,
   MAX_API_SERVERS,
@@ -31,6 +33,8 @@ interface UpOptions extends FormattedOptions {
   readonly logLevel: LogLevel;
   readonly fresh?: boolean;
   readonly allowNetns?: boolean;
+  readonly ioTier?: IoTierName;
+  readonly ioBatches?: 'on' | 'off';
   readonly detach?: boolean;
   readonly reportToParent?: boolean;
 }
@@ -80,6 +84,18 @@ export function upCommand(): Command {
       '--allow-netns',
       'pods of runtimeClassName netns may run programs of this machine, as root, in network namespaces (Linux)',
     )
+    .addOption(
+      new Option(
+        '--io-tier <tier>',
+        'the sockets between nodes: plain dgram, polled (Linux), or auto, the fastest that works',
+      ).choices(IO_TIERS),
+    )
+    .addOption(
+      new Option(
+        '--io-batches <switch>',
+        'off: each frame leaves as a datagram of its own, as captures of the real socket want it',
+      ).choices(['on', 'off']),
+    )
     .option('--detach', 'return when the cluster is ready, and leave it running')
     .addOption(new Option(REPORT_TO_PARENT).hideHelp())
     .action(async (options: UpOptions) => {
@@ -124,7 +140,13 @@ async function run(folder: ClusterFolder, options: UpOptions, reporter: StartRep
       natsPort,
     };
     await Promise.race([
-      cluster.start({ requested, logLevel, fresh: options.fresh === true, allowNetns: options.allowNetns === true }),
+      cluster.start({
+        requested,
+        logLevel,
+        fresh: options.fresh === true,
+        allowNetns: options.allowNetns === true,
+        io: { tier: options.ioTier, batches: options.ioBatches },
+      }),
       cluster.stopped,
     ]);
     const { ready, kubeconfig, pid } = cluster.status;

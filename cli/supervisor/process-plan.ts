@@ -1,10 +1,17 @@
 /** Which processes a cluster consists of, each with its program and environment. */
+import type { IoTierName } from '../../shared/runtime/config.ts';
 import { nodeOptions, type ProcessName } from '../../shared/runtime/entry-point.ts';
 import type { LogLevel } from '../../shared/runtime/log.ts';
 import type { NodeAddress } from '../address-plan.ts';
 import type { ClusterFolder } from '../cluster-folder.ts';
 import type { ClusterSettings, Timing } from '../cluster-settings.ts';
 import type { ProcessSpec } from './process-slot.ts';
+
+/** How the nodes' sockets work; what is not said is as the nodes' environment or their default has it. */
+export interface NodeIoSettings {
+  readonly tier?: IoTierName;
+  readonly batches?: 'on' | 'off';
+}
 
 export interface ClusterPlan {
   readonly folder: ClusterFolder;
@@ -15,6 +22,7 @@ export interface ClusterPlan {
   readonly logLevel: LogLevel;
   /** Pods of the RuntimeClass `netns` may run programs of the machine. */
   readonly allowNetns: boolean;
+  readonly io: NodeIoSettings;
   readonly natsUrl: string;
   readonly natsToken: string | undefined;
   /** Absent when the user brought a server (`$NATS_URL`). */
@@ -89,6 +97,8 @@ function planNode(plan: ClusterPlan, node: NodeAddress): ProcessSpec {
       PODWIRE_NODE_BIND_ADDRESS: node.bindAddress,
       PODWIRE_VXLAN_PORT: String(node.vxlanPort),
       PODWIRE_ALLOW_NETNS: plan.allowNetns ? 'yes' : 'no',
+      ...(plan.io.tier === undefined ? {} : { PODWIRE_IO_TIER: plan.io.tier }),
+      ...(plan.io.batches === undefined ? {} : { PODWIRE_IO_BATCHES: plan.io.batches }),
     }),
     name: node.name,
     logFile: plan.folder.logFile(node.name),

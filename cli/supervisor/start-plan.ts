@@ -10,7 +10,7 @@ import { findNatsServer } from '../nats-server/find.ts';
 import { writeNatsServerFiles } from '../nats-server/server-config.ts';
 import { claimTcpPort, nextFreeTcpPort, tryTcpPort } from '../ports.ts';
 import { messageOf, UserError } from '../user-error.ts';
-import type { ClusterPlan } from './process-plan.ts';
+import type { ClusterPlan, NodeIoSettings } from './process-plan.ts';
 import { programFile } from './program-file.ts';
 
 /** What the user asked for; what is left out stays as it was, or gets its default. */
@@ -24,6 +24,8 @@ export interface StartRequest {
   readonly fresh: boolean;
   /** For this run only: nobody shall find it allowed by accident. */
   readonly allowNetns: boolean;
+  /** For this run only. */
+  readonly io?: NodeIoSettings;
   readonly report: (text: string) => void;
 }
 
@@ -66,6 +68,7 @@ export async function planStart(request: StartRequest): Promise<ClusterPlan> {
     apiPorts: await choosePorts(settings, claim),
     logLevel: request.logLevel,
     allowNetns: request.allowNetns,
+    io: request.io ?? {},
     // All bundles lie in one folder.
     programs: (name: ProcessName) => join(dirname(apiserver), `${name}.mjs`),
     compileCache: join(cacheFolder(), 'compiled'),

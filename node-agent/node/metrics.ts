@@ -2,6 +2,7 @@
 
 import type { LinkFault } from '../../shared/rules/link-fault.ts';
 import type { Metrics } from '../../shared/runtime/metrics.ts';
+import { kernelDrops } from '../io/kernel-drops.ts';
 import type { NodeKernel } from '../kernel.ts';
 import type { PodManager } from '../pods/pod-manager.ts';
 
@@ -47,6 +48,12 @@ export function registerMetrics(metrics: Metrics, { datapath, link, memory }: No
     type: 'counter',
     labelNames: ['from', 'to', 'outcome'],
     collect: () => datapath.faults.list().flatMap(faultRows),
+  });
+  metrics.register({
+    name: 'podwire_link_kernel_drops_total',
+    help: "Datagrams the kernel dropped because the socket's receive buffer was full.",
+    type: 'counter',
+    collect: () => kernelDrops(link.local),
   });
   metrics.register({
     name: 'podwire_root_drops_total',

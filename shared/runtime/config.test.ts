@@ -59,7 +59,7 @@ describe('the parts of single processes', () => {
       bindAddress: '127.0.1.10',
       vxlanPort: 4789,
       advertise: { host: '172.18.0.4', port: 4789 },
-      ioTier: 'dgram',
+      ioTier: 'auto',
       ioBatches: true,
       allowNetns: false,
     });

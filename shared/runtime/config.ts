@@ -101,7 +101,8 @@ export interface NodeConfig {
   readonly allowNetns: boolean;
 }
 
-const IO_TIERS = ['dgram', 'polled', 'auto'] as const;
+export const IO_TIERS = ['dgram', 'polled', 'auto'] as const;
+export type IoTierName = (typeof IO_TIERS)[number];
 
 /** What a component that runs in a pod (kube-proxy, CoreDNS) knows of that pod. */
 export interface PodConfig {
@@ -166,7 +167,7 @@ export function readNodeConfig(environment: Environment): NodeConfig {
     bindAddress: ipv4(environment, 'PODWIRE_NODE_BIND_ADDRESS', '127.0.0.1'),
     vxlanPort: wholeNumber(environment, 'PODWIRE_VXLAN_PORT', 4789, 0, MAX_PORT),
     advertise: optionalHostPort(environment, 'PODWIRE_NODE_ADVERTISE'),
-    ioTier: oneOf(environment, 'PODWIRE_IO_TIER', IO_TIERS, 'dgram'),
+    ioTier: oneOf(environment, 'PODWIRE_IO_TIER', IO_TIERS, 'auto'),
     ioBatches: oneOf(environment, 'PODWIRE_IO_BATCHES', ['on', 'off'], 'on') === 'on',
     allowNetns: oneOf(environment, 'PODWIRE_ALLOW_NETNS', ['yes', 'no'], 'no') === 'yes',
   };

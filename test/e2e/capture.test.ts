@@ -16,7 +16,7 @@ const MANIFEST = resolve(import.meta.dirname, '../../labs/first-steps/web.yaml')
 const REQUEST_LINE = 'GET /hostname HTTP/1.1';
 const REQUESTS = 12;
 
-const cluster = (await mayCapture()) ? await TestCluster.start() : undefined;
+const cluster = (await mayCapture()) ? await TestCluster.start({ arguments: ['--io-batches', 'off'] }) : undefined;
 const folder = mkdtempSync(join(tmpdir(), 'pw-capture-'));
 
 async function mayCapture(): Promise<boolean> {

@@ -27,8 +27,11 @@ export function initialWindowBytes(mssBytes: number): number {
   return Math.min(10 * mssBytes, Math.max(2 * mssBytes, 14_600));
 }
 
-/** Slow start counts at most this many segments for one acknowledgement (RFC 3465's L). */
-const SLOW_START_LIMIT = 2;
+/**
+ * Slow start counts at most this many segments for one acknowledgement (RFC 3465's L): those of a super-segment, which one
+ * acknowledgement answers. Linux counts all.
+ */
+const SLOW_START_LIMIT = 45;
 
 /** What an acknowledgement of `bytes` adds to the window in slow start. */
 export function slowStartStepBytes(bytes: number, mssBytes: number): number {
