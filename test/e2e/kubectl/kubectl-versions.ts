@@ -1,6 +1,8 @@
-/** Other kubectls than the machine's first one: those beside it (Google's packages bring several), and Debian's own. */
-import { existsSync, mkdtempSync, readdirSync, realpathSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+/**
+ * Other kubectls than the machine's first one: those beside it (Google's packages bring several), Debian's own, and what
+ * `$PODWIRE_TEST_KUBECTLS` lists (paths, colons between).
+ */
+import { existsSync, mkdirSync, readdirSync, realpathSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { run } from '../run-command.ts';
 
@@ -10,9 +12,10 @@ export interface KubectlVersion {
   readonly minor: string;
 }
 
-/** Of the oldest and the newest minor version that can be had; one when there is only one. */
-export async function oldestAndNewest(kubectl: string): Promise<KubectlVersion[]> {
-  const candidates = [kubectl, ...siblings(kubectl), ...(await debianKubectl())];
+/** Of the oldest and the newest minor version that can be had; one when there is only one. `folder` is for what is unpacked. */
+export async function oldestAndNewest(kubectl: string, folder: string): Promise<KubectlVersion[]> {
+  const listed = (process.env.PODWIRE_TEST_KUBECTLS ?? '').split(':').filter((path) => path !== '');
+  const candidates = [kubectl, ...listed, ...siblings(kubectl), ...(await debianKubectl(folder))];
   const found = (await Promise.all(candidates.map(versionOf))).filter((version) => version !== undefined);
   found.sort((a, b) => minorNumber(a) - minorNumber(b));
   const [oldest, newest] = [found[0], found.at(-1)];
@@ -32,9 +35,9 @@ function siblings(kubectl: string): string[] {
     .map((name) => join(folder, name));
 }
 
-/** Unpacked into a temporary folder, not installed; empty where there is no Debian or no network. */
-async function debianKubectl(): Promise<string[]> {
-  const folder = mkdtempSync(join(tmpdir(), 'pw-kubectl-'));
+/** Unpacked, not installed; empty where there is no Debian or no network. */
+async function debianKubectl(folder: string): Promise<string[]> {
+  mkdirSync(folder, { recursive: true });
   const download = await run('apt-get', ['download', 'kubernetes-client'], { cwd: folder, timeoutMs: 60_000 });
   const [archive] = readdirSync(folder).filter((name) => name.endsWith('.deb'));
   if (download.code !== 0 || archive === undefined) return [];

@@ -22,7 +22,8 @@ const CHAPTERS = [CLUSTER, READING, WRITING, WORKLOADS, KINDS, PODS, CUSTOM, END
 const ROW_LIMIT_MS = 90_000;
 
 const cluster = await TestCluster.start({ nodes: 2 });
-const versions = cluster === undefined ? [] : await oldestAndNewest(cluster.kubectlPath);
+const versions = cluster === undefined ? [] : await oldestAndNewest(cluster.kubectlPath, join(cluster.home, 'kubectl'));
+console.log(`oldest and newest kubectl: ${versions.map(({ minor }) => minor).join(', ')}`);
 
 function environmentOf({ home, variables, kubectlPath }: TestCluster): Environment {
   const folders = { KUSTOMIZE: join(home, 'kustomize'), TLS: join(home, 'tls') };
