@@ -87,17 +87,20 @@ export class Netfilter implements NetfilterHooks {
   prerouting(packet: Packet, inDevice: NetDevice): Verdict {
     const full = this.conntrack.track(packet);
     if (full !== null) return full;
+    const chains = this.chainsFor(packet);
     this.observer?.passed('PREROUTING', packet, inDevice, null);
     return (
-      this.mangle('PREROUTING', packet, inDevice, null) ?? this.destinationNat('PREROUTING', packet, inDevice, null)
+      verdictOf(chains, 'mangle', chains.mangle.PREROUTING, packet, inDevice, null) ??
+      this.destinationNat('PREROUTING', packet, inDevice, null)
     );
   }
 
   input(packet: Packet, inDevice: NetDevice): Verdict {
+    const chains = this.chainsFor(packet);
     this.observer?.passed('INPUT', packet, inDevice, null);
     const refused =
-      this.mangle('INPUT', packet, inDevice, null) ??
-      this.filter('INPUT', packet, inDevice, null) ??
+      verdictOf(chains, 'mangle', chains.mangle.INPUT, packet, inDevice, null) ??
+      verdictOf(chains, 'filter', chains.filter.INPUT, packet, inDevice, null) ??
       this.policy?.judge(packet, flowOf(packet), inDevice, null) ??
       this.sourceNat('INPUT', packet, inDevice, null);
     if (refused === null) this.conntrack.confirm(packet);
@@ -105,10 +108,11 @@ export class Netfilter implements NetfilterHooks {
   }
 
   forward(packet: Packet, inDevice: NetDevice, outDevice: NetDevice): Verdict {
+    const chains = this.chainsFor(packet);
     this.observer?.passed('FORWARD', packet, inDevice, outDevice);
     return (
-      this.mangle('FORWARD', packet, inDevice, outDevice) ??
-      this.filter('FORWARD', packet, inDevice, outDevice) ??
+      verdictOf(chains, 'mangle', chains.mangle.FORWARD, packet, inDevice, outDevice) ??
+      verdictOf(chains, 'filter', chains.filter.FORWARD, packet, inDevice, outDevice) ??
       this.policy?.judge(packet, flowOf(packet), inDevice, outDevice) ??
       null
     );
@@ -117,44 +121,27 @@ export class Netfilter implements NetfilterHooks {
   output(packet: Packet): Verdict {
     const full = this.conntrack.track(packet);
     if (full !== null) return full;
+    const chains = this.chainsFor(packet);
     this.observer?.passed('OUTPUT', packet, null, null);
     return (
-      this.mangle('OUTPUT', packet, null, null) ??
+      verdictOf(chains, 'mangle', chains.mangle.OUTPUT, packet, null, null) ??
       this.destinationNat('OUTPUT', packet, null, null) ??
-      this.filter('OUTPUT', packet, null, null)
+      verdictOf(chains, 'filter', chains.filter.OUTPUT, packet, null, null)
     );
   }
 
   postrouting(packet: Packet, outDevice: NetDevice): Verdict {
+    const chains = this.chainsFor(packet);
     this.observer?.passed('POSTROUTING', packet, null, outDevice);
     const refused =
-      this.mangle('POSTROUTING', packet, null, outDevice) ?? this.sourceNat('POSTROUTING', packet, null, outDevice);
+      verdictOf(chains, 'mangle', chains.mangle.POSTROUTING, packet, null, outDevice) ??
+      this.sourceNat('POSTROUTING', packet, null, outDevice);
     if (refused === null) this.conntrack.confirm(packet);
     return refused;
   }
 
   private chainsFor(packet: Packet): FamilyChains {
     return ip.isIpv6(this.memory.view, packet.networkOffset) ? this.ipv6 : this.ipv4;
-  }
-
-  private mangle(
-    chain: keyof FamilyChains['mangle'],
-    packet: Packet,
-    inDevice: NetDevice | null,
-    outDevice: NetDevice | null,
-  ): Verdict {
-    const { mangle, tables } = this.chainsFor(packet);
-    return verdictOf(tables, 'mangle', mangle[chain], packet, inDevice, outDevice);
-  }
-
-  private filter(
-    chain: keyof FamilyChains['filter'],
-    packet: Packet,
-    inDevice: NetDevice | null,
-    outDevice: NetDevice | null,
-  ): Verdict {
-    const { filter, tables } = this.chainsFor(packet);
-    return verdictOf(tables, 'filter', filter[chain], packet, inDevice, outDevice);
   }
 
   private destinationNat(
@@ -235,7 +222,7 @@ export class Netfilter implements NetfilterHooks {
 }
 
 function verdictOf(
-  tables: RuleTables,
+  { tables }: FamilyChains,
   table: TableName,
   chain: CompiledChain,
   packet: Packet,

@@ -2,6 +2,7 @@
 import type { NetDevice } from '../../shared/netstack/device.ts';
 import * as ip from '../../shared/wire/ip.ts';
 import * as ipv4 from '../../shared/wire/ipv4.ts';
+import * as ipv6 from '../../shared/wire/ipv6.ts';
 import type { Packet } from '../../shared/wire/packet-memory.ts';
 import { flowOf } from './conntrack.ts';
 import type { Flow } from './flow.ts';
@@ -32,10 +33,17 @@ export class PacketFacts {
     this.packet = packet;
     this.flow = flowOf(packet);
     this.untracked = this.flow === null && isDiscovery(view, packet);
-    this.source = ip.source(view, networkOffset) | 0;
-    this.destination = ip.destination(view, networkOffset) | 0;
-    this.protocol = ip.protocol(view, networkOffset);
-    this.bytes = ip.totalLength(view, networkOffset);
+    if (ip.isIpv6(view, networkOffset)) {
+      this.source = ipv6.source(view, networkOffset) | 0;
+      this.destination = ipv6.destination(view, networkOffset) | 0;
+      this.protocol = ipv6.protocol(view, networkOffset);
+      this.bytes = ipv6.totalLength(view, networkOffset);
+    } else {
+      this.source = ipv4.source(view, networkOffset) | 0;
+      this.destination = ipv4.destination(view, networkOffset) | 0;
+      this.protocol = ipv4.protocol(view, networkOffset);
+      this.bytes = ipv4.totalLength(view, networkOffset);
+    }
     this.inDevice = inDevice;
     this.outDevice = outDevice;
     const hasPorts = this.protocol === ipv4.PROTOCOL_TCP || this.protocol === ipv4.PROTOCOL_UDP;

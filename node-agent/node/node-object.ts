@@ -1,5 +1,5 @@
 /** The Node object that a node-agent registers; pure. */
-import type { Node, NodeCondition, NodeSystemInfo } from 'kubernetes-types/core/v1.d.ts';
+import type { Node, NodeAddress, NodeCondition, NodeSystemInfo } from 'kubernetes-types/core/v1.d.ts';
 
 export interface NodeFacts {
   readonly name: string;
@@ -55,7 +55,9 @@ export function nodeLabels(facts: NodeFacts): Record<string, string> {
 }
 
 /** Everything of `status` but the conditions. */
-export function nodeStatusBase(facts: NodeFacts): Record<string, unknown> {
+export function nodeStatusBase(
+  facts: NodeFacts,
+): Record<string, unknown> & { readonly addresses: readonly NodeAddress[] } {
   const nodeInfo: NodeSystemInfo = {
     machineID: facts.machineId,
     systemUUID: facts.machineId,

@@ -107,7 +107,10 @@ export class NodeRegistration {
   private async write(): Promise<void> {
     const { api, clock, facts, log, signal } = this.options;
     const conditions = stampConditions(nodeConditions(this.network), this.reported, formatTimestamp(clock.nowMs()));
-    const body = { status: { ...nodeStatusBase(facts), conditions } };
+    const base = nodeStatusBase(facts);
+    // Merged by their type, two InternalIPs would become one: the list is replaced, as the original's kubelet does it.
+    const addresses = [...base.addresses, { $patch: 'replace' }];
+    const body = { status: { ...base, addresses, conditions } };
     try {
       await api.patch(NODES, facts.name, undefined, { type: 'strategic', body, subresource: 'status' });
       this.reported = conditions;

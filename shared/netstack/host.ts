@@ -230,7 +230,7 @@ export class Host implements FrameUpcall, AddressHolder {
 
   /** An IPv6 group this host listens on: all nodes, all routers, or the solicited nodes of an address. */
   hasJoined(destination: number): boolean {
-    return this.groups.has(destination);
+    return isIpv6(destination) && this.groups.has(destination);
   }
 
   /** One of this host's own addresses, 127.0.0.0/8 included. */

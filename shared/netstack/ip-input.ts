@@ -4,11 +4,13 @@
  *   device -> ipInput -> PREROUTING hook -> local? -> deliver -> INPUT hook -> ICMP | UDP | TCP
  *                                           else  -> forward (ip-forward.ts)
  */
-import { LIMITED_BROADCAST } from '../wire/address.ts';
+import * as address from '../wire/address.ts';
 import * as ip from '../wire/ip.ts';
-import { isLoopback, isMulticast, isUnspecified } from '../wire/ip-address.ts';
+import { isMulticast } from '../wire/ip-address.ts';
 import * as ipv4 from '../wire/ipv4.ts';
 import * as ipv6 from '../wire/ipv6.ts';
+import { ANY_IPV6, isIpv6Multicast, LOOPBACK_IPV6 } from '../wire/ipv6-address.ts';
+import { isIpv6 } from '../wire/ipv6-table.ts';
 import type { Packet } from '../wire/packet-memory.ts';
 import type { NetDevice } from './device.ts';
 import * as drop from './drop-reasons.ts';
@@ -66,17 +68,29 @@ function routeInput(host: Host, packet: Packet, device: NetDevice): void {
 /** RFC 1812 section 5.3.7, and the reverse path (section 5.3.8) where the host asks for it. */
 function martianReason(host: Host, source: number, destination: number, device: NetDevice): DropReason | null {
   if (device.kind === 'loopback') return null;
-  if (isLoopback(destination) || isUnspecified(destination)) return drop.MARTIAN_DESTINATION;
-  if (isLoopback(source) || isMulticast(source) || source === LIMITED_BROADCAST) return drop.MARTIAN_SOURCE;
+  const misplaced = isIpv6(destination) ? martianIpv6(source, destination) : martianIpv4(source, destination);
+  if (misplaced !== null) return misplaced;
   // Who asks for its own address (DHCP) sends from 0.0.0.0 to everyone; who asks whether it is free, from :: to a group.
-  if (isUnspecified(source)) {
-    return destination === LIMITED_BROADCAST || host.hasJoined(destination) ? null : drop.MARTIAN_SOURCE;
+  if (source === address.ANY_ADDRESS || source === ANY_IPV6) {
+    const mayAsk = destination === address.LIMITED_BROADCAST || host.hasJoined(destination);
+    return mayAsk ? null : drop.MARTIAN_SOURCE;
   }
   if (host.isLocal(source) || host.isBroadcast(source)) return drop.MARTIAN_SOURCE;
   if (host.reversePathFilter === 'off') return null;
   const back = host.routeThrough(source);
   if (back === undefined || (host.reversePathFilter === 'strict' && back.device !== device)) return drop.REVERSE_PATH;
   return null;
+}
+
+function martianIpv4(source: number, destination: number): DropReason | null {
+  if (address.isLoopback(destination) || destination === address.ANY_ADDRESS) return drop.MARTIAN_DESTINATION;
+  const isGroup = address.isMulticast(source) || source === address.LIMITED_BROADCAST;
+  return isGroup || address.isLoopback(source) ? drop.MARTIAN_SOURCE : null;
+}
+
+function martianIpv6(source: number, destination: number): DropReason | null {
+  if (destination === LOOPBACK_IPV6 || destination === ANY_IPV6) return drop.MARTIAN_DESTINATION;
+  return source === LOOPBACK_IPV6 || isIpv6Multicast(source) ? drop.MARTIAN_SOURCE : null;
 }
 
 function deliver(host: Host, arrived: Packet, device: NetDevice): void {

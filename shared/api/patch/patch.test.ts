@@ -111,6 +111,13 @@ describe('strategic merge patch', () => {
     expect(patchPodSpec({ containers }, { containers: [{ $patch: 'replace' }, { name: 'z' }] })).toEqual({
       containers: [{ name: 'z' }],
     });
+    const twice = [
+      { name: 'z', image: '1' },
+      { name: 'z', image: '2' },
+    ];
+    expect(patchPodSpec({ containers }, { containers: [...twice, { $patch: 'replace' }] })).toEqual({
+      containers: twice,
+    });
     expect(patchPodSpec({ nodeSelector: { a: '1' } }, { nodeSelector: { $patch: 'replace', b: '2' } })).toEqual({
       nodeSelector: { b: '2' },
     });

@@ -118,11 +118,13 @@ function mergeByKey(
     return element;
   });
   const replaces = elements.some((element) => element[DIRECTIVE] === 'replace' && element[mergeKey] === undefined);
-  let out: unknown[] = replaces ? [] : [...current];
+  // What replaces a list is taken as it is: two elements of one key stay two (a dual-stack node's InternalIPs).
+  if (replaces)
+    return elements.filter((element) => element[DIRECTIVE] !== 'replace').map((element) => mergeMap({}, element, type));
+  let out: unknown[] = [...current];
   for (const element of elements) {
     const key = element[mergeKey];
     if (key === undefined) {
-      if (element[DIRECTIVE] === 'replace') continue;
       throw badRequest(`an element of ${field.name} does not contain the declared merge key: ${mergeKey}`);
     }
     const at = out.findIndex((candidate) => isJsonObject(candidate) && candidate[mergeKey] === key);

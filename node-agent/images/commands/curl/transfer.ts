@@ -99,12 +99,15 @@ export class TransferRunner {
     try {
       const family = this.args.options.has('4') ? 4 : this.args.options.has('6') ? 6 : undefined;
       const found = await this.run.context.container.resolver.lookup(host, { family, signal: this.signal });
-      const addresses = found.filter((entry) => entry.family === 4).map((entry) => entry.address);
+      const [four, six] = [4, 6].map((wanted) =>
+        found.filter((entry) => entry.family === wanted).map((entry) => entry.address),
+      ) as [string[], string[]]; // one for each of the two
+      const addresses = four.length > 0 ? four : six;
       if (addresses.length === 0) throw new ResolveError('ENOTFOUND', host);
       if (literalAddress(host) === undefined) {
         this.log(`* Host ${host}:${port} was resolved.`);
-        this.log('* IPv6: (none)');
-        this.log(`* IPv4: ${addresses.join(', ')}`);
+        this.log(`* IPv6: ${six.join(', ') || '(none)'}`);
+        this.log(`* IPv4: ${four.join(', ') || '(none)'}`);
       }
       return { host, port, addresses };
     } catch (error) {
@@ -119,7 +122,7 @@ export class TransferRunner {
     const { connectTimeoutMs } = this.args;
     const signal = AbortSignal.any([this.signal, AbortSignal.timeout(connectTimeoutMs)]);
     for (const address of addresses) {
-      this.log(`*   Trying ${address}:${port}...`);
+      this.log(`*   Trying ${address.includes(':') ? `[${address}]` : address}:${port}...`);
       try {
         const socket = await this.run.context.container.network.connectTcp(
           { host: address, port, ...this.local() },
