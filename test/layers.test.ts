@@ -15,13 +15,15 @@ const allowedImports: Record<string, readonly string[]> = {
   'shared/rules': ['shared/wire'],
   'shared/podnet': ['shared/wire', 'shared/netstack'],
   'shared/api': [],
+  // What policies say is needed by nodes, which enforce it, and by the CLI, which explains it.
+  'shared/policy': ['shared/api', 'shared/netstack', 'shared/wire'],
   'shared/runtime': [],
   'shared/bus': ['shared/api', 'shared/runtime', 'shared/rules'],
   services: ['shared/api', 'shared/bus', 'shared/runtime'],
-  'node-agent/datapath': ['shared/wire', 'shared/netstack', 'shared/rules'],
+  'node-agent/datapath': ['shared/wire', 'shared/netstack', 'shared/policy', 'shared/rules'],
   'node-agent/io': ['node-agent/datapath', 'shared/wire', 'shared/netstack'],
   'node-agent/images': ['shared/podnet', 'shared/wire', 'shared/netstack', 'shared/runtime'],
-  'node-agent/policy': ['node-agent/datapath', 'shared/api', 'shared/bus', 'shared/runtime', 'shared/wire'],
+  'node-agent/policy': ['node-agent/datapath', 'shared/api', 'shared/bus', 'shared/policy', 'shared/runtime'],
   'node-agent/outside': ['shared/api', 'shared/bus', 'shared/podnet', 'shared/runtime'],
   'node-agent/cni': [
     'node-agent/datapath',
@@ -58,7 +60,7 @@ const allowedImports: Record<string, readonly string[]> = {
     'shared/wire',
   ],
   // Captures are read and written here: `shared/wire` holds their format and the filter language.
-  cli: ['shared/api', 'shared/bus', 'shared/rules', 'shared/runtime', 'shared/wire'],
+  cli: ['shared/api', 'shared/bus', 'shared/policy', 'shared/rules', 'shared/runtime', 'shared/wire'],
   bench: ['*'],
   test: ['*'],
   labs: ['*'],
@@ -70,6 +72,7 @@ const pureFolders = [
   'shared/netstack',
   'shared/rules',
   'shared/api',
+  'shared/policy',
   'node-agent/datapath',
   'proxy/kube-proxy/compile',
 ];

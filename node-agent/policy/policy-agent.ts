@@ -9,13 +9,13 @@ import type { NetworkPolicy } from 'kubernetes-types/networking/v1.d.ts';
 import { NAMESPACES, NETWORKPOLICIES, PODS } from '../../shared/api/resources.ts';
 import type { Bus } from '../../shared/bus/connection.ts';
 import { createInformer, type Informer } from '../../shared/bus/informer.ts';
+import { PolicyCompiler } from '../../shared/policy/compile.ts';
+import type { EndpointPolicy } from '../../shared/policy/endpoint-policy.ts';
+import { policyOf } from '../../shared/policy/network-policy.ts';
+import { type PolicyPod, policyPodOf } from '../../shared/policy/policy-pod.ts';
 import { BoundedRunner } from '../../shared/runtime/bounded-runner.ts';
 import type { Clock } from '../../shared/runtime/clock.ts';
-import type { EndpointPolicy } from '../datapath/policy/endpoint-policy.ts';
 import type { PolicyEngine } from '../datapath/policy/policy-engine.ts';
-import { PolicyCompiler } from './compile.ts';
-import { policyOf } from './network-policy.ts';
-import { type PolicyPod, policyPodOf } from './policy-pod.ts';
 
 /** Between two programs; two may follow each other at once. */
 const MIN_INTERVAL_MS = 25;

@@ -34,6 +34,13 @@ export const PEERS: Readonly<Record<string, readonly NetworkPolicyPeer[] | undef
   ],
   'a block': [{ ipBlock: { cidr: '10.244.1.0/24' } }],
   'a block with exceptions': [{ ipBlock: { cidr: '10.244.0.0/16', except: ['10.244.1.16/28', '10.244.2.30/32'] } }],
+  'a block of IPv6 with exceptions': [
+    { ipBlock: { cidr: 'fd00:10:244::/56', except: ['fd00:10:244:1::10/124', 'fd00:10:244:2::30/128'] } },
+  ],
+  'all of both families but one address each': [
+    { ipBlock: { cidr: '0.0.0.0/0', except: ['10.244.1.11/32'] } },
+    { ipBlock: { cidr: '::/0', except: ['fd00:10:244:1::21/128'] } },
+  ],
   'one address, or pods c': [
     { ipBlock: { cidr: '10.244.1.31/32' } },
     { namespaceSelector: {}, podSelector: { matchExpressions: [{ key: 'pod', operator: 'In', values: ['c'] }] } },

@@ -10,6 +10,7 @@ export interface OraclePod {
   readonly name: string;
   readonly labels: Readonly<Record<string, string>>;
   readonly ip: string;
+  readonly ipv6: string;
   readonly ports: readonly { name: string; protocol: string; port: number }[];
 }
 
@@ -19,6 +20,8 @@ export interface OracleWorld {
 }
 
 type Type = 'Ingress' | 'Egress';
+/** Which of the pods' addresses the packets have. */
+export type Family = 'ip' | 'ipv6';
 
 /** Whether `client` may open a connection to `server`. */
 export function allows(
@@ -27,11 +30,12 @@ export function allows(
   server: OraclePod,
   protocol: string,
   port: number,
+  family: Family = 'ip',
 ): boolean {
   if (client.ip === server.ip) return true;
   return (
-    sideAllows(world, 'Egress', client, server, server, protocol, port) &&
-    sideAllows(world, 'Ingress', server, client, server, protocol, port)
+    sideAllows(world, 'Egress', client, server, server, protocol, port, family) &&
+    sideAllows(world, 'Ingress', server, client, server, protocol, port, family)
   );
 }
 
@@ -43,6 +47,7 @@ function sideAllows(
   server: OraclePod,
   protocol: string,
   port: number,
+  family: Family,
 ): boolean {
   const applying = policies.filter(
     ({ metadata, spec }) =>
@@ -58,7 +63,8 @@ function sideAllows(
         : (spec?.egress ?? []).map((rule) => ({ peers: rule.to ?? [], ports: rule.ports ?? [] }));
     for (const { peers, ports } of rules) {
       const peerFits =
-        peers.length === 0 || peers.some((one) => peerMatches(one, metadata?.namespace ?? '', peer, namespaces));
+        peers.length === 0 ||
+        peers.some((one) => peerMatches(one, metadata?.namespace ?? '', peer, namespaces, family));
       const portFits = ports.length === 0 || ports.some((one) => portMatches(one, server, protocol, port));
       if (peerFits && portFits) return true;
     }
@@ -76,8 +82,9 @@ function peerMatches(
   policyNamespace: string,
   peer: OraclePod,
   namespaces: OracleWorld['namespaces'],
+  family: Family,
 ): boolean {
-  if (ipBlock !== undefined) return inBlock(ipBlock, peer.ip);
+  if (ipBlock !== undefined) return inBlock(ipBlock, peer[family]);
   const namespaceFits =
     namespaceSelector === undefined
       ? peer.namespace === policyNamespace
@@ -111,13 +118,21 @@ function inBlock({ cidr, except = [] }: IPBlock, ip: string): boolean {
 }
 
 function bitsMatch(cidr: string, ip: string): boolean {
-  const [network = '', length = '32'] = cidr.split('/');
+  if (cidr.includes(':') !== ip.includes(':')) return false;
+  const [network = '', length = ''] = cidr.split('/');
   return bitsOf(network).slice(0, Number(length)) === bitsOf(ip).slice(0, Number(length));
 }
 
 function bitsOf(ip: string): string {
-  return ip
-    .split('.')
-    .map((octet) => Number(octet).toString(2).padStart(8, '0'))
-    .join('');
+  if (!ip.includes(':')) return binary(ip.split('.').map(Number), 8);
+  const [head = [], tail = []] = ip.split('::').map((side) => side.split(':').filter((word) => word !== ''));
+  const zeros = Array.from({ length: 8 - head.length - tail.length }, () => '0');
+  return binary(
+    [...head, ...zeros, ...tail].map((word) => Number.parseInt(word, 16)),
+    16,
+  );
+}
+
+function binary(parts: readonly number[], bits: number): string {
+  return parts.map((part) => part.toString(2).padStart(bits, '0')).join('');
 }

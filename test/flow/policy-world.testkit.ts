@@ -1,10 +1,10 @@
 /** Three namespaces with three pods each on two nodes, every pod serving two ports of TCP and UDP; and policies for them. */
 import type { NetworkPolicy, NetworkPolicySpec } from 'kubernetes-types/networking/v1.d.ts';
-import { type ClusterState, PolicyCompiler } from '../../node-agent/policy/compile.ts';
-import { policyOf } from '../../node-agent/policy/network-policy.ts';
-import { type PolicyPod, policyPodOf } from '../../node-agent/policy/policy-pod.ts';
+import { type ClusterState, PolicyCompiler } from '../../shared/policy/compile.ts';
+import { policyOf } from '../../shared/policy/network-policy.ts';
+import { type PolicyPod, policyPodOf } from '../../shared/policy/policy-pod.ts';
 import { ip } from './cluster.testkit.ts';
-import type { OraclePod } from './policy-oracle.testkit.ts';
+import type { Family, OraclePod } from './policy-oracle.testkit.ts';
 
 export const NAMESPACES = { x: { ns: 'x' }, y: { ns: 'y', team: 'red' }, z: { ns: 'z', team: 'blue' } };
 export const PROTOCOLS = ['TCP', 'UDP'] as const;
@@ -16,7 +16,7 @@ export const WORLD_PODS: readonly OraclePod[] = Object.keys(NAMESPACES).flatMap(
     name,
     labels: { pod: name, [`in-${namespace}`]: 'yes' },
     // Pods a and b of every namespace stand on node 1, c on node 2.
-    ip: name === 'c' ? `10.244.2.${10 * (n + 1)}` : `10.244.1.${10 * (n + 1) + p}`,
+    ...(name === 'c' ? addressesOf(2, 10 * (n + 1)) : addressesOf(1, 10 * (n + 1) + p)),
     ports: PROTOCOLS.flatMap((protocol) =>
       // The name `web` is port 80 in pods a and b, and 81 in c.
       PORTS.map((port) => ({
@@ -27,6 +27,10 @@ export const WORLD_PODS: readonly OraclePod[] = Object.keys(NAMESPACES).flatMap(
     ),
   })),
 );
+
+function addressesOf(node: number, place: number): { ip: string; ipv6: string } {
+  return { ip: `10.244.${node}.${place}`, ipv6: `fd00:10:244:${node}::${place}` };
+}
 
 export function policy(namespace: string, name: string, spec: NetworkPolicySpec): NetworkPolicy {
   return { metadata: { namespace, name }, spec };
@@ -44,7 +48,7 @@ export function policyPods(): PolicyPod[] {
           },
         ],
       },
-      status: { phase: 'Running', podIP: pod.ip, podIPs: [{ ip: pod.ip }] },
+      status: { phase: 'Running', podIP: pod.ip, podIPs: [{ ip: pod.ip }, { ip: pod.ipv6 }] },
     }),
   );
 }
@@ -60,10 +64,10 @@ export function programOf(policies: readonly NetworkPolicy[], isHere: (address: 
   return new Map(
     state.pods.flatMap((pod) => {
       const endpoint = compiler.endpoint(pod);
-      const [address] = pod.addresses;
-      return endpoint === undefined || address === undefined || !isHere(address) ? [] : [[address, endpoint] as const];
+      if (endpoint === undefined || !isHere(pod.addresses[0]!)) return [];
+      return pod.addresses.map((address) => [address, endpoint] as const);
     }),
   );
 }
 
-export const addressOf = (pod: OraclePod): number => ip(pod.ip);
+export const addressOf = (pod: OraclePod, family: Family = 'ip'): number => ip(pod[family]);

@@ -5,9 +5,10 @@
 import { beforeAll, describe, expect, it } from 'vitest';
 import type { PodAttachment } from '../../node-agent/datapath/pod-attachment.ts';
 import { PolicyEngine } from '../../node-agent/datapath/policy/policy-engine.ts';
+import { ANY_IPV6 } from '../../shared/wire/ipv6-address.ts';
 import { ip, TestCluster } from './cluster.testkit.ts';
 import { POLICY_CASES } from './policy-cases.testkit.ts';
-import { allows, type OraclePod } from './policy-oracle.testkit.ts';
+import { allows, type Family, type OraclePod } from './policy-oracle.testkit.ts';
 import { addressOf, NAMESPACES, PORTS, PROTOCOLS, policy, programOf, WORLD_PODS } from './policy-world.testkit.ts';
 
 class PolicyWorld {
@@ -21,7 +22,7 @@ class PolicyWorld {
       this.hosts.set(pod.ip, host);
       for (const port of PORTS) {
         this.cluster.udpServer(host, port, pod.ip);
-        host.tcp.listen({ port }).onConnection = (connection) => {
+        host.tcp.listen({ address: ANY_IPV6, port }).onConnection = (connection) => {
           connection.onEnd = () => connection.end();
         };
       }
@@ -44,10 +45,10 @@ class PolicyWorld {
     return this.hosts.get(pod.ip)!;
   }
 
-  reaches(client: OraclePod, server: OraclePod, protocol: string, port: number): boolean {
-    if (protocol === 'UDP') return this.cluster.ask(this.host(client), server.ip, port).answer !== null;
+  reaches(client: OraclePod, server: OraclePod, protocol: string, port: number, family: Family): boolean {
+    if (protocol === 'UDP') return this.cluster.ask(this.host(client), server[family], port).answer !== null;
     let established = false;
-    const connection = this.host(client).tcp.connect({ remoteAddress: ip(server.ip), remotePort: port });
+    const connection = this.host(client).tcp.connect({ remoteAddress: ip(server[family]), remotePort: port });
     connection.onEstablished = () => {
       established = true;
     };
@@ -58,15 +59,15 @@ class PolicyWorld {
   }
 
   /** `x/a -> y/b TCP 80`, for each pair and port where packets and the oracle disagree. */
-  disagreements(policies: Parameters<typeof programOf>[0]): string[] {
+  disagreements(policies: Parameters<typeof programOf>[0], family: Family): string[] {
     const wrong: string[] = [];
     for (const client of WORLD_PODS) {
       for (const server of WORLD_PODS) {
         if (client === server) continue;
         for (const protocol of PROTOCOLS) {
           for (const port of PORTS) {
-            const wanted = allows({ namespaces: NAMESPACES, policies }, client, server, protocol, port);
-            const got = this.reaches(client, server, protocol, port);
+            const wanted = allows({ namespaces: NAMESPACES, policies }, client, server, protocol, port, family);
+            const got = this.reaches(client, server, protocol, port, family);
             if (got !== wanted) wrong.push(`${nameOf(client)} -> ${nameOf(server)} ${protocol} ${port} ${got}`);
           }
         }
@@ -89,9 +90,18 @@ describe('every pod to every other', () => {
 
   it.each(POLICY_CASES)('$name', ({ policies }) => {
     world.apply(policies);
-    expect(world.disagreements(policies)).toEqual([]);
+    expect(world.disagreements(policies, 'ip')).toEqual([]);
     world.cluster.captured.length = 0;
   });
+
+  it.each(POLICY_CASES.filter(({ policies }) => JSON.stringify(policies).includes('::')))(
+    '$name, over IPv6',
+    ({ policies }) => {
+      world.apply(policies);
+      expect(world.disagreements(policies, 'ipv6')).toEqual([]);
+      world.cluster.captured.length = 0;
+    },
+  );
 });
 
 describe('connections and policies that change', () => {
@@ -173,10 +183,11 @@ describe('what decided', () => {
       ]),
     );
     const { egress, ingress } = engine.explain(addressOf(podNamed('x/a')), addressOf(podNamed('y/b')), 6, 80);
-    expect(egress).toEqual({ drop: null, cause: 'NetworkPolicy x/out' });
+    expect(egress).toEqual({ drop: null, cause: 'NetworkPolicy x/out', rule: 'egress rule 1' });
     expect(ingress).toEqual({
       drop: { code: 'policy-denied', cause: 'NetworkPolicy y/in' },
       cause: 'NetworkPolicy y/in',
+      rule: null,
     });
   });
 });

@@ -26,6 +26,7 @@ import {
 
 const SEEDS = Number(process.env.PODWIRE_POLICY_SEEDS ?? 2000);
 const FIRST_SEED = Number(process.env.PODWIRE_SEED ?? 1);
+const FAMILIES = ['ip', 'ipv6'] as const;
 const PROTOCOL_NUMBERS = { TCP: 6, UDP: 17 };
 
 describe('random policies', () => {
@@ -45,15 +46,13 @@ function disagreements(engine: PolicyEngine, policies: readonly NetworkPolicy[])
     for (const server of WORLD_PODS) {
       for (const protocol of PROTOCOLS) {
         for (const port of PORTS) {
-          const wanted = allows({ namespaces: NAMESPACES, policies }, client, server, protocol, port);
-          const { egress, ingress } = engine.explain(
-            addressOf(client),
-            addressOf(server),
-            PROTOCOL_NUMBERS[protocol],
-            port,
-          );
-          const got = (egress?.drop ?? null) === null && (ingress?.drop ?? null) === null;
-          if (got !== wanted) wrong.push(`${client.ip} -> ${server.ip} ${protocol} ${port}: ${got}`);
+          for (const family of FAMILIES) {
+            const wanted = allows({ namespaces: NAMESPACES, policies }, client, server, protocol, port, family);
+            const [from, to] = [addressOf(client, family), addressOf(server, family)];
+            const { egress, ingress } = engine.explain(from, to, PROTOCOL_NUMBERS[protocol], port);
+            const got = (egress?.drop ?? null) === null && (ingress?.drop ?? null) === null;
+            if (got !== wanted) wrong.push(`${client[family]} -> ${server[family]} ${protocol} ${port}: ${got}`);
+          }
         }
       }
     }
@@ -80,7 +79,14 @@ function randomPolicies(seed: number): NetworkPolicy[] {
     const hole = `10.244.${oneOf([1, 2])}.${below(40)}/${Math.min(32, length + 1 + below(6))}`;
     return { cidr: `${address}/${length}`, except: random.next() < 0.5 ? [hole] : undefined };
   };
-  const peers = () => oneOf([...Object.values(PEERS), [{ ipBlock: block() }], [{ podSelector: selector() }]]);
+  const blockIpv6 = () => {
+    const length = 48 + below(81);
+    const address = (): string => `fd00:10:244:${oneOf([1, 2])}::${below(40)}`;
+    const hole = `${address()}/${Math.min(128, length + 1 + below(20))}`;
+    return { cidr: `${address()}/${length}`, except: random.next() < 0.5 ? [hole] : undefined };
+  };
+  const peers = () =>
+    oneOf([...Object.values(PEERS), [{ ipBlock: block() }, { ipBlock: blockIpv6() }], [{ podSelector: selector() }]]);
   const ports = () =>
     oneOf([
       ...Object.values(PORT_LISTS),

@@ -7,16 +7,19 @@
  * A connection is judged in the direction in which it was opened, with the server's real address and the client's (after
  * service translation, before masquerade), so replies pass by themselves. Nothing here depends on how many policies there are.
  *
- * Never refused: what the node itself sends to its pods (the kubelet's probes come that way), and a pod's traffic to itself.
+ * Never refused: what the node itself sends to its pods (the kubelet's probes come that way), a pod's traffic to itself, and
+ * neighbour discovery, without which no address of IPv6 could be reached.
  */
 import type { NetDevice } from '../../../shared/netstack/device.ts';
 import type { DropReason, Verdict } from '../../../shared/netstack/hooks.ts';
+import { type DirectionPolicy, decide, type EndpointPolicy } from '../../../shared/policy/endpoint-policy.ts';
+import type { PolicyDecision } from '../../../shared/policy/port-verdicts.ts';
 import * as ip from '../../../shared/wire/ip.ts';
+import { type AddressHolder, ipv6Table } from '../../../shared/wire/ipv6-table.ts';
 import type { Packet, PacketMemory } from '../../../shared/wire/packet-memory.ts';
 import type { Connection, Flow } from '../flow.ts';
 import type { PacketPolicy } from '../packet-policy.ts';
-import { decide, type EndpointPolicy } from './endpoint-policy.ts';
-import type { PolicyDecision } from './port-verdicts.ts';
+import { isDiscovery } from '../tuple.ts';
 
 /** A packet of no connection, from or to a pod that policies speak of. */
 const NO_CONNECTION: DropReason = Object.freeze({ code: 'policy-no-connection' });
@@ -37,7 +40,7 @@ export interface PolicyVerdict {
   readonly ingress: PolicyDecision | null;
 }
 
-export class PolicyEngine implements PacketPolicy {
+export class PolicyEngine implements PacketPolicy, AddressHolder {
   private readonly options: PolicyEngineOptions;
   private endpoints = new Map<number, EndpointPolicy>();
   /** Changes with every program; a connection that passed under this one need not be asked again. */
@@ -45,6 +48,7 @@ export class PolicyEngine implements PacketPolicy {
 
   constructor(options: PolicyEngineOptions) {
     this.options = options;
+    ipv6Table.hold(this);
   }
 
   /** Replaces all there is, by the pods' addresses. */
@@ -58,6 +62,15 @@ export class PolicyEngine implements PacketPolicy {
     if (policy === undefined) this.endpoints.delete(address);
     else this.endpoints.set(address, policy);
     this.generation++;
+  }
+
+  visitAddresses(visit: (address: number) => void): void {
+    const directions = new Set<DirectionPolicy | null>();
+    for (const [address, { ingress, egress }] of this.endpoints) {
+      visit(address);
+      directions.add(ingress).add(egress);
+    }
+    for (const direction of directions) for (const peer of direction?.known.keys() ?? []) visit(peer);
   }
 
   judge(packet: Packet, flow: Flow | null, _inDevice: NetDevice, _outDevice: NetDevice | null): Verdict {
@@ -97,6 +110,7 @@ export class PolicyEngine implements PacketPolicy {
 
   private judgeStray(packet: Packet): DropReason | null {
     const { view } = this.options.memory;
+    if (isDiscovery(view, packet)) return null;
     const source = ip.source(view, packet.networkOffset);
     const destination = ip.destination(view, packet.networkOffset);
     return this.endpoints.has(source) || this.endpoints.has(destination) ? NO_CONNECTION : null;

@@ -1,5 +1,5 @@
 /** Policies of whatever API as the compiler takes them: whom they select, and rules in the order in which they are read. */
-import type { LabelSelector } from '../../shared/api/label-selector.ts';
+import type { LabelSelector } from '../api/label-selector.ts';
 
 /** Lower tiers are asked first. A tier says nothing of a connection that none of its rules covers. */
 export const TIER_ADMIN = 0;
@@ -29,6 +29,8 @@ export type RulePort =
   | { readonly protocol: number; readonly name: string };
 
 export interface PolicyRule {
+  /** As its author named it, where the API lets him. */
+  readonly name?: string;
   readonly action: 'allow' | 'deny' | 'pass';
   /** null: everybody. */
   readonly peers: readonly RulePeer[] | null;

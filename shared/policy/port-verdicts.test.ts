@@ -12,6 +12,7 @@ const rule = (tier: number, action: PortRule['action'], ports: PortRule['ports']
   action,
   ports,
   cause,
+  rule: null,
 });
 
 describe('PortVerdicts', () => {
@@ -20,6 +21,7 @@ describe('PortVerdicts', () => {
     expect(verdicts.decide(TCP, 80)).toEqual({
       drop: { code: 'policy-denied', cause: 'web is closed' },
       cause: 'web is closed',
+      rule: null,
     });
     expect([verdicts.decide(TCP, 79).drop, verdicts.decide(TCP, 81).drop, verdicts.decide(UDP, 80).drop]).toEqual([
       null,
@@ -61,7 +63,7 @@ describe('StepFunction', () => {
     const points = fc.array(fc.integer({ min: 0, max: 300 }), { maxLength: 30 });
     fc.assert(
       fc.property(points, fc.integer({ min: 0, max: 400 }), (boundaries, point) => {
-        const steps = new StepFunction(boundaries, (start) => start);
+        const steps = new StepFunction(0, boundaries, (start) => start);
         const wanted = Math.max(0, ...boundaries.filter((boundary) => boundary <= point));
         expect(steps.at(point)).toBe(wanted);
       }),
@@ -69,6 +71,6 @@ describe('StepFunction', () => {
   });
 
   it('joins equal neighbours', () => {
-    expect(new StepFunction([10, 20, 30], (start) => start >= 20).steps).toBe(2);
+    expect(new StepFunction(0, [10, 20, 30], (start) => start >= 20).starts.length).toBe(2);
   });
 });

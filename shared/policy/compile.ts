@@ -7,13 +7,14 @@
  *
  * Pods that the same policies select share one result, and peers that the same rules cover share one table of ports.
  */
-import { type LabelSelector, labelSelectorMatches, labelSelectorText } from '../../shared/api/label-selector.ts';
-import type { DirectionPolicy, EndpointPolicy } from '../datapath/policy/endpoint-policy.ts';
-import { type PortRange, type PortRule, PortVerdicts } from '../datapath/policy/port-verdicts.ts';
-import { StepFunction } from '../datapath/policy/step-function.ts';
+import { type LabelSelector, labelSelectorMatches, labelSelectorText } from '../api/label-selector.ts';
 import { AddressSet } from './address-set.ts';
+import { AddressSteps } from './address-steps.ts';
+import type { DirectionPolicy, EndpointPolicy } from './endpoint-policy.ts';
+import { type Place, placeOf } from './place.ts';
 import type { NamedPort, PolicyPod } from './policy-pod.ts';
 import type { PodScope, Policy, PolicyRule } from './policy-rule.ts';
+import { type PortRange, type PortRule, PortVerdicts } from './port-verdicts.ts';
 
 type Direction = 'ingress' | 'egress';
 
@@ -30,6 +31,8 @@ interface OrderedRule {
   readonly tier: number;
   readonly rule: PolicyRule;
   readonly cause: string;
+  /** `ingress rule 2`; null for the end of a tier. */
+  readonly name: string | null;
 }
 
 const REFUSE_ALL: PolicyRule = { action: 'deny', peers: null, ports: null };
@@ -79,7 +82,10 @@ export class PolicyCompiler {
     for (const tier of new Set(policies.map((policy) => policy.tier))) {
       const ofTier = policies.filter((policy) => policy.tier === tier);
       for (const { title, [direction]: rules } of ofTier) {
-        for (const rule of rules ?? []) ordered.push(this.numbered(rule, tier, title));
+        for (const [i, rule] of (rules ?? []).entries()) {
+          const name = rule.name === undefined ? `${i + 1}` : `${i + 1} (${rule.name})`;
+          ordered.push(this.numbered(rule, tier, title, `${direction} rule ${name}`));
+        }
       }
       const isolating = ofTier.filter(({ isolates }) => isolates).map(({ title }) => title);
       if (isolating.length > 0) ordered.push(this.refusalOf(isolating.sort(), tier));
@@ -87,10 +93,10 @@ export class PolicyCompiler {
     return ordered;
   }
 
-  private numbered(rule: PolicyRule, tier: number, cause: string): OrderedRule {
+  private numbered(rule: PolicyRule, tier: number, cause: string, name: string): OrderedRule {
     let ordered = this.rules.get(rule);
     if (ordered === undefined) {
-      ordered = { id: this.nextId++, tier, rule, cause };
+      ordered = { id: this.nextId++, tier, rule, cause, name };
       this.rules.set(rule, ordered);
     }
     return ordered;
@@ -101,7 +107,7 @@ export class PolicyCompiler {
     const cause = titles.join(', ');
     let ordered = this.refusals.get(cause);
     if (ordered === undefined) {
-      ordered = { id: this.nextId++, tier, rule: REFUSE_ALL, cause };
+      ordered = { id: this.nextId++, tier, rule: REFUSE_ALL, cause, name: null };
       this.refusals.set(cause, ordered);
     }
     return ordered;
@@ -122,14 +128,15 @@ export class PolicyCompiler {
     const known = new Map<number, PortVerdicts>();
     for (const pod of this.podsToKnow(rules, serverPorts === undefined)) {
       for (const address of pod.addresses) {
-        const covering = rules.filter(({ rule }) => this.peersOf(rule).has(pod) || this.coversAddress(rule, address));
+        const place = placeOf(address);
+        const covering = rules.filter(({ rule }) => this.peersOf(rule).has(pod) || this.coversPlace(rule, place));
         known.set(address, tableOf(covering, serverPorts ?? pod.ports));
       }
     }
     const boundaries = rules.flatMap(({ rule }) => this.blocksOf(rule).boundaries());
-    const others = new StepFunction(boundaries, (address) =>
+    const others = new AddressSteps(boundaries, (place) =>
       tableOf(
-        rules.filter(({ rule }) => this.coversAddress(rule, address)),
+        rules.filter(({ rule }) => this.coversPlace(rule, place)),
         serverPorts ?? [],
       ),
     );
@@ -143,8 +150,8 @@ export class PolicyCompiler {
     return new Set(rules.flatMap(({ rule }) => [...this.peersOf(rule)]));
   }
 
-  private coversAddress(rule: PolicyRule, address: number): boolean {
-    return rule.peers === null || this.blocksOf(rule).has(address);
+  private coversPlace(rule: PolicyRule, place: Place): boolean {
+    return rule.peers === null || this.blocksOf(rule).has(place);
   }
 
   private blocksOf(rule: PolicyRule): AddressSet {
@@ -186,14 +193,14 @@ export class PolicyCompiler {
 
 const NOBODY: ReadonlySet<PolicyPod> = new Set();
 
-function portRuleOf({ rule, tier, cause }: OrderedRule, serverPorts: readonly NamedPort[]): PortRule {
+function portRuleOf({ rule, tier, cause, name }: OrderedRule, serverPorts: readonly NamedPort[]): PortRule {
   const ranges = rule.ports?.flatMap((port): PortRange[] => {
     if (!('name' in port)) return [port];
     return serverPorts
       .filter(({ name, protocol }) => name === port.name && protocol === port.protocol)
       .map(({ port: number }) => ({ protocol: port.protocol, first: number, last: number }));
   });
-  return { tier, action: rule.action, ports: ranges ?? null, cause };
+  return { tier, action: rule.action, ports: ranges ?? null, cause, rule: name };
 }
 
 function namesText(ports: readonly NamedPort[]): string {

@@ -5,10 +5,10 @@ import type {
   NetworkPolicyPort,
   NetworkPolicySpec,
 } from 'kubernetes-types/networking/v1.d.ts';
-import { EVERYTHING, selectorFromObject } from '../../shared/api/label-selector.ts';
-import * as ipv4 from '../../shared/wire/ipv4.ts';
-import { PROTOCOL_SCTP } from '../datapath/policy/port-verdicts.ts';
+import { EVERYTHING, selectorFromObject } from '../api/label-selector.ts';
+import * as ipv4 from '../wire/ipv4.ts';
 import { type Policy, type PolicyRule, type RulePeer, type RulePort, TIER_NAMESPACE } from './policy-rule.ts';
+import { PROTOCOL_SCTP } from './port-verdicts.ts';
 
 const MAX_PORT = 65_535;
 const PROTOCOLS: Readonly<Record<string, number>> = {

@@ -1,12 +1,12 @@
 /** What policy says of one endpoint, as a node is programmed with it: peers by address, no names and no labels. */
+import type { AddressSteps } from './address-steps.ts';
 import type { PolicyDecision, PortVerdicts } from './port-verdicts.ts';
-import type { StepFunction } from './step-function.ts';
 
 export interface DirectionPolicy {
   /** Peers that rules know by their address: pods. */
   readonly known: ReadonlyMap<number, PortVerdicts>;
   /** Everybody else, by where the address lies. */
-  readonly others: StepFunction<PortVerdicts>;
+  readonly others: AddressSteps<PortVerdicts>;
 }
 
 export interface EndpointPolicy {

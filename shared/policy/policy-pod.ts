@@ -1,8 +1,8 @@
 /** What policies need to know of a pod. */
 import type { Pod } from 'kubernetes-types/core/v1.d.ts';
-import { parseIpv4 } from '../../shared/wire/address.ts';
-import * as ipv4 from '../../shared/wire/ipv4.ts';
-import { PROTOCOL_SCTP } from '../datapath/policy/port-verdicts.ts';
+import { parseAddress } from '../wire/ip-address.ts';
+import * as ipv4 from '../wire/ipv4.ts';
+import { PROTOCOL_SCTP } from './port-verdicts.ts';
 
 export interface NamedPort {
   readonly name: string;
@@ -38,7 +38,7 @@ export function policyPodOf({ metadata, spec, status }: Pod): PolicyPod {
     name: metadata?.name ?? '',
     labels: metadata?.labels ?? {},
     nodeName: spec?.nodeName,
-    addresses: own ? texts.flatMap((text) => parseIpv4(text) ?? []) : [],
+    addresses: own ? texts.flatMap((text) => parseAddress(text) ?? []) : [],
     ports: (spec?.containers ?? []).flatMap(({ ports = [] }) =>
       ports.flatMap(({ name, protocol = 'TCP', containerPort }) =>
         name ? [{ name, protocol: PROTOCOLS[protocol] ?? ipv4.PROTOCOL_TCP, port: containerPort }] : [],

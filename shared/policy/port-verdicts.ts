@@ -2,8 +2,8 @@
  * What one peer may do at which port, decided in advance: an ordered list of rules becomes, for each protocol with ports,
  * a step function from ports to decisions. So a packet costs the same however many rules there were.
  */
-import type { DropReason } from '../../../shared/netstack/hooks.ts';
-import * as ipv4 from '../../../shared/wire/ipv4.ts';
+import type { DropReason } from '../netstack/hooks.ts';
+import * as ipv4 from '../wire/ipv4.ts';
 import { StepFunction } from './step-function.ts';
 
 export const POLICY_DENIED = 'policy-denied';
@@ -25,15 +25,18 @@ export interface PortRule {
   readonly ports: readonly PortRange[] | null;
   /** Who says so: `NetworkPolicy default/web`. */
   readonly cause: string;
+  /** Which of its rules: `ingress rule 2`; null for what no rule says, the end of an isolating tier. */
+  readonly rule: string | null;
 }
 
 export interface PolicyDecision {
   /** null allows. */
   readonly drop: DropReason | null;
   readonly cause: string;
+  readonly rule: string | null;
 }
 
-const NO_POLICY: PolicyDecision = { drop: null, cause: 'no policy' };
+const NO_POLICY: PolicyDecision = { drop: null, cause: 'no policy', rule: null };
 const PROTOCOLS_WITH_PORTS = [ipv4.PROTOCOL_TCP, ipv4.PROTOCOL_UDP, PROTOCOL_SCTP];
 
 export class PortVerdicts {
@@ -53,9 +56,14 @@ export class PortVerdicts {
       const ranges = rules.flatMap(({ ports }) => ports ?? []).filter((range) => range.protocol === protocol);
       if (ranges.length === 0) continue;
       const boundaries = ranges.flatMap((range) => [range.first, range.last + 1]);
-      const steps = new StepFunction(boundaries, (port) => first((rule) => covers(rule, protocol, port)));
+      const steps = new StepFunction(0, boundaries, (port) => first((rule) => covers(rule, protocol, port)));
       this.byProtocol.set(protocol, steps);
     }
+  }
+
+  /** The ports of a protocol at which decisions may change, from 0. */
+  boundaries(protocol: number): readonly number[] {
+    return this.byProtocol.get(protocol)?.starts ?? [0];
   }
 
   /** `port` is the server's; any number for a protocol that has none. */
@@ -80,6 +88,6 @@ function covers({ ports }: PortRule, protocol: number, port: number): boolean {
   );
 }
 
-function decisionOf({ action, cause }: PortRule): PolicyDecision {
-  return { drop: action === 'deny' ? Object.freeze({ code: POLICY_DENIED, cause }) : null, cause };
+function decisionOf({ action, cause, rule }: PortRule): PolicyDecision {
+  return { drop: action === 'deny' ? Object.freeze({ code: POLICY_DENIED, cause }) : null, cause, rule };
 }
