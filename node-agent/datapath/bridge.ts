@@ -18,9 +18,9 @@ import {
 import * as drop from '../../shared/netstack/drop-reasons.ts';
 import type { Engine } from '../../shared/netstack/engine.ts';
 import { transmitFragments } from '../../shared/netstack/fragment.ts';
-import { headerDefect } from '../../shared/netstack/header-defect.ts';
 import type { DropReason } from '../../shared/netstack/hooks.ts';
 import type { Host } from '../../shared/netstack/host.ts';
+import { prepareReceived } from '../../shared/netstack/received-packet.ts';
 import { cutSuperSegment, SUPER_SEGMENT_BYTES, segmentedLength } from '../../shared/netstack/super-segment.ts';
 import * as ethernet from '../../shared/wire/ethernet.ts';
 import * as ip from '../../shared/wire/ip.ts';
@@ -225,18 +225,12 @@ export class BridgeDevice implements NetDevice, FrameUpcall {
   private toIp(frame: Packet): Packet | null {
     const { view } = this.memory;
     frame.strip(ethernet.HEADER_BYTES);
-    const defect = headerDefect(view, frame);
+    const defect = prepareReceived(view, frame);
     if (defect !== null) {
       this.host.drop(frame, defect, this.name);
       return null;
     }
-    frame.mayFragment = false;
-    frame.length = ip.totalLength(view, frame.offset);
-    const packet = ip.isFragment(view, frame.offset) ? this.host.reassembly.add(frame) : frame;
-    if (packet === null) return null;
-    packet.networkOffset = packet.offset;
-    packet.transportOffset = packet.offset + ip.headerBytes(view, packet.offset);
-    return packet;
+    return ip.isFragment(view, frame.offset) ? this.host.reassembly.add(frame) : frame;
   }
 
   /** False when a hook refused the packet. After a change of destination the later hooks are the router's. */

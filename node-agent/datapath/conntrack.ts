@@ -92,7 +92,7 @@ export class Conntrack {
       return null;
     }
     flow.packets++;
-    flow.bytes += ip.totalLength(view, packet.networkOffset);
+    flow.bytes += packet.length;
     packet.connection = flow;
     return null;
   }

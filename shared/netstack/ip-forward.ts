@@ -1,5 +1,7 @@
 /** A packet that is not for this host: TTL, route, MTU, the FORWARD hook, and out again (RFC 1812 section 5.2.1.2, RFC 8200). */
 import * as ip from '../wire/ip.ts';
+import * as ipv4 from '../wire/ipv4.ts';
+import * as ipv6 from '../wire/ipv6.ts';
 import { isLinkLocal } from '../wire/ipv6-address.ts';
 import type { Packet } from '../wire/packet-memory.ts';
 import type { NetDevice } from './device.ts';
@@ -18,16 +20,19 @@ export function ipForward(host: Host, packet: Packet, inDevice: NetDevice): void
     host.drop(packet, drop.NOT_FORWARDING, 'ip-forward');
     return;
   }
-  if (ip.isIpv6(view, packet.offset) && staysOnLink(view, packet.offset)) {
+  const isIpv6 = ip.isIpv6(view, packet.offset);
+  if (isIpv6 && staysOnLink(view, packet.offset)) {
     host.drop(packet, drop.BEYOND_SCOPE, 'ip-forward');
     return;
   }
-  const route = host.routes.lookup(ip.destination(view, packet.offset));
+  const destination = isIpv6 ? ipv6.destination(view, packet.offset) : ipv4.destination(view, packet.offset);
+  const route = host.routes.lookup(destination);
   if (route === undefined || route.device === null) {
     refuseUnroutable(host, packet, route);
     return;
   }
-  if (ip.ttl(view, packet.offset) <= 1) {
+  const ttl = isIpv6 ? ipv6.hopLimit(view, packet.offset) : ipv4.ttl(view, packet.offset);
+  if (ttl <= 1) {
     host.icmp.sendError(packet, icmpError.TTL_EXCEEDED);
     host.drop(packet, drop.TTL_EXCEEDED, 'ip-forward');
     return;
@@ -38,7 +43,8 @@ export function ipForward(host: Host, packet: Packet, inDevice: NetDevice): void
     host.drop(packet, drop.FRAGMENTATION_NEEDED, 'ip-forward');
     return;
   }
-  ip.decrementTtl(view, packet.offset);
+  if (isIpv6) ipv6.decrementHopLimit(view, packet.offset);
+  else ipv4.decrementTtl(view, packet.offset);
   if (host.hooks !== null) {
     const verdict = host.hooks.forward(packet, inDevice, route.device);
     if (verdict !== null) {

@@ -14,32 +14,28 @@ import { isIpv6 } from '../wire/ipv6-table.ts';
 import type { Packet } from '../wire/packet-memory.ts';
 import type { NetDevice } from './device.ts';
 import * as drop from './drop-reasons.ts';
-import { headerDefect } from './header-defect.ts';
 import type { DropReason } from './hooks.ts';
 import type { Host } from './host.ts';
 import * as icmpError from './icmp-error.ts';
 import { ipForward } from './ip-forward.ts';
+import { prepareReceived } from './received-packet.ts';
 
 /** Takes a packet whose IP header is at `packet.offset`; link padding may follow it. Takes ownership. */
 export function ipInput(host: Host, received: Packet, device: NetDevice): void {
   const { view } = host.memory;
   host.counters.ipReceived++;
-  const defect = headerDefect(view, received);
+  const defect = prepareReceived(view, received);
   if (defect !== null) {
     host.drop(received, defect, 'ip-input');
     return;
   }
   let packet = received;
-  packet.mayFragment = false;
-  packet.length = ip.totalLength(view, packet.offset);
   // Whoever tracks connections must see ports in every packet, so fragments meet before the hooks (nf_defrag_ipv4).
   if (host.hooks !== null && ip.isFragment(view, packet.offset)) {
     const whole = host.reassembly.add(packet);
     if (whole === null) return;
     packet = whole;
   }
-  packet.networkOffset = packet.offset;
-  packet.transportOffset = packet.offset + ip.headerBytes(view, packet.offset);
   if (host.hooks !== null) {
     const verdict = host.hooks.prerouting(packet, device);
     if (verdict !== null) {
@@ -52,8 +48,9 @@ export function ipInput(host: Host, received: Packet, device: NetDevice): void {
 
 function routeInput(host: Host, packet: Packet, device: NetDevice): void {
   const { view } = host.memory;
-  const source = ip.source(view, packet.offset);
-  const destination = ip.destination(view, packet.offset);
+  const isIpv6Packet = ip.isIpv6(view, packet.offset);
+  const source = isIpv6Packet ? ipv6.source(view, packet.offset) : ipv4.source(view, packet.offset);
+  const destination = isIpv6Packet ? ipv6.destination(view, packet.offset) : ipv4.destination(view, packet.offset);
   const martian = martianReason(host, source, destination, device);
   if (martian !== null) {
     host.drop(packet, martian, 'ip-input');
@@ -100,7 +97,6 @@ function deliver(host: Host, arrived: Packet, device: NetDevice): void {
     const whole = host.reassembly.add(packet);
     if (whole === null) return;
     packet = whole;
-    packet.transportOffset = packet.offset + ip.headerBytes(view, packet.offset);
   }
   if (host.hooks !== null) {
     const verdict = host.hooks.input(packet, device);

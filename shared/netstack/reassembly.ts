@@ -145,6 +145,7 @@ export class Reassembly {
     if (!isIpv6) ipv4.setFragment(view, whole.offset, whole.length, 0, false);
     whole.mayFragment = isIpv6;
     whole.networkOffset = whole.offset;
+    whole.transportOffset = whole.offset + ip.headerBytes(view, whole.offset);
     this.host.counters.reassembled++;
     return whole;
   }
