@@ -10,6 +10,7 @@ import { setupAny } from './plugins/any/any.ts';
 import { setupAutopath } from './plugins/autopath/autopath.ts';
 import { setupBufsize } from './plugins/bufsize/bufsize.ts';
 import { setupCache } from './plugins/cache/cache.ts';
+import { setupDebug } from './plugins/debug/debug.ts';
 import { setupDns64 } from './plugins/dns64/dns64.ts';
 import { setupErratic } from './plugins/erratic/erratic.ts';
 import { setupErrors } from './plugins/errors/errors.ts';
@@ -37,6 +38,7 @@ const ORDER: readonly (readonly [string, PluginSetup])[] = [
   ['reload', setupReload],
   ['nsid', setupNsid],
   ['bufsize', setupBufsize],
+  ['debug', setupDebug],
   ['ready', setupReady],
   ['health', setupHealth],
   ['prometheus', setupPrometheus],

@@ -123,11 +123,17 @@ function expandImports(
     const isLineStart = tokens[at - 1]?.line !== token.line || tokens[at - 1]?.file !== token.file;
     if (isLineStart && !token.quoted && /^\(.+\)$/.test(token.text)) {
       const end = blockEnd(tokens, at + 1, token);
+      if (snippets.has(token.text.slice(1, -1))) {
+        throw new CorefileError(token, `the snippet '${token.text}' is there already: expected another name`);
+      }
       snippets.set(token.text.slice(1, -1), tokens.slice(at + 2, end));
       at = end;
     } else if (isLineStart && !token.quoted && token.text === 'import') {
       if (next === undefined || next.line !== token.line) {
         throw new CorefileError(token, "'import' needs the name of a snippet or a file pattern");
+      }
+      if (tokens[at + 2]?.line === token.line && tokens[at + 2]?.file === token.file) {
+        throw new CorefileError(token, `'import ${next.text} ${tokens[at + 2]?.text}': expected one argument`);
       }
       if (depth >= MAX_IMPORT_DEPTH) throw new CorefileError(token, `imports lead in a circle at '${next.text}'`);
       expanded.push(...expandImports(imported(next, snippets, options), snippets, options, depth + 1));

@@ -3,7 +3,8 @@
  * In a pod its sockets are the pod's (PODWIRE_PODNET_SOCKET) and its Corefile is ConfigMap `coredns` of its namespace; with
  * --listen its sockets are the host's, for `dig` and benchmarks.
  */
-import { readFileSync } from 'node:fs';
+import { globSync, readFileSync } from 'node:fs';
+import { dirname, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import type { ConfigMap } from 'kubernetes-types/core/v1.js';
 import type { Live } from '../shared/api/live.ts';
@@ -52,6 +53,7 @@ await runProcess({
       environment,
       print,
       readFile,
+      findFiles,
       halt(reason) {
         print('FATAL', reason);
         process.exit(1);
@@ -107,6 +109,14 @@ async function corefileSource(bus: Bus, namespace: string): Promise<() => Corefi
     }
     return { file: COREFILE_KEY, text };
   };
+}
+
+/** Relative to the Corefile's folder, as the original does. */
+function findFiles(pattern: string): string[] {
+  const folder = options.conf === undefined ? process.cwd() : dirname(resolve(options.conf));
+  return globSync(pattern, { cwd: folder })
+    .sort()
+    .map((path) => resolve(folder, path));
 }
 
 function readFile(path: string): string | undefined {

@@ -1,6 +1,8 @@
 /** Writes a DNS message record by record, with name compression (RFC 1035 section 4.1.4) and a bound on its size. */
 import dnsPacket from 'dns-packet';
-import type { EdnsOption, ResourceRecord } from './message.ts';
+import { ipv4Bytes, ipv6Bytes } from './ip-text.ts';
+import type { EdnsOption, Question, ResourceRecord } from './message.ts';
+import { MAX_LABEL_BYTES, splitLabel } from './wire-name.ts';
 
 export const HEADER_BYTES = 12;
 /** UDP payload that this server announces and never exceeds: fits the overlay's MTU without fragments. */
@@ -32,23 +34,24 @@ const TYPE_NUMBERS: Readonly<Record<string, number>> = {
   AAAA: 28,
   SRV: 33,
 };
-const OPT_TYPE = 41;
+export const OPT_TYPE = 41;
 const CLASS_IN = 1;
 const MAX_POINTER = 0x3fff;
 
+/** Where messages are written before they leave as bytes of their own: one at a time, as nothing here waits. */
+let scratch = Buffer.alloc(4096);
+
 export class MessageWriter {
   limitBytes: number;
-  private buffer: Buffer;
   private length = HEADER_BYTES;
-  /** Offsets of names by their lower-case text. */
-  private readonly names = new Map<string, number>();
+  private readonly question: Question | undefined;
+  /** Offsets of names by their lower-case text; undefined until a name is not the question's. */
+  private names: Map<string, number> | undefined;
 
-  constructor(limitBytes: number, questionBytes: Uint8Array) {
+  constructor(limitBytes: number, questionBytes: Uint8Array, question: Question | undefined) {
     this.limitBytes = limitBytes;
-    this.buffer = Buffer.alloc(Math.min(limitBytes, 4096) + 512);
-    this.buffer.set(questionBytes, HEADER_BYTES);
-    this.noteQuestion(questionBytes);
-    this.length += questionBytes.length;
+    this.question = questionBytes.length > 0 ? question : undefined;
+    this.bytes(questionBytes);
   }
 
   /** Writes records until one does not fit; the number written. */
@@ -84,27 +87,31 @@ export class MessageWriter {
   }
 
   finish(id: number, flags: number, counts: SectionCounts): Uint8Array {
-    [id, flags, counts.questions, counts.answers, counts.authorities, counts.additionals].forEach((value, index) => {
-      this.buffer.writeUInt16BE(value, index * 2);
-    });
-    return this.buffer.subarray(0, this.length);
+    const { questions, answers, authorities, additionals } = counts;
+    const end = this.length;
+    this.length = 0;
+    for (const value of [id, flags, questions, answers, authorities, additionals]) this.uint16(value);
+    const message = Buffer.allocUnsafe(end);
+    scratch.copy(message, 0, 0, end);
+    return message;
   }
 
-  private noteQuestion(bytes: Uint8Array): void {
-    const labels: { text: string; offset: number }[] = [];
-    for (let at = 0; (bytes[at] ?? 0) !== 0; at += (bytes[at] ?? 0) + 1) {
-      const text = Buffer.from(bytes.subarray(at + 1, at + 1 + (bytes[at] ?? 0))).toString('utf8');
-      labels.push({ text: text.toLowerCase(), offset: HEADER_BYTES + at });
+  private knownNames(): Map<string, number> {
+    if (this.names !== undefined) return this.names;
+    this.names = new Map();
+    let offset = HEADER_BYTES;
+    for (let rest = this.question?.key; rest !== undefined && rest !== ''; ) {
+      this.names.set(rest, offset);
+      const split = splitLabel(rest);
+      offset += 1 + split.label.length;
+      rest = split.rest;
     }
-    labels.forEach(({ offset }, index) => {
-      const name = labels.slice(index).map(({ text }) => text);
-      this.names.set(name.join('.'), offset);
-    });
+    return this.names;
   }
 
   private rewind(start: number): void {
     this.length = start;
-    for (const [name, offset] of this.names) if (offset >= start) this.names.delete(name);
+    for (const [name, offset] of this.names ?? []) if (offset >= start) this.names?.delete(name);
   }
 
   private record(record: ResourceRecord): void {
@@ -124,18 +131,16 @@ export class MessageWriter {
     const lengthAt = this.length;
     this.uint16(0);
     this.data(record);
-    this.buffer.writeUInt16BE(this.length - lengthAt - 2, lengthAt);
+    scratch.writeUInt16BE(this.length - lengthAt - 2, lengthAt);
   }
 
   private data(record: ResourceRecord): void {
     switch (record.type) {
       case 'A':
-        this.reserve(4);
-        for (const octet of record.data.split('.')) this.uint8(Number(octet));
+        this.bytes(ipv4Bytes(record.data) ?? new Uint8Array(4));
         return;
       case 'AAAA':
-      case 'TXT':
-        this.bytes(rdataOf(record));
+        this.bytes(ipv6Bytes(record.data) ?? new Uint8Array(16));
         return;
       case 'CNAME':
       case 'NS':
@@ -169,53 +174,59 @@ export class MessageWriter {
   }
 
   private name(name: string, compress = true): void {
-    let rest = name.replace(/\.$/, '');
-    while (rest !== '') {
+    let rest: string | undefined = name.endsWith('.') ? name.slice(0, -1) : name;
+    if (compress && this.question !== undefined && rest !== '' && rest === this.question.name) {
+      this.reserve(2);
+      this.uint16(0xc000 | HEADER_BYTES);
+      return;
+    }
+    const names = this.knownNames();
+    while (rest !== undefined && rest !== '') {
       const key = rest.toLowerCase();
-      const known = this.names.get(key);
+      const known = names.get(key);
       if (known !== undefined && compress) {
         this.reserve(2);
         this.uint16(0xc000 | known);
         return;
       }
-      if (known === undefined && this.length <= MAX_POINTER) this.names.set(key, this.length);
-      const dot = rest.indexOf('.');
-      const label = Buffer.from(dot === -1 ? rest : rest.slice(0, dot), 'utf8').subarray(0, 63);
+      if (known === undefined && this.length <= MAX_POINTER) names.set(key, this.length);
+      const split = splitLabel(rest);
+      const label = split.label.subarray(0, MAX_LABEL_BYTES);
       this.reserve(label.length + 1);
       this.uint8(label.length);
-      this.buffer.set(label, this.length);
+      scratch.set(label, this.length);
       this.length += label.length;
-      rest = dot === -1 ? '' : rest.slice(dot + 1);
+      rest = split.rest;
     }
     this.reserve(1);
     this.uint8(0);
   }
 
   private reserve(bytes: number): void {
-    if (this.length + bytes <= this.buffer.length) return;
+    if (this.length + bytes <= scratch.length) return;
     const larger = Buffer.alloc((this.length + bytes) * 2);
-    larger.set(this.buffer.subarray(0, this.length));
-    this.buffer = larger;
+    larger.set(scratch.subarray(0, this.length));
+    scratch = larger;
   }
 
   private bytes(bytes: Uint8Array): void {
     this.reserve(bytes.length);
-    this.buffer.set(bytes, this.length);
+    scratch.set(bytes, this.length);
     this.length += bytes.length;
   }
 
   private uint8(value: number): void {
-    this.buffer[this.length++] = value;
+    scratch[this.length++] = value;
   }
 
   private uint16(value: number): void {
-    this.buffer.writeUInt16BE(value, this.length);
-    this.length += 2;
+    scratch[this.length++] = value >>> 8;
+    scratch[this.length++] = value & 255;
   }
 
   private uint32(value: number): void {
-    this.buffer.writeUInt32BE(value >>> 0, this.length);
-    this.length += 4;
+    this.uint16(value >>> 16);
+    this.uint16(value & 0xffff);
   }
 }
 

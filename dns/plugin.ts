@@ -37,7 +37,7 @@ export interface Plugin {
 /** The network that the server and its plugins use: the pod's, or the host's with `--listen`. */
 export type DnsNetwork = Pick<PodNetwork, 'bindUdp' | 'listenTcp' | 'connectTcp'>;
 
-export type LogLevel = 'INFO' | 'WARNING' | 'ERROR' | 'FATAL';
+export type LogLevel = 'DEBUG' | 'INFO' | 'WARNING' | 'ERROR' | 'FATAL';
 
 export interface PluginContext {
   /** The server block's zones, for plugins that take them over. */

@@ -2,14 +2,19 @@
 import { type BlockContext, buildChain, type Chain } from './chain.ts';
 import { CorefileError, type ServerBlock } from './corefile.ts';
 import { emptyReply, type Reply } from './message.ts';
-import type { PluginContext, Query } from './plugin.ts';
-import { matchingZone, parseServerKey, type ServerKey } from './zone.ts';
+import type { Handler, PluginContext, Query } from './plugin.ts';
+import { isInZone, parseServerKey, type ServerKey } from './zone.ts';
 
 export type SharedContext = Omit<PluginContext, 'zones' | 'port' | 'directives' | 'plugins' | 'lookup' | 'notReady'>;
 
 interface RunningBlock {
   readonly keys: readonly ServerKey[];
   readonly chain: Chain;
+}
+
+interface Route {
+  readonly zone: string;
+  readonly handler: Handler;
 }
 
 /** Aliases that lead to each other end here. */
@@ -19,6 +24,8 @@ const NO_BYTES = new Uint8Array(0);
 export class ServerBlocks {
   readonly ports: readonly number[];
   private readonly blocks: readonly RunningBlock[];
+  /** By port; each port's zones with the longest first. */
+  private readonly routes = new Map<number, Route[]>();
 
   /** Throws CorefileError. */
   constructor(blocks: readonly ServerBlock[], shared: SharedContext) {
@@ -28,19 +35,18 @@ export class ServerBlocks {
       const own = keys[index] ?? [];
       return { keys: own, chain: buildChain(block.directives, this.contextOf(own, block, shared)) };
     });
-    this.ports = [...new Set(keys.flat().map(({ port }) => port))];
+    for (const { keys: own, chain } of this.blocks) {
+      for (const { port, zone } of own) {
+        this.routes.set(port, [...(this.routes.get(port) ?? []), { zone, handler: chain.handler }]);
+      }
+    }
+    for (const routes of this.routes.values()) routes.sort((a, b) => b.zone.length - a.zone.length);
+    this.ports = [...this.routes.keys()];
   }
 
   answer(port: number, query: Query): Promise<Reply> {
-    const zonesOfPort = this.blocks.flatMap(({ keys, chain }) =>
-      keys.filter((key) => key.port === port).map(({ zone }) => ({ zone, chain })),
-    );
-    const zone = matchingZone(
-      query.question.key,
-      zonesOfPort.map((one) => one.zone),
-    );
-    const found = zonesOfPort.find((one) => one.zone === zone);
-    return found === undefined ? Promise.resolve(emptyReply('REFUSED')) : found.chain.handler(query);
+    const found = this.routes.get(port)?.find(({ zone }) => isInZone(query.question.key, zone));
+    return found === undefined ? Promise.resolve(emptyReply('REFUSED')) : found.handler(query);
   }
 
   /** Resolves when every plugin has started; rejects when one cannot (a port is taken). */
@@ -84,7 +90,7 @@ export class ServerBlocks {
       edns: cause?.edns,
       questionBytes: NO_BYTES,
       remote: cause?.remote ?? { address: '127.0.0.1', port: 0 },
-      transport: 'tcp',
+      transport: cause?.transport ?? 'udp',
       sizeBytes: 0,
       depth,
     };

@@ -22,7 +22,7 @@ export interface TestServer {
 
 export interface TestServerOptions {
   readonly corefile?: string;
-  readonly synced?: boolean;
+  readonly synced?: boolean | (() => boolean);
   readonly network?: DnsNetwork;
   readonly egress?: DnsNetwork;
   readonly files?: Readonly<Record<string, string>>;
@@ -49,7 +49,7 @@ export async function testServer(options: TestServerOptions = {}): Promise<TestS
     random: seededRandom(7),
     metrics,
     queryMetrics: new QueryMetrics(metrics),
-    cluster: { open: () => ({ records, synced: () => synced }) },
+    cluster: { open: () => ({ records, synced: typeof synced === 'function' ? synced : () => synced }) },
     environment: {},
     readFile: (path) => options.files?.[path],
     print: (level, text) => lines.push(`[${level}] ${text}`),
@@ -66,6 +66,8 @@ export async function testServer(options: TestServerOptions = {}): Promise<TestS
 export interface AskOptions {
   readonly limitBytes?: number;
   readonly dnssecOk?: boolean;
+  /** UDP by default. */
+  readonly transport?: 'udp' | 'tcp';
   /** The client's address. */
   readonly from?: string;
   /** Codes of options without data. */
@@ -79,7 +81,7 @@ export async function answerBytes(
   server: TestServer,
   name: string,
   type: RecordType,
-  { limitBytes = 65_535, dnssecOk, from = '10.244.1.9', optionCodes = [] }: AskOptions = {},
+  { limitBytes = 65_535, transport = 'udp', dnssecOk, from = '10.244.1.9', optionCodes = [] }: AskOptions = {},
 ): Promise<TestReply> {
   const question = dnsPacket.encode({
     type: 'query',
@@ -111,7 +113,7 @@ export async function answerBytes(
   const reply = await server.blocks.answer(53, {
     ...query,
     remote,
-    transport: 'udp',
+    transport,
     sizeBytes: question.length,
     depth: 0,
   });

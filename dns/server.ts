@@ -15,6 +15,8 @@ export interface Corefile {
 export interface DnsServerOptions extends Omit<SharedContext, 'reload'> {
   /** The present Corefile. */
   readCorefile(): Corefile | Promise<Corefile>;
+  /** The files of an `import` pattern, in order; without it a pattern is the name of one file. */
+  findFiles?(pattern: string): readonly string[];
   /** Serves every server block's port there instead (`--listen`). */
   readonly portOverride?: number;
 }
@@ -24,6 +26,7 @@ export class DnsServer {
   private readonly listeners = new Map<number, Listener[]>();
   private blocks: ServerBlocks | undefined;
   private text = '';
+  private reloading: Promise<void> | undefined;
 
   constructor(options: DnsServerOptions) {
     this.options = options;
@@ -44,18 +47,34 @@ export class DnsServer {
     await Promise.all([...this.listeners.values()].flat().map((listener) => listener.close()));
   }
 
-  /** A configuration that does not work changes nothing. */
-  async reload(): Promise<void> {
+  /** Rejects for a configuration that does not work, which changes nothing. */
+  reload(): Promise<void> {
+    // Every block's reload plugin asks for it.
+    this.reloading ??= this.reloadOnce().finally(() => {
+      this.reloading = undefined;
+    });
+    return this.reloading;
+  }
+
+  private async reloadOnce(): Promise<void> {
     const corefile = await this.options.readCorefile();
     const before = this.blocks;
     if (corefile.text === this.text || before === undefined) return;
     this.print('INFO', 'Reloading');
     const after = this.build(corefile);
-    this.text = corefile.text;
     await this.listen(after.ports);
+    // The former configuration answers until the new one knows the cluster; only its HTTP ports have to be free before that.
     await before.stop('reload');
+    try {
+      await after.start();
+    } catch (error) {
+      await after.stop('reload');
+      await this.closeOthers(before.ports);
+      await before.start();
+      throw error;
+    }
+    this.text = corefile.text;
     this.blocks = after;
-    await after.start();
     await this.closeOthers(after.ports);
     this.print('INFO', `plugin/reload: Running configuration SHA512 = ${sha512(corefile.text)}`);
     this.print('INFO', 'Reloading complete');
@@ -67,14 +86,15 @@ export class DnsServer {
   }
 
   private build({ file, text }: Corefile): ServerBlocks {
-    const { environment, readFile } = this.options;
+    const { environment, readFile, findFiles = (pattern) => [pattern] } = this.options;
     const blocks = parseCorefile(text, {
       file,
       environment,
-      readImport(path) {
-        const imported = readFile(path);
-        return imported === undefined ? [] : [{ file: path, text: imported }];
-      },
+      readImport: (pattern) =>
+        findFiles(pattern).flatMap((path) => {
+          const imported = readFile(path);
+          return imported === undefined ? [] : [{ file: path, text: imported }];
+        }),
     });
     return new ServerBlocks(blocks, { ...this.options, reload: () => this.reload() });
   }

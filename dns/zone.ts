@@ -1,5 +1,6 @@
 /** Zones and server addresses: `cluster.local`, `.:53`, `dns://example.org:1053`, `10.0.0.0/24`. Names have no final dot. */
 import { CorefileError, type Position } from './corefile.ts';
+import { ipv6Bytes } from './ip-text.ts';
 
 export interface ServerKey {
   /** Lower case; empty for the root. */
@@ -15,7 +16,8 @@ export function parseServerKey(key: string, position: Position): ServerKey[] {
     throw new CorefileError(position, `'${scheme}://' is not served here: expected dns:// or none`);
   }
   const rest = key.replace(/^dns:\/\//, '');
-  const match = /^(.*?)(?::(\d+))?$/.exec(rest);
+  // The colons of an IPv6 network are not a port's.
+  const match = /^([0-9a-f:]+\/\d+|.*?)(?::(\d+))?$/i.exec(rest);
   const port = match?.[2] === undefined ? DEFAULT_PORT : Number(match[2]);
   if (port > 65_535) throw new CorefileError(position, `'${key}' has the port ${port}: expected at most 65535`);
   return zonesOf(match?.[1] ?? '', position).map((zone) => ({ zone, port }));
@@ -23,6 +25,7 @@ export function parseServerKey(key: string, position: Position): ServerKey[] {
 
 /** A name is one zone; a network in CIDR form is the reverse zones that cover it. */
 export function zonesOf(text: string, position: Position): string[] {
+  if (text.includes(':')) return ipv6Zones(text, position);
   const network = /^(\d+)\.(\d+)\.(\d+)\.(\d+)\/(\d+)$/.exec(text);
   if (network === null) {
     if (!/^[^\s/]*$/.test(text)) throw new CorefileError(position, `'${text}' is neither a zone nor a network`);
@@ -34,6 +37,23 @@ export function zonesOf(text: string, position: Position): string[] {
     throw new CorefileError(position, `'${text}' is not a network such as 10.0.0.0/24`);
   }
   return reverseZones(octets, prefixLength);
+}
+
+/** `fd00:10::/32`, to a whole nibble as `ip6.arpa` has them. */
+function ipv6Zones(text: string, position: Position): string[] {
+  const [address = '', length = ''] = text.split('/');
+  const bytes = ipv6Bytes(address);
+  const prefixLength = /^\d{1,3}$/.test(length) ? Number(length) : Number.NaN;
+  if (bytes === undefined || !(prefixLength <= 128)) {
+    throw new CorefileError(position, `'${text}' is not a network such as fd00:10::/32`);
+  }
+  const nibbles = [...Buffer.from(bytes).toString('hex')];
+  const whole = Math.floor(prefixLength / 4);
+  const count = 2 ** ((4 - (prefixLength % 4)) % 4);
+  const parents = [...nibbles.slice(0, whole).reverse(), 'ip6.arpa'];
+  if (count === 1) return [parents.join('.')];
+  const first = Number.parseInt(nibbles[whole] ?? '0', 16) & ~(count - 1);
+  return Array.from({ length: count }, (_, index) => [(first + index).toString(16), ...parents].join('.'));
 }
 
 function reverseZones(octets: readonly number[], prefixLength: number): string[] {

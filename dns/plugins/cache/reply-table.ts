@@ -1,19 +1,46 @@
 /** A bounded table of replies with their time of expiry. */
-import type { Reply, ResourceRecord } from '../../message.ts';
+import { expectRepeats, type Reply, type ResourceRecord } from '../../message.ts';
 
 export interface TableLimits {
-  /** 0 keeps nothing. */
   readonly capacity: number;
   readonly maxTtlSeconds: number;
   readonly minTtlSeconds: number;
 }
 
-export interface CachedReply {
-  readonly reply: Reply;
+export class CachedReply {
   readonly storedMs: number;
   readonly expiresMs: number;
-  hits: number;
-  refreshing: boolean;
+  /** Hits in a row, none of them long after the one before. */
+  hits = 0;
+  lastHitMs: number;
+  refreshing = false;
+  private readonly reply: Reply;
+  private shown: Reply | undefined;
+  private shownTtlSeconds = -1;
+
+  constructor(reply: Reply, storedMs: number, expiresMs: number) {
+    this.reply = reply;
+    this.storedMs = storedMs;
+    this.expiresMs = expiresMs;
+    this.lastHitMs = storedMs;
+  }
+
+  /** The reply with the time that is left as every record's TTL; one object for a whole second. */
+  shownAt(nowMs: number): Reply {
+    const ttlSeconds = Math.max(0, Math.ceil((this.expiresMs - nowMs) / 1000));
+    if (this.shown === undefined || ttlSeconds !== this.shownTtlSeconds) {
+      this.shownTtlSeconds = ttlSeconds;
+      this.shown = withTtl(this.reply, ttlSeconds);
+      expectRepeats(this.shown);
+    }
+    return this.shown;
+  }
+
+  /** As it was when it was stored. */
+  unchanged(): Reply {
+    expectRepeats(this.reply);
+    return this.reply;
+  }
 }
 
 export class ReplyTable {
@@ -33,20 +60,26 @@ export class ReplyTable {
     return this.entries.get(key);
   }
 
-  put(key: string, reply: Reply, nowMs: number): void {
+  /** Until the shortest TTL of the reply's records is over, within the limits. */
+  put(key: string, reply: Reply, nowMs: number): CachedReply {
     const { minTtlSeconds, maxTtlSeconds } = this.limits;
-    const shortest = Math.min(...[...reply.answers, ...reply.authorities].map(ttlOf));
-    const ttlSeconds = Math.min(Math.max(Number.isFinite(shortest) ? shortest : 0, minTtlSeconds), maxTtlSeconds);
-    this.putUntil(key, reply, nowMs, nowMs + ttlSeconds * 1000);
+    let ttlSeconds = Number.POSITIVE_INFINITY;
+    for (const record of reply.answers) ttlSeconds = Math.min(ttlSeconds, ttlOf(record));
+    for (const record of reply.authorities) ttlSeconds = Math.min(ttlSeconds, ttlOf(record));
+    if (ttlSeconds === Number.POSITIVE_INFINITY) ttlSeconds = 0;
+    const keptSeconds = Math.min(Math.max(ttlSeconds, minTtlSeconds), maxTtlSeconds);
+    return this.putUntil(key, reply, nowMs, nowMs + keptSeconds * 1000);
   }
 
-  putUntil(key: string, reply: Reply, nowMs: number, expiresMs: number): void {
-    const { capacity } = this.limits;
-    if (capacity === 0) return;
+  putUntil(key: string, reply: Reply, nowMs: number, expiresMs: number): CachedReply {
+    const kept = new CachedReply(reply, nowMs, expiresMs);
     this.entries.delete(key);
-    const oldest = this.entries.keys().next();
-    if (this.entries.size >= capacity && !oldest.done) this.entries.delete(oldest.value);
-    this.entries.set(key, { reply, storedMs: nowMs, expiresMs, hits: 0, refreshing: false });
+    if (this.entries.size >= this.limits.capacity) {
+      const oldest = this.entries.keys().next();
+      if (!oldest.done) this.entries.delete(oldest.value);
+    }
+    this.entries.set(key, kept);
+    return kept;
   }
 
   delete(key: string): void {
@@ -58,15 +91,13 @@ function ttlOf(record: ResourceRecord): number {
   return 'ttl' in record ? (record.ttl ?? 0) : 0;
 }
 
-/** The reply with the TTLs that are left after `seconds`. */
-export function withAge(reply: Reply, seconds: number): Reply {
-  if (seconds === 0) return reply;
-  const age = (records: readonly ResourceRecord[]): ResourceRecord[] =>
-    records.map((record) => ({ ...record, ttl: Math.max(0, ttlOf(record) - seconds) }) as ResourceRecord);
+function withTtl(reply: Reply, ttl: number): Reply {
+  const changed = (records: readonly ResourceRecord[]): ResourceRecord[] =>
+    records.map((record) => ({ ...record, ttl }) as ResourceRecord);
   return {
     ...reply,
-    answers: age(reply.answers),
-    authorities: age(reply.authorities),
-    additionals: age(reply.additionals),
+    answers: changed(reply.answers),
+    authorities: changed(reply.authorities),
+    additionals: changed(reply.additionals),
   };
 }

@@ -2,6 +2,7 @@
 import { isIP } from 'node:net';
 import { CorefileError, type Directive } from '../../corefile.ts';
 import { expectWords, unknownProperty } from '../../directive.ts';
+import { canonicalAddress, ipv6Bytes } from '../../ip-text.ts';
 import type { Reply, ResourceRecord } from '../../message.ts';
 import type { PluginSetup } from '../../plugin.ts';
 
@@ -76,28 +77,15 @@ function embedded(address: string, { bytes, length }: Prefix): string {
   const groups = Array.from({ length: 8 }, (_, i) =>
     (((result[i * 2] ?? 0) << 8) | (result[i * 2 + 1] ?? 0)).toString(16),
   );
-  return canonical(groups.join(':'));
-}
-
-/** IPv6 in its shortest form. */
-function canonical(address: string): string {
-  return new URL(`http://[${address}]/`).hostname.slice(1, -1);
+  return canonicalAddress(groups.join(':'));
 }
 
 function prefixOf(text: string, directive: Directive): Prefix {
   const [address = '', length = ''] = text.split('/');
-  if (isIP(address) !== 6 || !LENGTHS.includes(Number(length))) {
+  const bytes = ipv6Bytes(address);
+  if (bytes === undefined || !LENGTHS.includes(Number(length))) {
     const expected = `an IPv6 prefix of ${LENGTHS.join(', ')} bits such as ${WELL_KNOWN}`;
     throw new CorefileError(directive, `plugin/dns64: '${text}' is not understood: expected ${expected}`);
   }
-  return { bytes: bytesOf(canonical(address)), length: Number(length) };
-}
-
-/** Of an address in its shortest form, which is without dotted octets. */
-function bytesOf(address: string): Uint8Array {
-  const [head = '', tail] = address.split('::');
-  const groupsOf = (part: string): number[] => (part === '' ? [] : part.split(':').map((group) => parseInt(group, 16)));
-  const [front, back] = [groupsOf(head), groupsOf(tail ?? '')];
-  const groups = [...front, ...new Array<number>(8 - front.length - back.length).fill(0), ...back];
-  return Uint8Array.from(groups.flatMap((group) => [group >>> 8, group & 255]));
+  return { bytes, length: Number(length) };
 }

@@ -3,6 +3,7 @@
  * `nodata`: the name exists, but not with this type. `nxdomain`: it does not.
  */
 import { labelSelectorMatches } from '../../../shared/api/label-selector.ts';
+import { canonicalAddress } from '../../ip-text.ts';
 import type { ResourceRecord } from '../../message.ts';
 import { addressOfReverse } from '../../zone.ts';
 import type { ClusterRecords, DnsEndpoint, DnsPort, DnsService } from './cluster-records.ts';
@@ -237,11 +238,6 @@ function reverseRecords({ name, key, type, zone }: LookupRequest, view: ClusterV
   if (names.length === 0) return NXDOMAIN;
   if (type !== 'PTR') return NODATA;
   return records(names.map((data) => ({ type: 'PTR', name, ttl: ttlSeconds, data })));
-}
-
-/** IPv6 in its shortest form, as the API keeps it. */
-function canonicalAddress(address: string): string {
-  return address.includes(':') ? new URL(`http://[${address}]/`).hostname.slice(1, -1) : address;
 }
 
 function namesOfAddress(address: string, view: ClusterView): string[] {

@@ -1,7 +1,7 @@
 /** Answers for the cluster's zone from the cluster's objects. */
 import { parseResolvConf } from '../../../shared/podnet/resolv-conf.ts';
 import { fallsThrough } from '../../fallthrough.ts';
-import { emptyReply, type Reply, type ResourceRecord } from '../../message.ts';
+import { emptyReply, type Reply } from '../../message.ts';
 import type { Handler, PluginContext, PluginSetup, Query } from '../../plugin.ts';
 import { matchingZone } from '../../zone.ts';
 import { type ClusterView, type Lookup, lookupRecords, soaRecord } from './answer.ts';
@@ -86,8 +86,12 @@ async function replyOf(
       return { ...emptyReply('NOERROR', true), answers, additionals };
     }
     case 'cname': {
-      const target = await resolveTarget(found.target, query, context);
-      return { ...emptyReply('NOERROR', true), answers: [found.record, ...target] };
+      const { answers, truncated } = await resolveTarget(found.target, query, context);
+      return {
+        ...emptyReply('NOERROR', true),
+        answers: [found.record, ...answers],
+        ...(truncated ? { truncated } : {}),
+      };
     }
     case 'nodata':
       return negative('NOERROR', zone, view);
@@ -101,11 +105,10 @@ async function resolveTarget(
   target: string,
   query: Query,
   { lookup }: PluginContext,
-): Promise<readonly ResourceRecord[]> {
+): Promise<Pick<Reply, 'answers' | 'truncated'>> {
   const { type } = query.question;
-  if (type === 'CNAME') return [];
-  const { rcode, answers } = await lookup(target, type, query);
-  return rcode === 'NOERROR' ? answers : [];
+  const reply = type === 'CNAME' ? undefined : await lookup(target, type, query);
+  return reply?.rcode === 'NOERROR' ? reply : { answers: [] };
 }
 
 function negative(rcode: 'NOERROR' | 'NXDOMAIN', zone: string, { records, options }: ClusterView): Reply {

@@ -68,6 +68,11 @@ function readProperty(property: Directive, options: Mutable<KubernetesOptions>):
     case 'kubeconfig':
       // The cluster's objects come over the cluster's own bus, whatever API server is named here.
       return;
+    case 'multicluster':
+      throw new CorefileError(
+        property,
+        "plugin/kubernetes: 'multicluster' needs ServiceImports, which this cluster does not have: remove the line",
+      );
     case 'namespaces':
       expectWords(property, 1, Number.POSITIVE_INFINITY, 'one or more namespaces');
       options.namespaces = property.words;
@@ -110,7 +115,11 @@ function readProperty(property: Directive, options: Mutable<KubernetesOptions>):
 
 function selector(property: Directive): LabelSelector {
   expectWords(property, 1, Number.POSITIVE_INFINITY, 'a label selector such as app=web');
-  return parseLabelSelector(property.words.join(' '));
+  try {
+    return parseLabelSelector(property.words.join(' '));
+  } catch (error) {
+    throw new CorefileError(property, `plugin/kubernetes: ${error instanceof Error ? error.message : String(error)}`);
+  }
 }
 
 function podMode(property: Directive): KubernetesOptions['pods'] {

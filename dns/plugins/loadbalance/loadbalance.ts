@@ -9,7 +9,9 @@ export const setupLoadbalance: PluginSetup = (directive, { random }) => {
   return {
     handler: (next) => async (query) => {
       const reply = await next(query);
-      if (reply.answers.length < 2) return reply;
+      const { type } = query.question;
+      // The order of a zone transfer is its meaning (RFC 5936 section 2.2).
+      if (reply.answers.length < 2 || type === 'AXFR' || type === 'IXFR') return reply;
       return { ...reply, answers: shuffled(reply.answers, (limit) => Math.floor(random.next() * limit)) };
     },
   };
@@ -17,7 +19,7 @@ export const setupLoadbalance: PluginSetup = (directive, { random }) => {
 
 /** Aliases stay in front, then addresses in random order, then the rest. `below(n)` is uniform in [0, n). */
 export function shuffled(records: readonly ResourceRecord[], below: (limit: number) => number): ResourceRecord[] {
-  const isAddress = ({ type }: ResourceRecord): boolean => type === 'A' || type === 'AAAA';
+  const isAddress = ({ type }: ResourceRecord): boolean => type === 'A' || type === 'AAAA' || type === 'MX';
   const aliases = records.filter(({ type }) => type === 'CNAME');
   const addresses = records.filter(isAddress);
   const rest = records.filter((record) => !isAddress(record) && record.type !== 'CNAME');

@@ -2,6 +2,7 @@
 import { unknownProperty, wrong } from '../../directive.ts';
 import { encodeReply, type Reply } from '../../message.ts';
 import type { PluginContext, PluginSetup, Query } from '../../plugin.ts';
+import { shownType } from '../../record-type.ts';
 import { isInZone, zonesOf } from '../../zone.ts';
 
 type ReplyClass = 'success' | 'denial' | 'error' | 'all';
@@ -13,8 +14,12 @@ const COMBINED = `${COMMON} {>opcode}`;
 const MAX_MESSAGE_BYTES = 65_535;
 
 export const setupLog: PluginSetup = (directive, context) => {
-  const [first, ...format] = directive.words;
-  const zones = first === undefined ? [''] : zonesOf(first, directive);
+  const { words } = directive;
+  const last = words.at(-1);
+  // `log [NAMES...] [FORMAT]`: a format has a placeholder.
+  const hasFormat = last?.includes('{') ?? false;
+  const names = hasFormat ? words.slice(0, -1) : words;
+  const zones = names.length === 0 ? [''] : names.flatMap((name) => zonesOf(name, directive));
   const classes = new Set<ReplyClass>();
   for (const property of directive.block ?? []) {
     if (property.name !== 'class') throw unknownProperty('log', property, ['class']);
@@ -24,7 +29,7 @@ export const setupLog: PluginSetup = (directive, context) => {
       classes.add(found);
     }
   }
-  const template = formatOf(format.join(' '));
+  const template = formatOf(hasFormat ? (last ?? '') : '');
   return {
     handler: (next) => async (query) => {
       const startMs = context.clock.monotonicMs();
@@ -53,6 +58,7 @@ function print(template: string, query: Query, reply: Reply, durationMs: number,
   const flags = [
     'qr',
     reply.authoritative ? 'aa' : '',
+    reply.truncated ? 'tc' : '',
     query.recursionDesired ? 'rd' : '',
     reply.recursionAvailable ? 'ra' : '',
   ];
@@ -60,7 +66,7 @@ function print(template: string, query: Query, reply: Reply, durationMs: number,
     remote: remote.address,
     port: remote.port,
     '>id': query.id,
-    type: question.type,
+    type: shownType(question.type),
     class: question.class,
     name: `${question.name}.`,
     proto: query.transport,

@@ -4,7 +4,8 @@ import { expectWords, rcodeWord, unknownProperty, wrong } from '../../directive.
 import { fallsThrough, parseFallthrough } from '../../fallthrough.ts';
 import { emptyReply, type Rcode, type ResourceRecord } from '../../message.ts';
 import { patternOf } from '../../pattern.ts';
-import type { PluginSetup, Query } from '../../plugin.ts';
+import type { PluginContext, PluginSetup, Query } from '../../plugin.ts';
+import { recordTypeOf } from '../../record-type.ts';
 import { matchingZone, zonesOf } from '../../zone.ts';
 
 interface Template {
@@ -14,21 +15,26 @@ interface Template {
   readonly fallthrough: readonly string[];
 }
 
+const CLASSES = ['IN', 'CH', 'CS', 'HS', 'ANY'];
+
 type Section = 'answer' | 'authority' | 'additional';
 
 const PROPERTIES = ['match', 'answer', 'authority', 'additional', 'rcode', 'fallthrough'];
 
-export const setupTemplate: PluginSetup = (directive, { zones: serverZones }) => {
+export const setupTemplate: PluginSetup = (directive, { zones: serverZones, lookup }) => {
   const [recordClass, type, ...words] = directive.words;
   if (recordClass === undefined || type === undefined) throw wrong(directive, 'CLASS TYPE [ZONE...]');
+  if (!CLASSES.includes(recordClass.toUpperCase())) throw wrong(directive, `a class of ${CLASSES.join(', ')}`);
+  const wantedType = recordTypeOf(type);
+  if (wantedType === undefined) throw wrong(directive, `a record type such as A instead of '${type}'`);
   const zones = words.length === 0 ? serverZones : words.flatMap((word) => zonesOf(word, directive));
   const template = parseTemplate(directive);
   return {
     handler: (next) => async (query) => {
       const { question } = query;
       const isConcerned =
-        (recordClass === 'ANY' || recordClass === question.class) &&
-        (type === 'ANY' || type === question.type) &&
+        (recordClass.toUpperCase() === 'ANY' || recordClass.toUpperCase() === question.class) &&
+        (wantedType === 'ANY' || wantedType === question.type) &&
         matchingZone(question.key, zones) !== undefined;
       const match = isConcerned ? firstMatch(template.patterns, `${question.name}.`) : undefined;
       if (match === undefined) {
@@ -40,13 +46,26 @@ export const setupTemplate: PluginSetup = (directive, { zones: serverZones }) =>
       return {
         rcode: template.rcode,
         authoritative: true,
-        answers: records('answer'),
+        answers: await withTarget(records('answer'), query, lookup),
         authorities: records('authority'),
         additionals: records('additional'),
       };
     },
   };
 };
+
+/** What an alias at the end leads to comes along, as a client that asked for addresses wants it. */
+async function withTarget(
+  answers: readonly ResourceRecord[],
+  query: Query,
+  lookup: PluginContext['lookup'],
+): Promise<readonly ResourceRecord[]> {
+  const { type } = query.question;
+  const last = answers.at(-1);
+  if (last?.type !== 'CNAME' || (type !== 'A' && type !== 'AAAA')) return answers;
+  const target = await lookup(last.data, type, query);
+  return target.rcode === 'NOERROR' ? [...answers, ...target.answers] : answers;
+}
 
 function parseTemplate(directive: Directive): Template {
   const patterns: RegExp[] = [];
