@@ -24,21 +24,22 @@ export function apiServiceAddress(serviceCidr: string): string {
 }
 
 export interface BootstrapOptions {
-  readonly serviceCidr: string;
+  /** The first is the one that the `kubernetes` Service has its address of. */
+  readonly serviceCidrs: readonly string[];
   /** PEM */
   readonly caCertificate: string;
 }
 
 /** Makes what is missing. */
 export async function bootstrap(core: ApiCore, options: BootstrapOptions): Promise<void> {
-  const { serviceCidr, caCertificate } = options;
+  const { serviceCidrs, caCertificate } = options;
   for (const name of SYSTEM_NAMESPACES) {
     await createIfMissing(core, NAMESPACES, { apiVersion: 'v1', kind: 'Namespace', metadata: { name } });
   }
   await createOrReplace(core, CONFIGMAPS, publishedAuthority(caCertificate));
   for (const priorityClass of SYSTEM_PRIORITY_CLASSES) await createIfMissing(core, PRIORITYCLASSES, priorityClass);
-  await serviceRange(core, serviceCidr);
-  await createIfMissing(core, SERVICES, apiService(serviceCidr));
+  await serviceRange(core, serviceCidrs);
+  await createIfMissing(core, SERVICES, apiService(serviceCidrs[0] ?? ''));
 }
 
 function priorityClass(name: string, value: number, description: string): KubeObject {
@@ -51,12 +52,12 @@ const SYSTEM_PRIORITY_CLASSES = [
 ];
 
 /** The range of Services as an object, which says that it is in use. */
-async function serviceRange(core: ApiCore, serviceCidr: string): Promise<void> {
+async function serviceRange(core: ApiCore, cidrs: readonly string[]): Promise<void> {
   const range: KubeObject = {
     apiVersion: 'networking.k8s.io/v1',
     kind: 'ServiceCIDR',
     metadata: { name: API_SERVICE_NAME },
-    spec: { cidrs: [serviceCidr] },
+    spec: { cidrs: [...cidrs] },
   };
   if (core.context.storage.get(SERVICECIDRS, API_SERVICE_NAME) !== undefined) return;
   await createIfMissing(core, SERVICECIDRS, range);

@@ -6,7 +6,7 @@ import { ObjectStore } from '../../shared/bus/object-store.ts';
 import { readCompactedRevision } from '../../shared/bus/store-feed.ts';
 import { MAX_API_SERVERS, readApiServerConfig } from '../../shared/runtime/config.ts';
 import { type ProcessContext, runProcess } from '../../shared/runtime/process.ts';
-import { clusterIpAllocator, nodePortAllocator } from './allocation/service-ranges.ts';
+import { ipv4ClusterIps, ipv6ClusterIps, nodePortAllocator } from './allocation/service-ranges.ts';
 import { Authenticator } from './authentication/authentication.ts';
 import { ServiceAccountTokens } from './authentication/service-account-token.ts';
 import { authorizationFor } from './authorization/authorization-mode.ts';
@@ -63,9 +63,11 @@ async function start(context: ProcessContext): Promise<void> {
   );
   const authenticator = new Authenticator(pki.tokenFile, tokens, storage);
   const ranges = {
-    clusterIps: clusterIpAllocator(storage, config.serviceCidr, random),
+    clusterIps: [
+      ipv4ClusterIps(storage, config.serviceCidr, random),
+      ...(config.ipv6 === undefined ? [] : [ipv6ClusterIps(storage, config.ipv6.serviceCidr, random)]),
+    ],
     nodePorts: nodePortAllocator(storage, random),
-    serviceCidr: config.serviceCidr,
   };
   const { authorizer, rbac } = authorizationFor(authorizationMode, storage);
   const strategyOf = strategies({ storage, random, ranges, config, rbac });
@@ -96,7 +98,7 @@ async function start(context: ProcessContext): Promise<void> {
   const { port } = await server.listen(listen);
   shutdown.onStop('https', () => server.close());
   await bootstrap(core, {
-    serviceCidr: config.serviceCidr,
+    serviceCidrs: ranges.clusterIps.map(({ cidr }) => cidr),
     caCertificate: pki.caCertificate,
   });
   if (rbac !== undefined) await bootstrapPolicy(core);

@@ -1,53 +1,16 @@
 import { describe, expect, it } from 'vitest';
-import type { KubeObject } from '../../../shared/api/object.ts';
-import { RevisionConflictError } from '../../../shared/bus/object-store.ts';
-import { encodeKey, type ObjectKey } from '../../../shared/bus/store-layout.ts';
 import { seededRandom } from '../../../shared/runtime/random.ts';
-import { ObjectStorage } from '../storage/object-storage.ts';
-import { clusterIpAllocator, nodePortAllocator } from './service-ranges.ts';
-
-/** A store that two apiservers share: each sees every write, in order. */
-class SharedStore {
-  readonly servers: ObjectStorage[] = [];
-  private readonly last = new Map<string, number>();
-  private revision = 0;
-
-  server(): ObjectStorage {
-    const storage = new ObjectStorage(this);
-    this.servers.push(storage);
-    return storage;
-  }
-
-  put(key: ObjectKey, object: KubeObject, expected: number): Promise<number> {
-    return this.write(key, object, expected, false);
-  }
-
-  remove(key: ObjectKey, object: KubeObject, expected: number): Promise<number> {
-    return this.write(key, object, expected, true);
-  }
-
-  async lastRevision(): Promise<number> {
-    return this.revision;
-  }
-
-  private async write(key: ObjectKey, object: KubeObject, expected: number, deleted: boolean): Promise<number> {
-    // As over a network: others may come first.
-    await Promise.resolve();
-    if ((this.last.get(encodeKey(key)) ?? 0) !== expected) throw new RevisionConflictError(key, expected);
-    this.revision++;
-    this.last.set(encodeKey(key), this.revision);
-    const { revision } = this;
-    for (const server of this.servers) server.cache.apply({ key, object, revision, deleted });
-    return revision;
-  }
-}
+import { SharedStore } from '../storage/shared-store.testkit.ts';
+import { ipv4ClusterIps, nodePortAllocator } from './service-ranges.ts';
 
 const CLAIMANT = { namespace: 'default', name: 'web' };
 
 describe('allocation', () => {
   it('never gives a number twice, from two servers at once, until the range is full', async () => {
     const store = new SharedStore();
-    const allocators = [1, 2].map((seed) => clusterIpAllocator(store.server(), '10.0.0.0/28', seededRandom(seed)));
+    const allocators = [1, 2].map(
+      (seed) => ipv4ClusterIps(store.server(), '10.0.0.0/28', seededRandom(seed)).allocator,
+    );
     const taken = await Promise.all(
       Array.from({ length: 14 }, (_, i) =>
         allocators[i % 2]!.takeAny({ namespace: 'default', name: `s${i}` }, 0, false),

@@ -5,7 +5,8 @@
 import { SERVICES } from '../../../shared/api/resources.ts';
 import { parseTimestamp } from '../../../shared/api/timestamp.ts';
 import type { Claims } from '../allocation/claim.ts';
-import { claimantOf, heldBy, type ServiceRanges } from '../registry/strategies/service.ts';
+import type { ServiceRanges } from '../allocation/service-ranges.ts';
+import { claimantOf, heldBy } from '../registry/strategies/service.ts';
 import type { ObjectStorage } from '../storage/object-storage.ts';
 
 /** Younger claims may belong to a Service that is just being written. */
@@ -13,19 +14,20 @@ const GRACE_MS = 60_000;
 
 export async function repairAllocations(storage: ObjectStorage, ranges: ServiceRanges, nowMs: number): Promise<void> {
   const services = [...storage.of(SERVICES).values()].map((entry) => entry.object);
-  const used = { clusterIps: new Set<string>(), nodePorts: new Set<string>() };
+  const used = new Set<string>();
   for (const service of services) {
-    for (const { range, value } of heldBy(service)) {
-      const allocator = ranges[range];
+    for (const { allocator, value } of heldBy(service, ranges)) {
       const name = allocator.nameOf(value);
-      used[range].add(`${name} ${service.metadata.namespace}/${service.metadata.name}`);
+      used.add(`${name} ${service.metadata.namespace}/${service.metadata.name}`);
       if (allocator.contains(value) && !allocator.claims.has(name)) {
         await allocator.claims.take(name, claimantOf(service), nowMs);
       }
     }
   }
-  await releaseUnused(ranges.clusterIps.claims, used.clusterIps, nowMs);
-  await releaseUnused(ranges.nodePorts.claims, used.nodePorts, nowMs);
+  // All cluster IPs are claimed by objects of one kind, whatever their family.
+  const [clusterIps] = ranges.clusterIps;
+  if (clusterIps !== undefined) await releaseUnused(clusterIps.allocator.claims, used, nowMs);
+  await releaseUnused(ranges.nodePorts.claims, used, nowMs);
 }
 
 async function releaseUnused(claims: Claims, used: ReadonlySet<string>, nowMs: number): Promise<void> {

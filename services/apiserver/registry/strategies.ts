@@ -2,6 +2,7 @@
 import type { ResourceDefinition } from '../../../shared/api/registry.ts';
 import type { ClusterConfig } from '../../../shared/runtime/config.ts';
 import type { Random } from '../../../shared/runtime/random.ts';
+import type { ServiceRanges } from '../allocation/service-ranges.ts';
 import type { RbacAuthorizer } from '../authorization/rbac.ts';
 import type { ObjectStorage } from '../storage/object-storage.ts';
 import { definitionStrategy } from './strategies/custom-resource-definition.ts';
@@ -11,7 +12,7 @@ import { namespaceStrategy } from './strategies/namespace.ts';
 import { podStrategy } from './strategies/pod.ts';
 import { rbacStrategies } from './strategies/rbac.ts';
 import { secretStrategy } from './strategies/secret.ts';
-import { type ServiceRanges, serviceStrategy } from './strategies/service.ts';
+import { serviceStrategy } from './strategies/service.ts';
 import type { Strategy } from './strategy.ts';
 
 export interface StrategySources {

@@ -77,8 +77,6 @@ test('services by type', () => {
     type: 'ClusterIP',
     sessionAffinity: 'None',
     internalTrafficPolicy: 'Cluster',
-    ipFamilies: ['IPv4'],
-    ipFamilyPolicy: 'SingleStack',
   });
   expect(
     defaulted('core.v1.Service', { spec: { type: 'LoadBalancer', sessionAffinity: 'ClientIP' } }).spec,

@@ -1,4 +1,7 @@
-/** Defaults of Services and of the objects that list their endpoints; cluster IPs and node ports are allocated elsewhere. */
+/**
+ * Defaults of Services and of the objects that list their endpoints; cluster IPs, their families and node ports depend on the
+ * cluster and are settled elsewhere.
+ */
 import type { Endpoints, Service } from 'kubernetes-types/core/v1.js';
 import type { EndpointSlice } from 'kubernetes-types/discovery/v1.js';
 
@@ -20,8 +23,6 @@ export function defaultService(service: Service): void {
   }
   if (spec.type === 'ExternalName') return;
   spec.internalTrafficPolicy ??= 'Cluster';
-  spec.ipFamilyPolicy ??= 'SingleStack';
-  spec.ipFamilies ??= spec.clusterIP?.includes(':') ? ['IPv6'] : ['IPv4'];
   if (spec.type === 'NodePort' || spec.type === 'LoadBalancer') spec.externalTrafficPolicy ??= 'Cluster';
   if (spec.type === 'LoadBalancer') spec.allocateLoadBalancerNodePorts ??= true;
 }

@@ -4,6 +4,7 @@ import { isSame } from '../json-equality.ts';
 import { fieldAt, type KubeObject } from '../object.ts';
 import type { FieldError } from '../status.ts';
 import { forbiddenValue, IMMUTABLE, invalidValue } from './field-error.ts';
+import { clusterIpChangeErrors } from './service-families.ts';
 
 /** Paths whose value stays what it was, by the type's name. */
 const IMMUTABLE_FIELDS: Readonly<Record<string, readonly string[]>> = {
@@ -114,10 +115,7 @@ export function ephemeralContainerErrors(object: KubeObject, old: KubeObject): F
 }
 
 function serviceErrors({ spec }: Service, { spec: old }: Service): FieldError[] {
-  const oldIp = old?.clusterIP;
-  const isAddressed = (type: string | undefined): boolean => type !== 'ExternalName';
-  if (!oldIp || !isAddressed(spec?.type) || !isAddressed(old?.type) || spec?.clusterIP === oldIp) return [];
-  return [invalidValue('spec.clusterIPs[0]', spec?.clusterIPs ?? [spec?.clusterIP ?? ''], 'may not change once set')];
+  return spec === undefined || old === undefined ? [] : clusterIpChangeErrors(spec, old);
 }
 
 const FROZEN = 'field is immutable when `immutable` is set';

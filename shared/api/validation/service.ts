@@ -4,11 +4,11 @@ import type { EndpointSlice } from 'kubernetes-types/discovery/v1.js';
 import { dns1123SubdomainErrors } from '../name-format.ts';
 import type { FieldError } from '../status.ts';
 import { duplicateValue, forbiddenValue, invalidValue, requiredValue } from './field-error.ts';
-import { ipErrors, isIpv4, isIpv6, notAnEndpointErrors } from './ip.ts';
+import { isIpv4, isIpv6, notAnEndpointErrors } from './ip.ts';
 import { labels } from './labels.ts';
 import { cidr, dnsLabel, each, oneOf, portName, portNumber, portReference, type Rule, type TypeRules } from './rule.ts';
+import { clusterIpErrors, HEADLESS } from './service-families.ts';
 
-const HEADLESS = 'None';
 const PROTOCOLS = oneOf('SCTP', 'TCP', 'UDP');
 const MAXIMUM_AFFINITY_SECONDS = 86_400;
 
@@ -90,25 +90,6 @@ function duplicatePortErrors(
   const nodeNumber = `${protocol}/${nodePort}`;
   if (nodePort && nodePorts.has(nodeNumber)) errors.push(duplicateValue(`${path}.nodePort`, nodePort));
   nodePorts.add(nodeNumber);
-  return errors;
-}
-
-const MAXIMUM_CLUSTER_IPS = 2;
-
-function clusterIpErrors({ clusterIP, clusterIPs, type }: ServiceSpec, path: string): FieldError[] {
-  if (type === 'ExternalName') return [];
-  const at = `${path}.clusterIPs`;
-  const addresses = clusterIPs ?? (clusterIP ? [clusterIP] : []);
-  const errors = addresses.flatMap((address, i) => {
-    if (address === '' || address === HEADLESS) return [];
-    return ipErrors(address).map((text) => invalidValue(`${at}[${i}]`, address, text));
-  });
-  if (addresses.length > MAXIMUM_CLUSTER_IPS) {
-    errors.push(invalidValue(at, addresses, 'may only hold up to 2 values'));
-  }
-  if (clusterIPs !== undefined && clusterIP !== undefined && clusterIPs[0] !== clusterIP) {
-    errors.push(invalidValue(at, clusterIPs, 'first value must match `clusterIP`'));
-  }
   return errors;
 }
 

@@ -4,19 +4,17 @@ import { isSame } from '../../../../shared/api/json-equality.ts';
 import type { KubeObject } from '../../../../shared/api/object.ts';
 import { SERVICES } from '../../../../shared/api/resources.ts';
 import { type FieldError, internalError, invalid } from '../../../../shared/api/status.ts';
+import {
+  clusterIpChangeErrors,
+  clusterIpErrors,
+  HEADLESS,
+  serviceFamilies,
+} from '../../../../shared/api/validation/service-families.ts';
 import type { Allocator } from '../../allocation/allocator.ts';
 import type { Claimant } from '../../allocation/claim.ts';
-import { formatIpv4, parseIpv4 } from '../../allocation/ipv4-number.ts';
-import { NODE_PORTS } from '../../allocation/service-ranges.ts';
+import { type ClusterIpRange, NODE_PORTS, type ServiceRanges } from '../../allocation/service-ranges.ts';
 import type { Strategy, Undo, WriteContext } from '../strategy.ts';
-
-const HEADLESS = 'None';
-
-export interface ServiceRanges {
-  readonly clusterIps: Allocator;
-  readonly nodePorts: Allocator;
-  readonly serviceCidr: string;
-}
+import { settleFamilies } from './ip-families.ts';
 
 export function serviceStrategy(ranges: ServiceRanges): Strategy {
   return {
@@ -35,22 +33,27 @@ export function serviceStrategy(ranges: ServiceRanges): Strategy {
     },
 
     async update(object, old, context) {
-      keepAllocated(asService(object).spec, asService(old).spec);
+      const { spec } = asService(object);
+      const { spec: before } = asService(old);
+      keepAllocated(spec, before);
+      // What validation is going to refuse needs nothing.
+      const refused = [...clusterIpErrors(spec, 'spec'), ...clusterIpChangeErrors(spec, before)];
+      if (refused.length > 0) return undefined;
       const allocation = new ServiceAllocation(ranges, object, context);
       await allocation.complete(old);
       return allocation.undo;
     },
 
     async updated(object, old) {
-      const kept = heldBy(object);
-      for (const { range, value } of heldBy(old)) {
-        const stays = kept.some((held) => held.range === range && held.value === value);
-        if (!stays) await ranges[range].release(value, claimantOf(old));
+      const kept = heldBy(object, ranges);
+      for (const { allocator, value } of heldBy(old, ranges)) {
+        const stays = kept.some((held) => held.allocator === allocator && held.value === value);
+        if (!stays) await allocator.release(value, claimantOf(old));
       }
     },
 
     async deleted(object) {
-      for (const { range, value } of heldBy(object)) await ranges[range].release(value, claimantOf(object));
+      for (const { allocator, value } of heldBy(object, ranges)) await allocator.release(value, claimantOf(object));
     },
 
     returnsDeleted: true,
@@ -73,22 +76,22 @@ export function claimantOf({ metadata }: KubeObject): Claimant {
   return { namespace: metadata.namespace ?? '', name: metadata.name ?? '' };
 }
 
-type RangeName = 'clusterIps' | 'nodePorts';
-
 interface Held {
-  readonly range: RangeName;
+  readonly allocator: Allocator;
   readonly value: number;
 }
 
 /** What a Service has of the ranges. */
-export function heldBy(object: KubeObject): Held[] {
+export function heldBy(object: KubeObject, { clusterIps, nodePorts }: ServiceRanges): Held[] {
   const { spec } = asService(object);
   const held: Held[] = [];
   for (const clusterIp of needsClusterIp(spec) ? (spec.clusterIPs ?? []) : []) {
-    const value = parseIpv4(clusterIp);
-    if (value !== undefined) held.push({ range: 'clusterIps', value });
+    for (const { allocator, numberOf } of clusterIps) {
+      const value = numberOf(clusterIp);
+      if (value !== undefined) held.push({ allocator, value });
+    }
   }
-  for (const value of nodePortsOf(spec)) held.push({ range: 'nodePorts', value });
+  for (const value of nodePortsOf(spec)) held.push({ allocator: nodePorts, value });
   return held;
 }
 
@@ -146,6 +149,8 @@ function keepClusterIp(spec: ServiceSpec, old: ServiceSpec): void {
   if (!spec.clusterIP && first === undefined) {
     spec.clusterIP = old.clusterIP;
     spec.clusterIPs = old.clusterIPs;
+  } else if (first === undefined && spec.clusterIP === old.clusterIP) {
+    spec.clusterIPs = old.clusterIPs;
   } else if (spec.clusterIP && (first === undefined || first === old.clusterIP)) {
     spec.clusterIPs = [spec.clusterIP, ...(spec.clusterIPs ?? []).slice(1)];
   } else if (first !== undefined && (!spec.clusterIP || spec.clusterIP === old.clusterIP)) {
@@ -185,49 +190,69 @@ class ServiceAllocation {
   };
 
   async complete(old: KubeObject | undefined): Promise<void> {
-    const held = old === undefined ? [] : heldBy(old);
-    const owned = (name: RangeName) => new Set(held.filter(({ range }) => range === name).map(({ value }) => value));
+    const held = old === undefined ? [] : heldBy(old, this.ranges);
+    const owned = (of: Allocator) =>
+      new Set(held.filter(({ allocator }) => allocator === of).map(({ value }) => value));
     try {
-      if (needsClusterIp(this.spec)) await this.takeClusterIp(owned('clusterIps'));
-      await this.takeNodePorts(owned('nodePorts'));
+      if (needsClusterIp(this.spec)) {
+        this.settleFamilies(old);
+        await this.takeClusterIps(owned);
+      }
+      await this.takeNodePorts(owned(this.ranges.nodePorts));
     } catch (error) {
       await this.undo();
       throw error;
     }
   }
 
-  private async takeClusterIp(owned: ReadonlySet<number>): Promise<void> {
+  private settleFamilies(old: KubeObject | undefined): void {
     const { spec } = this;
     spec.clusterIPs ??= spec.clusterIP ? [spec.clusterIP] : [];
-    if (spec.clusterIP === HEADLESS) {
-      spec.clusterIPs = [HEADLESS];
-      return;
-    }
-    if (spec.clusterIP) {
-      await this.takeGivenClusterIp(spec.clusterIP, owned);
-      return;
-    }
-    const { clusterIps } = this.ranges;
-    const value = await clusterIps.takeAny(this.claimant, this.context.nowMs, this.context.dryRun);
-    if (value === undefined) throw internalError('failed to allocate a serviceIP: range is full');
-    this.remember(clusterIps, value);
-    spec.clusterIP = formatIpv4(value);
-    spec.clusterIPs = [spec.clusterIP];
+    const configured = this.ranges.clusterIps.map(({ family }) => family);
+    const errors = settleFamilies(spec, old === undefined ? undefined : asService(old).spec, configured);
+    if (errors.length > 0) throw this.invalid(errors);
   }
 
-  private async takeGivenClusterIp(text: string, owned: ReadonlySet<number>): Promise<void> {
-    const { clusterIps, serviceCidr } = this.ranges;
-    const value = parseIpv4(text);
-    if (value === undefined || owned.has(value)) return;
-    const fail = (detail: string) =>
-      this.invalid('spec.clusterIPs', `[]string{${JSON.stringify(text)}}`, `failed to allocate IP ${text}: ${detail}`);
-    if (!clusterIps.contains(value)) {
-      throw fail(`the provided IP (${text}) is not in the valid range. The range of valid IPs is ${serviceCidr}`);
+  /** One for each family that the Service has; those it was given and those it had stay. */
+  private async takeClusterIps(owned: (of: Allocator) => ReadonlySet<number>): Promise<void> {
+    const { spec } = this;
+    const given = spec.clusterIPs ?? [];
+    if (given[0] === HEADLESS) return;
+    const addresses: string[] = [];
+    for (const [i, family] of serviceFamilies(spec).entries()) {
+      const range = this.ranges.clusterIps.find((candidate) => candidate.family === family);
+      const address = given[i];
+      if (address) {
+        if (range !== undefined) await this.takeGivenClusterIp(range, address, owned(range.allocator));
+        addresses.push(address);
+      } else if (range !== undefined) addresses.push(await this.takeFreeClusterIp(range));
     }
-    if (!(await clusterIps.take(value, this.claimant, this.context.nowMs, this.context.dryRun))) {
+    spec.clusterIPs = addresses;
+    spec.clusterIP = addresses[0];
+  }
+
+  private async takeFreeClusterIp({ allocator }: ClusterIpRange): Promise<string> {
+    const value = await allocator.takeAny(this.claimant, this.context.nowMs, this.context.dryRun);
+    if (value === undefined) throw internalError('failed to allocate a serviceIP: range is full');
+    this.remember(allocator, value);
+    return allocator.nameOf(value);
+  }
+
+  private async takeGivenClusterIp(range: ClusterIpRange, text: string, owned: ReadonlySet<number>): Promise<void> {
+    const { allocator, cidr } = range;
+    const value = range.numberOf(text);
+    const fail = (detail: string) => {
+      const list = (this.spec.clusterIPs ?? []).map((address) => JSON.stringify(address)).join(', ');
+      return this.refused('spec.clusterIPs', `[]string{${list}}`, `failed to allocate IP ${text}: ${detail}`);
+    };
+    if (value === undefined) {
+      throw fail(`the provided IP (${text}) is not in the valid range. The range of valid IPs is ${cidr}`);
+    }
+    if (owned.has(value)) return;
+    if (!(await allocator.take(value, this.claimant, this.context.nowMs, this.context.dryRun))) {
       throw fail('provided IP is already allocated');
     }
-    this.remember(clusterIps, value);
+    this.remember(allocator, value);
   }
 
   private async takeNodePorts(owned: ReadonlySet<number>): Promise<void> {
@@ -266,14 +291,14 @@ class ServiceAllocation {
     const { nodePorts } = this.ranges;
     if (!nodePorts.contains(value)) {
       const range = `${NODE_PORTS.first}-${NODE_PORTS.last}`;
-      throw this.invalid(
+      throw this.refused(
         field,
         String(value),
         `provided port is not in the valid range. The range of valid ports is ${range}`,
       );
     }
     if (!(await nodePorts.take(value, this.claimant, this.context.nowMs, this.context.dryRun))) {
-      throw this.invalid(field, String(value), 'provided port is already allocated');
+      throw this.refused(field, String(value), 'provided port is already allocated');
     }
     mine.add(value);
     this.remember(nodePorts, value);
@@ -283,8 +308,11 @@ class ServiceAllocation {
     if (!this.context.dryRun) this.taken.push({ allocator, value });
   }
 
-  private invalid(field: string, value: string, detail: string): Error {
-    const error: FieldError = { field, reason: 'FieldValueInvalid', message: `Invalid value: ${value}: ${detail}` };
-    return invalid({ group: SERVICES.group, kind: SERVICES.kind }, this.object.metadata.name ?? '', [error]);
+  private refused(field: string, value: string, detail: string): Error {
+    return this.invalid([{ field, reason: 'FieldValueInvalid', message: `Invalid value: ${value}: ${detail}` }]);
+  }
+
+  private invalid(errors: readonly FieldError[]): Error {
+    return invalid({ group: SERVICES.group, kind: SERVICES.kind }, this.object.metadata.name ?? '', errors);
   }
 }

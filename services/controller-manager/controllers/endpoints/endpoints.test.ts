@@ -88,6 +88,18 @@ describe('EndpointSlice', () => {
     expect(reconcile({ service: of, pods: [pod('a')] })).toEqual([]);
   });
 
+  it('has slices of both families, and lets those of one go that the Service lost', () => {
+    const dual = service({ ipFamilies: ['IPv4', 'IPv6'] });
+    const two = pod('a', { ip: '10.244.1.5' });
+    const pods = [{ ...two, status: { ...two.status, podIPs: [{ ip: '10.244.1.5' }, { ip: 'fd00:10:244:1::5' }] } }];
+    const slices = written(reconcile({ service: dual, pods })).map((slice, i) => stored(slice, `web-${i}`));
+    expect(slices.map(({ addressType, endpoints }) => [addressType, endpoints[0]?.addresses])).toEqual([
+      ['IPv4', ['10.244.1.5']],
+      ['IPv6', ['fd00:10:244:1::5']],
+    ]);
+    expect(summary(reconcile({ pods, slices }))).toEqual(['delete endpointslices web-1']);
+  });
+
   it('changes only what differs', () => {
     const pods = [pod('a', { ip: '10.244.1.5' }), pod('b', { ip: '10.244.1.6' })];
     const slice = stored(written(reconcile({ pods }))[0]!, 'web-x');
