@@ -1,21 +1,19 @@
 /** What `podwire up` was told and chose, kept so that the next start continues where this one ended. */
 import { readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { isJsonObject, type JsonObject } from '../shared/api/object.ts';
+import { CNI_PLUGINS, type CniPluginName } from '../shared/runtime/cni-plugins.ts';
 import { AUTHORIZATION_MODES, type AuthorizationMode, IP_FAMILIES, type IpFamilies } from '../shared/runtime/config.ts';
 import { UserError } from './user-error.ts';
 
 export const TIMINGS = ['lab', 'kubernetes'] as const;
 export type Timing = (typeof TIMINGS)[number];
 
-export const CNI_PLUGINS = ['flannel', 'canal', 'none'] as const;
-export type CniPlugin = (typeof CNI_PLUGINS)[number];
-
 export const PROXY_MODES = ['iptables'] as const;
 export type ProxyMode = (typeof PROXY_MODES)[number];
 
 export interface ClusterSettings {
   readonly nodes: number;
-  readonly cni: CniPlugin;
+  readonly cni: CniPluginName;
   readonly proxyMode: ProxyMode;
   readonly ipFamily: IpFamilies;
   readonly timing: Timing;

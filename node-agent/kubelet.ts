@@ -14,6 +14,7 @@ import { NODE_ENTRANCES, NODE_PROCESSES } from '../shared/bus/subjects.ts';
 import type { Host } from '../shared/netstack/host.ts';
 import type { PodNetwork } from '../shared/podnet/pod-network.ts';
 import { StackNetwork } from '../shared/podnet/stack-network.ts';
+import { enforcesPolicy } from '../shared/runtime/cni-plugins.ts';
 import type { NodeConfig } from '../shared/runtime/config.ts';
 import { netnsFolder } from '../shared/runtime/node-folder.ts';
 import type { ProcessContext } from '../shared/runtime/process.ts';
@@ -108,7 +109,7 @@ function assemble(options: KubeletOptions): KubeletParts {
   const networkOf = (host: Host): PodNetwork => new StackNetwork({ host, loop });
   const nodeNetwork = networkOf(datapath.root);
   const plugin = createPlugin(config.cni, { datapath, leases: new LeaseFile(join(stateFolder, 'ipam.json')) });
-  const policy = plugin?.enforcesPolicy ? enforcePolicy(options) : undefined;
+  const policy = enforcesPolicy(config.cni) ? enforcePolicy(options) : undefined;
   const networks = new CniNetworks({
     plugin,
     portMap: new PortMap(datapath),

@@ -1,4 +1,5 @@
 import { type Command, Option } from 'commander';
+import { CNI_PLUGINS, type CniPluginName } from '../../shared/runtime/cni-plugins.ts';
 import {
   AUTHORIZATION_MODES,
   type AuthorizationMode,
@@ -11,7 +12,7 @@ import {
 import { LOG_LEVELS, type LogLevel } from '../../shared/runtime/log.ts';
 import { MAX_NODES } from '../address-plan.ts';
 import type { ClusterFolder } from '../cluster-folder.ts';
-import { CNI_PLUGINS, type CniPlugin, PROXY_MODES, type ProxyMode, TIMINGS, type Timing } from '../cluster-settings.ts';
+import { PROXY_MODES, type ProxyMode, TIMINGS, type Timing } from '../cluster-settings.ts';
 import { print } from '../output.ts';
 import { REPORT_TO_PARENT, startDetached } from '../supervisor/detach.ts';
 import type { RunningCluster } from '../supervisor/running-cluster.ts';
@@ -22,7 +23,7 @@ import { type FormattedOptions, folderOf, formattedCommand, wholeNumber } from '
 
 interface UpOptions extends FormattedOptions {
   readonly nodes?: number;
-  readonly cni?: CniPlugin;
+  readonly cni?: CniPluginName;
   readonly proxyMode?: ProxyMode;
   readonly ipFamily?: IpFamilies;
   readonly timing?: Timing;

@@ -52,8 +52,6 @@ export interface CniAttachment {
 }
 
 export interface CniPlugin {
-  /** Whether NetworkPolicies have an effect. */
-  readonly enforcesPolicy: boolean;
   /** What the other nodes must know of this one; published as annotations of the Node. */
   annotations(): Record<string, string>;
   /** Builds the node's devices; called once. */

@@ -28,6 +28,7 @@ import {
   taintEvictionController,
 } from './controllers/node-controllers.ts';
 import { endpointSliceController, endpointsController } from './controllers/service-endpoints-controllers.ts';
+import { unenforcedPolicyController } from './controllers/unenforced-policy.ts';
 import {
   cronJobController,
   daemonSetController,
@@ -131,6 +132,7 @@ function controllers(
     createLoop(defaultAccountController(informers), environment),
     createLoop(rootCaController(informers), environment),
     createLoop(clusterRoleAggregation(informers), environment),
+    createLoop(unenforcedPolicyController(informers, config.cni), environment),
     createLoop(namespaceController(informers, api, resources), environment),
     createLoop(garbageCollector(bus, api, resources), environment),
   ];

@@ -2,8 +2,10 @@
  * The environment by which a process of the cluster is configured. `compose.yaml` and `podwire up` set these variables;
  * every field here names its own. Durations are milliseconds, addresses are text.
  */
+
 import { readFileSync } from 'node:fs';
 import { isIPv6 } from 'node:net';
+import { CNI_PLUGINS, type CniPluginName } from './cni-plugins.ts';
 import { LOG_LEVELS, type LogLevel } from './log.ts';
 
 export type Environment = Readonly<Record<string, string | undefined>>;
@@ -43,7 +45,7 @@ export interface ClusterConfig {
   /** PODWIRE_CLUSTER_DOMAIN */
   readonly clusterDomain: string;
   /** PODWIRE_CNI */
-  readonly cni: string;
+  readonly cni: CniPluginName;
   /** PODWIRE_PROXY_MODE */
   readonly proxyMode: string;
   /** PODWIRE_NODE_LEASE_RENEW_MS: how often a node renews its Lease. */
@@ -131,7 +133,7 @@ export function readClusterConfig(environment: Environment): ClusterConfig {
     ipv6: readIpv6Config(environment),
     dnsIp: ipv4(environment, 'PODWIRE_DNS_IP', '10.96.0.10'),
     clusterDomain: text(environment, 'PODWIRE_CLUSTER_DOMAIN', 'cluster.local'),
-    cni: text(environment, 'PODWIRE_CNI', 'flannel'),
+    cni: oneOf(environment, 'PODWIRE_CNI', CNI_PLUGINS, 'flannel'),
     proxyMode: text(environment, 'PODWIRE_PROXY_MODE', 'iptables'),
     nodeLeaseRenewMs: wholeNumber(environment, 'PODWIRE_NODE_LEASE_RENEW_MS', 1000, 1, MAX_DURATION_MS),
     nodeGraceMs: wholeNumber(environment, 'PODWIRE_NODE_GRACE_MS', 4000, 1, MAX_DURATION_MS),

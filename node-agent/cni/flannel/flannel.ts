@@ -19,7 +19,6 @@ import { decodeUnderlay } from '../underlay-annotations.ts';
 import { decodeBackendData, encodeBackendData } from './backend-data.ts';
 
 export class Flannel implements CniPlugin {
-  readonly enforcesPolicy: boolean = false;
   private readonly context: CniContext;
   private ipam: HostLocalIpam | undefined;
   private survivors: ReadonlySet<string> | undefined;
