@@ -4,6 +4,7 @@ import { busConfigCommand } from './commands/bus-config.ts';
 import { captureCommand } from './commands/capture.ts';
 import { demoCommand } from './commands/demo.ts';
 import { downCommand } from './commands/down.ts';
+import { explainCommand } from './commands/explain.ts';
 import { kubeconfigCommand } from './commands/kubeconfig.ts';
 import { linkCommand } from './commands/link/link.ts';
 import { logsCommand } from './commands/logs.ts';
@@ -32,6 +33,7 @@ for (const command of [
   logsCommand(),
   traceCommand(),
   captureCommand(),
+  explainCommand(),
   demoCommand(),
   busConfigCommand(),
 ]) {

@@ -1,17 +1,29 @@
 /**
  * Keeps a node's policy engine what the cluster's policies say it is.
  *
- *   NetworkPolicies, Pods, Namespaces -> gathered changes -> compile -> the engine, one program at once
+ *   policies, Pods, Namespaces, Nodes -> gathered changes -> compile -> the engine, one program at once
  *   a pod is plugged in               -> its part at once, before its first packet
  */
-import type { Namespace, Pod } from 'kubernetes-types/core/v1.d.ts';
+import type { Namespace, Node, Pod } from 'kubernetes-types/core/v1.d.ts';
 import type { NetworkPolicy } from 'kubernetes-types/networking/v1.d.ts';
-import { NAMESPACES, NETWORKPOLICIES, PODS } from '../../shared/api/resources.ts';
+import { isSame } from '../../shared/api/json-equality.ts';
+import type { ResourceRef } from '../../shared/api/resource.ts';
+import {
+  ADMINNETWORKPOLICIES,
+  BASELINEADMINNETWORKPOLICIES,
+  CLUSTERNETWORKPOLICIES,
+  NAMESPACES,
+  NETWORKPOLICIES,
+  NODES,
+  PODS,
+} from '../../shared/api/resources.ts';
 import type { Bus } from '../../shared/bus/connection.ts';
 import { createInformer, type Informer } from '../../shared/bus/informer.ts';
+import { type ClusterPolicyObject, clusterPolicyOf } from '../../shared/policy/cluster-policy.ts';
 import { PolicyCompiler } from '../../shared/policy/compile.ts';
 import type { EndpointPolicy } from '../../shared/policy/endpoint-policy.ts';
 import { policyOf } from '../../shared/policy/network-policy.ts';
+import { policyNodeOf } from '../../shared/policy/policy-node.ts';
 import { type PolicyPod, policyPodOf } from '../../shared/policy/policy-pod.ts';
 import { BoundedRunner } from '../../shared/runtime/bounded-runner.ts';
 import type { Clock } from '../../shared/runtime/clock.ts';
@@ -21,6 +33,17 @@ import type { PolicyEngine } from '../datapath/policy/policy-engine.ts';
 const MIN_INTERVAL_MS = 25;
 /** Nothing is lost that a later look would find. */
 const RESYNC_MS = 300_000;
+
+const CLUSTER_POLICIES: readonly ResourceRef[] = [
+  ADMINNETWORKPOLICIES,
+  BASELINEADMINNETWORKPOLICIES,
+  CLUSTERNETWORKPOLICIES,
+];
+
+interface ClusterPolicies {
+  readonly kind: string;
+  readonly informer: Informer<ClusterPolicyObject>;
+}
 
 export interface PolicyAgentOptions {
   readonly bus: Bus;
@@ -35,6 +58,8 @@ export class PolicyAgent {
   private readonly policies: Informer<NetworkPolicy>;
   private readonly pods: Informer<Pod>;
   private readonly namespaces: Informer<Namespace>;
+  private readonly nodes: Informer<Node>;
+  private readonly clusterPolicies: readonly ClusterPolicies[];
   private readonly runner: BoundedRunner;
   /** Pods that are plugged in here, with addresses that the API may not know yet. */
   private readonly attached = new Map<string, PolicyPod>();
@@ -45,6 +70,11 @@ export class PolicyAgent {
     this.policies = createInformer<NetworkPolicy>(bus, NETWORKPOLICIES);
     this.pods = createInformer<Pod>(bus, PODS, { transform: trimmedPod });
     this.namespaces = createInformer<Namespace>(bus, NAMESPACES, { transform: trimmedNamespace });
+    this.nodes = createInformer<Node>(bus, NODES, { transform: trimmedNode });
+    this.clusterPolicies = CLUSTER_POLICIES.map((resource) => ({
+      kind: resource.kind,
+      informer: createInformer<ClusterPolicyObject>(bus, resource),
+    }));
     this.runner = new BoundedRunner({
       clock,
       run: async () => this.program(),
@@ -56,10 +86,14 @@ export class PolicyAgent {
 
   /** Resolves when the policies there are now are in force. */
   async start(): Promise<void> {
-    const informers = [this.policies, this.pods, this.namespaces];
-    await Promise.all(informers.map((informer) => informer.start()));
+    await Promise.all(this.informers.map((informer) => informer.start()));
     const request = () => this.runner.request();
-    for (const informer of informers) informer.subscribe({ added: request, updated: request, deleted: request });
+    for (const informer of this.informers) {
+      const updated = (object: unknown, old: unknown): void => {
+        if (!isSame(object, old)) request();
+      };
+      informer.subscribe({ added: request, updated, deleted: request });
+    }
     this.program();
   }
 
@@ -81,7 +115,12 @@ export class PolicyAgent {
 
   stop(): void {
     this.runner.stop();
-    for (const informer of [this.policies, this.pods, this.namespaces]) informer.stop();
+    for (const informer of this.informers) informer.stop();
+  }
+
+  private get informers(): readonly Informer<unknown>[] {
+    const clusterPolicies = this.clusterPolicies.map(({ informer }) => informer);
+    return [this.policies, this.pods, this.namespaces, this.nodes, ...clusterPolicies];
   }
 
   private program(): boolean {
@@ -103,7 +142,13 @@ export class PolicyAgent {
       .filter(({ uid }) => !this.attached.has(uid));
     const here = [...this.attached.values()].map((pod) => this.withPresentLabels(pod));
     return new PolicyCompiler({
-      policies: this.policies.list().map(policyOf),
+      policies: [
+        ...this.policies.list().map(policyOf),
+        ...this.clusterPolicies.flatMap(({ kind, informer }) =>
+          informer.list().map((one) => clusterPolicyOf(kind, one)),
+        ),
+      ],
+      nodes: this.nodes.list().map(policyNodeOf),
       pods: [...pods, ...here],
       namespaces: new Map(
         this.namespaces.list().map(({ metadata }) => [metadata?.name ?? '', metadata?.labels ?? {}] as const),
@@ -132,4 +177,8 @@ function trimmedPod({ metadata, spec, status }: Pod): Pod {
 
 function trimmedNamespace({ metadata }: Namespace): Namespace {
   return { metadata: { name: metadata?.name, labels: metadata?.labels } };
+}
+
+function trimmedNode({ metadata, status }: Node): Node {
+  return { metadata: { name: metadata?.name, labels: metadata?.labels }, status: { addresses: status?.addresses } };
 }

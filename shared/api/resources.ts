@@ -55,6 +55,25 @@ export const INGRESSES = namespaced('networking.k8s.io', 'v1', 'ingresses', 'Ing
 export const IPADDRESSES = clusterScoped('networking.k8s.io', 'v1', 'ipaddresses', 'IPAddress');
 /** Stored as v1, of which it is the older name: kubectl up to 1.32 asks for it to describe an IPAddress. */
 export const IPADDRESSES_V1BETA1 = clusterScoped('networking.k8s.io', 'v1beta1', 'ipaddresses', 'IPAddress');
+/** Cluster-wide policies; these three are custom resources. */
+export const ADMINNETWORKPOLICIES = clusterScoped(
+  'policy.networking.k8s.io',
+  'v1alpha1',
+  'adminnetworkpolicies',
+  'AdminNetworkPolicy',
+);
+export const BASELINEADMINNETWORKPOLICIES = clusterScoped(
+  'policy.networking.k8s.io',
+  'v1alpha1',
+  'baselineadminnetworkpolicies',
+  'BaselineAdminNetworkPolicy',
+);
+export const CLUSTERNETWORKPOLICIES = clusterScoped(
+  'policy.networking.k8s.io',
+  'v1alpha2',
+  'clusternetworkpolicies',
+  'ClusterNetworkPolicy',
+);
 export const NETWORKPOLICIES = namespaced('networking.k8s.io', 'v1', 'networkpolicies', 'NetworkPolicy');
 export const SERVICECIDRS = clusterScoped('networking.k8s.io', 'v1', 'servicecidrs', 'ServiceCIDR');
 export const SERVICECIDRS_V1BETA1 = clusterScoped('networking.k8s.io', 'v1beta1', 'servicecidrs', 'ServiceCIDR');

@@ -12,8 +12,9 @@ import { AddressSet } from './address-set.ts';
 import { AddressSteps } from './address-steps.ts';
 import type { DirectionPolicy, EndpointPolicy } from './endpoint-policy.ts';
 import { type Place, placeOf } from './place.ts';
+import type { PolicyNode } from './policy-node.ts';
 import type { NamedPort, PolicyPod } from './policy-pod.ts';
-import type { PodScope, Policy, PolicyRule } from './policy-rule.ts';
+import type { AddressBlock, PodScope, Policy, PolicyRule, RulePeer } from './policy-rule.ts';
 import { type PortRange, type PortRule, PortVerdicts } from './port-verdicts.ts';
 
 type Direction = 'ingress' | 'egress';
@@ -23,6 +24,7 @@ export interface ClusterState {
   readonly pods: readonly PolicyPod[];
   /** Labels of the namespaces by name. */
   readonly namespaces: ReadonlyMap<string, Readonly<Record<string, string>>>;
+  readonly nodes?: readonly PolicyNode[];
 }
 
 /** One rule of one policy, or the end of an isolating tier. */
@@ -157,10 +159,19 @@ export class PolicyCompiler {
   private blocksOf(rule: PolicyRule): AddressSet {
     let blocks = this.blocks.get(rule);
     if (blocks === undefined) {
-      blocks = new AddressSet((rule.peers ?? []).flatMap((peer) => ('block' in peer ? [peer.block] : [])));
+      blocks = new AddressSet((rule.peers ?? []).flatMap((peer) => this.addressBlocks(peer)));
       this.blocks.set(rule, blocks);
     }
     return blocks;
+  }
+
+  private addressBlocks(peer: RulePeer): AddressBlock[] {
+    if ('block' in peer) return [peer.block];
+    if (!('nodes' in peer)) return [];
+    return (this.state.nodes ?? [])
+      .filter(({ labels }) => labelSelectorMatches(peer.nodes, labels))
+      .flatMap(({ addresses }) => addresses)
+      .map((address) => ({ cidr: `${address}/${address.includes(':') ? 128 : 32}`, except: [] }));
   }
 
   /** Pods that a rule names as pods. */
@@ -197,8 +208,8 @@ function portRuleOf({ rule, tier, cause, name }: OrderedRule, serverPorts: reado
   const ranges = rule.ports?.flatMap((port): PortRange[] => {
     if (!('name' in port)) return [port];
     return serverPorts
-      .filter(({ name, protocol }) => name === port.name && protocol === port.protocol)
-      .map(({ port: number }) => ({ protocol: port.protocol, first: number, last: number }));
+      .filter(({ name, protocol }) => name === port.name && (port.protocol === null || protocol === port.protocol))
+      .map(({ protocol, port: number }) => ({ protocol, first: number, last: number }));
   });
   return { tier, action: rule.action, ports: ranges ?? null, cause, rule: name };
 }

@@ -18,5 +18,10 @@ export interface EndpointPolicy {
 
 /** `port` is that of the connection's server, whichever side the peer is on. */
 export function decide(policy: DirectionPolicy, peer: number, protocol: number, port: number): PolicyDecision {
-  return (policy.known.get(peer) ?? policy.others.at(peer)).decide(protocol, port);
+  return verdictsFor(policy, peer).decide(protocol, port);
+}
+
+/** What a peer may do, at every port. */
+export function verdictsFor(policy: DirectionPolicy, peer: number): PortVerdicts {
+  return policy.known.get(peer) ?? policy.others.at(peer);
 }

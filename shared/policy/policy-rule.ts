@@ -21,12 +21,17 @@ export interface AddressBlock {
   readonly except: readonly string[];
 }
 
-export type RulePeer = { readonly pods: PodScope } | { readonly block: AddressBlock };
+export type RulePeer =
+  | { readonly pods: PodScope }
+  | { readonly block: AddressBlock }
+  /** The addresses of nodes with these labels. */
+  | { readonly nodes: LabelSelector };
 
 /** A range of numbers, or a port by the name that the server's pod gives it. */
 export type RulePort =
   | { readonly protocol: number; readonly first: number; readonly last: number }
-  | { readonly protocol: number; readonly name: string };
+  /** A null protocol: whichever the pod's port has. */
+  | { readonly protocol: number | null; readonly name: string };
 
 export interface PolicyRule {
   /** As its author named it, where the API lets him. */

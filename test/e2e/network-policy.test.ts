@@ -49,6 +49,20 @@ spec:
       ports: [{ port: 8080 }]
 `;
 
+const ADMIN_DENY = `
+apiVersion: policy.networking.k8s.io/v1alpha2
+kind: ClusterNetworkPolicy
+metadata: { name: inner-alone }
+spec:
+  tier: Admin
+  priority: 10
+  subject: { namespaces: { matchLabels: { tier: inner } } }
+  ingress:
+    - name: from-outside
+      action: Deny
+      from: [{ namespaces: { matchExpressions: [{ key: tier, operator: DoesNotExist }] } }]
+`;
+
 let cluster: TestCluster | undefined;
 beforeAll(async () => {
   cluster = await TestCluster.start({ nodes: 2, arguments: ['--cni', 'canal'] });
@@ -91,6 +105,23 @@ describe('NetworkPolicy', () => {
     await c.kubectlOut(['delete', 'networkpolicy', '-n', 'shop', '--all']);
     await waitFor('near to be allowed again', async () => (await connect(c, 'shop', 'near')) === '');
   }, 120_000);
+
+  test('a cluster-wide policy denies, and podwire explain says so', async (context) => {
+    if (cluster === undefined) {
+      context.skip('no kubectl on this machine');
+      return;
+    }
+    const c = cluster;
+    const explain = (...words: string[]) => c.podwire(['explain', 'far', ...words]);
+    expect(await explain('web.shop:80')).toMatchObject({ code: 0 });
+    await c.apply(ADMIN_DENY);
+    await waitFor('far to be denied', async () => (await connect(c, 'default', 'far')) === 'TIMEOUT');
+    expect(await connect(c, 'shop', 'near')).toBe('');
+    const denied = await explain('web.shop:80');
+    expect(denied.code).toBe(1);
+    expect(denied.stdout).toContain('ClusterNetworkPolicy inner-alone, ingress rule 1 (from-outside)');
+    await c.kubectlOut(['delete', 'clusternetworkpolicy', '--all']);
+  }, 60_000);
 
   test('the kubelet still reaches a pod that refuses everybody', async (context) => {
     if (cluster === undefined) {

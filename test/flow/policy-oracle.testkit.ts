@@ -4,6 +4,7 @@
  */
 import type { LabelSelector } from 'kubernetes-types/meta/v1.d.ts';
 import type { IPBlock, NetworkPolicy, NetworkPolicyPeer, NetworkPolicyPort } from 'kubernetes-types/networking/v1.d.ts';
+import { clusterVerdict, type OracleClusterPolicy } from './cluster-policy-oracle.testkit.ts';
 
 export interface OraclePod {
   readonly namespace: string;
@@ -17,11 +18,23 @@ export interface OraclePod {
 export interface OracleWorld {
   readonly namespaces: Readonly<Record<string, Readonly<Record<string, string>>>>;
   readonly policies: readonly NetworkPolicy[];
+  readonly clusterPolicies?: readonly OracleClusterPolicy[];
 }
 
-type Type = 'Ingress' | 'Egress';
 /** Which of the pods' addresses the packets have. */
 export type Family = 'ip' | 'ipv6';
+
+/** One end of a connection, as policies see it: whom they speak of, and the other end. */
+export interface OracleSide {
+  readonly type: 'Ingress' | 'Egress';
+  readonly subject: OraclePod;
+  readonly peer: OraclePod;
+  readonly server: OraclePod;
+  readonly protocol: string;
+  readonly port: number;
+  readonly family: Family;
+  readonly namespaces: OracleWorld['namespaces'];
+}
 
 /** Whether `client` may open a connection to `server`. */
 export function allows(
@@ -33,29 +46,33 @@ export function allows(
   family: Family = 'ip',
 ): boolean {
   if (client.ip === server.ip) return true;
+  const common = { server, protocol, port, family, namespaces: world.namespaces };
   return (
-    sideAllows(world, 'Egress', client, server, server, protocol, port, family) &&
-    sideAllows(world, 'Ingress', server, client, server, protocol, port, family)
+    sideAllows(world, { ...common, type: 'Egress', subject: client, peer: server }) &&
+    sideAllows(world, { ...common, type: 'Ingress', subject: server, peer: client })
   );
 }
 
-function sideAllows(
-  { policies, namespaces }: OracleWorld,
-  type: Type,
-  subject: OraclePod,
-  peer: OraclePod,
-  server: OraclePod,
-  protocol: string,
-  port: number,
-  family: Family,
-): boolean {
+/** Admin tier, then the namespace's policies, which are final for the pods they select, then the baseline. */
+function sideAllows({ policies, clusterPolicies = [] }: OracleWorld, side: OracleSide): boolean {
+  return (
+    clusterVerdict(clusterPolicies, 'Admin', side) ??
+    namespacedVerdict(policies, side) ??
+    clusterVerdict(clusterPolicies, 'Baseline', side) ??
+    true
+  );
+}
+
+/** Undefined where no policy selects the pod. */
+function namespacedVerdict(policies: readonly NetworkPolicy[], side: OracleSide): boolean | undefined {
+  const { type, subject, peer, server, protocol, port, family, namespaces } = side;
   const applying = policies.filter(
     ({ metadata, spec }) =>
       metadata?.namespace === subject.namespace &&
       selects(spec?.podSelector ?? {}, subject.labels) &&
       typesOf(spec?.policyTypes, spec?.egress).includes(type),
   );
-  if (applying.length === 0) return true;
+  if (applying.length === 0) return undefined;
   for (const { metadata, spec } of applying) {
     const rules =
       type === 'Ingress'
@@ -101,7 +118,7 @@ function portMatches(rule: NetworkPolicyPort, server: OraclePod, protocol: strin
   return rule.endPort === undefined ? rule.port === port : rule.port <= port && port <= rule.endPort;
 }
 
-function selects(selector: LabelSelector, labels: Readonly<Record<string, string>>): boolean {
+export function selects(selector: LabelSelector, labels: Readonly<Record<string, string>>): boolean {
   for (const [key, value] of Object.entries(selector.matchLabels ?? {})) if (labels[key] !== value) return false;
   for (const { key, operator, values = [] } of selector.matchExpressions ?? []) {
     const value = labels[key];
@@ -113,7 +130,7 @@ function selects(selector: LabelSelector, labels: Readonly<Record<string, string
   return true;
 }
 
-function inBlock({ cidr, except = [] }: IPBlock, ip: string): boolean {
+export function inBlock({ cidr, except = [] }: IPBlock, ip: string): boolean {
   return bitsMatch(cidr, ip) && !except.some((hole) => bitsMatch(hole, ip));
 }
 

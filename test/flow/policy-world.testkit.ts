@@ -1,9 +1,11 @@
 /** Three namespaces with three pods each on two nodes, every pod serving two ports of TCP and UDP; and policies for them. */
 import type { NetworkPolicy, NetworkPolicySpec } from 'kubernetes-types/networking/v1.d.ts';
+import { clusterPolicyOf } from '../../shared/policy/cluster-policy.ts';
 import { type ClusterState, PolicyCompiler } from '../../shared/policy/compile.ts';
 import { policyOf } from '../../shared/policy/network-policy.ts';
 import { type PolicyPod, policyPodOf } from '../../shared/policy/policy-pod.ts';
 import { ip } from './cluster.testkit.ts';
+import type { OracleClusterPolicy } from './cluster-policy-oracle.testkit.ts';
 import type { Family, OraclePod } from './policy-oracle.testkit.ts';
 
 export const NAMESPACES = { x: { ns: 'x' }, y: { ns: 'y', team: 'red' }, z: { ns: 'z', team: 'blue' } };
@@ -54,9 +56,13 @@ export function policyPods(): PolicyPod[] {
 }
 
 /** What a node is programmed with whose pods are those of `addresses`; all of them by default. */
-export function programOf(policies: readonly NetworkPolicy[], isHere: (address: number) => boolean = () => true) {
+export function programOf(
+  policies: readonly NetworkPolicy[],
+  isHere: (address: number) => boolean = () => true,
+  clusterPolicies: readonly OracleClusterPolicy[] = [],
+) {
   const state: ClusterState = {
-    policies: policies.map(policyOf),
+    policies: [...policies.map(policyOf), ...clusterPolicies.map((one) => clusterPolicyOf(one.kind, one))],
     pods: policyPods(),
     namespaces: new Map(Object.entries(NAMESPACES)),
   };

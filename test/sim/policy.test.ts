@@ -13,7 +13,7 @@ import { PolicyEngine } from '../../node-agent/datapath/policy/policy-engine.ts'
 import { seededRandom } from '../../shared/runtime/random.ts';
 import { PacketMemory } from '../../shared/wire/packet-memory.ts';
 import { PEERS, PORT_LISTS } from '../flow/policy-cases.testkit.ts';
-import { allows } from '../flow/policy-oracle.testkit.ts';
+import { allows, type OracleWorld } from '../flow/policy-oracle.testkit.ts';
 import {
   addressOf,
   NAMESPACES,
@@ -23,6 +23,7 @@ import {
   programOf,
   WORLD_PODS,
 } from '../flow/policy-world.testkit.ts';
+import { randomClusterPolicies } from '../flow/random-cluster-policies.testkit.ts';
 
 const SEEDS = Number(process.env.PODWIRE_POLICY_SEEDS ?? 2000);
 const FIRST_SEED = Number(process.env.PODWIRE_SEED ?? 1);
@@ -35,19 +36,32 @@ describe('random policies', () => {
     for (let seed = FIRST_SEED; seed < FIRST_SEED + SEEDS; seed++) {
       const policies = randomPolicies(seed);
       engine.program(programOf(policies));
-      expect(disagreements(engine, policies), `PODWIRE_SEED=${seed}`).toEqual([]);
+      expect(disagreements(engine, { namespaces: NAMESPACES, policies }), `PODWIRE_SEED=${seed}`).toEqual([]);
     }
   });
 });
 
-function disagreements(engine: PolicyEngine, policies: readonly NetworkPolicy[]): string[] {
+describe('random policies of all tiers', () => {
+  it(`agree with the oracle, ${SEEDS} seeds from ${FIRST_SEED}`, { timeout: 600_000 }, () => {
+    const engine = new PolicyEngine({ memory: new PacketMemory({ smallSlots: 1 }), isNodeAddress: () => false });
+    for (let seed = FIRST_SEED; seed < FIRST_SEED + SEEDS; seed++) {
+      const policies = randomPolicies(seed).slice(0, 2);
+      const clusterPolicies = randomClusterPolicies(seed);
+      engine.program(programOf(policies, undefined, clusterPolicies));
+      const world = { namespaces: NAMESPACES, policies, clusterPolicies };
+      expect(disagreements(engine, world), `PODWIRE_SEED=${seed}`).toEqual([]);
+    }
+  });
+});
+
+function disagreements(engine: PolicyEngine, world: OracleWorld): string[] {
   const wrong: string[] = [];
   for (const client of WORLD_PODS) {
     for (const server of WORLD_PODS) {
       for (const protocol of PROTOCOLS) {
         for (const port of PORTS) {
           for (const family of FAMILIES) {
-            const wanted = allows({ namespaces: NAMESPACES, policies }, client, server, protocol, port, family);
+            const wanted = allows(world, client, server, protocol, port, family);
             const [from, to] = [addressOf(client, family), addressOf(server, family)];
             const { egress, ingress } = engine.explain(from, to, PROTOCOL_NUMBERS[protocol], port);
             const got = (egress?.drop ?? null) === null && (ingress?.drop ?? null) === null;

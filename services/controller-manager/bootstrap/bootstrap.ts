@@ -3,8 +3,10 @@ import { CONFIGMAPS, DEPLOYMENTS, NAMESPACES } from '../../../shared/api/resourc
 import { isApiError } from '../../../shared/api/status.ts';
 import type { ApiClient } from '../../../shared/bus/api-client.ts';
 import type { Clock } from '../../../shared/runtime/clock.ts';
+import { enforcesPolicy } from '../../../shared/runtime/cni-plugins.ts';
 import type { ClusterConfig } from '../../../shared/runtime/config.ts';
 import type { Logger } from '../../../shared/runtime/log.ts';
+import { clusterPolicyDefinitions } from './cluster-policies.ts';
 import { corednsManifests } from './coredns.ts';
 import { kubeProxyManifests } from './kube-proxy.ts';
 import type { Manifest } from './manifest.ts';
@@ -38,6 +40,7 @@ export async function bootstrapCluster(options: BootstrapOptions): Promise<void>
   await createAll(options, [
     ...kubeProxyManifests({ podCidr: config.podCidr, mode: config.proxyMode }),
     netnsRuntimeClass(),
+    ...(enforcesPolicy(config.cni) ? clusterPolicyDefinitions() : []),
     ...dns.filter((manifest) => !isDeployment(manifest)),
   ]);
   await nodesForTwo(options);

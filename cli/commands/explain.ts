@@ -1,0 +1,128 @@
+import { type Command, Option } from 'commander';
+import type { Pod } from 'kubernetes-types/core/v1.js';
+import { enforcesPolicy } from '../../shared/runtime/cni-plugins.ts';
+import { connectToCluster } from '../cluster-connection.ts';
+import { readSettings } from '../cluster-settings.ts';
+import type { ClusterObjects } from '../explain/cluster-objects.ts';
+import type { Explanation, ProtocolName, Step } from '../explain/explain.ts';
+import type { Change } from '../explain/what-if.ts';
+import { print, printJson, tableText } from '../output.ts';
+import { askRunningSupervisor } from '../supervisor/control-client.ts';
+import { UserError } from '../user-error.ts';
+import { type FormattedOptions, folderOf, formattedCommand } from './cluster-option.ts';
+
+interface ExplainOptions extends FormattedOptions {
+  readonly namespace: string;
+  readonly protocol: ProtocolName;
+  readonly whatIf?: boolean;
+  readonly filename?: string;
+}
+
+export function explainCommand(): Command {
+  return formattedCommand({
+    name: 'explain',
+    summary:
+      'Say whether a packet would pass, and which policy, rule, route or missing endpoint decides. Exits with 0 when it would, else 1.',
+    examples: [
+      ['podwire explain client web:80', 'a Service, or a pod, in the same namespace'],
+      ['podwire explain client svc/web.shop:80', 'a Service of another namespace'],
+      ['podwire explain shop/cart pod/db-0:5432', 'from a pod of another namespace'],
+      ['podwire explain client 10.96.0.10:53 --protocol udp', 'an address'],
+      ['podwire explain client 10.244.2.7 --protocol icmp -o json', 'what ping would do, as JSON'],
+      [
+        'podwire explain --what-if -f policy.yaml',
+        'which pairs of pods a policy would cut off or join; exits with 1 if any',
+      ],
+    ],
+  })
+    .argument('[pod]', 'who sends: a pod, as name or namespace/name')
+    .argument('[target]', 'to whom: a Service, a pod or an address, with a port')
+    .addOption(
+      new Option('--protocol <protocol>', 'of the packet').choices(['tcp', 'udp', 'sctp', 'icmp']).default('tcp'),
+    )
+    .option('-n, --namespace <namespace>', 'of what is named without one', 'default')
+    .option('--what-if', 'what would change if the policies of -f were applied; nothing is')
+    .option('-f, --filename <file>', 'policies as YAML or JSON; - for standard input')
+    .action(async (pod: string | undefined, target: string | undefined, options: ExplainOptions) => {
+      if (options.whatIf === true) await whatIf(options);
+      else await explainOne(pod, target, options);
+    });
+}
+
+async function explainOne(pod: string | undefined, target: string | undefined, options: ExplainOptions): Promise<void> {
+  if (pod === undefined || target === undefined) {
+    throw new UserError(
+      'who sends to whom? podwire explain POD TARGET:PORT, or podwire explain --what-if -f policy.yaml',
+    );
+  }
+  const [{ explain }, { parseTarget }] = await Promise.all([
+    import('../explain/explain.ts'),
+    import('../explain/target.ts'),
+  ]);
+  const [namespace, name] = pod.includes('/') ? (pod.split('/') as [string, string]) : [options.namespace, pod];
+  const wanted = parseTarget(target, namespace);
+  const objects = await objectsOf(options);
+  const client = objects.pods.find(({ metadata }) => metadata?.name === name && metadata.namespace === namespace);
+  if (client === undefined) throw new UserError(`there is no pod ${namespace}/${name}: kubectl get pods -A shows all`);
+  const { protocol } = options;
+  const explanation = explain(objects, { client, target: wanted, protocol, enforced: isEnforced(options) });
+  if (options.output === 'json') printJson(explanation);
+  else print(explanationText(client, target, protocol, explanation));
+  process.exitCode = explanation.passes ? 0 : 1;
+}
+
+async function whatIf(options: ExplainOptions): Promise<void> {
+  const { filename, namespace } = options;
+  if (filename === undefined) throw new UserError('--what-if needs the policies: -f policy.yaml');
+  const [{ changesBetween, withPolicies }, { readPolicyFile }] = await Promise.all([
+    import('../explain/what-if.ts'),
+    import('../explain/policy-file.ts'),
+  ]);
+  const wanted = readPolicyFile(filename, namespace);
+  const objects = await objectsOf(options);
+  const changes = changesBetween(objects, withPolicies(objects.policies, wanted));
+  if (options.output === 'json') printJson({ changes });
+  else print(changesText(changes));
+  if (!isEnforced(options))
+    process.stderr.write("the cluster's CNI plugin does not enforce policies: nothing would change\n");
+  process.exitCode = changes.length === 0 ? 0 : 1;
+}
+
+async function objectsOf(options: ExplainOptions): Promise<ClusterObjects> {
+  const status = await askRunningSupervisor(folderOf(options), { command: 'status' });
+  const [{ createApiClient }, { readCluster }] = await Promise.all([
+    import('../../shared/bus/api-client.ts'),
+    import('../explain/cluster-objects.ts'),
+  ]);
+  const bus = await connectToCluster(status);
+  try {
+    return await readCluster(createApiClient(bus, { user: 'podwire-cli' }));
+  } finally {
+    await bus.close();
+  }
+}
+
+function isEnforced(options: ExplainOptions): boolean {
+  const settings = readSettings(folderOf(options).settingsFile);
+  return settings !== undefined && enforcesPolicy(settings.cni);
+}
+
+function explanationText(client: Pod, target: string, protocol: string, explanation: Explanation): string {
+  const { namespace, name } = client.metadata ?? {};
+  const lines = [`${namespace}/${name} -> ${target} (${protocol}): ${explanation.summary}`, ''];
+  lines.push(...explanation.steps.map(stepText));
+  for (const { address, steps } of explanation.backends)
+    lines.push(`  to ${address}`, ...steps.map((one) => `  ${stepText(one)}`));
+  return lines.join('\n');
+}
+
+function stepText({ subject, passes, text }: Step): string {
+  const sign = passes === null ? '.' : passes ? '+' : 'x';
+  return `  ${sign} ${subject.padEnd(7)}  ${text}`;
+}
+
+function changesText(changes: readonly Change[]): string {
+  if (changes.length === 0) return 'no pair of pods would see a change';
+  const rows = changes.map(({ from, to, protocol, ports, after, cause }) => [from, to, protocol, ports, after, cause]);
+  return tableText(['FROM', 'TO', 'PROTOCOL', 'PORTS', 'WOULD BE', 'BY'], rows);
+}

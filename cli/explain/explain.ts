@@ -1,0 +1,190 @@
+/**
+ * Would a packet pass, and what decides: the Service, its endpoints, the way there, and policies on either side. Pure.
+ *
+ * What no object of the API says is not known here: whether a program listens, rules that were written on a node, faults of
+ * links (`podwire link show`). `podwire trace` sends a packet and shows.
+ */
+import type { Node, Pod } from 'kubernetes-types/core/v1.js';
+import { isNodeReady } from '../../shared/api/node-condition.ts';
+import { policyPodOf } from '../../shared/policy/policy-pod.ts';
+import { type PolicyDecision, PROTOCOL_SCTP } from '../../shared/policy/port-verdicts.ts';
+import { formatEndpoint, isInNetwork, parseAddress, parsePrefix } from '../../shared/wire/ip-address.ts';
+import { type Backend, type Destination, destinationOf, isOver } from './backends.ts';
+import { type ClusterObjects, policyState } from './cluster-objects.ts';
+import { Reachability } from './reachability.ts';
+import type { Target } from './target.ts';
+
+export const PROTOCOLS = { tcp: 6, udp: 17, sctp: PROTOCOL_SCTP, icmp: 1 } as const;
+export type ProtocolName = keyof typeof PROTOCOLS;
+
+export interface ExplainQuestion {
+  readonly client: Pod;
+  readonly target: Target;
+  readonly protocol: ProtocolName;
+  /** Whether the cluster's CNI plugin enforces policies. */
+  readonly enforced: boolean;
+}
+
+export interface Step {
+  readonly subject: 'source' | 'service' | 'route' | 'egress' | 'ingress';
+  /** `null`: says something and decides nothing. */
+  readonly passes: boolean | null;
+  readonly text: string;
+}
+
+export interface Explanation {
+  /** All backends can be reached. */
+  readonly passes: boolean;
+  /** One sentence. */
+  readonly summary: string;
+  readonly steps: readonly Step[];
+  /** The steps of each backend that a packet may go to. */
+  readonly backends: readonly { readonly address: string; readonly passes: boolean; readonly steps: readonly Step[] }[];
+}
+
+export function explain(objects: ClusterObjects, question: ExplainQuestion): Explanation {
+  const { client, target, protocol } = question;
+  const source = sourceStep(objects, client);
+  if (source.passes === false) return refusal([source]);
+  const destination = destinationOf(objects, target, protocol.toUpperCase());
+  if (destination.kind === 'nothing') return refusal([source, step('route', false, destination.reason)]);
+  const before = [source, ...serviceSteps(destination)];
+  const backends = destination.kind === 'service' ? destination.backends : [destination.backend];
+  if (backends.length === 0) return refusal(before);
+  const reachability = new Reachability(policyState(objects));
+  const ends = backends.map((backend) => {
+    const steps = backendSteps(objects, question, reachability, backend);
+    return { address: endpointText(backend), passes: steps.every(({ passes }) => passes !== false), steps };
+  });
+  const open = ends.filter(({ passes }) => passes).length;
+  return { passes: open === ends.length, summary: summaryOf(ends, open), steps: before, backends: ends };
+}
+
+function refusal(steps: readonly Step[]): Explanation {
+  return { passes: false, summary: `no: ${steps.at(-1)?.text}`, steps, backends: [] };
+}
+
+function summaryOf(ends: Explanation['backends'], open: number): string {
+  if (open === ends.length) return 'yes';
+  const reason = ends.find(({ passes }) => !passes)?.steps.find(({ passes }) => passes === false)?.text;
+  if (ends.length === 1 || open === 0) return `no: ${reason}`;
+  return `sometimes: ${open} of ${ends.length} endpoints can be reached; ${reason}`;
+}
+
+function sourceStep({ nodes }: ClusterObjects, { metadata, spec, status }: Pod): Step {
+  const title = `pod ${metadata?.namespace}/${metadata?.name}`;
+  if (status?.podIP === undefined || isOver({ status })) {
+    return step('source', false, `${title} is ${status?.phase ?? 'Pending'} and has no address`);
+  }
+  const down = nodeFault(nodes, spec?.nodeName);
+  if (down !== undefined) return step('source', false, `${title} is on ${down}`);
+  const network = spec?.hostNetwork ? ", on the node's network" : '';
+  return step('source', null, `${title}, ${status.podIP} on ${spec?.nodeName}${network}`);
+}
+
+function serviceSteps(destination: Destination): Step[] {
+  if (destination.kind !== 'service') return [];
+  const { service, port, backends, waiting } = destination;
+  const title = `Service ${service.metadata?.namespace}/${service.metadata?.name}`;
+  const unready = waiting === 0 ? '' : `, ${waiting} more not ready`;
+  if (backends.length === 0) {
+    const why = waiting === 0 ? 'its selector finds no pod' : `${waiting} are not ready`;
+    return [step('service', false, `${title} has no endpoint for port ${port.port}: ${why}`)];
+  }
+  const count = `${backends.length} endpoint${backends.length === 1 ? '' : 's'}${unready}`;
+  return [step('service', true, `${title} port ${port.port} leads to ${count}`)];
+}
+
+function backendSteps(
+  objects: ClusterObjects,
+  { client, protocol, enforced }: ExplainQuestion,
+  reachability: Reachability,
+  backend: Backend,
+): Step[] {
+  const route = routeStep(objects, client, backend);
+  const needsPort = protocol !== 'icmp';
+  if (needsPort && backend.port === undefined) {
+    return [
+      route,
+      step('route', false, `which port? ${backend.address} declares none for ${protocol}: name it, as in web:80`),
+    ];
+  }
+  const clientAddress = addressOf(client, backend.address);
+  const serverAddress = parseAddress(backend.address);
+  if (clientAddress === undefined || serverAddress === undefined) {
+    return [
+      route,
+      step('route', false, `pod ${client.metadata?.name} has no address of the family of ${backend.address}`),
+    ];
+  }
+  const { egress, ingress } = reachability.ask({
+    client: policyPodOf(client),
+    clientAddress,
+    server: backend.pod === undefined ? undefined : policyPodOf(backend.pod),
+    serverAddress,
+    protocol: PROTOCOLS[protocol],
+    port: backend.port ?? 0,
+  });
+  return [route, policyStep('egress', egress, enforced), policyStep('ingress', ingress, enforced)];
+}
+
+function routeStep({ nodes }: ClusterObjects, client: Pod, { address, pod }: Backend): Step {
+  if (pod === undefined) {
+    const node = nodes.find(({ status }) => status?.addresses?.some((one) => one.address === address));
+    if (node !== undefined) {
+      const fault = nodeFault(nodes, node.metadata?.name);
+      return step('route', fault === undefined, fault ?? `${address} is node ${node.metadata?.name}`);
+    }
+    const inPodRange = nodes.some(({ spec }) => (spec?.podCIDRs ?? []).some((cidr) => contains(cidr, address)));
+    if (inPodRange) return step('route', false, `no pod has the address ${address}`);
+    return step(
+      'route',
+      true,
+      `${address} is outside of the cluster: by the default route of ${client.spec?.nodeName}`,
+    );
+  }
+  const title = `pod ${pod.metadata?.namespace}/${pod.metadata?.name}, ${address} on ${pod.spec?.nodeName}`;
+  const down = nodeFault(nodes, pod.spec?.nodeName);
+  if (down !== undefined)
+    return step('route', false, `pod ${pod.metadata?.namespace}/${pod.metadata?.name} is on ${down}`);
+  const same = pod.spec?.nodeName === client.spec?.nodeName;
+  return step('route', true, `${title}${same ? ', the same node' : ''}`);
+}
+
+/** Undefined for a node that is up. */
+function nodeFault(nodes: readonly Node[], name: string | undefined): string | undefined {
+  const node = nodes.find(({ metadata }) => metadata?.name === name);
+  if (node === undefined) return `node ${name ?? '(none)'}, which is not there`;
+  return isNodeReady(node) ? undefined : `node ${name}, which is not Ready`;
+}
+
+function policyStep(side: 'egress' | 'ingress', decision: PolicyDecision | null, enforced: boolean): Step {
+  const whose = side === 'egress' ? 'what the client sends' : 'what the server receives';
+  if (decision === null) return step(side, null, `no policy speaks of ${whose}`);
+  const { drop, cause, rule } = decision;
+  const by = rule === null ? cause : `${cause}, ${rule}`;
+  if (drop === null)
+    return step(side, true, rule === null && cause === 'no policy' ? `no rule refuses ${whose}` : `allowed by ${by}`);
+  const why = rule === null ? `${cause} selects the pod, and no rule allows it` : `denied by ${by}`;
+  if (!enforced) return step(side, null, `${why}: without effect, as the CNI plugin does not enforce policies`);
+  return step(side, false, why);
+}
+
+function addressOf({ status }: Pod, like: string): number | undefined {
+  const texts = status?.podIPs?.map(({ ip }) => ip) ?? [status?.podIP];
+  return parseAddress(texts.find((text) => text?.includes(':') === like.includes(':')) ?? '');
+}
+
+function endpointText({ address, port }: Backend): string {
+  return port === undefined ? address : formatEndpoint(parseAddress(address) ?? 0, port);
+}
+
+function contains(cidr: string, text: string): boolean {
+  const prefix = parsePrefix(cidr);
+  const address = parseAddress(text);
+  return prefix !== undefined && address !== undefined && isInNetwork(address, prefix.address, prefix.prefixLength);
+}
+
+function step(subject: Step['subject'], passes: boolean | null, text: string): Step {
+  return { subject, passes, text };
+}

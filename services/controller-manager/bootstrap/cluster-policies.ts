@@ -1,0 +1,140 @@
+/**
+ * The custom resources of policy.networking.k8s.io, which clusters have whose CNI plugin enforces them. Their schemas are the
+ * API's (network-policy-api.sigs.k8s.io) without descriptions; domain names as peers are not among them.
+ */
+import type { CustomResourceDefinition, JSONSchemaProps } from 'kubernetes-types/apiextensions/v1.js';
+import type { ResourceRef } from '../../../shared/api/resource.ts';
+import {
+  ADMINNETWORKPOLICIES,
+  BASELINEADMINNETWORKPOLICIES,
+  CLUSTERNETWORKPOLICIES,
+  CUSTOMRESOURCEDEFINITIONS,
+} from '../../../shared/api/resources.ts';
+import type { Manifest } from './manifest.ts';
+
+const MAX_ITEMS = 100;
+const MAX_PRIORITY = 1000;
+const APPROVAL = 'https://github.com/kubernetes-sigs/network-policy-api/pull/30';
+
+type Properties = Readonly<Record<string, JSONSchemaProps>>;
+
+const object = (properties: Properties, required: string[] = []): JSONSchemaProps => ({
+  type: 'object',
+  properties: { ...properties },
+  ...(required.length === 0 ? {} : { required }),
+});
+const list = (items: JSONSchemaProps, minItems = 0): JSONSchemaProps => ({
+  type: 'array',
+  items,
+  minItems,
+  maxItems: MAX_ITEMS,
+});
+/** Exactly one of the fields. */
+const oneOf = (properties: Properties): JSONSchemaProps => ({
+  ...object(properties),
+  minProperties: 1,
+  maxProperties: 1,
+});
+const oneWord = (...words: string[]): JSONSchemaProps => ({ type: 'string', enum: words });
+const whole = (minimum: number, maximum: number): JSONSchemaProps => ({
+  type: 'integer',
+  format: 'int32',
+  minimum,
+  maximum,
+});
+
+const text: JSONSchemaProps = { type: 'string' };
+const selector = object({
+  matchLabels: { type: 'object', additionalProperties: text },
+  matchExpressions: list(object({ key: text, operator: text, values: list(text) }, ['key', 'operator'])),
+});
+const pods = object({ namespaceSelector: selector, podSelector: selector }, ['podSelector']);
+const port = whole(1, 65_535);
+const protocol: JSONSchemaProps = { ...text, default: 'TCP' };
+const source = { namespaces: selector, pods };
+const destination = { ...source, nodes: selector, networks: list(text, 1) };
+
+const adminPorts = list(
+  oneOf({
+    portNumber: object({ protocol, port }, ['port']),
+    portRange: object({ protocol, start: port, end: port }, ['start', 'end']),
+    namedPort: text,
+  }),
+);
+const portMatch = object({
+  destinationPort: oneOf({ number: port, range: object({ start: port, end: port }, ['start', 'end']) }),
+});
+const protocols = list(oneOf({ tcp: portMatch, udp: portMatch, sctp: portMatch, destinationNamedPort: text }), 1);
+
+function rules(peerField: 'from' | 'to', actions: readonly string[], matches: Properties): JSONSchemaProps {
+  const name = { ...text, maxLength: 100 };
+  const peers = list(oneOf(peerField === 'from' ? source : destination), 1);
+  return list(object({ name, action: oneWord(...actions), [peerField]: peers, ...matches }, ['action', peerField]));
+}
+
+function spec(own: Properties, actions: readonly string[], matches: Properties): JSONSchemaProps {
+  const fields = {
+    ...own,
+    subject: oneOf(source),
+    ingress: rules('from', actions, matches),
+    egress: rules('to', actions, matches),
+  };
+  return object(fields, [...Object.keys(own), 'subject']);
+}
+
+function definition(
+  resource: ResourceRef,
+  shortName: string,
+  specSchema: JSONSchemaProps,
+  columns: Readonly<Record<string, string>>,
+): Manifest {
+  const { group, version, kind, resource: plural } = resource;
+  const manifest: CustomResourceDefinition = {
+    apiVersion: 'apiextensions.k8s.io/v1',
+    kind: 'CustomResourceDefinition',
+    metadata: { name: `${plural}.${group}`, annotations: { 'api-approved.kubernetes.io': APPROVAL } },
+    spec: {
+      group,
+      scope: 'Cluster',
+      names: { kind, plural, singular: kind.toLowerCase(), listKind: `${kind}List`, shortNames: [shortName] },
+      versions: [
+        {
+          name: version,
+          served: true,
+          storage: true,
+          schema: {
+            openAPIV3Schema: object(
+              { apiVersion: text, kind: text, metadata: { type: 'object' }, spec: specSchema, status: anything },
+              ['metadata', 'spec'],
+            ),
+          },
+          subresources: { status: {} },
+          additionalPrinterColumns: [
+            ...Object.entries(columns).map(([name, jsonPath]) => ({ name, type: 'string', jsonPath })),
+            { name: 'Age', type: 'date', jsonPath: '.metadata.creationTimestamp' },
+          ],
+        },
+      ],
+    },
+  };
+  return { resource: CUSTOMRESOURCEDEFINITIONS, object: manifest };
+}
+
+const anything = { type: 'object', 'x-kubernetes-preserve-unknown-fields': true } as JSONSchemaProps; // whose type does not know the extension
+
+export function clusterPolicyDefinitions(): Manifest[] {
+  const priority = whole(0, MAX_PRIORITY);
+  const three = ['Allow', 'Deny', 'Pass'];
+  return [
+    definition(ADMINNETWORKPOLICIES, 'anp', spec({ priority }, three, { ports: adminPorts }), {
+      Priority: '.spec.priority',
+    }),
+    definition(BASELINEADMINNETWORKPOLICIES, 'banp', spec({}, ['Allow', 'Deny'], { ports: adminPorts }), {}),
+    definition(
+      CLUSTERNETWORKPOLICIES,
+      'cnp',
+      spec({ tier: oneWord('Admin', 'Baseline'), priority }, ['Accept', 'Deny', 'Pass'], { protocols }),
+      { Tier: '.spec.tier', Priority: '.spec.priority' },
+    ),
+  ];
+}
