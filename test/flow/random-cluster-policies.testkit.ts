@@ -46,7 +46,8 @@ export function randomClusterPolicies(seed: number): OracleClusterPolicy[] {
 
   const rule = (kind: OracleClusterPolicy['kind'], direction: 'from' | 'to') => {
     const allow = kind === 'ClusterNetworkPolicy' ? 'Accept' : 'Allow';
-    const action = kind === 'BaselineAdminNetworkPolicy' ? oneOf([allow, 'Deny']) : oneOf([allow, 'Deny', 'Pass']);
+    const actions = [allow, 'Deny', 'Pass'] as const;
+    const action = oneOf(kind === 'BaselineAdminNetworkPolicy' ? actions.slice(0, 2) : actions);
     const peer = () => (direction === 'to' && below(3) === 0 ? { networks: some(1, 2, network) } : selection());
     const ports =
       kind === 'ClusterNetworkPolicy' ? { protocols: some(1, 2, clusterProtocol) } : { ports: some(1, 2, adminPort) };
@@ -56,7 +57,7 @@ export function randomClusterPolicies(seed: number): OracleClusterPolicy[] {
   return Array.from({ length: 1 + below(MOST_POLICIES) }, (_, i): OracleClusterPolicy => {
     const kind = oneOf(['AdminNetworkPolicy', 'ClusterNetworkPolicy', 'ClusterNetworkPolicy'] as const);
     // The older API's one baseline policy has priority 0: the newer ones begin with 1.
-    const tier = kind === 'ClusterNetworkPolicy' ? { tier: oneOf(['Admin', 'Baseline']) } : {};
+    const tier = kind === 'ClusterNetworkPolicy' ? { tier: oneOf(['Admin', 'Baseline'] as const) } : {};
     const spec = {
       ...tier,
       priority: 1 + i,
