@@ -12,6 +12,7 @@ import { prefixMask } from '../../shared/wire/address.ts';
 import { addressBits, isInNetwork } from '../../shared/wire/ip-address.ts';
 import { isIpv6 } from '../../shared/wire/ipv6-table.ts';
 import type { Connection } from './flow.ts';
+import type { IpSet } from './ipvs/ip-set.ts';
 import type { PacketFacts } from './packet-facts.ts';
 import type { RecentLists } from './recent-lists.ts';
 
@@ -21,6 +22,8 @@ export interface MatchContext {
   readonly nowUs: () => number;
   readonly isLocalAddress: (address: number) => boolean;
   readonly recent: RecentLists;
+  /** By the name that `-m set` gives; a set that is not there contains nothing. */
+  readonly ipSet?: (name: string) => IpSet | undefined;
 }
 
 export type Test = (facts: PacketFacts) => boolean;
@@ -174,6 +177,9 @@ function addTests(match: Match, context: MatchContext, tests: Test[]): void {
       tests.push(
         portTest((facts) => (match.side === 'source' ? facts.sourcePort : facts.destinationPort), match.ports, false),
       );
+      return;
+    case 'set':
+      tests.push((facts) => (context.ipSet?.(match.set)?.has(facts, match.sides) ?? false) !== negated);
       return;
     case 'statistic':
       tests.push(() => context.random() < match.probability);

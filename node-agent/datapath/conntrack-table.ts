@@ -60,6 +60,7 @@ export class ConntrackTable {
     this.newest = connection;
     connection.confirmed = true;
     this.size++;
+    connection.backend?.opened(connection);
   }
 
   remove(connection: Connection): void {
@@ -73,6 +74,7 @@ export class ConntrackTable {
     connection.newer = null;
     connection.confirmed = false;
     this.size--;
+    connection.backend?.closed(connection);
   }
 
   /** Oldest first; the caller may remove the connection it was given. */

@@ -174,7 +174,10 @@ export class Conntrack {
     const { connection } = flow;
     if (flow.isReply) connection.seenReply = true;
     if (state === 'ESTABLISHED' && connection.seenReply) connection.assured = true;
-    connection.tcpState = state;
+    if (connection.tcpState !== state) {
+      connection.tcpState = state;
+      connection.backend?.stateChanged(connection);
+    }
     connection.expiresUs = this.engine.nowUs + this.timeouts.tcp[state] * SECOND_US;
   }
 

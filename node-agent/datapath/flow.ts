@@ -48,6 +48,14 @@ export class Flow {
   }
 }
 
+/** Who counts the connections of a backend (IPVS' schedulers do). */
+export interface BackendCounter {
+  opened(connection: Connection): void;
+  /** The state of its TCP is another one. */
+  stateChanged(connection: Connection): void;
+  closed(connection: Connection): void;
+}
+
 export class Connection {
   readonly protocol: number;
   readonly original: Flow;
@@ -65,6 +73,10 @@ export class Connection {
   /** The nat table was asked for each kind of translation, whatever it said. */
   destinationDecided = false;
   sourceDecided = false;
+  /** The real server that IPVS chose; null for connections of others. */
+  backend: BackendCounter | null = null;
+  /** As its backend counts it. */
+  backendActive = false;
   tcpState: TcpState = 'NONE';
   startedUs: number;
   expiresUs: number;

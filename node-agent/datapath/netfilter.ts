@@ -1,23 +1,27 @@
 /**
  * The node's five hooks: connection tracking, the tables of rules, policy and address translation, in netfilter's order.
  *
- *   PREROUTING   track  mangle  nat(destination)
- *   INPUT               mangle  filter  policy      nat(source)  confirm
- *   FORWARD             mangle  filter  policy
- *   OUTPUT       track  mangle  nat(destination)  filter
+ *   PREROUTING   track  mangle  nft  nat(destination)
+ *   INPUT               mangle  nft  filter  IPVS, which sends on to POSTROUTING  policy  nat(source)  confirm
+ *   FORWARD             mangle  nft  filter  policy
+ *   OUTPUT       track  mangle  nft  nat(destination)  IPVS  nft  filter
  *   POSTROUTING         mangle  nat(source)  confirm
  *
- * The nat table is asked once for a connection, on its first packet; from then on conntrack alone translates.
+ * The nat tables (iptables', then nftables') are asked once for a connection, on its first packet; from then on conntrack
+ * alone translates. IPVS translates by conntrack too, in the hooks it hangs in.
  */
 import type { NetDevice } from '../../shared/netstack/device.ts';
-import type { NetfilterHooks, Verdict } from '../../shared/netstack/hooks.ts';
+import { type NetfilterHooks, REDIRECTED, type Verdict } from '../../shared/netstack/hooks.ts';
 import type { BuiltInChain, TableName } from '../../shared/rules/table.ts';
+import type { MasqueradeTarget } from '../../shared/rules/target.ts';
 import * as ip from '../../shared/wire/ip.ts';
 import type { Packet, PacketMemory } from '../../shared/wire/packet-memory.ts';
 import type { CompiledChain } from './compiled-chain.ts';
 import { type Conntrack, flowOf } from './conntrack.ts';
 import type { Connection } from './flow.ts';
+import { scheduleConnection } from './ipvs/ipvs-hook.ts';
 import { bindDestination, bindSource, isTranslated, type NatSide, translate } from './nat.ts';
+import type { HookStage } from './nft/nft-table.ts';
 import type { PacketPolicy } from './packet-policy.ts';
 import type { RuleFamilies } from './rule-families.ts';
 import type { RuleTables } from './rule-tables.ts';
@@ -29,6 +33,8 @@ export interface NetfilterOptions {
   readonly random: () => number;
   /** The address MASQUERADE takes for packets to `destination` through `device`; 0 when the device has none. */
   readonly sourceFor: (device: NetDevice, destination: number) => number;
+  readonly isLocalAddress: (address: number) => boolean;
+  readonly nowUs: () => number;
   readonly policy?: PacketPolicy;
 }
 
@@ -91,6 +97,7 @@ export class Netfilter implements NetfilterHooks {
     this.observer?.passed('PREROUTING', packet, inDevice, null);
     return (
       verdictOf(chains, 'mangle', chains.mangle.PREROUTING, packet, inDevice, null) ??
+      this.nft(chains, 'prerouting before', packet, inDevice, null) ??
       this.destinationNat('PREROUTING', packet, inDevice, null)
     );
   }
@@ -100,9 +107,11 @@ export class Netfilter implements NetfilterHooks {
     this.observer?.passed('INPUT', packet, inDevice, null);
     const refused =
       verdictOf(chains, 'mangle', chains.mangle.INPUT, packet, inDevice, null) ??
+      this.nft(chains, 'input before', packet, inDevice, null) ??
       verdictOf(chains, 'filter', chains.filter.INPUT, packet, inDevice, null) ??
+      this.ipvs(chains, 'INPUT', packet) ??
       this.policy?.judge(packet, flowOf(packet), inDevice, null) ??
-      this.sourceNat('INPUT', packet, inDevice, null);
+      (this.leads(packet) ? REDIRECTED : this.sourceNat('INPUT', packet, inDevice, null));
     if (refused === null) this.conntrack.confirm(packet);
     return refused;
   }
@@ -112,6 +121,7 @@ export class Netfilter implements NetfilterHooks {
     this.observer?.passed('FORWARD', packet, inDevice, outDevice);
     return (
       verdictOf(chains, 'mangle', chains.mangle.FORWARD, packet, inDevice, outDevice) ??
+      this.nft(chains, 'forward before', packet, inDevice, outDevice) ??
       verdictOf(chains, 'filter', chains.filter.FORWARD, packet, inDevice, outDevice) ??
       this.policy?.judge(packet, flowOf(packet), inDevice, outDevice) ??
       null
@@ -125,7 +135,10 @@ export class Netfilter implements NetfilterHooks {
     this.observer?.passed('OUTPUT', packet, null, null);
     return (
       verdictOf(chains, 'mangle', chains.mangle.OUTPUT, packet, null, null) ??
+      this.nft(chains, 'output before', packet, null, null) ??
       this.destinationNat('OUTPUT', packet, null, null) ??
+      this.ipvs(chains, 'OUTPUT', packet) ??
+      this.nft(chains, 'output after', packet, null, null) ??
       verdictOf(chains, 'filter', chains.filter.OUTPUT, packet, null, null)
     );
   }
@@ -155,13 +168,55 @@ export class Netfilter implements NetfilterHooks {
     const { connection } = flow;
     if (!connection.destinationDecided && flow.relatedTo === null) {
       connection.destinationDecided = true;
-      const { nat, tables } = this.chainsFor(packet);
-      const rule = tables.evaluate('nat', nat[chain], packet, inDevice, outDevice);
-      if (rule?.verdict != null) return rule.verdict;
-      if (rule?.target?.kind === 'dnat') bindDestination(connection, rule.target.address, rule.target.port ?? 0);
+      const refused = this.decideDestination(chain, packet, connection, inDevice, outDevice);
+      if (refused !== null) return refused;
     }
+    // What IPVS chose it translates in its own hooks.
+    if (connection.backend !== null && !flow.isReply) return null;
     if (isTranslated(flow, 'destination')) this.rewrite(chain, packet, 'destination');
     return null;
+  }
+
+  private decideDestination(
+    chain: 'PREROUTING' | 'OUTPUT',
+    packet: Packet,
+    connection: Connection,
+    inDevice: NetDevice | null,
+    outDevice: NetDevice | null,
+  ): Verdict {
+    const { nat, tables } = this.chainsFor(packet);
+    const rule = tables.evaluate('nat', nat[chain], packet, inDevice, outDevice);
+    if (rule?.verdict != null) return rule.verdict;
+    if (rule?.target?.kind === 'dnat') bindDestination(connection, rule.target.address, rule.target.port ?? 0);
+    else if (tables.nft !== null) {
+      const stage = chain === 'OUTPUT' ? 'output nat' : 'prerouting nat';
+      const { verdict, translation } = tables.nft.walk(stage, packet, inDevice, outDevice);
+      if (verdict !== null) return verdict;
+      if (translation?.kind === 'dnat') bindDestination(connection, translation.address, translation.port);
+    }
+    return null;
+  }
+
+  /** Chooses a real server for a first packet to a virtual one, and leads it and those that follow there. */
+  private ipvs({ tables }: FamilyChains, hook: 'INPUT' | 'OUTPUT', packet: Packet): Verdict {
+    const { ipvs } = tables;
+    const flow = flowOf(packet);
+    if (flow === null || flow.isReply || flow.relatedTo !== null) return null;
+    const { connection } = flow;
+    if (connection.backend === null) {
+      if (ipvs === null || connection.confirmed) return null;
+      const refused = scheduleConnection(ipvs, connection, this.options.nowUs());
+      if (refused !== null) return refused;
+    }
+    if (connection.backend !== null && connection.destinationNat) this.rewrite(hook, packet, 'destination');
+    return null;
+  }
+
+  /** Whether IPVS led a packet that came in here to another host. */
+  private leads(packet: Packet): boolean {
+    const flow = flowOf(packet);
+    if (flow === null || flow.isReply || flow.connection.backend === null) return false;
+    return !this.options.isLocalAddress(ip.destination(this.memory.view, packet.networkOffset));
   }
 
   private sourceNat(
@@ -194,7 +249,7 @@ export class Netfilter implements NetfilterHooks {
     if (rule?.verdict != null) return rule.verdict;
     let address = connection.original.source >>> 0;
     let randomly = false;
-    const target = rule?.target;
+    const target = rule?.target ?? this.nftSource(chain, packet, inDevice, outDevice);
     if (target?.kind === 'snat') {
       address = target.address;
       randomly = target.randomFully ?? false;
@@ -204,6 +259,30 @@ export class Netfilter implements NetfilterHooks {
       randomly = target.randomFully ?? false;
     }
     return bindSource(this.conntrack, connection, address, randomly, this.options.random);
+  }
+
+  /** nftables' word on the source, as the target that iptables would have. */
+  private nftSource(
+    chain: 'INPUT' | 'POSTROUTING',
+    packet: Packet,
+    inDevice: NetDevice | null,
+    outDevice: NetDevice | null,
+  ): MasqueradeTarget | undefined {
+    const { nft } = this.chainsFor(packet).tables;
+    const stage = chain === 'INPUT' ? 'input nat' : 'postrouting nat';
+    const translation = nft?.walk(stage, packet, inDevice, outDevice).translation;
+    return translation?.kind === 'masquerade' ? { kind: 'masquerade', randomFully: true } : undefined;
+  }
+
+  private nft(
+    { tables }: FamilyChains,
+    stage: HookStage,
+    packet: Packet,
+    inDevice: NetDevice | null,
+    outDevice: NetDevice | null,
+  ): Verdict {
+    const { nft } = tables;
+    return nft === null ? null : nft.walk(stage, packet, inDevice, outDevice).verdict;
   }
 
   private rewrite(chain: BuiltInChain, packet: Packet, side: NatSide): void {

@@ -46,13 +46,15 @@ import { FaultyLink } from './faults/faulty-link.ts';
 import { LinkFaults } from './faults/link-faults.ts';
 import { flannelRules } from './flannel-rules.ts';
 import { forgetConnections } from './forget-connections.ts';
+import { ServiceAddresses } from './ipvs/service-addresses.ts';
 import { Netfilter } from './netfilter.ts';
-import type { NodeCounters, NodeDatapathOptions } from './node-options.ts';
+import type { NodeCounters, NodeDatapathOptions, NodeDevice } from './node-options.ts';
 import type { PacketPolicy } from './packet-policy.ts';
 import { type PeerOptions, PeerTable } from './peer-table.ts';
 import { attachPod, type PodAttachment, type PodAttachOptions } from './pod-attachment.ts';
 import { RecentLists } from './recent-lists.ts';
-import { RuleFamilies, type RuleListOptions } from './rule-families.ts';
+import { RuleFamilies } from './rule-families.ts';
+import { describeRoute } from './show/route.ts';
 import { type Trace, type TraceFilter, Tracer } from './trace.ts';
 import { Underlay } from './underlay.ts';
 import { UnderlayDevice } from './underlay-device.ts';
@@ -79,6 +81,7 @@ export class NodeDatapath implements AddressHolder {
   readonly peers: PeerTable;
   readonly faults: LinkFaults;
   readonly captures: CaptureTaps;
+  private readonly serviceAddresses: ServiceAddresses;
   private readonly options: NodeDatapathOptions;
   private readonly tracer: Tracer;
   private readonly attachments = new Map<string, PodAttachment>();
@@ -106,6 +109,8 @@ export class NodeDatapath implements AddressHolder {
       rules: this.rules,
       random: engine.random,
       sourceFor: (device, destination) => this.root.sourceFor(device, destination),
+      isLocalAddress: (address) => this.root.isLocal(address),
+      nowUs: () => engine.nowUs,
     });
     this.root = new Host({
       engine,
@@ -118,6 +123,7 @@ export class NodeDatapath implements AddressHolder {
       secret: options.secret,
     });
     this.root.reversePathFilter = 'loose';
+    this.serviceAddresses = new ServiceAddresses(this.root, () => this.nextIndex++);
     const link = new FaultyLink(options.link);
     const underlay = new Underlay(engine, memory, link, this.drops);
     const mtuBytes = options.mtuBytes ?? 1500;
@@ -162,7 +168,7 @@ export class NodeDatapath implements AddressHolder {
       view: memory.view,
       conntrack: this.conntrack,
       clockUs: options.traceClockUs ?? (() => engine.nowUs),
-      describeRoute: (destination) => this.describeRoute(destination),
+      describeRoute: (destination) => describeRoute(this.root, destination),
       attach: (tracer) => this.observe(tracer),
     });
   }
@@ -199,9 +205,10 @@ export class NodeDatapath implements AddressHolder {
   }
 
   /** All devices of the root namespace in the order of their indexes, bridge ports included. */
-  get devices(): (UnderlayDevice | VxlanDevice | BridgeDevice | Host['loopback'] | PodAttachment['hostDevice'])[] {
+  get devices(): NodeDevice[] {
+    const made = [this.cni0, this.serviceAddresses.device].filter((device) => device !== null);
     const ports = [...this.attachments.values()].map(({ hostDevice }) => hostDevice);
-    return [this.root.loopback, this.eth0, this.flannel, ...(this.cni0 === null ? [] : [this.cni0]), ...ports];
+    return [this.root.loopback, this.eth0, this.flannel, ...made, ...ports];
   }
 
   /** Of a namespace of this node. */
@@ -312,13 +319,10 @@ export class NodeDatapath implements AddressHolder {
   /** Between two packets; established connections go on as they were decided. */
   applyRules(transaction: RulesTransaction): RulesReply {
     const reply = this.rules.apply(transaction);
-    if (reply.kind === 'applied') forgetConnections(this.conntrack, transaction.forget ?? []);
+    if (reply.kind !== 'applied') return reply;
+    this.serviceAddresses.follow(transaction, this.rules.ipv4.ipvs);
+    forgetConnections(this.conntrack, transaction.forget ?? []);
     return reply;
-  }
-
-  /** `iptables-save [-t table] [-c]`. */
-  listRules(options: RuleListOptions = {}): string {
-    return this.rules.list(options);
   }
 
   /** For the sweep of the table of IPv6 addresses: what the root namespace does not hold itself. */
@@ -378,13 +382,6 @@ export class NodeDatapath implements AddressHolder {
     this.attachments.delete(podId);
     if (attachment !== undefined) for (const key of deviceKeys(attachment)) this.faults.forget(key);
     this.captures.devicesChanged();
-  }
-
-  private describeRoute(destination: number): string {
-    const route = this.root.route(destination);
-    if (route === undefined) return 'nowhere';
-    const via = route.gateway === 0 ? '' : `via ${formatAddress(route.gateway)} `;
-    return `${via}dev ${route.device?.name ?? route.type}`;
   }
 
   private observe(tracer: Tracer | null): void {

@@ -44,5 +44,6 @@ export class RuleFamilies {
 
   visitAddresses(visit: (address: number) => void): void {
     this.ipv6.visitAddresses(visit);
+    this.ipv6.nft?.visitAddresses(visit);
   }
 }

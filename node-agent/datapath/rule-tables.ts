@@ -3,20 +3,23 @@
  * compiled form with its counters; one that it replaced starts anew, as with `iptables-restore`.
  */
 import type { NetDevice } from '../../shared/netstack/device.ts';
-import type { RuleCounter } from '../../shared/rules/iptables-save.ts';
-import type { Rule } from '../../shared/rules/rule.ts';
+import { formatRule, type RuleCounter } from '../../shared/rules/iptables-save.ts';
 import { applyTransaction, emptyRuleset, type Ruleset } from '../../shared/rules/ruleset.ts';
 import { type BuiltInChain, type Chain, TABLE_NAMES, type TableName } from '../../shared/rules/table.ts';
 import type { RulesReply, RulesTransaction } from '../../shared/rules/transaction.ts';
 import type { Packet } from '../../shared/wire/packet-memory.ts';
 import { CompiledChain, CompiledRule, type MatchContext } from './compiled-chain.ts';
+import { IpvsTable } from './ipvs/ipvs-table.ts';
+import { NFT_TABLE, NftTable } from './nft/nft-table.ts';
 import { PacketFacts } from './packet-facts.ts';
 
 /** Jumps inside jumps; the loader refuses circles, so that only a ladder of chains this long would be cut short. */
 const MAX_DEPTH = 64;
+/** Who has virtual servers and a table of nftables. */
+const SERVICE_OWNER = 'kube-proxy';
 
 /** Told of every rule that a packet matches (traces, and tests that explain their failure). */
-export type RuleObserver = (packet: Packet, table: TableName, chain: string, rule: Rule) => void;
+export type RuleObserver = (packet: Packet, table: string, chain: string, rule: string) => void;
 
 /** Through which ports of a bridge its frame comes and goes; set by the bridge for as long as the frame is in the hooks. */
 export class BridgePorts {
@@ -27,7 +30,11 @@ export class BridgePorts {
 export class RuleTables {
   /** What packets see now. */
   ruleset: Ruleset;
-  observer: RuleObserver | null = null;
+  /** IPVS' virtual servers; null while nobody made one. */
+  ipvs: IpvsTable | null = null;
+  /** nftables' table of kube-proxy; null while nobody made it. */
+  nft: NftTable | null = null;
+  private ruleObserver: RuleObserver | null = null;
   private readonly ports: BridgePorts;
   private readonly context: MatchContext;
   private readonly view: DataView;
@@ -39,7 +46,7 @@ export class RuleTables {
   constructor(bootId: string, view: DataView, context: MatchContext, ports = new BridgePorts()) {
     this.ports = ports;
     this.view = view;
-    this.context = context;
+    this.context = { ...context, ipSet: (name) => this.ipvs?.sets.get(name) };
     this.ruleset = emptyRuleset(bootId);
     this.chains = { mangle: new Map(), nat: new Map(), filter: new Map() };
     for (const table of TABLE_NAMES) this.compileTable(table, null);
@@ -50,11 +57,22 @@ export class RuleTables {
     const before = this.ruleset;
     const { ruleset, reply } = applyTransaction(before, transaction);
     if (ruleset === before) return reply;
+    const nft = this.nftFor(transaction);
+    const problems = transaction.nft === undefined ? [] : (nft?.check(transaction.nft) ?? []);
+    if (problems.length > 0) return { kind: 'invalid', bootId: reply.bootId, problems };
     this.ruleset = ruleset;
+    this.nft = nft;
+    if (transaction.nft !== undefined) nft?.apply(transaction.nft);
+    this.applyIpvs(transaction);
     for (const table of TABLE_NAMES) {
       if (ruleset.tables[table] !== before.tables[table]) this.compileTable(table, before);
     }
     return reply;
+  }
+
+  set observer(observer: RuleObserver | null) {
+    this.ruleObserver = observer;
+    if (this.nft !== null) this.nft.observer = this.nftObserver();
   }
 
   /** A rule's counters (index -1: the policy's), for `iptables-save -c`. */
@@ -123,7 +141,9 @@ export class RuleTables {
       if (!rule.matches(facts)) continue;
       rule.packets++;
       rule.bytes += facts.bytes;
-      if (this.observer !== null) this.observer(facts.packet, table, chain.name, rule.rule);
+      if (this.ruleObserver !== null) {
+        this.ruleObserver(facts.packet, table, chain.name, formatRule(chain.name, rule.rule));
+      }
       const { target } = rule;
       if (target === null) continue;
       switch (target.kind) {
@@ -150,6 +170,29 @@ export class RuleTables {
           return rule;
       }
     }
+  }
+
+  /** The table that the transaction changes: a new one where everything is replaced; null when there is none. */
+  private nftFor({ owner, base, nft }: RulesTransaction): NftTable | null {
+    if (owner !== SERVICE_OWNER || (nft === undefined && base !== null)) return this.nft;
+    if (nft === undefined) return null;
+    if (base !== null && this.nft !== null) return this.nft;
+    const made = new NftTable(this.view, this.context);
+    made.observer = this.nftObserver();
+    return made;
+  }
+
+  private applyIpvs({ owner, base, ipvs }: RulesTransaction): void {
+    if (owner !== SERVICE_OWNER) return;
+    if (base === null) this.ipvs = null;
+    if (ipvs === undefined) return;
+    this.ipvs ??= new IpvsTable();
+    this.ipvs.apply(ipvs);
+  }
+
+  private nftObserver(): NftTable['observer'] {
+    const observer = this.ruleObserver;
+    return observer === null ? null : (packet, chain, rule) => observer(packet, `nft ${NFT_TABLE}`, chain, rule);
   }
 
   /** Compiles the chains that changed; `before` is what the present compiled forms stand for. */

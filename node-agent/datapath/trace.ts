@@ -5,9 +5,7 @@
  */
 import type { NetDevice } from '../../shared/netstack/device.ts';
 import type { DropObserver, DropReason } from '../../shared/netstack/hooks.ts';
-import { formatRule } from '../../shared/rules/iptables-save.ts';
-import type { Rule } from '../../shared/rules/rule.ts';
-import type { BuiltInChain, TableName } from '../../shared/rules/table.ts';
+import type { BuiltInChain } from '../../shared/rules/table.ts';
 import * as arp from '../../shared/wire/arp.ts';
 import * as ethernet from '../../shared/wire/ethernet.ts';
 import * as ip from '../../shared/wire/ip.ts';
@@ -151,8 +149,8 @@ export class Tracer implements FrameObserver, StageObserver, DropObserver {
   }
 
   /** A rule that the packet matched. */
-  matched(packet: Packet, table: TableName, chain: string, rule: Rule): void {
-    this.note(packet, packet.networkOffset, packet.transportOffset, `${table} ${chain}`, formatRule(chain, rule));
+  matched(packet: Packet, table: string, chain: string, rule: string): void {
+    this.note(packet, packet.networkOffset, packet.transportOffset, `${table} ${chain}`, rule);
   }
 
   dropped(packet: Packet, reason: DropReason, where: string): void {

@@ -9,6 +9,7 @@ import { ipCommand } from './ip-command.ts';
 import { arpCommand, routeCommand } from './net-tools.ts';
 import { bridgeCommand, iptablesCommand, iptablesSaveCommand } from './node-tables.ts';
 import { packetSockets } from './packet-socket.ts';
+import { ipsetCommand, ipvsadmCommand, nftCommand } from './service-tables.ts';
 import { netstatCommand, ssCommand } from './socket-commands.ts';
 import { sysctlCommand } from './sysctl-command.ts';
 
@@ -22,6 +23,9 @@ export const NODE_ONLY_COMMANDS = [
   'ip6tables',
   'iptables-save',
   'ip6tables-save',
+  'nft',
+  'ipvsadm',
+  'ipset',
 ] as const;
 
 /** `packets` is what `tcpdump` captures with. */
@@ -42,6 +46,9 @@ export function nodeKernelView(datapath: NodeDatapath): KernelView {
     ip6tables: (words) => iptablesCommand(datapath, words, 'ipv6'),
     'iptables-save': (words) => iptablesSaveCommand(datapath, words),
     'ip6tables-save': (words) => iptablesSaveCommand(datapath, words, 'ipv6'),
+    nft: (words) => nftCommand(datapath, words),
+    ipvsadm: (words) => ipvsadmCommand(datapath, words),
+    ipset: (words) => ipsetCommand(datapath, words),
   });
 }
 

@@ -40,7 +40,9 @@ export function iptablesSaveCommand(
 ): CommandOutput {
   const table = tableOf(words);
   if (table === 'unknown') return failed(`iptables-save: there are the tables ${TABLE_NAMES.join(', ')}`, 2);
-  return printed(datapath.listRules({ family, table, counters: words.includes('-c') || words.includes('--counters') }));
+  return printed(
+    datapath.rules.list({ family, table, counters: words.includes('-c') || words.includes('--counters') }),
+  );
 }
 
 /** `iptables [-t TABLE] -S|-L|-nL [CHAIN]` and `ip6tables`, as rules in iptables-save's form; `filter` is the table meant by default. */
@@ -57,8 +59,8 @@ export function iptablesCommand(
   const at = words.findIndex((word) => /^-[a-z]*[SL]/.test(word));
   const next = words[at + 1];
   const chain = next === undefined || next.startsWith('-') ? undefined : next;
-  const lines = datapath
-    .listRules({ family, table: table ?? 'filter' })
+  const lines = datapath.rules
+    .list({ family, table: table ?? 'filter' })
     .split('\n')
     .filter((line) => line.startsWith(':') || line.startsWith('-A'))
     .filter((line) => chain === undefined || line.startsWith(`:${chain} `) || line.startsWith(`-A ${chain} `));

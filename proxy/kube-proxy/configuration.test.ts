@@ -11,6 +11,7 @@ describe('KubeProxyConfiguration', () => {
       clusterCidr: '10.244.0.0/16',
       masqueradeAll: true,
       localhostNodePorts: true,
+      scheduler: 'rr',
       minSyncPeriodMs: 90_000,
       syncPeriodMs: 500,
     });
@@ -24,6 +25,8 @@ describe('KubeProxyConfiguration', () => {
     ['kind: Other', 'not of the kind'],
     ['{', 'not YAML'],
     [`${KIND}mode: 7`, 'mode is 7'],
+    [`${KIND}mode: ipvs\nipvs: { scheduler: best }`, 'ipvs.scheduler is "best": expected one of rr, wrr'],
+    [`${KIND}mode: nftables\nnftables: { minSyncPeriod: soon }`, 'nftables.minSyncPeriod'],
     [`${KIND}iptables: { syncPeriod: soon }`, 'iptables.syncPeriod is "soon"'],
   ])('refuses %j', (text, message) => {
     expect(() => parseConfiguration(text)).toThrow(ConfigurationError);

@@ -1,6 +1,7 @@
 /** kube-proxy's own configuration: `config.conf` of the ConfigMap kube-proxy (KubeProxyConfiguration v1alpha1). */
 import { parse } from 'yaml';
 import { isJsonObject, type JsonObject } from '../../shared/api/object.ts';
+import { SCHEDULERS, type Scheduler } from '../../shared/rules/ipvs.ts';
 
 export interface ProxyConfiguration {
   readonly mode: string;
@@ -8,6 +9,8 @@ export interface ProxyConfiguration {
   readonly clusterCidr: string;
   readonly masqueradeAll: boolean;
   readonly localhostNodePorts: boolean;
+  /** `ipvs.scheduler`. */
+  readonly scheduler: Scheduler;
   readonly minSyncPeriodMs: number;
   readonly syncPeriodMs: number;
 }
@@ -31,14 +34,22 @@ export function parseConfiguration(text: string): ProxyConfiguration {
   if (!isJsonObject(document) || document.kind !== 'KubeProxyConfiguration') {
     throw new ConfigurationError('config.conf is not of the kind KubeProxyConfiguration');
   }
-  const iptables = isJsonObject(document.iptables) ? document.iptables : {};
+  const mode = textField(document, 'mode');
+  const section = (name: string): JsonObject => {
+    const value = document[name];
+    return isJsonObject(value) ? value : {};
+  };
+  // Each mode has a section of its own.
+  const own = mode === 'ipvs' || mode === 'nftables' ? mode : 'iptables';
   return {
-    mode: textField(document, 'mode'),
+    mode,
     clusterCidr: textField(document, 'clusterCIDR'),
-    masqueradeAll: iptables.masqueradeAll === true,
-    localhostNodePorts: iptables.localhostNodePorts !== false,
-    minSyncPeriodMs: duration(iptables, 'minSyncPeriod', DEFAULT_MIN_SYNC_MS),
-    syncPeriodMs: duration(iptables, 'syncPeriod', DEFAULT_SYNC_MS),
+    // The original reads it there for IPVS too.
+    masqueradeAll: section(own === 'nftables' ? own : 'iptables').masqueradeAll === true,
+    localhostNodePorts: section('iptables').localhostNodePorts !== false,
+    scheduler: schedulerOf(section('ipvs')),
+    minSyncPeriodMs: duration(own, section(own), 'minSyncPeriod', DEFAULT_MIN_SYNC_MS),
+    syncPeriodMs: duration(own, section(own), 'syncPeriod', DEFAULT_SYNC_MS),
   };
 }
 
@@ -48,12 +59,24 @@ function textField(document: JsonObject, field: string): string {
   return value;
 }
 
+function schedulerOf(ipvs: JsonObject): Scheduler {
+  const value = ipvs.scheduler ?? '';
+  if (value === '') return 'rr';
+  const found = SCHEDULERS.find((scheduler) => scheduler === value);
+  if (found === undefined) {
+    throw new ConfigurationError(
+      `ipvs.scheduler is ${JSON.stringify(value)}: expected one of ${SCHEDULERS.join(', ')}`,
+    );
+  }
+  return found;
+}
+
 /** Go's durations: `1s`, `1m30s`, `100ms`, `0s`. */
-function duration(document: JsonObject, field: string, defaultMs: number): number {
+function duration(name: string, document: JsonObject, field: string, defaultMs: number): number {
   const value = document[field] ?? undefined;
   if (value === undefined) return defaultMs;
   if (typeof value !== 'string' || !/^(\d+(\.\d+)?(ms|s|m|h))+$/.test(value)) {
-    throw new ConfigurationError(`iptables.${field} is ${JSON.stringify(value)}: expected a duration such as 1s`);
+    throw new ConfigurationError(`${name}.${field} is ${JSON.stringify(value)}: expected a duration such as 1s`);
   }
   let totalMs = 0;
   for (const [, amount, unit] of value.matchAll(/(\d+(?:\.\d+)?)(ms|s|m|h)/g)) {

@@ -11,10 +11,14 @@ import { NODE_RULES } from '../../shared/bus/subjects.ts';
 import { readPodConfig } from '../../shared/runtime/config.ts';
 import { type ProcessContext, runProcess } from '../../shared/runtime/process.ts';
 import { parseIpv4, parseIpv4Prefix } from '../../shared/wire/address.ts';
-import type { IptablesContext } from './compile/iptables/service-rules.ts';
+import { IptablesCompiler } from './compile/iptables/compiler.ts';
+import { IpvsCompiler } from './compile/ipvs/compiler.ts';
+import type { ModeCompiler } from './compile/mode-compiler.ts';
+import { NftablesCompiler } from './compile/nftables/compiler.ts';
+import type { ProxyContext } from './compile/proxy-context.ts';
 import { ConfigurationError, type ProxyConfiguration, parseConfiguration } from './configuration.ts';
-import { IptablesProxier } from './modes/iptables/iptables-proxier.ts';
-import { modeProblem } from './modes/proxier.ts';
+import { type ProxyMode, proxyMode } from './modes/proxier.ts';
+import { RulesProxier } from './modes/rules-proxier.ts';
 import { ProxyLoop } from './proxy-loop.ts';
 import { ProxyMetrics } from './proxy-metrics.ts';
 import { ServiceChanges } from './service-changes.ts';
@@ -43,9 +47,8 @@ async function start(context: ProcessContext): Promise<void> {
     api.get<Live<Node>>(NODES, pod.nodeName),
   ]);
   const configuration = parseConfiguration(configMap.data?.[CONFIG_KEY] ?? '');
-  const problem = modeProblem(configuration.mode);
-  if (problem !== undefined) throw new ConfigurationError(problem);
-  log.info('Using iptables proxier');
+  const mode = proxyMode(configuration.mode);
+  log.info(`Using ${mode} Proxier`);
 
   const services = createInformer<Live<Service>>(bus, SERVICES);
   const slices = createInformer<Live<EndpointSlice>>(bus, ENDPOINTSLICES);
@@ -53,8 +56,8 @@ async function start(context: ProcessContext): Promise<void> {
     // Before both lists are complete a sync would take endpoints away that are only not read yet.
     if (services.synced && slices.synced) loop.request();
   });
-  const proxier = new IptablesProxier({
-    context: iptablesContext(context, node, configuration, parseIpv4(pod.podIp) ?? 0),
+  const proxier = new RulesProxier({
+    compiler: compilers[mode](proxyContext(context, node, configuration, parseIpv4(pod.podIp) ?? 0)),
     send: (transaction) => bus.request(NODE_RULES, { node: pod.nodeName }, transaction),
     refused: (problems) => log.error({ problems }, 'the node refused the rules'),
   });
@@ -72,18 +75,28 @@ async function start(context: ProcessContext): Promise<void> {
   await loop.firstSync;
 }
 
-function iptablesContext(
+const compilers: Readonly<Record<ProxyMode, (context: ProxyContext) => ModeCompiler>> = {
+  iptables: (context) => new IptablesCompiler(context),
+  ipvs: (context) => new IpvsCompiler(context),
+  nftables: (context) => new NftablesCompiler(context),
+};
+
+function proxyContext(
   { config }: ProcessContext,
   node: Live<Node>,
   configuration: ProxyConfiguration,
   address: number,
-): IptablesContext {
+): ProxyContext {
   const clusterCidr = parseIpv4Prefix(configuration.clusterCidr || config.podCidr);
   if (clusterCidr === undefined)
     throw new ConfigurationError(`clusterCIDR ${configuration.clusterCidr} is not an IPv4 prefix`);
+  const serviceCidr = parseIpv4Prefix(config.serviceCidr);
+  if (serviceCidr === undefined) throw new ConfigurationError(`the Service CIDR ${config.serviceCidr} is not IPv4`);
   return {
     node: { name: node.metadata.name, zone: node.metadata.labels?.[ZONE_LABEL] ?? '', address },
     clusterCidr,
+    serviceCidr,
+    scheduler: configuration.scheduler,
     masqueradeAll: configuration.masqueradeAll,
     localhostNodePorts: configuration.localhostNodePorts,
     sha256: (text) => createHash('sha256').update(text).digest(),

@@ -4,8 +4,8 @@ import type { EndpointSlice } from 'kubernetes-types/discovery/v1.js';
 import type { Live } from '../../shared/api/live.ts';
 import type { Informer } from '../../shared/bus/informer.ts';
 import { endpointsOfPort, serviceOfSlice } from './compile/endpoint.ts';
-import type { ServiceState } from './compile/iptables/compiler.ts';
 import { servicePorts } from './compile/service-port.ts';
+import type { ServiceState } from './compile/service-state.ts';
 
 const CHANGE_TIME = 'endpoints.kubernetes.io/last-change-trigger-time';
 

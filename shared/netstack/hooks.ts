@@ -23,6 +23,12 @@ export type Verdict =
   | DropReason
   | { readonly reject: 'tcp-reset' | 'port-unreachable'; readonly reason: DropReason };
 
+/**
+ * INPUT's answer for a packet whose destination it changed to another host's: it goes out again, by POSTROUTING and without
+ * FORWARD (as IPVS sends what it took in).
+ */
+export const REDIRECTED: DropReason = Object.freeze({ code: 'redirected' });
+
 export interface HookContext {
   readonly inDevice: NetDevice | null;
   readonly outDevice: NetDevice | null;

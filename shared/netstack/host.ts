@@ -182,7 +182,7 @@ export class Host implements FrameUpcall, AddressHolder {
     this.localAddresses.set(local | 0, assigned);
     this.broadcasts.add(address.LIMITED_BROADCAST | 0);
     if (device !== this.loopback) this.addConnectedNetwork(assigned);
-    this.joinGroups();
+    if (isIpv6(local)) this.joinGroups();
     this.routes.generation++;
   }
 
@@ -216,8 +216,8 @@ export class Host implements FrameUpcall, AddressHolder {
     const [assigned] = attached.addresses.splice(index, 1);
     this.localAddresses.delete(local | 0);
     const { prefixLength } = assigned!;
-    if (!isIpv6(local)) this.broadcasts.delete(address.broadcastOf(local, prefixLength) | 0);
-    this.joinGroups();
+    if (isIpv6(local)) this.joinGroups();
+    else this.broadcasts.delete(address.broadcastOf(local, prefixLength) | 0);
     this.routes.remove({ destination: local, prefixLength, device, protocol: 'kernel' });
     this.routes.generation++;
     return true;

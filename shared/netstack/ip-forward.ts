@@ -13,8 +13,8 @@ import { transmitRouted } from './ip-output.ts';
 import type { Route } from './route.ts';
 import { segmentedLength } from './super-segment.ts';
 
-/** Takes ownership; `packet.offset` is at the IP header. */
-export function ipForward(host: Host, packet: Packet, inDevice: NetDevice): void {
+/** Takes ownership; `packet.offset` is at the IP header. `hooks` is null for a packet that FORWARD is not asked about. */
+export function ipForward(host: Host, packet: Packet, inDevice: NetDevice, hooks = host.hooks): void {
   const { view } = host.memory;
   if (!host.ipForward) {
     host.drop(packet, drop.NOT_FORWARDING, 'ip-forward');
@@ -45,8 +45,8 @@ export function ipForward(host: Host, packet: Packet, inDevice: NetDevice): void
   }
   if (isIpv6) ipv6.decrementHopLimit(view, packet.offset);
   else ipv4.decrementTtl(view, packet.offset);
-  if (host.hooks !== null) {
-    const verdict = host.hooks.forward(packet, inDevice, route.device);
+  if (hooks !== null) {
+    const verdict = hooks.forward(packet, inDevice, route.device);
     if (verdict !== null) {
       host.refuse(packet, verdict, 'forward');
       return;

@@ -14,7 +14,7 @@ import { isIpv6 } from '../wire/ipv6-table.ts';
 import type { Packet } from '../wire/packet-memory.ts';
 import type { NetDevice } from './device.ts';
 import * as drop from './drop-reasons.ts';
-import type { DropReason } from './hooks.ts';
+import { type DropReason, REDIRECTED } from './hooks.ts';
 import type { Host } from './host.ts';
 import * as icmpError from './icmp-error.ts';
 import { ipForward } from './ip-forward.ts';
@@ -100,6 +100,10 @@ function deliver(host: Host, arrived: Packet, device: NetDevice): void {
   }
   if (host.hooks !== null) {
     const verdict = host.hooks.input(packet, device);
+    if (verdict === REDIRECTED) {
+      ipForward(host, packet, device, null);
+      return;
+    }
     if (verdict !== null) {
       host.refuse(packet, verdict, 'input');
       return;

@@ -52,6 +52,14 @@ const decoders: Readonly<Record<Match['kind'], Decoder>> = {
     reap: flag(fields, 'reap', path),
     negated: flag(fields, 'negated', path),
   }),
+  set: (fields, path) => ({
+    kind: 'set',
+    set: text(fields, 'set', path),
+    sides: asList(fields.sides, `${path}.sides`).map((side, i) =>
+      oneOf({ side }, 'side', `${path}.sides[${i}]`, ['src', 'dst'] as const),
+    ),
+    negated: flag(fields, 'negated', path),
+  }),
   nfacct: (fields, path) => ({ kind: 'nfacct', name: text(fields, 'name', path) }),
 };
 

@@ -56,7 +56,7 @@ function decodeTarget(value: unknown, path: string): Target {
   return targets[oneOf(fields, 'kind', path, TARGET_KINDS)](fields, path);
 }
 
-function decodePrefix(value: unknown, path: string): PrefixMatch {
+export function decodePrefix(value: unknown, path: string): PrefixMatch {
   const fields = asFields(value, path);
   return {
     address: integer(fields, 'address', path, 0, MAX_UINT32),

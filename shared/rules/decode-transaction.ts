@@ -1,5 +1,7 @@
 /** A whole transaction from a message (the node's side of the wire) and a reply (the programmer's side). */
 import { RulesDecodeError } from './decode-error.ts';
+import { decodeIpvsChange } from './decode-ipvs.ts';
+import { decodeNftChange } from './decode-nft.ts';
 import { decodeProtocolName, decodeRule } from './decode-rule.ts';
 import { asFields, asList, integer, oneOf, optionalInteger, text } from './decode-value.ts';
 import type { Rule } from './rule.ts';
@@ -20,6 +22,8 @@ export function decodeTransaction(value: unknown): RulesTransaction {
     bootId: text(fields, 'bootId', 'transaction'),
     base: fields.base === null ? null : integer(fields, 'base', 'transaction', 0, Number.MAX_SAFE_INTEGER),
     tables,
+    ipvs: fields.ipvs === undefined ? undefined : decodeIpvsChange(fields.ipvs, 'transaction.ipvs'),
+    nft: fields.nft === undefined ? undefined : decodeNftChange(fields.nft, 'transaction.nft'),
     forget: fields.forget === undefined ? undefined : decodeForget(fields.forget, 'transaction.forget'),
   };
 }

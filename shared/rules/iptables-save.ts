@@ -102,6 +102,8 @@ function formatMatch(match: Match): string {
       const reap = match.reap ? ' --reap' : '';
       return `-m recent ${negation(match)}--${match.mode}${seconds}${reap} --name ${match.list} --mask 255.255.255.255 --rsource`;
     }
+    case 'set':
+      return `-m set ${negation(match)}--match-set ${match.set} ${match.sides.join(',')}`;
     case 'nfacct':
       return `-m nfacct --nfacct-name ${match.name}`;
   }

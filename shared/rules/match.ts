@@ -93,6 +93,15 @@ export interface NfacctMatch {
   readonly name: string;
 }
 
+/** `-m set --match-set KUBE-CLUSTER-IP dst,dst`: whether the packet's addresses and ports are in an ipset. */
+export interface SetMatch {
+  readonly kind: 'set';
+  readonly set: string;
+  /** One for each part of the set's type: `dst` is the destination's address or port there. */
+  readonly sides: readonly ('src' | 'dst')[];
+  readonly negated?: boolean;
+}
+
 export type Match =
   | PortMatch
   | MultiportMatch
@@ -103,7 +112,8 @@ export type Match =
   | AddrtypeMatch
   | PhysdevMatch
   | RecentMatch
-  | NfacctMatch;
+  | NfacctMatch
+  | SetMatch;
 
 export function comment(text: string): CommentMatch {
   return { kind: 'comment', comment: text };

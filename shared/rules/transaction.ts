@@ -7,6 +7,8 @@
  * stands elsewhere (it rebooted, or a reply was lost), and the owner then sends everything anew with `base: null`.
  */
 import type { IpFamily } from '../wire/ip-address.ts';
+import type { IpvsChange } from './ipvs.ts';
+import type { NftChange } from './nft.ts';
 import type { ProtocolName, Rule } from './rule.ts';
 import type { BuiltInChain, TableName } from './table.ts';
 
@@ -48,6 +50,10 @@ export interface RulesTransaction {
   /** The owner's generation this builds on; null replaces all that the owner has. */
   readonly base: number | null;
   readonly tables: Readonly<Partial<Record<TableName, TableChange>>>;
+  /** Virtual servers and the sets that rules ask; with `base: null` they replace all that the owner has. */
+  readonly ipvs?: IpvsChange;
+  /** nftables' table `kube-proxy`; the same holds. */
+  readonly nft?: NftChange;
   readonly forget?: readonly ForgottenConnections[];
 }
 

@@ -153,10 +153,10 @@ describe('rules', () => {
     const { cluster, client } = clusterWithServers();
     cluster.services(service(['10.244.1.6:8080']));
     cluster.ask(client, '10.96.12.3', 80);
-    expect(cluster.node(1).listRules({ table: 'nat', counters: true })).toMatch(
+    expect(cluster.node(1).rules.list({ table: 'nat', counters: true })).toMatch(
       /\[1:\d+\] -A KUBE-SEP-web-0 -p udp -j DNAT --to-destination 10\.244\.1\.6:8080/,
     );
-    expect(cluster.node(1).listRules({ table: 'nat' })).toContain('-A FLANNEL-POSTRTG ! -s 10.244.0.0/16 ');
+    expect(cluster.node(1).rules.list({ table: 'nat' })).toContain('-A FLANNEL-POSTRTG ! -s 10.244.0.0/16 ');
   });
 });
 

@@ -86,10 +86,10 @@ describe('Services', () => {
     expect(formatConnections(rows.filter(({ original }) => original.dst === SERVICE))).toMatch(
       /^udp {6}17 30 src=fd00:10:244:1::5 dst=fd00:10:96::80 sport=40000 dport=53 src=fd00:10:244:2::7 dst=fd00:10:244:1::5 sport=53 dport=40000 mark=0 use=1\n$/,
     );
-    expect(cluster.node(1).listRules({ family: 'ipv6', table: 'nat' })).toContain(
+    expect(cluster.node(1).rules.list({ family: 'ipv6', table: 'nat' })).toContain(
       '-A KUBE-SEP-WEB-0 -p udp -j DNAT --to-destination [fd00:10:244:2::7]:53',
     );
-    expect(cluster.node(1).listRules({ family: 'ipv4', table: 'nat' })).not.toContain('KUBE-SVC-WEB');
+    expect(cluster.node(1).rules.list({ family: 'ipv4', table: 'nat' })).not.toContain('KUBE-SVC-WEB');
   });
 
   it('on the same node: the answer is translated back on the bridge', () => {

@@ -78,3 +78,11 @@ export function formatRouteGet(host: Host, destination: number): string | undefi
   const source = formatAddress(host.sourceOf(route, destination));
   return `${local}${formatAddress(destination)} ${via}dev ${route.device.name} src ${source} uid 0 \n    cache ${local === '' ? '' : '<local> '}\n`;
 }
+
+/** Where a packet to `destination` goes: `via 10.244.2.0 dev flannel.1`. */
+export function describeRoute(host: Host, destination: number): string {
+  const route = host.route(destination);
+  if (route === undefined) return 'nowhere';
+  const via = route.gateway === 0 ? '' : `via ${formatAddress(route.gateway)} `;
+  return `${via}dev ${route.device?.name ?? route.type}`;
+}

@@ -1,5 +1,6 @@
 /** What a kube-proxy mode is to the loop: it takes Services' states and brings the node to them. */
-import type { ServiceState } from '../compile/iptables/compiler.ts';
+import type { ServiceState } from '../compile/service-state.ts';
+import { ConfigurationError } from '../configuration.ts';
 
 export interface SyncResult {
   /** The node stands at the present state. */
@@ -10,18 +11,24 @@ export interface SyncResult {
 }
 
 export interface Proxier {
-  readonly name: string;
   update(service: ServiceState): void;
   /** Sends what changed since the last sync that was applied; `verify` also asks the node whether it still stands there. */
   sync(verify: boolean): Promise<SyncResult>;
 }
 
-const LATER_MODES: readonly string[] = ['ipvs', 'nftables', 'ebpf'];
+/** The modes there are here; empty is the default. */
+export const PROXY_MODES = ['iptables', 'ipvs', 'nftables'] as const;
+export type ProxyMode = (typeof PROXY_MODES)[number];
 
-/** Why a mode cannot be run; undefined for one that can. */
-export function modeProblem(mode: string): string | undefined {
-  if (mode === 'iptables' || mode === '') return undefined;
-  if (mode === 'kernelspace') return "mode 'kernelspace' is only for Windows nodes: use iptables";
-  if (LATER_MODES.includes(mode)) return `mode '${mode}' is not emulated yet: use iptables`;
-  return `unknown proxy mode '${mode}': expected iptables`;
+/** The mode that a configuration names. Throws a sentence for the user when it cannot be run. */
+export function proxyMode(text: string): ProxyMode {
+  if (text === '') return 'iptables';
+  const found = PROXY_MODES.find((mode) => mode === text);
+  if (found !== undefined) return found;
+  const expected = PROXY_MODES.join(', ');
+  if (text === 'kernelspace') {
+    throw new ConfigurationError(`mode 'kernelspace' is only for Windows nodes, and these are Linux: use ${expected}`);
+  }
+  if (text === 'ebpf') throw new ConfigurationError(`mode 'ebpf' is not emulated yet: use ${expected}`);
+  throw new ConfigurationError(`unknown proxy mode '${text}': expected ${expected}`);
 }

@@ -16,6 +16,7 @@ export const KERNEL_COMMANDS = [
   'ip6tables-save',
   'nft',
   'ipvsadm',
+  'ipset',
   'sysctl',
 ] as const;
 

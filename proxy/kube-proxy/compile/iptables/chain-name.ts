@@ -3,31 +3,10 @@
  * the chains of a real cluster with the same Services have the same names.
  */
 import { type Endpoint, endpointText } from '../endpoint.ts';
+import { hashName, type Sha256 } from '../hash-name.ts';
 import type { ServicePort } from '../service-port.ts';
 
-/** SHA-256 of a text's UTF-8 bytes; given by the edge, as hashing is the platform's. */
-export type Sha256 = (text: string) => Uint8Array;
-
-const BASE32 = 'ABCDEFGHIJKLMNOPQRSTUVWXYZ234567';
 const NAME_CHARACTERS = 16;
-
-function hashName(sha256: Sha256, text: string): string {
-  const digest = sha256(text);
-  let name = '';
-  let bits = 0;
-  let value = 0;
-  for (const byte of digest) {
-    value = (value << 8) | byte;
-    bits += 8;
-    while (bits >= 5) {
-      name += BASE32[(value >>> (bits - 5)) & 31];
-      if (name.length === NAME_CHARACTERS) return name;
-      bits -= 5;
-    }
-    value &= (1 << bits) - 1;
-  }
-  return name;
-}
 
 export interface ServiceChainNames {
   /** All endpoints. */
@@ -41,7 +20,7 @@ export interface ServiceChainNames {
 }
 
 export function serviceChainNames(port: ServicePort, sha256: Sha256): ServiceChainNames {
-  const hash = hashName(sha256, port.name + port.protocol);
+  const hash = hashName(sha256, port.name + port.protocol, NAME_CHARACTERS);
   return {
     cluster: `KUBE-SVC-${hash}`,
     local: `KUBE-SVL-${hash}`,
@@ -51,5 +30,5 @@ export function serviceChainNames(port: ServicePort, sha256: Sha256): ServiceCha
 }
 
 export function endpointChainName(port: ServicePort, endpoint: Endpoint, sha256: Sha256): string {
-  return `KUBE-SEP-${hashName(sha256, port.name + port.protocol + endpointText(endpoint))}`;
+  return `KUBE-SEP-${hashName(sha256, port.name + port.protocol + endpointText(endpoint), NAME_CHARACTERS)}`;
 }

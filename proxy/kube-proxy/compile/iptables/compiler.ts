@@ -1,22 +1,19 @@
 /** Keeps the rules of every Service port and compiles only those again whose Service or endpoints changed. */
-import type { Endpoint } from '../endpoint.ts';
-import type { ServicePort } from '../service-port.ts';
-import { assembleProgram, EMPTY_PROGRAM, type Program } from './program.ts';
-import { compileServicePort, type IptablesContext, type ServiceRules } from './service-rules.ts';
+import type { ModeCompiler, Step } from '../mode-compiler.ts';
+import type { ProxyContext } from '../proxy-context.ts';
+import type { ServiceState } from '../service-state.ts';
+import { assembleProgram, changedTables, EMPTY_PROGRAM, fullTables, type Program } from './program.ts';
+import { compileServicePort, type ServiceRules } from './service-rules.ts';
 
-export interface ServiceState {
-  /** `namespace/name` */
-  readonly key: string;
-  readonly ports: readonly { readonly port: ServicePort; readonly endpoints: readonly Endpoint[] }[];
-}
-
-export class IptablesCompiler {
-  private readonly context: IptablesContext;
+export class IptablesCompiler implements ModeCompiler {
+  private readonly context: ProxyContext;
   private readonly compiled = new Map<string, readonly ServiceRules[]>();
   private sortedKeys: string[] | undefined;
   private program: Program = EMPTY_PROGRAM;
+  /** What the node has. */
+  private applied: Program = EMPTY_PROGRAM;
 
-  constructor(context: IptablesContext) {
+  constructor(context: ProxyContext) {
     this.context = context;
   }
 
@@ -29,6 +26,18 @@ export class IptablesCompiler {
       const rules = ports.map(({ port, endpoints }) => compileServicePort(port, endpoints, this.context));
       this.compiled.set(key, keepEqual(this.compiled.get(key), rules));
     }
+  }
+
+  step(whole: boolean): Step | undefined {
+    const program = this.assemble();
+    const tables = whole ? fullTables(program) : changedTables(this.applied, program);
+    if (tables === undefined) return undefined;
+    return {
+      part: { tables },
+      applied: () => {
+        this.applied = program;
+      },
+    };
   }
 
   /** The program of all Services, in the order of their names. */

@@ -12,17 +12,19 @@ import type { Live } from '../../../../shared/api/live.ts';
 import { iptablesSave } from '../../../../shared/rules/iptables-save.ts';
 import { applyTransaction, emptyRuleset } from '../../../../shared/rules/ruleset.ts';
 import { endpointsOfPort } from '../endpoint.ts';
+import type { ProxyContext } from '../proxy-context.ts';
 import { servicePorts } from '../service-port.ts';
 import { serviceChainNames } from './chain-name.ts';
 import { IptablesCompiler } from './compiler.ts';
 import { changedTables, EMPTY_PROGRAM, fullTables, type Program } from './program.ts';
-import type { IptablesContext } from './service-rules.ts';
 
-const context: IptablesContext = {
+const context: ProxyContext = {
   node: { name: 'worker-1', zone: '', address: 0xc0a8010a },
   clusterCidr: { address: 0x0af40000, prefixLength: 16 },
   masqueradeAll: false,
   localhostNodePorts: true,
+  serviceCidr: { address: 0x0a600000, prefixLength: 12 },
+  scheduler: 'rr',
   sha256: (text) => new Uint8Array(createHash('sha256').update(text).digest()),
 };
 

@@ -2,24 +2,13 @@
 import { comment, destinationPort, type Match } from '../../../../shared/rules/match.ts';
 import type { Rule } from '../../../../shared/rules/rule.ts';
 import { jump, type Target } from '../../../../shared/rules/target.ts';
-import { type Ipv4Prefix, networkOf } from '../../../../shared/wire/address.ts';
+import type { Ipv4Prefix } from '../../../../shared/wire/address.ts';
 import { type Endpoint, endpointText } from '../endpoint.ts';
-import { type EndpointChoice, endpointsFor, type ProxyNode } from '../endpoints-for.ts';
+import { decidePort, nodeIsAllowed, type PortDecision } from '../port-decision.ts';
+import type { ProxyContext } from '../proxy-context.ts';
 import { isExternallyAccessible, type ServicePort, usesClusterEndpoints, usesLocalEndpoints } from '../service-port.ts';
-import { endpointChainName, type ServiceChainNames, type Sha256, serviceChainNames } from './chain-name.ts';
+import { endpointChainName, type ServiceChainNames, serviceChainNames } from './chain-name.ts';
 import { MARK_MASQ } from './fixed-chains.ts';
-
-export interface IptablesContext {
-  readonly node: ProxyNode & {
-    /** uint32 */
-    readonly address: number;
-  };
-  /** Where pods' addresses come from: traffic to a ClusterIP from elsewhere is masqueraded. */
-  readonly clusterCidr: Ipv4Prefix;
-  readonly masqueradeAll: boolean;
-  readonly localhostNodePorts: boolean;
-  readonly sha256: Sha256;
-}
 
 export interface ServiceRules {
   /** In the nat table. */
@@ -34,33 +23,19 @@ export interface ServiceRules {
 }
 
 /** A Service port with what was decided about it. */
-interface Subject {
+interface Subject extends PortDecision {
   readonly port: ServicePort;
-  readonly choice: EndpointChoice;
   readonly names: ServiceChainNames;
-  readonly context: IptablesContext;
-  readonly hasInternal: boolean;
-  readonly hasExternal: boolean;
-  readonly usesFirewall: boolean;
+  readonly context: ProxyContext;
 }
 
 export function compileServicePort(
   port: ServicePort,
   endpoints: readonly Endpoint[],
-  context: IptablesContext,
+  context: ProxyContext,
 ): ServiceRules {
-  const choice = endpointsFor(port, endpoints, context.node);
   const names = serviceChainNames(port, context.sha256);
-  const hasLocal = choice.local.length > 0;
-  const subject: Subject = {
-    port,
-    choice,
-    names,
-    context,
-    hasInternal: port.internalPolicyLocal ? hasLocal : choice.any,
-    hasExternal: port.externalPolicyLocal ? hasLocal : choice.any,
-    usesFirewall: port.loadBalancerIps.length > 0 && port.loadBalancerSourceRanges.length > 0,
-  };
+  const subject: Subject = { ...decidePort(port, endpoints, context), port, names, context };
   return {
     services: natServiceRules(subject),
     nodePorts: natNodePortRules(subject),
@@ -172,7 +147,7 @@ function ownChains(subject: Subject): Record<string, readonly Rule[]> {
 }
 
 /** A client outside the pods' block would answer around the node that translated: its packets are masqueraded. */
-function internalMasquerade(port: ServicePort, { clusterCidr, masqueradeAll }: IptablesContext): Rule[] {
+function internalMasquerade(port: ServicePort, { clusterCidr, masqueradeAll }: ProxyContext): Rule[] {
   const rule = portRule(port, `${port.name} cluster IP`, { address: port.clusterIp }, jump(MARK_MASQ));
   return [masqueradeAll ? rule : { source: { ...clusterCidr, negated: true }, ...rule }];
 }
@@ -213,11 +188,9 @@ function sourceRangeRules({ port, names, context }: Subject): Rule[] {
     target: jump(names.external),
   });
   const rules = port.loadBalancerSourceRanges.map(allow);
-  const nodeIsAllowed = port.loadBalancerSourceRanges.some(
-    ({ address, prefixLength }) => networkOf(address, prefixLength) === networkOf(context.node.address, prefixLength),
-  );
   // A load balancer address that is also the node's own makes the node's requests come from that address.
-  if (nodeIsAllowed) rules.push(...port.loadBalancerIps.map((address) => allow({ address, prefixLength: 32 })));
+  if (nodeIsAllowed(port, context))
+    rules.push(...port.loadBalancerIps.map((address) => allow({ address, prefixLength: 32 })));
   rules.push({ matches: [comment(`other traffic to ${port.name} will be dropped by KUBE-PROXY-FIREWALL`)] });
   return rules;
 }

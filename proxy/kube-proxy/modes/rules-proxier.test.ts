@@ -1,11 +1,12 @@
 import { createHash } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
-import type { RulesReply, RulesTransaction } from '../../../../shared/rules/transaction.ts';
-import { parseIpv4, parseIpv4Prefix } from '../../../../shared/wire/address.ts';
-import { endpointsOfPort } from '../../compile/endpoint.ts';
-import type { ServiceState } from '../../compile/iptables/compiler.ts';
-import { servicePorts } from '../../compile/service-port.ts';
-import { IptablesProxier } from './iptables-proxier.ts';
+import type { RulesReply, RulesTransaction } from '../../../shared/rules/transaction.ts';
+import { parseIpv4, parseIpv4Prefix } from '../../../shared/wire/address.ts';
+import { endpointsOfPort } from '../compile/endpoint.ts';
+import { IptablesCompiler } from '../compile/iptables/compiler.ts';
+import { servicePorts } from '../compile/service-port.ts';
+import type { ServiceState } from '../compile/service-state.ts';
+import { RulesProxier } from './rules-proxier.ts';
 
 /** A node that remembers what it was sent and can be rebooted. */
 class FakeNode {
@@ -24,15 +25,17 @@ class FakeNode {
   };
 }
 
-function makeProxier(node: Pick<FakeNode, 'send'>): IptablesProxier {
-  return new IptablesProxier({
-    context: {
+function makeProxier(node: Pick<FakeNode, 'send'>): RulesProxier {
+  return new RulesProxier({
+    compiler: new IptablesCompiler({
       node: { name: 'worker-1', zone: '', address: parseIpv4('192.168.1.10')! },
       clusterCidr: parseIpv4Prefix('10.244.0.0/16')!,
       masqueradeAll: false,
       localhostNodePorts: true,
+      serviceCidr: parseIpv4Prefix('10.96.0.0/12')!,
+      scheduler: 'rr',
       sha256: (text) => createHash('sha256').update(text).digest(),
-    },
+    }),
     send: node.send,
     refused: (problems) => expect.fail(problems),
   });
@@ -50,7 +53,7 @@ function web(...addresses: string[]): ServiceState {
   return { key: 'default/web', ports: [{ port: port!, endpoints: endpointsOfPort([slice], '', 'tcp') }] };
 }
 
-describe('iptables proxier', () => {
+describe('rules proxier', () => {
   it('sends everything first, then only what changed', async () => {
     const node = new FakeNode();
     const proxier = makeProxier(node);

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import type { Endpoint } from '../../compile/endpoint.ts';
-import type { ServiceState } from '../../compile/iptables/compiler.ts';
-import type { ServicePort } from '../../compile/service-port.ts';
+import type { Endpoint } from '../compile/endpoint.ts';
+import type { ServicePort } from '../compile/service-port.ts';
+import type { ServiceState } from '../compile/service-state.ts';
 import { staleUdpConnections } from './udp-flows.ts';
 
 const endpoint = (address: number): Endpoint => ({

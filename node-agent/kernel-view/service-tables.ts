@@ -1,0 +1,79 @@
+/** Commands for the tables of Services that are not iptables': `ipvsadm -L`, `ipset list`, `nft list`. */
+import type { IpSetEntry } from '../../shared/rules/ipvs.ts';
+import { formatAddress } from '../../shared/wire/ip-address.ts';
+import type { IpSet } from '../datapath/ipvs/ip-set.ts';
+import { NFT_TABLE } from '../datapath/nft/nft-table.ts';
+import type { NodeDatapath } from '../datapath/path.ts';
+import { formatIpvsConnections, formatStatistics, formatVirtualServers } from '../datapath/show/ipvs.ts';
+import { type CommandOutput, failed, printed } from './command-output.ts';
+
+/** `ipvsadm -L -n [--stats | -c]`. */
+export function ipvsadmCommand(datapath: NodeDatapath, words: readonly string[]): CommandOutput {
+  const has = (letter: string, ...longs: string[]): boolean =>
+    words.some((word) => longs.includes(word) || (/^-[a-zA-Z]+$/.test(word) && word.includes(letter)));
+  if (words.length > 0 && !has('L', '--list') && !has('l')) {
+    return failed('ipvsadm: virtual servers are listed here (-L -n [--stats | -c]); kube-proxy changes them', 2);
+  }
+  const { ipvs } = datapath.rules.ipv4;
+  if (words.includes('--rate')) return failed('ipvsadm: rates are not estimated here: compare two of --stats', 2);
+  if (has('c', '--connection')) return printed(formatIpvsConnections(datapath.conntrack, datapath.root.engine.nowUs));
+  return printed(words.includes('--stats') ? formatStatistics(ipvs) : formatVirtualServers(ipvs));
+}
+
+/** `ipset list [-n] [NAME]`. */
+export function ipsetCommand(datapath: NodeDatapath, words: readonly string[]): CommandOutput {
+  const [action, ...rest] = words.filter((word) => !word.startsWith('-'));
+  if (action !== 'list') return failed('ipset: sets are listed here (list [-n] [NAME]); kube-proxy changes them', 2);
+  const sets = datapath.rules.ipv4.ipvs?.sets ?? new Map<string, IpSet>();
+  const [wanted] = rest;
+  if (wanted !== undefined && !sets.has(wanted)) {
+    return failed(`ipset v7.19: The set with the given name does not exist`, 1);
+  }
+  const shown = [...sets].filter(([name]) => wanted === undefined || name === wanted);
+  if (words.includes('-n') || words.includes('-name')) return printed(shown.map(([name]) => `${name}\n`).join(''));
+  return printed(shown.map(([name, set]) => formatIpSet(name, set)).join('\n'));
+}
+
+function formatIpSet(name: string, set: IpSet): string {
+  const entries = set.list();
+  const header = set.type === 'bitmap:port' ? 'range 0-65535' : 'family inet hashsize 1024 maxelem 65536';
+  const lines = [`Name: ${name}`, `Type: ${set.type}`, `Header: ${header}`, `Number of entries: ${entries.length}`];
+  return `${[...lines, 'Members:', ...entries.map(formatEntry)].join('\n')}\n`;
+}
+
+/** `10.96.0.1,tcp:443`, `10.244.1.5,tcp:80,10.244.1.5`, `30080`. */
+function formatEntry({ address, protocol, port, source }: IpSetEntry): string {
+  const parts: string[] = [];
+  if (address !== undefined) parts.push(formatAddress(address));
+  if (port !== undefined) parts.push(protocol === undefined ? String(port) : `${protocol}:${port}`);
+  if (source !== undefined) {
+    parts.push(formatAddress(source.address) + (source.prefixLength === 32 ? '' : `/${source.prefixLength}`));
+  }
+  return parts.join(',');
+}
+
+/** `nft list ruleset | tables | table ip kube-proxy | chain|map|set ip kube-proxy NAME`. */
+export function nftCommand(datapath: NodeDatapath, words: readonly string[]): CommandOutput {
+  const [action, object, family, table, name] = words.filter((word) => !word.startsWith('-'));
+  if (action !== 'list') return failed('nft: tables are listed here (list ruleset); kube-proxy changes them', 1);
+  const { nft } = datapath.rules.ipv4;
+  if (object === 'ruleset') return printed(nft?.list() ?? '');
+  if (object === 'tables') return printed(nft === null ? '' : `table ip ${NFT_TABLE}\n`);
+  const known = nft !== null && family === 'ip' && table === NFT_TABLE;
+  const text = known ? listed(nft.list(), object, name) : undefined;
+  return text === undefined ? noSuchObject(words) : printed(text);
+}
+
+/** A whole table, or one object of it inside the table's braces. */
+function listed(table: string, object: string | undefined, name: string | undefined): string | undefined {
+  if (object === 'table') return table;
+  const block = table.split('\n\n').find((text) => text.trimStart().startsWith(`${object} ${name} {`));
+  return block === undefined ? undefined : `table ip ${NFT_TABLE} {\n${block.replace(/\n}\n$/, '')}\n}\n`;
+}
+
+function noSuchObject(words: readonly string[]): CommandOutput {
+  const line = words.join(' ');
+  const last = words.at(-1) ?? '';
+  const marks = ' '.repeat(line.length - last.length) + '^'.repeat(last.length);
+  return failed(`Error: No such file or directory\n${line}\n${marks}`, 1);
+}

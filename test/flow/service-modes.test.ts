@@ -1,0 +1,115 @@
+/**
+ * Every proxy mode against one table: what is asked, by which traffic policy, where the endpoints are, who asks, and what
+ * happens then: which backend answers and whom it takes for its client, and else the error. An answer must come from the
+ * address that was asked. `unlike it` has the modes that differ, as their originals do:
+ *
+ * - ipvs falls back to the endpoints of other nodes under the policy Local; flannel's masquerade brings the answers back.
+ * - ipvs does not masquerade what the node itself asks under the policy Local; the address of a Service is the node's own.
+ * - ipvs and nftables refuse other ports of a ClusterIP, and nodes where there is no endpoint; iptables does neither.
+ * - nftables looks before it translates, so that the node's own packets are dropped too where no endpoint is local.
+ */
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { connectOutside } from '../../node-agent/datapath/outside.ts';
+import type { Host } from '../../shared/netstack/host.ts';
+import { TestCluster } from './cluster.testkit.ts';
+import { type Backend, NodeProxy, PROXY_MODES, type ProxyMode } from './service-world.testkit.ts';
+
+interface Row {
+  readonly asked: string;
+  readonly policy: string;
+  readonly endpoints: string;
+  readonly from: string;
+  readonly expected: string;
+  readonly unlike: ReadonlyMap<string, string>;
+}
+
+const LOCAL = '10.244.1.6';
+const REMOTE = '10.244.2.7';
+const ending = { ready: false, serving: true, terminating: true };
+
+const endpointSets: Readonly<Record<string, readonly Backend[]>> = {
+  local: [{ address: LOCAL }],
+  remote: [{ address: REMOTE }],
+  none: [],
+  'terminating local': [{ address: LOCAL, ...ending }],
+  'terminating remote': [{ address: REMOTE, ...ending }],
+};
+
+const questions: Readonly<Record<string, readonly [address: string, port: number]>> = {
+  clusterIP: ['10.96.12.3', 80],
+  'clusterIP, other port': ['10.96.12.3', 81],
+  nodePort: ['192.168.1.10', 30080],
+  'nodePort of the other': ['192.168.1.11', 30080],
+  loadBalancer: ['192.168.1.240', 80],
+  externalIP: ['192.168.1.250', 80],
+};
+
+function readTable(): Row[] {
+  const text = readFileSync(join(import.meta.dirname, 'service-modes.table.txt'), 'utf8');
+  const [, ...lines] = text.trimEnd().split('\n');
+  return lines.map((line) => {
+    const [asked = '', policy = '', endpoints = '', from = '', expected = '', unlike = ''] = line.split(/ {2,}/);
+    const others = unlike === '' ? [] : unlike.split('; ').map((one) => one.split(': ') as [string, string]);
+    return { asked, policy, endpoints, from, expected, unlike: new Map(others) };
+  });
+}
+
+function clusterFor(mode: ProxyMode, { policy, endpoints }: Row): TestCluster {
+  const cluster = new TestCluster(2);
+  cluster.pod('10.244.1.5');
+  for (const address of [LOCAL, REMOTE]) cluster.udpServer(cluster.pod(address).host, 8080, address);
+  for (const node of cluster.nodes) {
+    const proxy = new NodeProxy(mode, node);
+    proxy.update({
+      spec: {
+        type: 'LoadBalancer',
+        clusterIP: '10.96.12.3',
+        externalIPs: ['192.168.1.250'],
+        ports: [{ port: 80, nodePort: 30080, protocol: 'UDP' }],
+        externalTrafficPolicy: policy,
+        internalTrafficPolicy: policy,
+      },
+      loadBalancerIps: ['192.168.1.240'],
+      backends: endpointSets[endpoints]!,
+    });
+    proxy.sync();
+  }
+  return cluster;
+}
+
+function clientOf(cluster: TestCluster, from: string): Host {
+  const node = cluster.node(1);
+  if (from === 'node') return node.root;
+  if (from === 'pod') return node.pods.get('default/pod-10.244.1.5')!.host;
+  if (from === 'self') return node.pods.get(`default/pod-${LOCAL}`)!.host;
+  const secret = new TextEncoder().encode('secret of the outside');
+  return connectOutside({ engine: cluster.engine, memory: cluster.memory, datapath: node, secret });
+}
+
+const errors: Readonly<Record<string, string>> = { ECONNREFUSED: 'refused', EPERM: 'not permitted' };
+
+function happens(cluster: TestCluster, row: Row): string {
+  const [address, port] = questions[row.asked]!;
+  const { answer, answerFrom, error, serverSaw } = cluster.ask(clientOf(cluster, row.from), address, port);
+  if (error !== null) return errors[error] ?? error;
+  if (answer === null) return serverSaw === null ? 'dropped' : 'the answer is lost';
+  const seen = `${answer.split(' ')[0]} sees ${serverSaw?.split(':')[0]}`;
+  return answerFrom === `${address}:${port}` ? seen : `${seen}, answers from ${answerFrom}`;
+}
+
+const rows = readTable();
+
+describe.each(PROXY_MODES)('%s', (mode) => {
+  it.each(rows)('$asked, $policy, endpoints $endpoints, from $from', (row) => {
+    const cluster = clusterFor(mode, row);
+    expect(happens(cluster, row), cluster.journey()).toBe(row.unlike.get(mode) ?? row.expected);
+    cluster.advance(3_000_000); // whoever waits for a neighbour gives up
+    expect(cluster.memory.inUse, 'packets still in use').toBe(0);
+  });
+});
+
+it('has at least 150 rows', () => {
+  expect(rows.length * PROXY_MODES.length).toBeGreaterThanOrEqual(150);
+});
