@@ -24,7 +24,7 @@ export function tryTcpPort(port: number, host = '127.0.0.1'): Promise<BindOutcom
 
 export function tryUdpPort(port: number, host: string): Promise<BindOutcome> {
   return new Promise((resolve, reject) => {
-    const socket = createSocket('udp4');
+    const socket = createSocket(host.includes(':') ? 'udp6' : 'udp4');
     socket.once('error', (error) => {
       socket.close();
       settle(() => outcomeOf(error), resolve, reject);

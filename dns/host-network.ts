@@ -1,7 +1,7 @@
 /** The host's own sockets with the shape of a pod's network: for `--listen`, so that `dig -p` reaches the server. */
 import { createSocket } from 'node:dgram';
 import { EventEmitter, once } from 'node:events';
-import { connect, createServer, type Socket } from 'node:net';
+import { connect, createServer, isIP, type Socket } from 'node:net';
 import type {
   PodNetwork,
   PodTcpServer,
@@ -39,13 +39,19 @@ export class HostNetwork implements PodNetwork {
   }
 
   async bindUdp(options: UdpBindOptions = {}): Promise<PodUdpSocket> {
-    const { port = 0, address = this.host, remote } = options;
-    const socket = createSocket('udp4');
+    const { port = 0, remote } = options;
+    const family = isIP(remote?.address ?? options.address ?? this.host) === 6 ? 6 : 4;
+    // To a server of the other family it leaves from any address.
+    const address = options.address ?? (isIP(this.host) === family ? this.host : family === 6 ? '::' : '0.0.0.0');
+    const socket = createSocket({ type: `udp${family}`, recvBufferSize: RECEIVE_BUFFER_BYTES, lookup: asItIs });
+    // With nothing to look up these events may come before the calls return.
+    const listening = once(socket, 'listening');
     socket.bind(port, address);
-    await once(socket, 'listening');
+    await listening;
     if (remote !== undefined) {
+      const connected = once(socket, 'connect');
       socket.connect(remote.port, remote.address);
-      await once(socket, 'connect');
+      await connected;
     }
     const adapted = new HostUdpSocket(
       () => socket.address(),
@@ -75,6 +81,18 @@ export class HostNetwork implements PodNetwork {
   close(): void {
     // Listeners are closed one by one by their owners.
   }
+}
+
+/** Queries that come in a burst wait here. */
+const RECEIVE_BUFFER_BYTES = 1024 * 1024;
+
+/** Destinations are addresses: there is nothing to look up, and no turn of the event loop to wait for it. */
+function asItIs(
+  address: string,
+  _options: unknown,
+  found: (error: null, address: string, family: number) => void,
+): void {
+  found(null, address, isIP(address));
 }
 
 /** A connected `net.Socket` has every member of the interface; its addresses are defined while it is connected. */

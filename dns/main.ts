@@ -12,14 +12,14 @@ import { CONFIGMAPS } from '../shared/api/resources.ts';
 import { type Bus, connectBus } from '../shared/bus/connection.ts';
 import { createInformer } from '../shared/bus/informer.ts';
 import { connectPodNetwork } from '../shared/podnet/socket-client.ts';
-import { ConfigError } from '../shared/runtime/config.ts';
+import { ConfigError, type HostPort } from '../shared/runtime/config.ts';
 import { type ProcessContext, runProcess } from '../shared/runtime/process.ts';
 import { CorefileError } from './corefile.ts';
 import { HostNetwork } from './host-network.ts';
 import type { DnsNetwork, LogLevel } from './plugin.ts';
 import { informerSource } from './plugins/kubernetes/informer-source.ts';
 import { QueryMetrics } from './plugins/prometheus/query-metrics.ts';
-import { type Corefile, DnsServer } from './server.ts';
+import { type Corefile, DnsServer, type DnsServerOptions } from './server.ts';
 
 const VERSION = '1.11.3';
 const CONFIG_MAP = 'coredns';
@@ -42,8 +42,8 @@ await runProcess({
     shutdown.onStop('bus', () => bus.close());
     health.addCheck('nats', () => (bus.connected ? undefined : 'the connection is down'));
     const server = new DnsServer({
-      network: listen === undefined ? await podNetwork(context) : new HostNetwork(listen.host),
-      egress: environment.PODWIRE_EGRESS === 'host' ? new HostNetwork('0.0.0.0') : undefined,
+      ...(listen === undefined ? { network: await podNetwork(context) } : hostNetwork(listen)),
+      egress: config.egress === 'host' ? new HostNetwork('0.0.0.0') : undefined,
       cluster: informerSource(bus, clock),
       readCorefile: await corefileSource(bus, environment.PODWIRE_POD_NAMESPACE ?? 'kube-system'),
       queryMetrics: new QueryMetrics(metrics),
@@ -58,12 +58,14 @@ await runProcess({
         print('FATAL', reason);
         process.exit(1);
       },
-      ...(listen === undefined ? {} : { portOverride: listen.port }),
     });
-    shutdown.onStop('server', () => server.stop());
+    shutdown.onStop('server', () => server.stop({ lameDuck: listen === undefined }));
     try {
       await server.start();
     } catch (error) {
+      if (listen !== undefined && error instanceof Error && 'code' in error && error.code === 'EADDRINUSE') {
+        throw new ConfigError(`--listen ${options.listen}: the port is taken by another process: choose another one`);
+      }
       if (!(error instanceof CorefileError)) throw error;
       process.stderr.write(`${error.message}\n`);
       process.exit(1);
@@ -75,6 +77,17 @@ await runProcess({
 /** Lines for people, in CoreDNS' own form: this is what `kubectl logs` shows. */
 function print(level: LogLevel, text: string): void {
   process.stdout.write(`[${level}] ${text}\n`);
+}
+
+/** The machine's sockets. The HTTP ports of the Corefile are the pods': here any free ones do. */
+function hostNetwork({ host, port }: HostPort): Pick<DnsServerOptions, 'network' | 'pluginNetwork' | 'portOverride'> {
+  const network = new HostNetwork(host);
+  const pluginNetwork: DnsNetwork = {
+    bindUdp: (options) => network.bindUdp(options),
+    connectTcp: (options, signal) => network.connectTcp(options, signal),
+    listenTcp: (options) => network.listenTcp({ ...options, port: 0 }),
+  };
+  return { network, pluginNetwork, portOverride: port };
 }
 
 function podNetwork({ environment, log }: ProcessContext): Promise<DnsNetwork> {
@@ -99,7 +112,11 @@ async function corefileSource(bus: Bus, namespace: string): Promise<() => Corefi
     namespace,
     transform: (configMap) => (configMap.metadata.name === CONFIG_MAP ? configMap : undefined),
   });
+  const present = Promise.withResolvers<void>();
+  informer.subscribe({ added: () => present.resolve(), updated: () => present.resolve(), deleted: () => undefined });
   await informer.start();
+  // A cluster that is being made has it in a moment; until then there is nothing to serve.
+  await present.promise;
   return () => {
     const text = informer.get(CONFIG_MAP, namespace)?.data?.[COREFILE_KEY];
     if (text === undefined) {
@@ -129,9 +146,9 @@ function readFile(path: string): string | undefined {
   }
 }
 
-function listenOption(text: string | undefined): { host: string; port: number } | undefined {
+function listenOption(text: string | undefined): HostPort | undefined {
   if (text === undefined) return undefined;
-  const match = /^(.+):(\d{1,5})$/.exec(text);
+  const match = /^\[?([^\]]+)\]?:(\d{1,5})$/.exec(text);
   if (match === null) throw new ConfigError(`--listen '${text}': expected HOST:PORT such as 127.0.0.1:1053`);
   return { host: match[1] ?? '', port: Number(match[2]) };
 }

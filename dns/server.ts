@@ -2,9 +2,10 @@
 import { createHash } from 'node:crypto';
 import { parseCorefile } from './corefile.ts';
 import { emptyReply, type Reply } from './message.ts';
-import type { LogLevel, Query } from './plugin.ts';
+import type { DnsNetwork, LogLevel, Query } from './plugin.ts';
 import { ServerBlocks, type SharedContext } from './server-blocks.ts';
 import { type Listener, listenTcp, listenUdp } from './transport.ts';
+import { DEFAULT_PORT } from './zone.ts';
 
 export interface Corefile {
   /** Named in errors. */
@@ -17,8 +18,10 @@ export interface DnsServerOptions extends Omit<SharedContext, 'reload'> {
   readCorefile(): Corefile | Promise<Corefile>;
   /** The files of an `import` pattern, in order; without it a pattern is the name of one file. */
   findFiles?(pattern: string): readonly string[];
-  /** Serves every server block's port there instead (`--listen`). */
+  /** Serves the DNS port, or the Corefile's first, there instead, and no other one (`--listen`). */
   readonly portOverride?: number;
+  /** What plugins use instead of `network`. */
+  readonly pluginNetwork?: DnsNetwork;
 }
 
 export class DnsServer {
@@ -41,9 +44,9 @@ export class DnsServer {
     await this.blocks.start();
   }
 
-  /** Lame duck time first, then the sockets. */
-  async stop(): Promise<void> {
-    await this.blocks?.stop('shutdown');
+  /** Lame duck time first (unless nobody is to move away), then the sockets. */
+  async stop({ lameDuck = true } = {}): Promise<void> {
+    await this.blocks?.stop(lameDuck ? 'shutdown' : 'reload');
     await Promise.all([...this.listeners.values()].flat().map((listener) => listener.close()));
   }
 
@@ -96,11 +99,12 @@ export class DnsServer {
           return imported === undefined ? [] : [{ file: path, text: imported }];
         }),
     });
-    return new ServerBlocks(blocks, { ...this.options, reload: () => this.reload() });
+    const { network, pluginNetwork = network } = this.options;
+    return new ServerBlocks(blocks, { ...this.options, network: pluginNetwork, reload: () => this.reload() });
   }
 
   private async listen(ports: readonly number[]): Promise<void> {
-    for (const port of ports) {
+    for (const port of this.served(ports)) {
       if (this.listeners.has(port)) continue;
       const { network, portOverride } = this.options;
       const options = {
@@ -114,9 +118,14 @@ export class DnsServer {
     }
   }
 
+  private served(ports: readonly number[]): readonly number[] {
+    if (this.options.portOverride === undefined) return ports;
+    return ports.includes(DEFAULT_PORT) ? [DEFAULT_PORT] : ports.slice(0, 1);
+  }
+
   private async closeOthers(ports: readonly number[]): Promise<void> {
     for (const [port, listeners] of [...this.listeners]) {
-      if (ports.includes(port)) continue;
+      if (this.served(ports).includes(port)) continue;
       this.listeners.delete(port);
       await Promise.all(listeners.map((listener) => listener.close()));
     }

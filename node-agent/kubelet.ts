@@ -39,6 +39,7 @@ import { OutsideAgent } from './outside/outside-agent.ts';
 import { CniNetworks } from './pods/cni-networks.ts';
 import { componentImages } from './pods/component-images.ts';
 import { EmulatedRuntime } from './pods/emulated-runtime.ts';
+import { hostSearches } from './pods/host-searches.ts';
 import type { KubeletContext } from './pods/kubelet-context.ts';
 import { hostsFile, NO_NODE_DNS, resolvConf } from './pods/name-resolution.ts';
 import { PodLogs } from './pods/pod-logs.ts';
@@ -138,7 +139,7 @@ function assemble(options: KubeletOptions): KubeletParts {
     hostIpv6: node.internalIpv6,
     allocatable: NODE_CAPACITY,
     clusterDns: { serviceIp: config.dnsIp, domain: config.clusterDomain },
-    nodeDns: NO_NODE_DNS,
+    nodeDns: config.egress === 'host' ? hostSearches() : NO_NODE_DNS,
     objects,
     tokens: new ServiceAccountTokens(api, clock),
     networks,

@@ -1,5 +1,7 @@
 /** What every command has in common: which cluster, and for whom the output is. */
+import { isIP } from 'node:net';
 import { Command, InvalidArgumentError, Option } from 'commander';
+import type { HostPort } from '../../shared/runtime/config.ts';
 import { ClusterFolder } from '../cluster-folder.ts';
 import { OUTPUT_FORMATS, type OutputFormat } from '../output.ts';
 
@@ -37,6 +39,15 @@ export function formattedCommand(text: CommandText): Command {
 
 export function folderOf(options: ClusterOptions): ClusterFolder {
   return new ClusterFolder(options.name);
+}
+
+/** Parses `127.0.0.1:1053` and `[::1]:1053`. */
+export function addressAndPort(text: string): HostPort {
+  const [, bracketed, plain, digits] = /^(?:\[([^\]]+)\]|([^:[\]]+)):(\d{1,5})$/.exec(text) ?? [];
+  const host = bracketed ?? plain ?? '';
+  const port = Number(digits);
+  if (isIP(host) !== 0 && port >= 1 && port <= 65_535) return { host, port };
+  throw new InvalidArgumentError('expected ADDRESS:PORT such as 127.0.0.1:1053.');
 }
 
 /** Parses a whole number of an option or argument. */

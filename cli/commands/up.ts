@@ -3,6 +3,9 @@ import { CNI_PLUGINS, type CniPluginName } from '../../shared/runtime/cni-plugin
 import {
   AUTHORIZATION_MODES,
   type AuthorizationMode,
+  EGRESSES,
+  type Egress,
+  type HostPort,
   IO_TIERS,
   type IoTierName,
   IP_FAMILIES,
@@ -19,7 +22,7 @@ import type { RunningCluster } from '../supervisor/running-cluster.ts';
 import type { RequestedSettings } from '../supervisor/start-plan.ts';
 import { parentReporter, type StartReporter, terminalReporter } from '../supervisor/start-report.ts';
 import { messageOf } from '../user-error.ts';
-import { type FormattedOptions, folderOf, formattedCommand, wholeNumber } from './cluster-option.ts';
+import { addressAndPort, type FormattedOptions, folderOf, formattedCommand, wholeNumber } from './cluster-option.ts';
 
 interface UpOptions extends FormattedOptions {
   readonly nodes?: number;
@@ -34,6 +37,8 @@ interface UpOptions extends FormattedOptions {
   readonly logLevel: LogLevel;
   readonly fresh?: boolean;
   readonly allowNetns?: boolean;
+  readonly egress?: Egress;
+  readonly dnsListen?: HostPort;
   readonly ioTier?: IoTierName;
   readonly ioBatches?: 'on' | 'off';
   readonly detach?: boolean;
@@ -50,6 +55,8 @@ export function upCommand(): Command {
       ['podwire up', 'three nodes, in the foreground'],
       ['podwire up --detach --nodes 5', 'five nodes, in the background'],
       ['podwire up --name lab-2', 'a second cluster beside the first'],
+      ['podwire up --dns-listen 127.0.0.1:1053', 'then: dig @127.0.0.1 -p 1053 kubernetes.default.svc.cluster.local'],
+      ['podwire up --egress host', 'names outside the cluster resolve, by the name servers of this machine'],
       ['podwire up --fresh', 'an empty cluster, whatever was stored'],
     ],
   })
@@ -84,6 +91,17 @@ export function upCommand(): Command {
     .option(
       '--allow-netns',
       'pods of runtimeClassName netns may run programs of this machine, as root, in network namespaces (Linux)',
+    )
+    .addOption(
+      new Option(
+        '--egress <to>',
+        "what of this machine the cluster may use: none, or host, its name servers (CoreDNS asks them for names outside the cluster; pods' own packets do not leave)",
+      ).choices(EGRESSES),
+    )
+    .option(
+      '--dns-listen <address:port>',
+      "serve the cluster's DNS at this machine's address too, over UDP and TCP",
+      addressAndPort,
     )
     .addOption(
       new Option(
@@ -146,6 +164,8 @@ async function run(folder: ClusterFolder, options: UpOptions, reporter: StartRep
         logLevel,
         fresh: options.fresh === true,
         allowNetns: options.allowNetns === true,
+        egress: options.egress,
+        dnsListen: options.dnsListen,
         io: { tier: options.ioTier, batches: options.ioBatches },
       }),
       cluster.stopped,

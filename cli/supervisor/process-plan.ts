@@ -1,5 +1,5 @@
 /** Which processes a cluster consists of, each with its program and environment. */
-import type { IoTierName } from '../../shared/runtime/config.ts';
+import type { Egress, HostPort, IoTierName } from '../../shared/runtime/config.ts';
 import { nodeOptions, type ProcessName } from '../../shared/runtime/entry-point.ts';
 import type { LogLevel } from '../../shared/runtime/log.ts';
 import type { NodeAddress } from '../address-plan.ts';
@@ -23,6 +23,9 @@ export interface ClusterPlan {
   /** Pods of the RuntimeClass `netns` may run programs of the machine. */
   readonly allowNetns: boolean;
   readonly io: NodeIoSettings;
+  readonly egress: Egress;
+  /** Where the cluster's DNS is served on this machine too. */
+  readonly dnsListen: HostPort | undefined;
   readonly natsUrl: string;
   readonly natsToken: string | undefined;
   /** Absent when the user brought a server (`$NATS_URL`). */
@@ -42,6 +45,7 @@ export function planProcesses(plan: ClusterPlan): ProcessSpec[] {
     component(plan, 'controller-manager', {}),
     component(plan, 'scheduler', {}),
     ...plan.nodes.map((node) => planNode(plan, node)),
+    ...(plan.dnsListen === undefined ? [] : [planHostDns(plan, plan.dnsListen)]),
   ];
 }
 
@@ -106,6 +110,17 @@ function planNode(plan: ClusterPlan, node: NodeAddress): ProcessSpec {
   };
 }
 
+/** CoreDNS once more, on a socket of this machine. */
+function planHostDns(plan: ClusterPlan, { host, port }: HostPort): ProcessSpec {
+  const name = 'dns-listen';
+  return {
+    ...component(plan, 'coredns', {}),
+    name,
+    arguments: ['--listen', host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`],
+    logFile: plan.folder.logFile(name),
+  };
+}
+
 const TIMING_ENVIRONMENT: Readonly<Record<Timing, Environment>> = {
   // The processes' own defaults.
   lab: {},
@@ -131,6 +146,7 @@ function commonEnvironment(plan: ClusterPlan): Environment {
     PODWIRE_CNI: settings.cni,
     PODWIRE_PROXY_MODE: settings.proxyMode,
     PODWIRE_IP_FAMILY: settings.ipFamily,
+    PODWIRE_EGRESS: plan.egress,
     ...TIMING_ENVIRONMENT[settings.timing],
   };
 }

@@ -1,5 +1,6 @@
 /** Decides what `podwire up` starts: settings kept from the last time and given now, ports, addresses, programs. */
 import { dirname, join } from 'node:path';
+import type { Egress, HostPort } from '../../shared/runtime/config.ts';
 import type { ProcessName } from '../../shared/runtime/entry-point.ts';
 import type { LogLevel } from '../../shared/runtime/log.ts';
 import { chooseAddressBlock, planNodes } from '../address-plan.ts';
@@ -8,7 +9,7 @@ import { type ClusterFolder, cacheFolder } from '../cluster-folder.ts';
 import { type ClusterSettings, readSettings, writeSettings } from '../cluster-settings.ts';
 import { findNatsServer } from '../nats-server/find.ts';
 import { writeNatsServerFiles } from '../nats-server/server-config.ts';
-import { claimTcpPort, nextFreeTcpPort, tryTcpPort } from '../ports.ts';
+import { type BindOutcome, claimTcpPort, nextFreeTcpPort, tryTcpPort, tryUdpPort } from '../ports.ts';
 import { messageOf, UserError } from '../user-error.ts';
 import type { ClusterPlan, NodeIoSettings } from './process-plan.ts';
 import { programFile } from './program-file.ts';
@@ -24,6 +25,9 @@ export interface StartRequest {
   readonly fresh: boolean;
   /** For this run only: nobody shall find it allowed by accident. */
   readonly allowNetns: boolean;
+  /** For this run only, for the same reason. */
+  readonly egress?: Egress;
+  readonly dnsListen?: HostPort;
   /** For this run only. */
   readonly io?: NodeIoSettings;
   readonly report: (text: string) => void;
@@ -39,6 +43,7 @@ export async function planStart(request: StartRequest): Promise<ClusterPlan> {
   const nodeCount = requested.nodes ?? saved?.nodes ?? 3;
   const claim = createClaim();
   // What the user can have got wrong comes before what takes time.
+  if (request.dnsListen !== undefined) await checkDnsListen(request.dnsListen);
   const [apiPort, natsPort, addressBlock] = await Promise.all([
     choosePort('the API', '--api-port', requested.apiPort, saved?.apiPort, DEFAULT_API_PORT, claim),
     choosePort('NATS', '--nats-port', requested.natsPort, saved?.natsPort, DEFAULT_NATS_PORT, claim),
@@ -69,6 +74,8 @@ export async function planStart(request: StartRequest): Promise<ClusterPlan> {
     logLevel: request.logLevel,
     allowNetns: request.allowNetns,
     io: request.io ?? {},
+    egress: request.egress ?? 'none',
+    dnsListen: request.dnsListen,
     // All bundles lie in one folder.
     programs: (name: ProcessName) => join(dirname(apiserver), `${name}.mjs`),
     compileCache: join(cacheFolder(), 'compiled'),
@@ -85,6 +92,19 @@ export async function planStart(request: StartRequest): Promise<ClusterPlan> {
   const natsServer = { program: nats.path, configFile };
   return { ...plan, natsUrl: `nats://127.0.0.1:${natsPort}`, natsToken: token, natsServer };
 }
+
+/** DNS needs the same port of UDP and TCP. */
+async function checkDnsListen({ host, port }: HostPort): Promise<void> {
+  const outcomes = await Promise.all([tryUdpPort(port, host), tryTcpPort(port, host)]);
+  const problem = DNS_PORT_PROBLEMS.find(([outcome]) => outcomes.includes(outcome))?.[1];
+  if (problem !== undefined) throw new UserError(`--dns-listen ${host}:${port}: ${problem}`);
+}
+
+const DNS_PORT_PROBLEMS: readonly (readonly [BindOutcome, string])[] = [
+  ['no-such-address', 'this machine has no such address: name one of its own such as 127.0.0.1'],
+  ['not-allowed', 'this user may not bind a port below 1024: choose a higher one such as 1053'],
+  ['taken', 'the port is taken by another process: choose another one'],
+];
 
 /** A server of the user's own must be there before anything waits for it; the store in it is not in the state folder. */
 async function meetServer(

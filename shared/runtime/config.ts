@@ -48,6 +48,8 @@ export interface ClusterConfig {
   readonly cni: CniPluginName;
   /** PODWIRE_PROXY_MODE */
   readonly proxyMode: string;
+  /** PODWIRE_EGRESS: what of the machine the cluster may use on its own account; `host`: its name servers. */
+  readonly egress: Egress;
   /** PODWIRE_NODE_LEASE_RENEW_MS: how often a node renews its Lease. */
   readonly nodeLeaseRenewMs: number;
   /** PODWIRE_NODE_GRACE_MS: how long a node may be silent before it is NotReady. */
@@ -62,6 +64,9 @@ export interface ClusterIpv6Config {
   /** PODWIRE_SERVICE_CIDR_IPV6: holds as many addresses as IPv4's block, or more. */
   readonly serviceCidr: string;
 }
+
+export const EGRESSES = ['none', 'host'] as const;
+export type Egress = (typeof EGRESSES)[number];
 
 export const IP_FAMILIES = ['ipv4', 'dual'] as const;
 export type IpFamilies = (typeof IP_FAMILIES)[number];
@@ -135,6 +140,7 @@ export function readClusterConfig(environment: Environment): ClusterConfig {
     clusterDomain: text(environment, 'PODWIRE_CLUSTER_DOMAIN', 'cluster.local'),
     cni: oneOf(environment, 'PODWIRE_CNI', CNI_PLUGINS, 'flannel'),
     proxyMode: text(environment, 'PODWIRE_PROXY_MODE', 'iptables'),
+    egress: oneOf(environment, 'PODWIRE_EGRESS', EGRESSES, 'none'),
     nodeLeaseRenewMs: wholeNumber(environment, 'PODWIRE_NODE_LEASE_RENEW_MS', 1000, 1, MAX_DURATION_MS),
     nodeGraceMs: wholeNumber(environment, 'PODWIRE_NODE_GRACE_MS', 4000, 1, MAX_DURATION_MS),
     evictionAfterMs: wholeNumber(environment, 'PODWIRE_EVICTION_AFTER_MS', 5000, 0, MAX_DURATION_MS),
