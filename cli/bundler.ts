@@ -7,6 +7,7 @@ import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, r
 import { dirname, join } from 'node:path';
 import { PROCESS_SOURCES, type ProcessName } from '../shared/runtime/entry-point.ts';
 import { leanHttpPlugin } from './lean-http-plugin.ts';
+import { leanNatsPlugin } from './lean-nats-plugin.ts';
 import { UserError } from './user-error.ts';
 
 /** Loaded as they are: native addons, programs, and what such packages load by a computed name. */
@@ -59,7 +60,7 @@ export async function bundle({ projectRoot, outFolder, names = processNames() }:
       platform: 'node',
       target: 'node22',
       external: EXTERNAL_PACKAGES,
-      plugins: [leanHttpPlugin],
+      plugins: [leanHttpPlugin, leanNatsPlugin],
       minifyWhitespace: true,
       minifySyntax: true,
       sourcemap: 'linked',

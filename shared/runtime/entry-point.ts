@@ -24,10 +24,11 @@ const INLINE_MORE = ['--max-inlined-bytecode-size=920', '--max-inlined-bytecode-
 
 /**
  * Options for Node that keep a small process small: a young generation that starts and stays little (packets and messages
- * are pooled or short-lived; more of it made nothing faster), one helper thread, and no compilers before there is work.
+ * are pooled or short-lived; more of it made nothing faster), an old one that grows in small steps (2 MB less when idle, and
+ * forwarding costs the same), one helper thread, and no compilers before there is work.
  */
 export function nodeOptions(): readonly string[] {
-  return ['--max-semi-space-size=1', '--v8-pool-size=1', ...INLINE_MORE, ...COMPILERS_LATER];
+  return ['--max-semi-space-size=1', '--optimize-for-size', '--v8-pool-size=1', ...INLINE_MORE, ...COMPILERS_LATER];
 }
 
 /** The file to run with Node for this process. */

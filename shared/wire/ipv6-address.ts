@@ -17,10 +17,16 @@ const GROUPS = 8;
 
 /** The number of an address in any of RFC 4291's text forms, without a zone; undefined for anything else. */
 export function parseIpv6(text: string): number | undefined {
+  const words = parseIpv6Words(text);
+  return words === undefined ? undefined : ipv6Table.intern(words[0], words[1], words[2], words[3]);
+}
+
+/** The same as four words in network order, unsigned, without a place in the table. */
+export function parseIpv6Words(text: string): [number, number, number, number] | undefined {
   const groups = groupsOf(text);
   if (groups === undefined) return undefined;
-  const word = (at: number): number => (groups[at]! << 16) | groups[at + 1]!;
-  return ipv6Table.intern(word(0), word(2), word(4), word(6));
+  const word = (at: number): number => ((groups[at]! << 16) | groups[at + 1]!) >>> 0;
+  return [word(0), word(2), word(4), word(6)];
 }
 
 function groupsOf(text: string): number[] | undefined {

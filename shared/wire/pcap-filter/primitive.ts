@@ -1,6 +1,6 @@
 /** Addresses, networks, ports and protocol numbers with the keywords before them. */
-import { IPv6, IPv6CidrRange } from 'ip-num';
 import { networkOf, parseIpv4, parseMac, prefixMask } from '../address.ts';
+import { ipv6MaskWord, parseIpv6Words } from '../ipv6-address.ts';
 import { FilterError } from './filter-error.ts';
 import type { Token } from './lexer.ts';
 import { ETHERTYPES, IP_PROTOCOLS, SCTP, SERVICES, TCP, UDP } from './names.ts';
@@ -55,9 +55,9 @@ function parseNet(tokens: TokenReader, token: Token, qualifiers: Qualifiers): Pr
   if (token.kind === 'ipv6') {
     const length = tokens.accept('/') ? prefixLength(tokens, 128) : 128;
     const address = ipv6Words(token);
-    const network = IPv6CidrRange.fromCidr(`${token.text}/${length}`).getFirst().getValue();
-    if (network !== IPv6.fromString(token.text).getValue()) throw hostBitsSet(token, `${token.text}/${length}`);
-    return { kind: 'net6', direction, address, mask: maskWords(length) };
+    const mask = maskWords(length);
+    if (address.some((word, i) => (word & ~mask[i]!) !== 0)) throw hostBitsSet(token, `${token.text}/${length}`);
+    return { kind: 'net6', direction, address, mask };
   }
   const octets = token.kind === 'ipv4' || token.kind === 'number' ? token.text.split('.') : [];
   const address = parseIpv4([...octets, '0', '0', '0'].slice(0, 4).join('.'));
@@ -128,17 +128,11 @@ function padded(mac: string): string {
 }
 
 function ipv6Words(token: Token): number[] {
-  try {
-    return words(IPv6.fromString(token.text).getValue());
-  } catch (error) {
-    throw new FilterError(`'${token.text}' is no IPv6 address: ${String(error)}`, token.position);
-  }
+  const words = parseIpv6Words(token.text);
+  if (words === undefined) throw new FilterError(`'${token.text}' is no IPv6 address`, token.position);
+  return words;
 }
 
 function maskWords(length: number): number[] {
-  return words(((1n << BigInt(length)) - 1n) << BigInt(128 - length));
-}
-
-function words(value: bigint): number[] {
-  return [96n, 64n, 32n, 0n].map((shift) => Number((value >> shift) & 0xffff_ffffn));
+  return [0, 1, 2, 3].map((index) => ipv6MaskWord(length, index) >>> 0);
 }
