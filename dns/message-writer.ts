@@ -2,6 +2,7 @@
 import dnsPacket from 'dns-packet';
 import { ipv4Bytes, ipv6Bytes } from './ip-text.ts';
 import type { EdnsOption, Question, ResourceRecord } from './message.ts';
+import { recordTypeNumber } from './record-type.ts';
 import { MAX_LABEL_BYTES, splitLabel } from './wire-name.ts';
 
 export const HEADER_BYTES = 12;
@@ -23,17 +24,8 @@ export interface SectionCounts {
   readonly additionals: number;
 }
 
-const TYPE_NUMBERS: Readonly<Record<string, number>> = {
-  A: 1,
-  NS: 2,
-  CNAME: 5,
-  SOA: 6,
-  PTR: 12,
-  MX: 15,
-  TXT: 16,
-  AAAA: 28,
-  SRV: 33,
-};
+/** Types whose data is written here. */
+const WRITTEN = new Set(['A', 'NS', 'CNAME', 'SOA', 'PTR', 'MX', 'TXT', 'AAAA', 'SRV']);
 export const OPT_TYPE = 41;
 const CLASS_IN = 1;
 const MAX_POINTER = 0x3fff;
@@ -119,13 +111,12 @@ export class MessageWriter {
     if (record.type === 'OPT') return;
     const { name, type, ttl = 0 } = record;
     this.name(name === '.' ? '' : name);
-    const number = TYPE_NUMBERS[type];
-    if (number === undefined) {
+    if (!WRITTEN.has(type)) {
       this.foreignRecord(record);
       return;
     }
     this.reserve(10);
-    this.uint16(number);
+    this.uint16(recordTypeNumber(type));
     this.uint16(CLASS_IN);
     this.uint32(ttl);
     const lengthAt = this.length;

@@ -3,7 +3,7 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import type { PodNetwork } from '../shared/podnet/pod-network.ts';
 import { HostNetwork } from './host-network.ts';
-import { answerBytes, testServer } from './server.testkit.ts';
+import { answerBytes, sharedOf, testServer } from './server.testkit.ts';
 
 const addressesOf = (packet: Awaited<ReturnType<typeof answerBytes>>): unknown[] =>
   (packet.answers ?? []).map((record) => ('data' in record ? record.data : undefined));
@@ -79,7 +79,7 @@ describe('forward', () => {
   async function upstream(answer = 'template IN A {\n answer "{{ .Name }} 60 IN A 192.0.2.7"\n }'): Promise<number> {
     const { DnsServer } = await import('./server.ts');
     const { blocks: _, ...rest } = await testServer();
-    const shared = await sharedOf();
+    const shared = sharedOf(new HostNetwork('127.0.0.1'));
     const server = new DnsServer({
       ...shared,
       readCorefile: () => ({ file: 'upstream', text: block(answer) }),
@@ -216,7 +216,7 @@ describe('log, errors, loadbalance, loop', () => {
     const network: PodNetwork = new HostNetwork('127.0.0.1');
     const { DnsServer } = await import('./server.ts');
     const halted = Promise.withResolvers<string>();
-    const shared = await sharedOf();
+    const shared = sharedOf(new HostNetwork('127.0.0.1'));
     let text = block('whoami');
     const server = new DnsServer({
       ...shared,
@@ -241,7 +241,7 @@ describe('a running server', () => {
     const ports = await freePorts(network, 3);
     const http = `health 127.0.0.1:${ports[0]}\nready 127.0.0.1:${ports[1]}\nprometheus 127.0.0.1:${ports[2]}`;
     let text = block(`${http}\n${KUBERNETES}`);
-    const shared = await sharedOf();
+    const shared = sharedOf(new HostNetwork('127.0.0.1'));
     const server = new DnsServer({
       ...shared,
       network,
@@ -274,7 +274,7 @@ describe('a running server', () => {
     const { queryDns } = await import('../shared/podnet/dns-query.ts');
     const network: PodNetwork = new HostNetwork('127.0.0.1');
     const records = Array.from({ length: 60 }, (_, i) => ` 192.0.2.${i} big.lab`).join('\n');
-    const shared = await sharedOf();
+    const shared = sharedOf(new HostNetwork('127.0.0.1'));
     const server = new DnsServer({
       ...shared,
       network,
@@ -324,24 +324,3 @@ async function freePorts(network: PodNetwork, count: number): Promise<number[]> 
 }
 
 /** What a server needs beside its sockets and its Corefile. */
-async function sharedOf() {
-  const { systemClock } = await import('../shared/runtime/clock.ts');
-  const { Metrics } = await import('../shared/runtime/metrics.ts');
-  const { seededRandom } = await import('../shared/runtime/random.ts');
-  const { QueryMetrics } = await import('./plugins/prometheus/query-metrics.ts');
-  const { records } = await testServer();
-  const metrics = new Metrics();
-  return {
-    network: new HostNetwork('127.0.0.1') as PodNetwork,
-    egress: undefined,
-    clock: systemClock,
-    random: seededRandom(1),
-    metrics,
-    queryMetrics: new QueryMetrics(metrics),
-    cluster: { open: () => ({ records, synced: () => true }) },
-    environment: {},
-    readFile: () => undefined,
-    print: () => undefined,
-    halt: () => undefined,
-  };
-}

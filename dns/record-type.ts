@@ -43,6 +43,11 @@ export function recordTypeOf(word: string): string | undefined {
   return NUMBERED[text] ?? (text in NUMBERS ? text : undefined);
 }
 
+/** Of a name as queries carry it. */
+export function recordTypeNumber(type: string): number {
+  return NUMBERS[type] ?? Number(type.replace('UNKNOWN_', ''));
+}
+
 export function recordTypeName(number: number): string {
   return NAMES.get(number) ?? `UNKNOWN_${number}`;
 }

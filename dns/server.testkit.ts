@@ -1,7 +1,7 @@
 /** A DNS server for tests: the default Corefile on a small cluster, without a socket. */
 import dnsPacket, { type RecordType } from 'dns-packet';
 import { defaultCorefile } from '../services/controller-manager/bootstrap/corefile.ts';
-import { FakeClock } from '../shared/runtime/clock.ts';
+import { FakeClock, systemClock } from '../shared/runtime/clock.ts';
 import { Metrics } from '../shared/runtime/metrics.ts';
 import { seededRandom } from '../shared/runtime/random.ts';
 import { parseCorefile } from './corefile.ts';
@@ -9,6 +9,7 @@ import { decodeQuery, encodeReply } from './message.ts';
 import type { DnsNetwork } from './plugin.ts';
 import { ClusterRecords, type DnsPort } from './plugins/kubernetes/cluster-records.ts';
 import { QueryMetrics } from './plugins/prometheus/query-metrics.ts';
+import type { DnsServerOptions } from './server.ts';
 import { ServerBlocks, type SharedContext } from './server-blocks.ts';
 
 export interface TestServer {
@@ -61,6 +62,25 @@ export async function testServer(options: TestServerOptions = {}): Promise<TestS
     shared,
   );
   return { blocks, clock, records, lines, notReady: () => blocks.notReady() };
+}
+
+/** What a `DnsServer` on real time needs beside its Corefile: the small cluster, and nobody who reads its lines. */
+export function sharedOf(network: DnsNetwork): Omit<DnsServerOptions, 'readCorefile'> {
+  const metrics = new Metrics();
+  const records = smallCluster();
+  return {
+    network,
+    egress: undefined,
+    clock: systemClock,
+    random: seededRandom(1),
+    metrics,
+    queryMetrics: new QueryMetrics(metrics),
+    cluster: { open: () => ({ records, synced: () => true }) },
+    environment: {},
+    readFile: () => undefined,
+    print: () => undefined,
+    halt: () => undefined,
+  };
 }
 
 export interface AskOptions {
@@ -129,7 +149,8 @@ function port(name: string, number: number, protocol = 'tcp'): DnsPort {
 function smallCluster(): ClusterRecords {
   const records = new ClusterRecords();
   records.serial = 1_767_225_600;
-  for (const name of ['default', 'kube-system']) records.setNamespace(name, { 'kubernetes.io/metadata.name': name });
+  for (const name of ['default', 'kube-system', 'quiet'])
+    records.setNamespace(name, { 'kubernetes.io/metadata.name': name });
   const service = (name: string, ips: string[], ports: DnsPort[], namespace = 'default'): void =>
     records.setService({
       namespace,
@@ -165,6 +186,10 @@ function smallCluster(): ClusterRecords {
   service('db', [], [port('pg', 5432)]);
   service('idle', [], [port('pg', 5432)]);
   service('six', [], [port('', 80)]);
+  service('mixed', [], [port('web', 80)]);
+  service('wide', [], [port('pg', 5432)]);
+  service('voice', ['10.96.0.50', 'fd00::50'], [port('sip', 5060, 'udp'), port('sip', 5060), port('', 9)]);
+  service('fd', ['fd00::51'], [port('http', 80)]);
   service('bare', [], []);
   external('ext', 'lab.example');
   external('inner', 'web.default.svc.cluster.local');
@@ -180,6 +205,12 @@ function smallCluster(): ClusterRecords {
     ],
   );
   slice('six', [port('', 80)], [['5678:abcd::1'], ['fd00:1::']]);
+  slice('mixed', [port('web', 80)], [['10.244.1.8', 'm0'], ['fd00:10:244:1::8', 'm0'], ['10.244.2.8']]);
+  slice(
+    'wide',
+    [port('pg', 5432)],
+    Array.from({ length: 100 }, (_, index) => [`10.244.9.${index}`, `w${index}`]),
+  );
   slice('bare', [], [['10.244.3.9']]);
   records.setPod({ namespace: 'default', name: 'db-0', addresses: ['10.244.1.5'] });
   return records;

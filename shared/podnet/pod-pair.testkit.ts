@@ -26,12 +26,20 @@ export interface PodPair {
 
 /** An engine on the machine's clock; the production edge is node-agent/io/event-loop.ts. */
 export class TestLoop implements StackLoop {
-  readonly engine = new EventEngine({ random: Math.random });
+  readonly engine: EventEngine;
+  /** Of the engine when the machine's clock was at zero. */
+  private readonly originUs: number;
   private timer: NodeJS.Timeout | undefined;
   private depth = 0;
 
+  /** An engine that ran in virtual time before goes on from there. */
+  constructor(engine: EventEngine = new EventEngine({ random: Math.random })) {
+    this.engine = engine;
+    this.originUs = engine.nowUs === 0 ? 0 : engine.nowUs - performance.now() * 1000;
+  }
+
   run<Result>(call: () => Result): Result {
-    this.engine.enter(performance.now() * 1000);
+    this.engine.enter(this.originUs + performance.now() * 1000);
     this.depth += 1;
     try {
       return call();
@@ -51,7 +59,10 @@ export class TestLoop implements StackLoop {
     clearTimeout(this.timer);
     const deadlineUs = this.engine.nextDeadlineUs();
     if (deadlineUs === Number.POSITIVE_INFINITY) return;
-    const waitMs = Math.min(2 ** 31 - 1, Math.max(0, Math.ceil(deadlineUs / 1000 - performance.now())));
+    const waitMs = Math.min(
+      2 ** 31 - 1,
+      Math.max(0, Math.ceil((deadlineUs - this.originUs) / 1000 - performance.now())),
+    );
     this.timer = setTimeout(() => this.run(() => undefined), waitMs);
   }
 }
