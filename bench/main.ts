@@ -31,6 +31,10 @@ const benchmarks: Record<string, { summary: string; load: () => Promise<Benchmar
     summary: 'accuracy of delays on links, and bulk TCP over a delayed link',
     load: async () => (await import('./link.ts')).linkBenchmark,
   },
+  workloads: {
+    summary: '1,000 pods on three nodes: time to Ready, memory a pod, exec (PODWIRE_BENCH_PODS)',
+    load: async () => (await import('./workloads.ts')).workloadsBenchmark,
+  },
   api: {
     summary: 'creates, updates, lists of 5,000 pods and 100 watchers over HTTPS, beside bare NATS KV writes',
     load: async () => (await import('./api.ts')).apiBenchmark,

@@ -4,12 +4,13 @@
  */
 import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import type { Benchmark, BenchmarkContext } from './benchmark.ts';
+import { clusterProcesses, cpuSeconds, isNode, residentMiB } from './cluster-process.ts';
 import type { FigureInput } from './figure.ts';
 
 const execFileAsync = promisify(execFile);
@@ -18,12 +19,6 @@ const NODES = 3;
 const IDLE_WINDOW_MS = 5000;
 /** After the start: caches are filled, controllers have settled. */
 const SETTLE_MS = 3000;
-const CLOCK_TICKS_PER_SECOND = 100;
-
-interface ClusterProcess {
-  readonly name: string;
-  readonly pid: number;
-}
 
 export const startBenchmark: Benchmark = {
   name: 'start',
@@ -95,36 +90,6 @@ export const startBenchmark: Benchmark = {
     };
   },
 };
-
-type Podwire = (...args: string[]) => Promise<{ readonly stdout: string }>;
-
-/** Every process of the cluster, its supervisor included. */
-async function clusterProcesses(podwire: Podwire, name: string): Promise<ClusterProcess[]> {
-  const { stdout } = await podwire('status', '--name', name, '-o', 'json');
-  const status = JSON.parse(stdout) as { processes: { name: string; pid?: number }[] };
-  return status.processes.flatMap(({ name, pid }) => (pid === undefined ? [] : [{ name, pid }]));
-}
-
-function isNode({ pid }: ClusterProcess): boolean {
-  return readFileSync(`/proc/${pid}/comm`, 'utf8').trim() !== 'nats-server';
-}
-
-function residentMiB({ pid }: ClusterProcess): number {
-  const kib = /^VmRSS:\s+(\d+) kB/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1];
-  return Number(kib) / 1024;
-}
-
-/** User and system time so far (proc(5), fields 14 and 15 of stat). */
-function cpuSeconds(processes: readonly ClusterProcess[]): number {
-  let ticks = 0;
-  for (const { pid } of processes) {
-    const fields = readFileSync(`/proc/${pid}/stat`, 'utf8')
-      .replace(/^.*\) /, '')
-      .split(' ');
-    ticks += Number(fields[11]) + Number(fields[12]);
-  }
-  return ticks / CLOCK_TICKS_PER_SECOND;
-}
 
 async function emptyProcessesSeconds(count: number): Promise<number> {
   const startedMs = performance.now();

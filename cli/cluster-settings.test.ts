@@ -17,6 +17,7 @@ const settings: ClusterSettings = {
   cni: 'flannel',
   proxyMode: 'iptables',
   ipFamily: 'ipv4',
+  maxPods: 400,
   timing: 'lab',
   authorizationMode: 'RBAC',
   apiservers: 2,

@@ -3,6 +3,7 @@ import { readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { isJsonObject, type JsonObject } from '../shared/api/object.ts';
 import { CNI_PLUGINS, type CniPluginName } from '../shared/runtime/cni-plugins.ts';
 import { AUTHORIZATION_MODES, type AuthorizationMode, IP_FAMILIES, type IpFamilies } from '../shared/runtime/config.ts';
+import { DEFAULT_MAX_PODS } from '../shared/runtime/node-block.ts';
 import { UserError } from './user-error.ts';
 
 export const TIMINGS = ['lab', 'kubernetes'] as const;
@@ -16,6 +17,8 @@ export interface ClusterSettings {
   readonly cni: CniPluginName;
   readonly proxyMode: ProxyMode;
   readonly ipFamily: IpFamilies;
+  /** Of each node. */
+  readonly maxPods: number;
   readonly timing: Timing;
   readonly authorizationMode: AuthorizationMode;
   readonly apiservers: number;
@@ -54,6 +57,7 @@ function decodeSettings(value: unknown): ClusterSettings {
     cni: oneOf(value, 'cni', CNI_PLUGINS),
     proxyMode: oneOf(value, 'proxyMode', PROXY_MODES),
     ipFamily: oneOf({ ipFamily: 'ipv4', ...value }, 'ipFamily', IP_FAMILIES),
+    maxPods: wholeNumber({ maxPods: DEFAULT_MAX_PODS, ...value }, 'maxPods'),
     timing: oneOf(value, 'timing', TIMINGS),
     // Clusters from before there was a choice do not say.
     authorizationMode: oneOf({ authorizationMode: 'AlwaysAllow', ...value }, 'authorizationMode', AUTHORIZATION_MODES),

@@ -7,7 +7,7 @@
  */
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
-import { createApiClient } from '../shared/bus/api-client.ts';
+import { type ApiClient, createComponentClients } from '../shared/bus/api-client.ts';
 import type { Bus } from '../shared/bus/connection.ts';
 import { EventRecorder } from '../shared/bus/event-recorder.ts';
 import { NODE_ENTRANCES, NODE_PROCESSES } from '../shared/bus/subjects.ts';
@@ -33,7 +33,7 @@ import { NetnsHandler } from './netns/netns-handler.ts';
 import { runHeartbeat } from './node/heartbeat.ts';
 import { machineFacts } from './node/machine-facts.ts';
 import { NodeCommands } from './node/node-commands.ts';
-import { NODE_CAPACITY, type NodeFacts } from './node/node-object.ts';
+import { type NodeFacts, nodeCapacity } from './node/node-object.ts';
 import { NodeRegistration } from './node/registration.ts';
 import { OutsideAgent } from './outside/outside-agent.ts';
 import { CniNetworks } from './pods/cni-networks.ts';
@@ -70,6 +70,8 @@ interface KubeletParts {
   readonly pods: PodManager;
   readonly netns: NetnsHandler;
   readonly shared: KubeletContext;
+  /** For the node's Lease. */
+  readonly urgent: ApiClient;
 }
 
 /** Resolves once the node is registered and its pods are looked after. */
@@ -82,6 +84,7 @@ export async function startKubelet(options: KubeletOptions): Promise<PodManager>
   const [node] = await Promise.all([registration.register(), objects.start(), parts.policy?.start()]);
   void runHeartbeat({
     ...parts.shared,
+    api: parts.urgent,
     nodeUid: node.metadata?.uid ?? '',
     renewEveryMs: options.context.config.nodeLeaseRenewMs,
     graceMs: options.context.config.nodeGraceMs,
@@ -106,7 +109,7 @@ function assemble(options: KubeletOptions): KubeletParts {
   const { clock, config, log, shutdown } = context;
   const { nodeName, internalIp } = node;
   const { datapath, loop } = kernel;
-  const api = createApiClient(bus, { user: `system:node:${nodeName}` });
+  const { api, events, urgent } = createComponentClients(bus, `system:node:${nodeName}`);
   const networkOf = (host: Host): PodNetwork => new StackNetwork({ host, loop });
   const nodeNetwork = networkOf(datapath.root);
   const plugin = createPlugin(config.cni, { datapath, leases: new LeaseFile(join(stateFolder, 'ipam.json')) });
@@ -133,11 +136,11 @@ function assemble(options: KubeletOptions): KubeletParts {
     clock,
     log,
     api,
-    events: new EventRecorder({ api, clock, log, source: { component: 'kubelet', host: nodeName } }),
+    events: new EventRecorder({ api: events, clock, log, source: { component: 'kubelet', host: nodeName } }),
     nodeName,
     hostIp: internalIp,
     hostIpv6: node.internalIpv6,
-    allocatable: NODE_CAPACITY,
+    allocatable: nodeCapacity(config.maxPods),
     clusterDns: { serviceIp: config.dnsIp, domain: config.clusterDomain },
     nodeDns: config.egress === 'host' ? hostSearches() : NO_NODE_DNS,
     objects,
@@ -157,7 +160,7 @@ function assemble(options: KubeletOptions): KubeletParts {
     newContainerId: () => randomBytes(32).toString('hex'),
   };
   const registration = new NodeRegistration({ facts, api, clock, log, signal: shutdown.signal });
-  return { plugin, networks, policy, objects, registration, netns, shared, pods: new PodManager(bus, shared) };
+  return { plugin, networks, policy, objects, registration, netns, shared, urgent, pods: new PodManager(bus, shared) };
 }
 
 function enforcePolicy({ context, bus, kernel }: KubeletOptions): PolicyAgent {
@@ -181,6 +184,7 @@ function factsOf({ context, node, kernel }: KubeletOptions, plugin: CniPlugin | 
     internalIpv6: node.internalIpv6,
     bootId: datapath.bootId,
     zone: context.environment.PODWIRE_NODE_ZONE,
+    maxPods: context.config.maxPods,
     annotations: { ...encodeUnderlay({ endpoint, mac: datapath.underlayMac }), ...plugin?.annotations() },
   });
 }

@@ -13,6 +13,7 @@ import {
   MAX_API_SERVERS,
 } from '../../shared/runtime/config.ts';
 import { LOG_LEVELS, type LogLevel } from '../../shared/runtime/log.ts';
+import { MOST_PODS_A_NODE } from '../../shared/runtime/node-block.ts';
 import { MAX_NODES } from '../address-plan.ts';
 import type { ClusterFolder } from '../cluster-folder.ts';
 import { PROXY_MODES, type ProxyMode, TIMINGS, type Timing } from '../cluster-settings.ts';
@@ -29,6 +30,7 @@ interface UpOptions extends FormattedOptions {
   readonly cni?: CniPluginName;
   readonly proxyMode?: ProxyMode;
   readonly ipFamily?: IpFamilies;
+  readonly maxPods?: number;
   readonly timing?: Timing;
   readonly authorizationMode?: AuthorizationMode;
   readonly apiservers?: number;
@@ -67,6 +69,11 @@ export function upCommand(): Command {
       new Option('--ip-family <families>', 'of pods, nodes and Services (default: ipv4); dual: IPv4 and IPv6').choices(
         IP_FAMILIES,
       ),
+    )
+    .option(
+      '--max-pods <count>',
+      'pods a node takes (default: 250); its block of addresses is a /24 or as large as they need',
+      wholeNumber(1, MOST_PODS_A_NODE),
     )
     .addOption(
       new Option(
@@ -145,13 +152,25 @@ async function run(folder: ClusterFolder, options: UpOptions, reporter: StartRep
   const cluster = await RunningCluster.claim(folder, reporter);
   stopOnSignals(cluster);
   try {
-    const { nodes, cni, proxyMode, ipFamily, timing, authorizationMode, apiservers, apiPort, natsPort, logLevel } =
-      options;
+    const {
+      nodes,
+      cni,
+      proxyMode,
+      ipFamily,
+      maxPods,
+      timing,
+      authorizationMode,
+      apiservers,
+      apiPort,
+      natsPort,
+      logLevel,
+    } = options;
     const requested: RequestedSettings = {
       nodes,
       cni,
       proxyMode,
       ipFamily,
+      maxPods,
       timing,
       authorizationMode,
       apiservers,

@@ -147,6 +147,8 @@ function commonEnvironment(plan: ClusterPlan): Environment {
     PODWIRE_PROXY_MODE: settings.proxyMode,
     PODWIRE_IP_FAMILY: settings.ipFamily,
     PODWIRE_EGRESS: plan.egress,
+
+    PODWIRE_MAX_PODS: String(settings.maxPods),
     ...TIMING_ENVIRONMENT[settings.timing],
   };
 }

@@ -3,6 +3,7 @@ import { dirname, join } from 'node:path';
 import type { Egress, HostPort } from '../../shared/runtime/config.ts';
 import type { ProcessName } from '../../shared/runtime/entry-point.ts';
 import type { LogLevel } from '../../shared/runtime/log.ts';
+import { DEFAULT_MAX_PODS, nodeBlocks, nodeMaskSize } from '../../shared/runtime/node-block.ts';
 import { chooseAddressBlock, planNodes } from '../address-plan.ts';
 import { type Claim, createClaim } from '../claims.ts';
 import { type ClusterFolder, cacheFolder } from '../cluster-folder.ts';
@@ -58,6 +59,7 @@ export async function planStart(request: StartRequest): Promise<ClusterPlan> {
     cni: requested.cni ?? saved?.cni ?? 'flannel',
     proxyMode: requested.proxyMode ?? saved?.proxyMode ?? 'iptables',
     ipFamily: requested.ipFamily ?? saved?.ipFamily ?? 'ipv4',
+    maxPods: chooseMaxPods(nodeCount, requested.maxPods, saved?.maxPods),
     timing: requested.timing ?? saved?.timing ?? 'lab',
     authorizationMode: requested.authorizationMode ?? saved?.authorizationMode ?? 'AlwaysAllow',
     apiservers: requested.apiservers ?? saved?.apiservers ?? 1,
@@ -105,6 +107,22 @@ const DNS_PORT_PROBLEMS: readonly (readonly [BindOutcome, string])[] = [
   ['not-allowed', 'this user may not bind a port below 1024: choose a higher one such as 1053'],
   ['taken', 'the port is taken by another process: choose another one'],
 ];
+
+const POD_CIDR_PREFIX_LENGTH = 16;
+
+function chooseMaxPods(nodes: number, requested: number | undefined, saved: number | undefined): number {
+  const maxPods = requested ?? saved ?? DEFAULT_MAX_PODS;
+  if (saved !== undefined && nodeMaskSize(maxPods) !== nodeMaskSize(saved)) {
+    throw new UserError(
+      `the nodes of this cluster have a /${nodeMaskSize(saved)} each, and ${maxPods} pods need a /${nodeMaskSize(maxPods)}: begin anew with --fresh`,
+    );
+  }
+  const blocks = nodeBlocks(POD_CIDR_PREFIX_LENGTH, maxPods);
+  if (nodes > blocks) {
+    throw new UserError(`the pod network has room for ${blocks} nodes of ${maxPods} pods: lower --nodes or --max-pods`);
+  }
+  return maxPods;
+}
 
 /** A server of the user's own must be there before anything waits for it; the store in it is not in the state folder. */
 async function meetServer(

@@ -16,10 +16,11 @@ export interface MachineIdentity {
   /** `local-a` by default. */
   readonly zone: string | undefined;
   readonly annotations: Readonly<Record<string, string>>;
+  readonly maxPods: number;
 }
 
 export function machineFacts(identity: MachineIdentity): NodeFacts {
-  const { cluster, nodeName, internalIp, internalIpv6, bootId, zone, annotations } = identity;
+  const { cluster, nodeName, internalIp, internalIpv6, bootId, zone, annotations, maxPods } = identity;
   return {
     name: nodeName,
     internalIp,
@@ -31,5 +32,6 @@ export function machineFacts(identity: MachineIdentity): NodeFacts {
     machineId: createHash('sha256').update(`${cluster}/${nodeName}`).digest('hex').slice(0, 32),
     bootId,
     annotations,
+    maxPods,
   };
 }

@@ -10,6 +10,7 @@ const FACTS: NodeFacts = {
   kernelVersion: '6.1.0',
   machineId: 'm',
   bootId: 'b',
+  maxPods: 250,
   annotations: { 'podwire.dev/underlay-endpoint': '127.0.1.10:4789' },
 };
 const NO_NETWORK = { ready: false, reason: '', message: '' };

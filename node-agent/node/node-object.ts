@@ -16,6 +16,7 @@ export interface NodeFacts {
   /** Another one after every start of the node-agent. */
   readonly bootId: string;
   readonly annotations: Readonly<Record<string, string>>;
+  readonly maxPods: number;
 }
 
 export const KUBELET_VERSION = 'v1.32.0';
@@ -23,14 +24,11 @@ export const PODWIRE_VERSION = '0.1.0';
 
 /**
  * What the scheduler reckons with. Amounts are shown, not enforced, so they do not follow the real machine; the number of
- * pods is what a /24 has addresses for.
+ * pods is what the node has addresses for.
  */
-export const NODE_CAPACITY: Readonly<Record<string, string>> = {
-  cpu: '8',
-  memory: '16Gi',
-  'ephemeral-storage': '100Gi',
-  pods: '250',
-};
+export function nodeCapacity(maxPods: number): Readonly<Record<string, string>> {
+  return { cpu: '8', memory: '16Gi', 'ephemeral-storage': '100Gi', pods: String(maxPods) };
+}
 
 /** The object to create; its status is written as a patch of its own. */
 export function nodeObject(facts: NodeFacts): Node {
@@ -76,8 +74,8 @@ export function nodeStatusBase(
       ...(facts.internalIpv6 === undefined ? [] : [{ type: 'InternalIP', address: facts.internalIpv6 }]),
       { type: 'Hostname', address: facts.name },
     ],
-    capacity: NODE_CAPACITY,
-    allocatable: NODE_CAPACITY,
+    capacity: nodeCapacity(facts.maxPods),
+    allocatable: nodeCapacity(facts.maxPods),
     nodeInfo,
   };
 }

@@ -16,6 +16,7 @@ const FACTS = {
   kernelVersion: '6',
   machineId: 'm',
   bootId: 'b',
+  maxPods: 250,
   annotations: { 'podwire.dev/underlay-endpoint': '127.0.1.10:4789' },
 };
 const FLANNEL = { ready: true, reason: 'FlannelIsUp', message: 'Flannel is running on this node' };

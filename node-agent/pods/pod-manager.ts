@@ -28,6 +28,7 @@ export class PodManager {
   constructor(bus: Bus, context: KubeletContext) {
     this.context = context;
     this.informer = createInformer<Pod>(bus, PODS, {
+      mentions: context.nodeName,
       transform: (pod) => (pod.spec?.nodeName === context.nodeName ? pod : undefined),
     });
   }

@@ -50,18 +50,20 @@ export class StatusWriter {
   private async writeAll(): Promise<void> {
     // What one synchronous step of the worker changes goes out as one write.
     await Promise.resolve();
-    while (this.wanted !== undefined && !this.gone) {
-      const status = this.wanted;
-      this.wanted = undefined;
-      await this.write(status);
-    }
+    while (this.wanted !== undefined && !this.gone) await this.write(this.wanted);
     this.writing = undefined;
   }
 
-  private async write(status: PodStatus): Promise<void> {
+  private async write(offered: PodStatus): Promise<void> {
     const { name = '', namespace, uid } = this.pod.metadata ?? {};
+    let status = offered;
+    // What came while the write waited for its turn goes with it: a pod that starts among many is written once.
+    const body = () => {
+      status = this.wanted ?? status;
+      this.wanted = undefined;
+      return { metadata: { uid }, status: { ...status, conditions: status.conditions?.map(wholeCondition) } };
+    };
     try {
-      const body = { metadata: { uid }, status: { ...status, conditions: status.conditions?.map(wholeCondition) } };
       await this.api.patch(PODS, name, namespace, { type: 'strategic', body, subresource: 'status' });
       this.written = status;
     } catch (error) {

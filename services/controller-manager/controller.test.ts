@@ -86,7 +86,13 @@ class FakeCluster {
       return Promise.resolve(stored);
     };
     const api = { create: write, update: write, updateStatus: write } as unknown as ApiClient; // what this controller calls
-    return createLoop(replicaSetController(informers), { api, informers, clock: this.clock, log: silentLogger() });
+    return createLoop(replicaSetController(informers), {
+      api,
+      eventApi: api,
+      informers,
+      clock: this.clock,
+      log: silentLogger(),
+    });
   }
 
   pods(): Cached[] {

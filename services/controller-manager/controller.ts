@@ -37,6 +37,8 @@ export interface Controller<State> {
 
 export interface ControllerEnvironment {
   readonly api: ApiClient;
+  /** For events, which wait behind the work. */
+  readonly eventApi: ApiClient;
   readonly informers: Informers;
   readonly clock: Clock;
   readonly log: Logger;
@@ -102,12 +104,12 @@ class Loop<State> implements ControllerLoop {
   private readonly failures = new Map<string, string>();
 
   constructor(controller: Controller<State>, environment: ControllerEnvironment) {
-    const { api, clock, informers } = environment;
+    const { eventApi, clock, informers } = environment;
     this.name = controller.name;
     this.controller = controller;
     this.environment = environment;
     this.log = environment.log.child({ controller: controller.name });
-    this.events = new EventRecorder({ api, clock, log: this.log, source: { component: controller.name } });
+    this.events = new EventRecorder({ api: eventApi, clock, log: this.log, source: { component: controller.name } });
     this.expectations = new Expectations(informers, clock);
     this.queue = new WorkQueue<string>({
       clock,

@@ -7,9 +7,9 @@ import { REGISTRY } from '../../shared/api/registry.ts';
 import { groupResourceText, type ResourceRef } from '../../shared/api/resource.ts';
 import { NODES } from '../../shared/api/resources.ts';
 import { untoleratedTaint } from '../../shared/api/toleration.ts';
-import { createApiClient } from '../../shared/bus/api-client.ts';
+import { createComponentClients } from '../../shared/bus/api-client.ts';
 import { connectBus } from '../../shared/bus/connection.ts';
-import { ELECTION_ATTEMPT_TIMEOUT_MS, runAsLeader } from '../../shared/bus/leader-election.ts';
+import { runAsLeader } from '../../shared/bus/leader-election.ts';
 import { type ProcessContext, runProcess } from '../../shared/runtime/process.ts';
 import { bootstrapCluster } from './bootstrap/bootstrap.ts';
 import { type ControllerEnvironment, type ControllerLoop, createLoop } from './controller.ts';
@@ -59,15 +59,12 @@ await runProcess({
     });
     shutdown.onStop('bus', () => bus.close());
     health.addCheck('nats', () => (bus.connected ? undefined : 'the connection is down'));
-    const api = createApiClient(bus, { user: 'system:kube-controller-manager' });
-    const electionApi = createApiClient(bus, {
-      user: 'system:kube-controller-manager',
-      attemptTimeoutMs: ELECTION_ATTEMPT_TIMEOUT_MS,
-    });
+    const clients = createComponentClients(bus, 'system:kube-controller-manager');
+    const { api } = clients;
     const informers = new Informers(bus);
-    const environment = { api, informers, clock, log };
+    const environment = { api, eventApi: clients.events, informers, clock, log };
     const loops = controllers(context, environment, bus);
-    const election = runAsLeader(electionApi, {
+    const election = runAsLeader(clients.urgent, {
       name: 'kube-controller-manager',
       // The same after a restart, so that a killed leader's successor need not wait for the Lease to run out.
       identity: `controller-manager_${hostname()}`,
@@ -112,6 +109,7 @@ function controllers(
     clock,
     graceMs: config.nodeGraceMs,
     podCidr: config.podCidr,
+    maxPods: config.maxPods,
     podCidrIpv6: config.ipv6?.podCidr,
   };
   const resources = new AllResources(informers, stored);

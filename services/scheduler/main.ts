@@ -4,11 +4,11 @@ import type { Namespace, Node, Pod } from 'kubernetes-types/core/v1.js';
 import type { Live } from '../../shared/api/live.ts';
 import type { ResourceRef } from '../../shared/api/resource.ts';
 import { NAMESPACES, NODES, PODS } from '../../shared/api/resources.ts';
-import { createApiClient } from '../../shared/bus/api-client.ts';
+import { createComponentClients } from '../../shared/bus/api-client.ts';
 import { connectBus } from '../../shared/bus/connection.ts';
 import { EventRecorder } from '../../shared/bus/event-recorder.ts';
 import { createInformer, type Informer } from '../../shared/bus/informer.ts';
-import { ELECTION_ATTEMPT_TIMEOUT_MS, runAsLeader } from '../../shared/bus/leader-election.ts';
+import { runAsLeader } from '../../shared/bus/leader-election.ts';
 import { runProcess } from '../../shared/runtime/process.ts';
 import { SCHEDULER_NAME, Scheduler } from './scheduler.ts';
 
@@ -24,18 +24,23 @@ await runProcess({
     });
     shutdown.onStop('bus', () => bus.close());
     health.addCheck('nats', () => (bus.connected ? undefined : 'the connection is down'));
-    const api = createApiClient(bus, { user: 'system:kube-scheduler' });
-    const electionApi = createApiClient(bus, {
-      user: 'system:kube-scheduler',
-      attemptTimeoutMs: ELECTION_ATTEMPT_TIMEOUT_MS,
-    });
+    const clients = createComponentClients(bus, 'system:kube-scheduler');
     const watched = <T extends Live<object>>(resource: ResourceRef): Informer<T> =>
       createInformer<T>(bus, resource, { transform: withoutManagedFields });
     const pods = watched<Live<Pod>>(PODS);
     const nodes = watched<Live<Node>>(NODES);
     const namespaces = watched<Live<Namespace>>(NAMESPACES);
-    const events = new EventRecorder({ api, clock, log, source: { component: SCHEDULER_NAME } });
-    const scheduler = new Scheduler({ api, events, pods, nodes, namespaces, clock, log, random: () => random.next() });
+    const events = new EventRecorder({ api: clients.events, clock, log, source: { component: SCHEDULER_NAME } });
+    const scheduler = new Scheduler({
+      api: clients.api,
+      events,
+      pods,
+      nodes,
+      namespaces,
+      clock,
+      log,
+      random: () => random.next(),
+    });
     metrics.register({
       name: 'scheduler_schedule_attempts_total',
       help: 'Attempts to schedule a pod, by result.',
@@ -49,7 +54,7 @@ await runProcess({
       type: 'gauge',
       collect: () => scheduler.pendingCount,
     });
-    const election = runAsLeader(electionApi, {
+    const election = runAsLeader(clients.urgent, {
       name: 'kube-scheduler',
       // The same after a restart, so that a killed leader's successor need not wait for the Lease to run out.
       identity: `scheduler_${hostname()}`,

@@ -9,6 +9,7 @@ import { ApiError, apiErrorFromStatus } from '../api/status.ts';
 import { BusTimeoutError, BusUnavailableError } from './bus-error.ts';
 import type { Bus } from './connection.ts';
 import { UnexpectedMessageError } from './message-fields.ts';
+import { type RequestLane, RequestLanes } from './request-lanes.ts';
 import { API_REQUEST, type ApiRequest, type ApiResponse } from './subjects.ts';
 
 export interface ListOptions {
@@ -28,6 +29,7 @@ export type PatchType = 'merge' | 'strategic' | 'json' | 'apply';
 
 export interface Patch {
   readonly type: PatchType;
+  /** A function is asked when the request is sent: what waited in line is not old then. */
   readonly body: unknown;
   readonly subresource?: string;
   readonly fieldManager?: string;
@@ -76,10 +78,30 @@ export interface ApiClientOptions {
   readonly retryForMs?: number;
   /** The limit of a single attempt; 5 s by default. */
   readonly attemptTimeoutMs?: number;
+  /** Where its requests line up; without one they go at once. */
+  readonly lane?: RequestLane;
 }
 
 export function createApiClient(bus: Bus, options: ApiClientOptions): ApiClient {
   return new BusApiClient(bus, options);
+}
+
+export interface ComponentClients {
+  readonly api: ApiClient;
+  /** For events: behind the work. */
+  readonly events: ApiClient;
+  /** For what must not wait behind anything: Leases. */
+  readonly urgent: ApiClient;
+}
+
+/** The clients of one component, which line up with each other. */
+export function createComponentClients(bus: Bus, user: string): ComponentClients {
+  const lanes = new RequestLanes({ inFlight: COMPONENT_IN_FLIGHT, nowMs: () => performance.now() });
+  return {
+    api: createApiClient(bus, { user, lane: lanes.work }),
+    events: createApiClient(bus, { user, lane: lanes.background }),
+    urgent: createApiClient(bus, { user, attemptTimeoutMs: URGENT_ATTEMPT_TIMEOUT_MS }),
+  };
 }
 
 const PATCH_CONTENT_TYPES: Readonly<Record<PatchType, string>> = {
@@ -88,6 +110,13 @@ const PATCH_CONTENT_TYPES: Readonly<Record<PatchType, string>> = {
   json: 'application/json-patch+json',
   apply: 'application/apply-patch+yaml',
 };
+/**
+ * An apiserver that is killed amid a request never answers; its successor is asked in time only when that is noticed well
+ * before a Lease runs out.
+ */
+const URGENT_ATTEMPT_TIMEOUT_MS = 1000;
+/** Requests under way of a component that has much to do. */
+const COMPONENT_IN_FLIGHT = 16;
 /** Objects a page; keeps a list's answers below the bus' message limit. */
 const PAGE_SIZE = 500;
 const FIRST_RETRY_MS = 15;
@@ -100,12 +129,14 @@ class BusApiClient implements ApiClient {
   private readonly user: string;
   private readonly retryForMs: number;
   private readonly attemptTimeoutMs: number;
+  private readonly lane: RequestLane;
 
   constructor(bus: Bus, options: ApiClientOptions) {
     this.bus = bus;
     this.user = options.user;
     this.retryForMs = options.retryForMs ?? 10_000;
     this.attemptTimeoutMs = options.attemptTimeoutMs ?? 5000;
+    this.lane = options.lane ?? ((request) => request());
   }
 
   get<T>(resource: ResourceRef, name: string, namespace?: string): Promise<T> {
@@ -193,12 +224,18 @@ class BusApiClient implements ApiClient {
     );
   }
 
+  private send(request: ApiRequest): Promise<ApiResponse> {
+    const { body } = request;
+    const present = typeof body === 'function' ? { ...request, body: body() } : request;
+    return this.bus.request(API_REQUEST, {}, present, { timeoutMs: this.attemptTimeoutMs });
+  }
+
   private async exchange(request: ApiRequest): Promise<ApiResponse> {
     const readOnly = request.verb === 'get' || request.verb === 'list';
     const deadlineMs = performance.now() + this.retryForMs;
     for (let pauseMs = FIRST_RETRY_MS; ; pauseMs = Math.min(LAST_RETRY_MS, pauseMs * RETRY_GROWTH)) {
       try {
-        return await this.bus.request(API_REQUEST, {}, request, { timeoutMs: this.attemptTimeoutMs });
+        return await this.lane(() => this.send(request));
       } catch (error) {
         if (!mayRepeat(error, readOnly) || performance.now() + pauseMs > deadlineMs) throw error;
       }

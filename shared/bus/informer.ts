@@ -20,6 +20,8 @@ export interface InformerOptions<T> {
   readonly namespace?: string;
   /** Keeps only what the consumer needs of an object; undefined leaves it out. */
   readonly transform?: (object: T) => T | undefined;
+  /** Only objects whose stored form contains this text; what does not is not even decoded. */
+  readonly mentions?: string;
 }
 
 export interface Informer<T> {
@@ -49,6 +51,7 @@ interface CachedObject<T> {
 class StoreInformer<T> implements Informer<T> {
   private readonly bus: Bus;
   private readonly filter: string;
+  private readonly mentions: string | undefined;
   private readonly transform: (object: T) => T | undefined;
   private readonly handlers: InformerHandler<T>[] = [];
   private objects = new Map<string, CachedObject<T>>();
@@ -61,6 +64,7 @@ class StoreInformer<T> implements Informer<T> {
   constructor(bus: Bus, resource: ResourceRef, options: InformerOptions<T>) {
     this.bus = bus;
     this.filter = resourceFilter(bus.cluster, resource, options.namespace);
+    this.mentions = options.mentions;
     this.transform = options.transform ?? ((object) => object);
   }
 
@@ -75,8 +79,10 @@ class StoreInformer<T> implements Informer<T> {
   start(): Promise<void> {
     this.feed ??= new StoreFeed(this.bus, {
       filter: this.filter,
+      mentions: this.mentions,
       handler: {
         entry: (entry) => this.apply(entry),
+        skipped: (key) => this.drop(keyOf(key)),
         reset: () => {
           this.relisted = new Set();
         },

@@ -31,12 +31,6 @@ export interface LeaderElectionOptions {
 const NAMESPACE = 'kube-system';
 const DEFAULT_LEASE_MS = 4000;
 
-/**
- * How long the ApiClient of an election may wait for an answer. An apiserver that is killed amid a request never answers;
- * its successor is asked in time only when that is noticed well before the Lease runs out.
- */
-export const ELECTION_ATTEMPT_TIMEOUT_MS = 1000;
-
 /** Resolves when `signal` is aborted. Rejects when `onStarted` fails. */
 export async function runAsLeader(api: ApiClient, options: LeaderElectionOptions): Promise<void> {
   const election = new Election(api, options);

@@ -30,14 +30,18 @@ export function decodeEntry(
   revision: number,
   deleted: boolean,
 ): StoreEntry | undefined {
-  const prefix = subjectPrefix(cluster);
-  if (!subject.startsWith(prefix)) return undefined;
-  const key = decodeKey(subject.slice(prefix.length));
+  const key = keyOfSubject(cluster, subject);
   if (key === undefined || payload.length === 0) return undefined;
   const object = decodeMessage(payload);
   if (!isKubeObject(object)) return undefined;
   object.metadata.resourceVersion = String(revision);
   return { key, revision, deleted, object };
+}
+
+/** Undefined when the subject is not that of an object. */
+export function keyOfSubject(cluster: string, subject: string): ObjectKey | undefined {
+  const prefix = subjectPrefix(cluster);
+  return subject.startsWith(prefix) ? decodeKey(subject.slice(prefix.length)) : undefined;
 }
 
 function isKubeObject(value: unknown): value is KubeObject {

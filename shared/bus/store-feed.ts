@@ -8,8 +8,8 @@
 import { AckPolicy, type ConsumerConfig, createInbox, DeliverPolicy, type Msg, nanos } from 'nats';
 import { decodeMessage } from './codec.ts';
 import type { Bus, BusSubscription } from './connection.ts';
-import { decodeEntry, OPERATION_DELETE, OPERATION_HEADER, type StoreEntry } from './store-entry.ts';
-import { compactionSubject, streamName } from './store-layout.ts';
+import { decodeEntry, keyOfSubject, OPERATION_DELETE, OPERATION_HEADER, type StoreEntry } from './store-entry.ts';
+import { compactionSubject, type ObjectKey, streamName } from './store-layout.ts';
 import { readStoreStream, type StoreStream, waitForStoreStream } from './store-stream.ts';
 
 export interface StoreFeedHandler {
@@ -19,6 +19,8 @@ export interface StoreFeedHandler {
   synced(revision: number): void;
   /** All that was told so far is void: a full state follows, ended by `synced`. */
   reset(): void;
+  /** In place of `entry`: what does not contain the text of `mentions`. */
+  skipped?(key: ObjectKey): void;
 }
 
 export interface StoreFeedOptions {
@@ -28,6 +30,8 @@ export interface StoreFeedOptions {
   readonly fromRevision?: number;
   /** With `fromRevision` 0: earlier states too, as far as the store still has them. */
   readonly withHistory?: boolean;
+  /** Only what contains this text is decoded. */
+  readonly mentions?: string;
   readonly handler: StoreFeedHandler;
 }
 
@@ -43,6 +47,7 @@ const SYNC_CHECK_MS = 20;
 export class StoreFeed {
   private readonly bus: Bus;
   private readonly filter: string;
+  private readonly mentions: Buffer | undefined;
   private readonly handler: StoreFeedHandler;
   private readonly stateSubscription: BusSubscription;
   private readonly withHistory: boolean;
@@ -63,6 +68,7 @@ export class StoreFeed {
   constructor(bus: Bus, options: StoreFeedOptions) {
     this.bus = bus;
     this.filter = options.filter;
+    this.mentions = options.mentions === undefined ? undefined : Buffer.from(options.mentions);
     this.handler = options.handler;
     this.lastRevision = options.fromRevision ?? 0;
     this.withHistory = options.withHistory ?? false;
@@ -232,6 +238,11 @@ export class StoreFeed {
   }
 
   private receiveEntry(message: Msg, revision: number): void {
+    if (this.mentions !== undefined && !includes(message.data, this.mentions)) {
+      const key = keyOfSubject(this.bus.cluster, message.subject);
+      if (key !== undefined) this.tell((told) => this.handler.skipped?.(told), key);
+      return;
+    }
     const deleted = message.headers?.get(OPERATION_HEADER) === OPERATION_DELETE;
     let entry: StoreEntry | undefined;
     try {
@@ -269,6 +280,10 @@ export class StoreFeed {
     }, SILENCE_LIMIT_MS);
     this.silenceTimer.unref();
   }
+}
+
+function includes({ buffer, byteOffset, length }: Uint8Array, text: Buffer): boolean {
+  return Buffer.from(buffer, byteOffset, length).includes(text);
 }
 
 interface Delivery {

@@ -7,6 +7,7 @@ import { readFileSync } from 'node:fs';
 import { isIPv6 } from 'node:net';
 import { CNI_PLUGINS, type CniPluginName } from './cni-plugins.ts';
 import { LOG_LEVELS, type LogLevel } from './log.ts';
+import { DEFAULT_MAX_PODS, MOST_PODS_A_NODE } from './node-block.ts';
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -36,6 +37,8 @@ export interface ClusterConfig {
   readonly healthAddress: HostPort;
   /** PODWIRE_POD_CIDR */
   readonly podCidr: string;
+  /** PODWIRE_MAX_PODS: how many pods a node takes; the size of its block follows. */
+  readonly maxPods: number;
   /** PODWIRE_SERVICE_CIDR */
   readonly serviceCidr: string;
   /** Of a dual-stack cluster (PODWIRE_IP_FAMILY is `dual`); IPv4 comes first in all that has both. */
@@ -134,6 +137,7 @@ export function readClusterConfig(environment: Environment): ClusterConfig {
     logLevel: oneOf(environment, 'PODWIRE_LOG_LEVEL', LOG_LEVELS, 'info'),
     healthAddress: hostPort(environment, 'PODWIRE_HEALTH_ADDRESS', '127.0.0.1:0'),
     podCidr: cidr(environment, 'PODWIRE_POD_CIDR', '10.244.0.0/16'),
+    maxPods: wholeNumber(environment, 'PODWIRE_MAX_PODS', DEFAULT_MAX_PODS, 1, MOST_PODS_A_NODE),
     serviceCidr: cidr(environment, 'PODWIRE_SERVICE_CIDR', '10.96.0.0/12'),
     ipv6: readIpv6Config(environment),
     dnsIp: ipv4(environment, 'PODWIRE_DNS_IP', '10.96.0.10'),

@@ -4,6 +4,7 @@ import type { Node, Pod } from 'kubernetes-types/core/v1.js';
 import type { Live } from '../../../shared/api/live.ts';
 import { LEASES, NODES, PODS } from '../../../shared/api/resources.ts';
 import type { Clock } from '../../../shared/runtime/clock.ts';
+import { nodeMaskSize } from '../../../shared/runtime/node-block.ts';
 import { type Controller, keyOf, keysFrom, splitKey } from '../controller.ts';
 import type { Informers } from '../informers.ts';
 import { type NodeIpamState, reconcileNodeIpam } from './node/node-ipam.ts';
@@ -19,6 +20,8 @@ export interface NodeControllerOptions {
   readonly clock: Clock;
   readonly graceMs: number;
   readonly podCidr: string;
+  /** Of a node: its block is large enough for them. */
+  readonly maxPods: number;
   readonly podCidrIpv6?: string;
 }
 
@@ -102,11 +105,9 @@ export function taintEvictionController(informers: Informers): Controller<TaintE
   };
 }
 
-const NODE_MASK_SIZE = 24;
-
 export function nodeIpamController(
   informers: Informers,
-  { podCidr, podCidrIpv6 }: NodeControllerOptions,
+  { podCidr, podCidrIpv6, maxPods }: NodeControllerOptions,
 ): Controller<NodeIpamState> {
   const nodes = informers.of<Live<Node>>(NODES);
   return {
@@ -117,7 +118,7 @@ export function nodeIpamController(
       nodes: nodes.list(),
       clusterCidr: podCidr,
       clusterCidrIpv6: podCidrIpv6,
-      nodeMaskSize: NODE_MASK_SIZE,
+      nodeMaskSize: nodeMaskSize(maxPods),
     }),
     reconcile: reconcileNodeIpam,
   };

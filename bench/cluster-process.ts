@@ -1,0 +1,39 @@
+/** The processes of a cluster under measurement, and what each has used. */
+import { readFileSync } from 'node:fs';
+
+export interface ClusterProcess {
+  readonly name: string;
+  readonly pid: number;
+}
+
+const CLOCK_TICKS_PER_SECOND = 100;
+
+export type Podwire = (...args: string[]) => Promise<{ readonly stdout: string }>;
+
+/** Every process of the cluster, its supervisor included. */
+export async function clusterProcesses(podwire: Podwire, name: string): Promise<ClusterProcess[]> {
+  const { stdout } = await podwire('status', '--name', name, '-o', 'json');
+  const status = JSON.parse(stdout) as { processes: { name: string; pid?: number }[] };
+  return status.processes.flatMap(({ name, pid }) => (pid === undefined ? [] : [{ name, pid }]));
+}
+
+export function isNode({ pid }: ClusterProcess): boolean {
+  return readFileSync(`/proc/${pid}/comm`, 'utf8').trim() !== 'nats-server';
+}
+
+export function residentMiB({ pid }: ClusterProcess): number {
+  const kib = /^VmRSS:\s+(\d+) kB/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1];
+  return Number(kib) / 1024;
+}
+
+/** User and system time so far (proc(5), fields 14 and 15 of stat). */
+export function cpuSeconds(processes: readonly ClusterProcess[]): number {
+  let ticks = 0;
+  for (const { pid } of processes) {
+    const fields = readFileSync(`/proc/${pid}/stat`, 'utf8')
+      .replace(/^.*\) /, '')
+      .split(' ');
+    ticks += Number(fields[11]) + Number(fields[12]);
+  }
+  return ticks / CLOCK_TICKS_PER_SECOND;
+}
