@@ -27,6 +27,10 @@ const benchmarks: Record<string, { summary: string; load: () => Promise<Benchmar
     summary: 'round trip and bulk TCP between pods of two nodes, beside bare connected dgram sockets',
     load: async () => (await import('./datapath.ts')).datapathBenchmark,
   },
+  services: {
+    summary: 'first packet by the number of Services, sync of one change, and the added round trip, in each proxy mode',
+    load: async () => (await import('./services.ts')).servicesBenchmark,
+  },
   link: {
     summary: 'accuracy of delays on links, and bulk TCP over a delayed link',
     load: async () => (await import('./link.ts')).linkBenchmark,

@@ -27,8 +27,6 @@ const CONFIG_MAP = 'kube-proxy';
 const CONFIG_KEY = 'config.conf';
 const ZONE_LABEL = 'topology.kubernetes.io/zone';
 
-await runProcess({ name: 'kube-proxy', start });
-
 async function start(context: ProcessContext): Promise<void> {
   const { config, environment, log, shutdown, clock, health } = context;
   const pod = readPodConfig(environment);
@@ -48,7 +46,7 @@ async function start(context: ProcessContext): Promise<void> {
   ]);
   const configuration = parseConfiguration(configMap.data?.[CONFIG_KEY] ?? '');
   const mode = proxyMode(configuration.mode);
-  log.info(`Using ${mode} Proxier`);
+  log.info({ source: 'server_linux.go:165' }, `Using ${mode} Proxier`);
 
   const services = createInformer<Live<Service>>(bus, SERVICES);
   const slices = createInformer<Live<EndpointSlice>>(bus, ENDPOINTSLICES);
@@ -102,3 +100,5 @@ function proxyContext(
     sha256: (text) => createHash('sha256').update(text).digest(),
   };
 }
+
+await runProcess({ name: 'kube-proxy', logForm: 'klog', start });

@@ -177,8 +177,9 @@ export class Host implements FrameUpcall, AddressHolder {
     const attached = this.addDevice(device);
     const assigned: InterfaceAddress = { device, address: local, prefixLength, scope: this.scopeOf(device, local) };
     // The link's own address comes last: it is the one that fits only where no other does.
-    const links = attached.addresses.filter(({ scope }) => scope === 'link').length;
-    attached.addresses.splice(attached.addresses.length - links, 0, assigned);
+    let place = attached.addresses.length;
+    while (place > 0 && attached.addresses[place - 1]!.scope === 'link') place--;
+    attached.addresses.splice(place, 0, assigned);
     this.localAddresses.set(local | 0, assigned);
     this.broadcasts.add(address.LIMITED_BROADCAST | 0);
     if (device !== this.loopback) this.addConnectedNetwork(assigned);

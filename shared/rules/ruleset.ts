@@ -169,14 +169,21 @@ function checkTable(
   problems: RuleProblem[],
 ): void {
   let ruleCount = 0;
+  const changed: string[] = [];
+  const deletes = [...before.keys()].some((name) => !chains.has(name));
   for (const chain of chains.values()) {
     ruleCount += chain.rules.length;
-    if (chain !== before.get(chain.name)) checkChain(table, chain, problems);
-    checkJumps(table, chain, chains, problems);
+    const isChanged = chain !== before.get(chain.name);
+    if (isChanged) {
+      changed.push(chain.name);
+      checkChain(table, chain, problems);
+    }
+    // What an unchanged chain jumps to was there; it can only have been deleted.
+    if (isChanged || deletes) checkJumps(table, chain, chains, problems);
   }
   if (chains.size > MAX_CHAINS) problems.push({ where: table, message: `has more than ${MAX_CHAINS} chains` });
   if (ruleCount > MAX_RULES) problems.push({ where: table, message: `has more than ${MAX_RULES} rules` });
-  if (problems.length === 0) checkLoops(table, chains, problems);
+  if (problems.length === 0) checkLoops(table, chains, changed, problems);
 }
 
 function checkChain(table: TableName, chain: Chain, problems: RuleProblem[]): void {
@@ -196,7 +203,8 @@ function checkChain(table: TableName, chain: Chain, problems: RuleProblem[]): vo
 function checkJumps(table: TableName, chain: Chain, chains: ReadonlyMap<string, Chain>, problems: RuleProblem[]): void {
   chain.rules.forEach((rule, i) => {
     const next = calledChain(rule);
-    if (next !== undefined && chains.get(next)?.owner == null) {
+    if (next === undefined) return;
+    if (chains.get(next)?.owner == null) {
       const message = chains.has(next)
         ? `cannot jump to the built-in chain ${next}`
         : `jumps to chain ${next}, which does not exist: set it in the same transaction`;
@@ -205,7 +213,13 @@ function checkJumps(table: TableName, chain: Chain, chains: ReadonlyMap<string, 
   });
 }
 
-function checkLoops(table: TableName, chains: ReadonlyMap<string, Chain>, problems: RuleProblem[]): void {
+/** A circle that was not there before leads through a chain that changed. */
+function checkLoops(
+  table: TableName,
+  chains: ReadonlyMap<string, Chain>,
+  changed: readonly string[],
+  problems: RuleProblem[],
+): void {
   const done = new Set<string>();
   const open = new Set<string>();
   const visit = (name: string): boolean => {
@@ -220,7 +234,7 @@ function checkLoops(table: TableName, chains: ReadonlyMap<string, Chain>, proble
     done.add(name);
     return true;
   };
-  for (const name of chains.keys()) {
+  for (const name of changed) {
     if (!visit(name)) {
       problems.push({ where: `${table} ${name}`, message: `jumps in a circle through ${[...open].join(' -> ')}` });
       return;

@@ -14,7 +14,7 @@ export interface LogOptions {
 
 /** A logger that writes one JSON object a line, with the component's name in `component`. */
 export function createLogger(component: string, options: LogOptions = {}): Logger {
-  const destination = options.destination ?? pino.destination({ fd: 1, sync: true });
+  const destination = options.destination ?? standardOutput();
   return pino(
     {
       level: options.level ?? 'info',
@@ -26,6 +26,11 @@ export function createLogger(component: string, options: LogOptions = {}): Logge
     },
     destination,
   );
+}
+
+/** Written synchronously. */
+export function standardOutput(): DestinationStream {
+  return pino.destination({ fd: 1, sync: true });
 }
 
 /** For tests and for library calls whose caller has no log. */

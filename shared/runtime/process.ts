@@ -10,7 +10,8 @@ import { type Clock, systemClock } from './clock.ts';
 import { compileWhenBusy } from './compilers.ts';
 import { type ClusterConfig, ConfigError, type Environment, readClusterConfig } from './config.ts';
 import { HealthServer } from './health.ts';
-import { createLogger, type Logger } from './log.ts';
+import { klogStream } from './klog.ts';
+import { createLogger, type Logger, standardOutput } from './log.ts';
 import { Metrics } from './metrics.ts';
 import { type Random, systemRandom } from './random.ts';
 import { Shutdown } from './shutdown.ts';
@@ -31,6 +32,8 @@ export interface ProcessContext {
 export interface ProcessDefinition {
   /** `apiserver`, `node-agent`: the `component` of its log lines. */
   readonly name: string;
+  /** `json` by default; `klog` for what users know by Kubernetes' own form. */
+  readonly logForm?: 'json' | 'klog';
   /** Resolves once the process does its work; what it rejects with ends the process with exit code 1. */
   start(context: ProcessContext): Promise<void>;
 }
@@ -54,7 +57,7 @@ const STOP_LIMIT_MS = 8000;
 /** Runs the process; resolves when it is ready. Called once, by a `main.ts`. */
 export async function runProcess(definition: ProcessDefinition): Promise<void> {
   exitWithParent();
-  const context = createContext(definition.name);
+  const context = createContext(definition);
   const { log, shutdown } = context;
   process.on('uncaughtException', (error) => die(log, error, 'uncaught exception'));
   process.on('unhandledRejection', (error) => die(log, error, 'unhandled rejection'));
@@ -73,9 +76,10 @@ export async function runProcess(definition: ProcessDefinition): Promise<void> {
   }
 }
 
-function createContext(name: string): ProcessContext {
+function createContext({ name, logForm }: ProcessDefinition): ProcessContext {
   const config = configOrExit(name);
-  const log = createLogger(name, { level: config.logLevel });
+  const destination = logForm === 'klog' ? klogStream(standardOutput()) : undefined;
+  const log = createLogger(name, { level: config.logLevel, destination });
   const metrics = new Metrics();
   return {
     name,

@@ -71,6 +71,8 @@ export class VirtualServer {
 
 export class IpvsTable {
   readonly sets = new Map<string, IpSet>();
+  /** Counts the changes of `addresses`. */
+  addressGeneration = 0;
   private readonly virtualServers = new Map<number, VirtualServer>();
   /** How many virtual servers have each address. */
   private readonly addressUsers = new Map<number, number>();
@@ -114,6 +116,7 @@ export class IpvsTable {
 
   private useAddress(address: number, by: 1 | -1): void {
     const users = (this.addressUsers.get(address) ?? 0) + by;
+    if (users === 0 || (users === 1 && by === 1)) this.addressGeneration++;
     if (users === 0) this.addressUsers.delete(address);
     else this.addressUsers.set(address, users);
   }

@@ -12,6 +12,8 @@ export class ServiceAddresses {
   private readonly root: Host;
   private readonly nextIndex: () => number;
   private readonly assigned = new Set<number>();
+  private followed: IpvsTable | null = null;
+  private generation = 0;
 
   /** `nextIndex` gives the device its ifindex. */
   constructor(root: Host, nextIndex: () => number) {
@@ -22,6 +24,9 @@ export class ServiceAddresses {
   /** An address that the node has anyway (its own, for node ports) stays where it is. */
   follow({ ipvs: change, base }: RulesTransaction, ipvs: IpvsTable | null): void {
     if (change === undefined && base !== null) return;
+    if (ipvs !== null && ipvs === this.followed && ipvs.addressGeneration === this.generation) return;
+    this.followed = ipvs;
+    this.generation = ipvs?.addressGeneration ?? 0;
     const wanted = new Set(ipvs?.addresses() ?? []);
     for (const address of this.assigned) if (!wanted.has(address)) this.remove(address);
     for (const address of wanted) if (!this.assigned.has(address) && !this.root.isLocal(address)) this.add(address);

@@ -79,25 +79,25 @@ export class NftTable {
     const chains = after(this.chains, change.chains, change.deleteChains);
     const sets = after(this.sets, change.sets, change.deleteSets);
     const problems: RuleProblem[] = [];
-    const need = (where: string, kind: 'chain' | 'set', name: string): void => {
+    const need = (where: () => string, kind: 'chain' | 'set', name: string): void => {
       if ((kind === 'chain' ? chains : sets)(name)) return;
       problems.push({
-        where,
+        where: where(),
         message: `refers to ${kind} ${name}, which does not exist: make it in the same transaction`,
       });
     };
     for (const [name, { rules }] of Object.entries(change.chains ?? {})) {
       rules.forEach((rule, i) => {
-        const where = `nft chain ${name} rule ${i + 1}`;
+        const where = (): string => `nft chain ${name} rule ${i + 1}`;
         for (const chain of chainsOf(rule)) need(where, 'chain', chain);
         for (const set of setsOf(rule)) need(where, 'set', set);
       });
     }
     for (const [name, { add = [] }] of Object.entries(change.elements ?? {})) {
-      need('nft elements', 'set', name);
+      need(() => 'nft elements', 'set', name);
       for (const { verdict, ...key } of add) {
         if (verdict !== undefined && 'chain' in verdict) {
-          need(`nft map ${name} element ${elementText(key)}`, 'chain', verdict.chain);
+          need(() => `nft map ${name} element ${elementText(key)}`, 'chain', verdict.chain);
         }
       }
     }

@@ -1,0 +1,79 @@
+/** The other proxy modes over real processes: a client reaches a Service, and the node shows by which tables. */
+import { afterEach, describe, expect, it } from 'vitest';
+import { waitFor } from '../wait-for.ts';
+import { TestCluster } from './cluster.ts';
+import { run } from './run-command.ts';
+
+const MANIFEST = `
+apiVersion: apps/v1
+kind: Deployment
+metadata: { name: web }
+spec:
+  replicas: 2
+  selector: { matchLabels: { app: web } }
+  template:
+    metadata: { labels: { app: web } }
+    spec: { containers: [{ name: c, image: agnhost, args: [netexec, --http-port=8080] }] }
+---
+apiVersion: v1
+kind: Service
+metadata: { name: web }
+spec:
+  type: NodePort
+  clusterIP: 10.96.77.7
+  selector: { app: web }
+  ports: [{ name: http, port: 80, targetPort: 8080, nodePort: 30080 }]
+---
+apiVersion: v1
+kind: Pod
+metadata: { name: client }
+spec: { containers: [{ name: c, image: busybox, command: [sleep, infinity] }] }
+`;
+
+const shown = {
+  ipvs: {
+    command: ['ipvsadm', '-Ln'],
+    text: /TCP {2}10\.96\.77\.7:80 rr\n( {2}-> 10\.244\.\d\.\d+:8080 +Masq.*\n){2}/,
+  },
+  nftables: {
+    command: ['nft', 'list', 'map', 'ip', 'kube-proxy', 'service-ips'],
+    text: /10\.96\.77\.7 \. tcp \. 80 : goto service-[A-Z2-7]{8}-default\/web\/tcp\/http/,
+  },
+} as const;
+
+let cluster: TestCluster | undefined;
+afterEach(async () => {
+  await cluster?.down();
+}, 60_000);
+
+describe.each(['ipvs', 'nftables'] as const)('podwire up --proxy-mode %s', (mode) => {
+  it('leads clients of a Service to its pods', { timeout: 200_000 }, async ({ skip }) => {
+    cluster = await TestCluster.start({ nodes: 2, arguments: ['--proxy-mode', mode] });
+    if (cluster === undefined) return skip('no kubectl');
+    const c = cluster;
+    await c.apply(MANIFEST);
+    await c.kubectlOut(['rollout', 'status', 'deployment/web', '--timeout=60s']);
+    await c.kubectlOut(['wait', '--for=condition=Ready', 'pod/client', '--timeout=60s']);
+    const names = (
+      await c.kubectlOut(['get', 'pods', '-l', 'app=web', '-o', 'jsonpath={.items[*].metadata.name}'])
+    ).split(' ');
+    const answered = new Set<string>();
+    await waitFor('both pods to answer', async () => {
+      const { stdout } = await c.kubectl(['exec', 'client', '--', 'wget', '-qO-', 'http://web/hostname']);
+      if (stdout !== '') answered.add(stdout);
+      return answered.size === 2;
+    });
+    expect([...answered].sort()).toEqual(names.sort());
+
+    const listing = await c.podwire(['node', 'exec', 'worker-1', '--', ...shown[mode].command]);
+    expect(listing.stdout).toMatch(shown[mode].text);
+    const logs = await c.kubectlOut(['logs', '-n', 'kube-system', '-l', 'k8s-app=kube-proxy']);
+    expect(logs).toMatch(new RegExp(`^I\\d{4} [\\d:.]{15} +1 server_linux\\.go:\\d+\\] "Using ${mode} Proxier"$`, 'm'));
+
+    const { stdout } = await c.podwire(['status', '-o', 'json']);
+    const { entrances } = JSON.parse(stdout) as { entrances: { realAddress: string; realPort: number }[] }; // podwire's own output
+    const { realAddress, realPort } = entrances[0]!;
+    const answer = await run('curl', ['-s', '--max-time', '5', `http://${realAddress}:${realPort}/hostname`]);
+    expect(names).toContain(answer.stdout);
+  });
+});
