@@ -5,6 +5,7 @@
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import type { EventLoop } from '../node-agent/io/event-loop.ts';
+import type { IoTier } from '../node-agent/io/open-link.ts';
 import type { Host } from '../shared/netstack/host.ts';
 import { podAddress, startBenchNode } from './bench-node.ts';
 import type { Carrier, Quantity } from './datapath-message.ts';
@@ -95,7 +96,7 @@ function blast(send: (bytes: Uint8Array) => void): void {
   burst();
 }
 
-async function pods(tier: 'dgram' | 'polled', batches: boolean): Promise<void> {
+async function pods(tier: IoTier, batches: boolean): Promise<void> {
   const bench = await startBenchNode(isServer ? 2 : 1, { tier, batches });
   const { loop, host } = bench;
   bench.meet(await introduced(bench.introduction));
@@ -141,4 +142,5 @@ function ask(host: Host, loop: EventLoop): void {
 
 process.once('disconnect', () => process.exit(0));
 if (carrier === 'bare') await bareSockets();
-else await pods(carrier === 'dgram' ? 'dgram' : 'polled', carrier !== 'polled-single');
+else if (carrier === 'polled-single') await pods('polled', false);
+else await pods(carrier, true);

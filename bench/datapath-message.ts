@@ -1,7 +1,7 @@
 import type { LinkEndpoint } from '../node-agent/datapath/link.ts';
 
 /** `bare`: connected dgram sockets; the others: pods of two nodes over a link of that kind. */
-export type Carrier = 'bare' | 'dgram' | 'polled' | 'polled-single';
+export type Carrier = 'bare' | 'dgram' | 'gso' | 'polled' | 'polled-single';
 export type Quantity = 'rtt' | 'bulk';
 
 /** How one end is reached; `node` is there when it is a node. */

@@ -113,7 +113,7 @@ export function upCommand(): Command {
     .addOption(
       new Option(
         '--io-tier <tier>',
-        'the sockets between nodes: plain dgram, polled (Linux), or auto, the fastest that works',
+        'the sockets between nodes: plain dgram, gso or polled (Linux), or auto, the fastest that works',
       ).choices(IO_TIERS),
     )
     .addOption(

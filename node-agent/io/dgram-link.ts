@@ -1,14 +1,22 @@
 /**
- * Tier 0 of the link between nodes: one plain `dgram` socket. It sends at once (`sendmsg` within the call, no DNS lookup),
- * and copies each datagram that arrives once, into packet memory.
+ * Tier 0 of the link between nodes: one plain `dgram` socket, everywhere. It sends at once (`sendmsg` within the call, no DNS
+ * lookup) a datagram a call, and cuts super-segments itself.
+ *
+ *   send      -> SendQueue -> staging -> socket.send
+ *   'message' -> MessageReceiver -> onReceive
  */
-import { createSocket, type RemoteInfo, type Socket } from 'node:dgram';
+import { createSocket, type Socket } from 'node:dgram';
 import { once } from 'node:events';
-import type { Packet, PacketMemory } from '../../shared/wire/packet-memory.ts';
+import { SegmentCutter } from '../../shared/netstack/super-segment.ts';
+import * as ethernet from '../../shared/wire/ethernet.ts';
+import { HEADROOM_BYTES, LARGE_SLOT_BYTES, type Packet, type PacketMemory } from '../../shared/wire/packet-memory.ts';
+import * as vxlan from '../../shared/wire/vxlan.ts';
 import type { LinkEndpoint, PeerId, UnderlayLink } from '../datapath/link.ts';
-import type { EventLoop } from './event-loop.ts';
 import { type LinkCounters, zeroLinkCounters } from './link-counters.ts';
+import { MessageReceiver } from './message-receiver.ts';
+import type { Cursor } from './outgoing-messages.ts';
 import { PeerEndpoints } from './peer-endpoints.ts';
+import { SendQueue, turnBytesOf } from './send-queue.ts';
 import {
   bindChoices,
   LinkBindError,
@@ -17,8 +25,9 @@ import {
   type SocketLinkOptions,
 } from './socket-link.ts';
 
-/** Datagrams the kernel has not taken yet; above it the link drops. */
-const MAX_IN_FLIGHT = 2048;
+/** What stands before the IP header of a datagram. */
+const LEAD_BYTES = vxlan.HEADER_BYTES + ethernet.HEADER_BYTES;
+const STAGING_BYTES = LARGE_SLOT_BYTES - HEADROOM_BYTES;
 
 export class DgramLink implements SocketLink {
   readonly local: LinkEndpoint;
@@ -28,23 +37,40 @@ export class DgramLink implements SocketLink {
   onReceive: UnderlayLink['onReceive'] = null;
   private readonly socket: Socket;
   private readonly memory: PacketMemory;
-  private readonly loop: EventLoop;
   private readonly peers = new PeerEndpoints();
-  /** Datagrams handed to the kernel whose callback is to come, in order: until then their bytes must stay. */
-  private readonly inFlight: Packet[] = [];
-  private readonly received: Packet[] = [];
+  private readonly receiver: MessageReceiver;
+  private readonly queue: SendQueue;
+  private readonly cutter: SegmentCutter;
+  /** The datagram that is being sent: a copy, which stays as it is while libuv keeps it for later. */
+  private readonly staging: Packet;
   private closed = false;
-  private readonly onSent = (error: Error | null) => this.sent(error);
+  private readonly onSent = (error: Error | null) => {
+    if (error === null) this.counters.datagramsSent++;
+    else this.counters.sendErrors++;
+  };
 
   private constructor(socket: Socket, options: SocketLinkOptions) {
+    const { memory, loop } = options;
+    const { counters, peers } = this;
     this.socket = socket;
-    this.memory = options.memory;
-    this.loop = options.loop;
+    this.memory = memory;
+    this.cutter = new SegmentCutter(memory);
+    const staging = memory.allocate(STAGING_BYTES);
+    if (staging === undefined) throw new Error('packet memory has no large slot to send from');
+    this.staging = staging;
     const { address, port } = socket.address();
     this.local = { address, port };
-    socket.on('message', (message, remote) => this.receive(message, remote));
+    this.receiver = new MessageReceiver({ link: this, memory, loop, counters, peers, joined: false });
+    this.queue = new SendQueue({
+      memory,
+      engine: loop.engine,
+      counters,
+      turnBytes: turnBytesOf(socket.getRecvBufferSize()),
+      transmit: (peer, packets, cursor, limitBytes) => this.transmit(peer, packets, cursor, limitBytes),
+    });
+    socket.on('message', (message, remote) => this.receiver.receive(message, remote));
     socket.on('error', () => {
-      this.counters.sendErrors++;
+      counters.sendErrors++;
     });
   }
 
@@ -77,57 +103,70 @@ export class DgramLink implements SocketLink {
 
   removePeer(peer: PeerId): void {
     this.peers.remove(peer);
+    this.queue.forget(peer);
+  }
+
+  takesSuperSegments(): boolean {
+    return true;
   }
 
   send(peer: PeerId, datagrams: readonly Packet[]): void {
-    const endpoint = this.peers.endpointOf(peer);
-    for (const datagram of datagrams) {
-      if (endpoint === undefined || this.closed || this.inFlight.length >= MAX_IN_FLIGHT) {
-        this.counters.sendOverflows++;
-        this.memory.free(datagram);
-        continue;
-      }
-      this.inFlight.push(datagram);
-      const { bytes } = this.memory;
-      this.socket.send(bytes, datagram.offset, datagram.length, endpoint.port, endpoint.address, this.onSent);
-    }
+    this.queue.send(peer, datagrams);
   }
 
   close(): void {
     if (this.closed) return;
     this.closed = true;
+    this.queue.dispose();
+    this.receiver.close();
     this.socket.close();
-    for (const datagram of this.inFlight.splice(0)) this.memory.free(datagram);
+    this.memory.free(this.staging);
   }
 
-  private sent(error: Error | null): void {
-    const datagram = this.inFlight.shift();
-    if (datagram === undefined) return; // closed meanwhile
-    this.memory.free(datagram);
-    if (error === null) this.counters.datagramsSent++;
-    else this.counters.sendErrors++;
+  private transmit(peer: PeerId, packets: readonly Packet[], cursor: Cursor, limitBytes: number): boolean {
+    const endpoint = this.peers.endpointOf(peer);
+    if (endpoint === undefined || this.closed) {
+      this.counters.sendOverflows += packets.length - cursor.packet;
+      cursor.packet = packets.length;
+      cursor.segment = 0;
+      return true;
+    }
+    if (this.socket.getSendQueueCount() > 0) return false;
+    let left = limitBytes;
+    let cutting = -1;
+    while (cursor.packet < packets.length && left > 0) {
+      const packet = packets[cursor.packet] as Packet;
+      const isWhole = packet.segmentBytes === 0;
+      if (!isWhole && cutting !== cursor.packet) this.cutter.read(packet.offset + LEAD_BYTES, packet.segmentBytes);
+      cutting = cursor.packet;
+      const length = isWhole ? this.stageDatagram(packet) : this.stageSegment(packet, cursor.segment);
+      left -= length;
+      if (isWhole || ++cursor.segment === this.cutter.count) {
+        cursor.packet++;
+        cursor.segment = 0;
+      }
+      this.socket.send(this.memory.bytes, this.staging.offset, length, endpoint.port, endpoint.address, this.onSent);
+      // libuv keeps it until the kernel has room; nothing more goes until then.
+      if (this.socket.getSendQueueCount() > 0) return false;
+    }
+    return true;
   }
 
-  private receive(message: Uint8Array, remote: RemoteInfo): void {
-    const peer = this.peers.senderOf(remote.address, remote.port);
-    if (peer === undefined || this.onReceive === null) {
-      this.counters.foreignSenders++;
-      return;
-    }
-    const packet = this.memory.allocate(message.length);
-    if (packet === undefined) {
-      this.counters.receiveDrops++;
-      return;
-    }
-    this.memory.bytes.set(message, packet.offset);
-    this.counters.datagramsReceived++;
-    this.received[0] = packet;
-    this.loop.enter();
-    try {
-      this.onReceive(peer, this.received);
-    } finally {
-      this.loop.leave();
-    }
+  private stageDatagram({ offset, length }: Packet): number {
+    this.memory.bytes.copyWithin(this.staging.offset, offset, offset + length);
+    return length;
+  }
+
+  private stageSegment(packet: Packet, segment: number): number {
+    const { cutter, staging } = this;
+    const { bytes } = this.memory;
+    const headerBytes = LEAD_BYTES + cutter.headerBytes;
+    const payload = cutter.payloadOffset(segment);
+    const payloadBytes = cutter.payloadBytes(segment);
+    bytes.copyWithin(staging.offset, packet.offset, packet.offset + LEAD_BYTES);
+    cutter.writeHeaders(segment, staging.offset + LEAD_BYTES);
+    bytes.copyWithin(staging.offset + headerBytes, payload, payload + payloadBytes);
+    return headerBytes + payloadBytes;
   }
 }
 

@@ -21,6 +21,8 @@ export interface NativeLibrary {
   poll(descriptor: number, onReadable: () => void): () => void;
 }
 
+type Koffi = typeof import('koffi').default;
+
 export class NativeCallError extends Error {
   /** `errno` negative, as `outcome` gives it. */
   constructor(call: string, errno: number) {
@@ -46,18 +48,12 @@ export function loadNativeLibrary(): Promise<NativeLibrary> {
 
 async function load(): Promise<NativeLibrary> {
   if (process.platform !== 'linux' || !['x64', 'arm64'].includes(process.arch) || endianness() !== 'LE') {
-    throw new Error(`descriptors polled through libuv are there on Linux (x64, arm64), not on ${process.platform}`);
+    throw new Error(`sockets of our own are there on Linux (x64, arm64), not on ${process.platform}`);
   }
-  if (!isMainThread) throw new Error('descriptors polled through libuv work on the main thread only');
   const { default: koffi } = await import('koffi');
   const self = koffi.load(null);
-  const readableType = koffi.proto('void podwire_readable(uintptr_t handle, int status, int events)');
   const closeDescriptor = self.func('int close(int)');
-  const defaultLoop = self.func('uintptr_t uv_default_loop()');
-  const pollInit = self.func('int uv_poll_init(uintptr_t, void *, int)');
-  const pollStart = self.func('uv_poll_start', 'int', ['void *', 'int', koffi.pointer(readableType)]);
-  const pollStop = self.func('int uv_poll_stop(void *)');
-  const closeHandle = self.func('void uv_close(void *, void *)');
+  let poll: NativeLibrary['poll'] | undefined;
   return {
     declare: (declaration) => self.func(declaration),
     outcome: (result) => (result < 0 ? -koffi.errno() : result),
@@ -66,22 +62,37 @@ async function load(): Promise<NativeLibrary> {
       closeDescriptor(descriptor);
     },
     poll(descriptor, onReadable) {
-      const handle = new Uint8Array(POLL_HANDLE_BYTES);
-      const failed: number = pollInit(defaultLoop(), handle, descriptor);
-      if (failed < 0) throw new NativeCallError('uv_poll_init', failed);
-      const callback = koffi.register(onReadable, koffi.pointer(readableType));
-      pollStart(handle, UV_READABLE, callback);
-      return () => {
-        pollStop(handle);
-        closeHandle(handle, null);
-        // libuv lets go of the handle at the end of this round of its loop, and this may be a call of the callback.
-        closing.add(handle);
-        const release = (): void => {
-          koffi.unregister(callback);
-          closing.delete(handle);
-        };
-        setImmediate(() => setImmediate(release));
-      };
+      poll ??= pollThroughLibuv(koffi, self);
+      return poll(descriptor, onReadable);
     },
+  };
+}
+
+/** Throws where libuv cannot be called. */
+function pollThroughLibuv(koffi: Koffi, self: ReturnType<Koffi['load']>): NativeLibrary['poll'] {
+  if (!isMainThread) throw new Error('descriptors polled through libuv work on the main thread only');
+  const readableType = koffi.proto('void podwire_readable(uintptr_t handle, int status, int events)');
+  const defaultLoop = self.func('uintptr_t uv_default_loop()');
+  const pollInit = self.func('int uv_poll_init(uintptr_t, void *, int)');
+  const pollStart = self.func('uv_poll_start', 'int', ['void *', 'int', koffi.pointer(readableType)]);
+  const pollStop = self.func('int uv_poll_stop(void *)');
+  const closeHandle = self.func('void uv_close(void *, void *)');
+  return (descriptor, onReadable) => {
+    const handle = new Uint8Array(POLL_HANDLE_BYTES);
+    const failed: number = pollInit(defaultLoop(), handle, descriptor);
+    if (failed < 0) throw new NativeCallError('uv_poll_init', failed);
+    const callback = koffi.register(onReadable, koffi.pointer(readableType));
+    pollStart(handle, UV_READABLE, callback);
+    return () => {
+      pollStop(handle);
+      closeHandle(handle, null);
+      // libuv lets go of the handle at the end of this round of its loop, and this may be a call of the callback.
+      closing.add(handle);
+      const release = (): void => {
+        koffi.unregister(callback);
+        closing.delete(handle);
+      };
+      setImmediate(() => setImmediate(release));
+    };
   };
 }

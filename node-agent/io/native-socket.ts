@@ -4,10 +4,12 @@
  */
 import type { LinkEndpoint } from '../datapath/link.ts';
 import { loadNativeLibrary, NativeCallError } from './native-library.ts';
+import { bindChoices, LinkBindError, SOCKET_BUFFER_BYTES } from './socket-link.ts';
 
 /** What one socket can do; failures come back as a negative errno. */
 export interface NativeSocket {
   readonly local: LinkEndpoint;
+  readonly descriptor: number;
   /** What the kernel gave of the receive buffer asked for; it counts its own bookkeeping into it. */
   readonly receiveBufferBytes: number;
   /** Sends the first `count` messages of the array at an address; how many went, or -errno of the first one. */
@@ -16,14 +18,17 @@ export interface NativeSocket {
   sendOne(start: number, length: number, name: number): number;
   /** Takes up to `count` messages into the array at an address; how many came, or -errno. */
   receive(messages: number, count: number): number;
+  /** From now on `onReadable` is called, in a turn of the event loop, while datagrams wait. Throws. */
+  poll(onReadable: () => void): void;
+  /** Not for who has handed over the descriptor. */
   close(): void;
 }
 
 export interface NativeSockets {
   /** Where the first byte of a buffer stands in this process' memory. */
   addressOf(bytes: Uint8Array): number;
-  /** Binds; from then on `onReadable` is called, in a turn of the event loop, while datagrams wait. Throws. */
-  open(bind: LinkEndpoint, bufferBytes: number, onReadable: () => void): NativeSocket;
+  /** Binds. Throws. */
+  open(bind: LinkEndpoint, bufferBytes: number): NativeSocket;
 }
 
 export const AF_INET = 2;
@@ -101,23 +106,40 @@ async function load(): Promise<NativeSockets> {
 
   return {
     addressOf: library.addressOf,
-    open(bind, bufferBytes, onReadable) {
+    open(bind, bufferBytes) {
       const descriptor = bound(bind, bufferBytes);
-      const stop = library.poll(descriptor, onReadable);
+      let stopPolling: (() => void) | undefined;
       return {
         local: localOf(descriptor),
+        descriptor,
         receiveBufferBytes: receiveBufferOf(descriptor),
         send: (messages, count) => outcome(sendmmsg(descriptor, messages, count, MSG_DONTWAIT)),
         sendOne: (start, length, name) =>
           outcome(sendto(descriptor, start, length, MSG_DONTWAIT, name, SOCKADDR_BYTES)),
         receive: (messages, count) => outcome(recvmmsg(descriptor, messages, count, MSG_DONTWAIT, 0)),
+        poll: (onReadable) => {
+          stopPolling = library.poll(descriptor, onReadable);
+        },
         close: () => {
-          stop();
+          stopPolling?.();
           closeDescriptor(descriptor);
         },
       };
     },
   };
+}
+
+/** Opens one where it can be bound (`bindChoices`). Throws LinkBindError. */
+export function openNativeSocket(sockets: NativeSockets, bind: LinkEndpoint): NativeSocket {
+  let failure = new Error('not tried');
+  for (const choice of bindChoices(bind)) {
+    try {
+      return sockets.open(choice, SOCKET_BUFFER_BYTES);
+    } catch (error) {
+      failure = error instanceof Error ? error : new Error(String(error));
+    }
+  }
+  throw new LinkBindError(bind, failure);
 }
 
 /** `struct sockaddr_in`. */

@@ -14,6 +14,11 @@ export const MAX_WAITING_BYTES = 4 * 1024 * 1024;
 /** Until what waits is tried again: about what a receiver needs for a part of its buffer. */
 const RETRY_US = 100;
 
+/** What a turn sends to one peer: a part of what a receive buffer, which counts its own bookkeeping, is taken to hold. */
+export function turnBytesOf(receiveBufferBytes: number): number {
+  return receiveBufferBytes >>> 2;
+}
+
 /** Sends from the cursor on, up to about `limitBytes`, and moves it; false when the kernel takes nothing more for now. */
 export type Transmit = (peer: PeerId, packets: readonly Packet[], cursor: Cursor, limitBytes: number) => boolean;
 

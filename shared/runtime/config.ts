@@ -111,7 +111,7 @@ export interface NodeConfig {
   readonly allowNetns: boolean;
 }
 
-export const IO_TIERS = ['dgram', 'polled', 'auto'] as const;
+export const IO_TIERS = ['dgram', 'gso', 'polled', 'auto'] as const;
 export type IoTierName = (typeof IO_TIERS)[number];
 
 /** What a component that runs in a pod (kube-proxy, CoreDNS) knows of that pod. */

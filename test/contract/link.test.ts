@@ -7,6 +7,7 @@ import { FaultyLink } from '../../node-agent/datapath/faults/faulty-link.ts';
 import type { LinkEndpoint, PeerId } from '../../node-agent/datapath/link.ts';
 import { DgramLink } from '../../node-agent/io/dgram-link.ts';
 import { EventLoop } from '../../node-agent/io/event-loop.ts';
+import { GsoLink } from '../../node-agent/io/gso-link.ts';
 import { loadNativeSockets } from '../../node-agent/io/native-socket.ts';
 import { PolledLink } from '../../node-agent/io/polled-link.ts';
 import type { SocketLink, SocketLinkOptions } from '../../node-agent/io/socket-link.ts';
@@ -62,6 +63,8 @@ const noNativeSockets: string | undefined = await loadNativeSockets().then(
   (sockets) => {
     implementations.push(
       { name: 'polled', open: async (options) => new PolledLink({ ...options, sockets }) },
+      { name: 'gso', open: async (options) => new GsoLink({ ...options, sockets }) },
+      { name: 'gso, one by one', open: async (options) => new GsoLink({ ...options, sockets, batches: false }) },
       { name: 'polled, one by one', open: async (options) => new PolledLink({ ...options, sockets, batches: false }) },
     );
     return undefined;
@@ -93,11 +96,15 @@ describe.each(implementations)('link over $name', ({ open }) => {
     expect(memory.inUse).toBe(0);
   });
 
-  /** A datagram that says its number and whose every byte follows from it. */
+  /** A VXLAN datagram with an IPv4 packet that says its number, and whose every byte behind it follows from it. */
   function datagram(number: number, length: number): Packet {
     const packet = memory.allocate(length)!;
-    memory.bytes.fill(number & 0xff, packet.offset, packet.offset + length);
-    memory.view.setUint32(packet.offset, number);
+    const { offset } = packet;
+    memory.bytes.fill(number & 0xff, offset, offset + length);
+    vxlan.encode(memory.view, offset, 1);
+    ethernet.encode(memory.view, offset + 8, 1, 2, ethernet.TYPE_IPV4);
+    ipv4.encode(memory.view, offset + 22, (length - 22) & 0xffff, 0, false, 64, ipv4.PROTOCOL_UDP, 1, 2);
+    memory.view.setUint32(offset + 42, number);
     return packet;
   }
 
@@ -106,8 +113,10 @@ describe.each(implementations)('link over $name', ({ open }) => {
     const seen: string[] = [];
     link.onReceive = (peer, packets) => {
       for (const { offset, length } of packets) {
-        const number = own.view.getUint32(offset);
-        const whole = own.bytes.subarray(offset + 4, offset + length).every((byte) => byte === (number & 0xff));
+        const number = own.view.getUint32(offset + 42);
+        const whole =
+          ipv4.totalLength(own.view, offset + 22) === length - 22 &&
+          own.bytes.subarray(offset + 46, offset + length).every((byte) => byte === (number & 0xff));
         seen.push(`${peer}<${number}:${whole ? length : 'damaged'}`);
       }
       for (const packet of packets) own.free(packet);
@@ -119,7 +128,7 @@ describe.each(implementations)('link over $name', ({ open }) => {
     const [a, b] = [await openLink(), await openLink()];
     const [atA, atB] = [inbox(a), inbox(b)];
     const [toB, toA] = [a.addPeer(b.local), b.addPeer(a.local)];
-    const sizes = [64, 1472, 1472, 1472, 900, 1500, 1500, 20, 1920, 1921, 4000, 4000, 100, 1472, 1472];
+    const sizes = [64, 1472, 1472, 1472, 900, 1500, 1500, 50, 1920, 1921, 4000, 4000, 100, 1472, 1472];
     a.send(
       toB,
       sizes.map((size, index) => datagram(index, size)),
@@ -226,7 +235,9 @@ describe.each(implementations)('link over $name', ({ open }) => {
     const kernel = a.addPeer({ address: '127.0.0.1', port: 4789 });
     const flow = createSocket('udp4');
     closing.push(() => flow.close());
-    const bytes = Uint8Array.from({ length: 64 }, (_, at) => (at < 3 ? 0 : 9));
+    const packet = datagram(9, 64);
+    const bytes = memory.bytes.slice(packet.offset, packet.offset + packet.length);
+    memory.free(packet);
     flow.send(bytes, a.local.port, a.local.address);
     await waitFor('the datagram', () => atA.length === 1);
     expect(atA).toEqual([`${kernel}<9:64`]);

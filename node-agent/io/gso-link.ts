@@ -1,0 +1,84 @@
+/**
+ * Tier 1 of the link between nodes: a socket of our own, which sends in batches that the kernel cuts (UDP GSO), handed over
+ * to Node's `dgram`, which says what arrives, joined by the kernel (UDP GRO). It is for where libuv cannot be called: a
+ * worker thread, a Node with a libuv of its own inside.
+ *
+ *   send      -> NativeSender -> sendmmsg
+ *   'message' -> MessageReceiver -> onReceive
+ */
+import { createSocket, type Socket } from 'node:dgram';
+import type { Packet } from '../../shared/wire/packet-memory.ts';
+import type { LinkEndpoint, PeerId, UnderlayLink } from '../datapath/link.ts';
+import { type LinkCounters, zeroLinkCounters } from './link-counters.ts';
+import { MessageReceiver } from './message-receiver.ts';
+import { NativeSender } from './native-sender.ts';
+import { type NativeSockets, openNativeSocket } from './native-socket.ts';
+import { PeerEndpoints } from './peer-endpoints.ts';
+import type { SocketLink, SocketLinkOptions } from './socket-link.ts';
+
+export interface GsoLinkOptions extends SocketLinkOptions {
+  readonly sockets: NativeSockets;
+}
+
+export class GsoLink implements SocketLink {
+  readonly local: LinkEndpoint;
+  readonly counters: LinkCounters = zeroLinkCounters();
+  onReceive: UnderlayLink['onReceive'] = null;
+  private readonly socket: Socket;
+  private readonly peers = new PeerEndpoints();
+  private readonly sender: NativeSender;
+  private readonly receiver: MessageReceiver;
+  private closed = false;
+
+  /** Throws LinkBindError. */
+  constructor(options: GsoLinkOptions) {
+    const { sockets, memory, loop } = options;
+    const { counters, peers } = this;
+    this.receiver = new MessageReceiver({ link: this, memory, loop, counters, peers, joined: true });
+    const socket = openNativeSocket(sockets, options.bind);
+    this.local = socket.local;
+    const { addressOf } = sockets;
+    const sending = { socket, addressOf, memory, engine: loop.engine, counters, peers };
+    this.sender = new NativeSender(sending, options.batches !== false);
+    this.socket = createSocket('udp4');
+    this.socket.on('message', (message, remote) => this.receiver.receive(message, remote));
+    this.socket.on('error', () => {
+      counters.sendErrors++;
+    });
+    // From here on the descriptor is Node's, and closed with its socket.
+    this.socket.bind({ fd: socket.descriptor, exclusive: true });
+  }
+
+  get batches(): boolean {
+    return this.sender.batches;
+  }
+
+  set batches(on: boolean) {
+    this.sender.batches = on;
+  }
+
+  takesSuperSegments(): boolean {
+    return this.sender.takesSuperSegments;
+  }
+
+  addPeer(endpoint: LinkEndpoint): PeerId {
+    return this.peers.add(endpoint);
+  }
+
+  removePeer(peer: PeerId): void {
+    this.peers.remove(peer);
+    this.sender.forget(peer);
+  }
+
+  send(peer: PeerId, datagrams: readonly Packet[]): void {
+    this.sender.send(peer, datagrams);
+  }
+
+  close(): void {
+    if (this.closed) return;
+    this.closed = true;
+    this.sender.close();
+    this.receiver.close();
+    this.socket.close();
+  }
+}

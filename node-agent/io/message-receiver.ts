@@ -1,0 +1,138 @@
+/**
+ * The receiving end of a link whose socket is Node's. Node hands over one datagram a call; those that follow at once are
+ * gathered and given to the data path together, so that a burst of TCP segments goes through it as one packet.
+ *
+ *   'message' -> [run: datagrams of one size and peer, side by side] -> SegmentMerger -> onReceive
+ */
+import type { RemoteInfo } from 'node:dgram';
+import type { Packet, PacketMemory } from '../../shared/wire/packet-memory.ts';
+import { batchedDatagramBytes } from '../datapath/datagram-batch.ts';
+import type { PeerId, UnderlayLink } from '../datapath/link.ts';
+import { SegmentMerger } from '../datapath/segment-merger.ts';
+import { type EventLoop, monotonicUs } from './event-loop.ts';
+import type { LinkCounters } from './link-counters.ts';
+import type { PeerEndpoints } from './peer-endpoints.ts';
+
+/** Largest UDP datagram. */
+const AREA_BYTES = 65_536;
+/** What comes so soon after the last one was handled was there already: too soon for an answer to it. */
+const BURST_US = 5;
+
+export interface MessageReceiverOptions {
+  /** Whose `onReceive` is called. */
+  readonly link: Pick<UnderlayLink, 'onReceive'>;
+  readonly memory: PacketMemory;
+  readonly loop: EventLoop;
+  readonly counters: LinkCounters;
+  readonly peers: PeerEndpoints;
+  /** The kernel joins datagrams (UDP GRO). */
+  readonly joined: boolean;
+}
+
+export class MessageReceiver {
+  private readonly options: MessageReceiverOptions;
+  private readonly merger: SegmentMerger;
+  private readonly area: Packet;
+  /** The run stands between them in the area. */
+  private runStart = 0;
+  private runEnd = 0;
+  /** Of each datagram of the run but the last. */
+  private datagramBytes = 0;
+  private peer: PeerId = -1;
+  private received: Packet[] = [];
+  /** The other one, while the first is handed over. */
+  private spare: Packet[] = [];
+  private handledUs = 0;
+  private immediate: NodeJS.Immediate | null = null;
+  private readonly onImmediate = () => {
+    this.immediate = null;
+    this.deliver();
+  };
+
+  /** Throws when packet memory has no large slot left. */
+  constructor(options: MessageReceiverOptions) {
+    const area = options.memory.allocate(AREA_BYTES);
+    if (area === undefined) throw new Error('packet memory has no large slot to receive into');
+    this.options = options;
+    this.area = area;
+    this.merger = new SegmentMerger(options.memory);
+  }
+
+  receive(message: Uint8Array, remote: RemoteInfo): void {
+    const { peers, link, counters } = this.options;
+    const peer = peers.senderOf(remote.address, remote.port);
+    if (peer === undefined || link.onReceive === null) {
+      counters.foreignSenders++;
+      return;
+    }
+    if (message.length === 0) return; // nobody's frame
+    if (peer !== this.peer) this.deliver();
+    this.peer = peer;
+    this.append(message);
+    if (this.immediate !== null) return;
+    if (monotonicUs() - this.handledUs < BURST_US) this.immediate = setImmediate(this.onImmediate);
+    else this.deliver();
+  }
+
+  close(): void {
+    if (this.immediate !== null) clearImmediate(this.immediate);
+    this.immediate = null;
+    this.runEnd = this.runStart;
+    const { memory } = this.options;
+    for (const packet of this.received.splice(0)) memory.free(packet);
+    memory.free(this.area);
+  }
+
+  private append(message: Uint8Array): void {
+    const { memory, joined } = this.options;
+    const { length } = message;
+    if (this.runEnd + length > AREA_BYTES) {
+      this.endRun();
+      this.runStart = 0;
+      this.runEnd = 0;
+    }
+    const at = this.area.offset + this.runEnd;
+    memory.bytes.set(message, at);
+    const size = joined ? batchedDatagramBytes(memory.view, at, length) : length;
+    if (!this.continuesRun(length, size)) this.endRun();
+    if (this.runEnd === this.runStart) this.datagramBytes = size;
+    this.runEnd += length;
+  }
+
+  /** In a run only the last datagram may be shorter. */
+  private continuesRun(length: number, size: number): boolean {
+    if ((this.runEnd - this.runStart) % this.datagramBytes !== 0) return false;
+    return size === this.datagramBytes || length < this.datagramBytes;
+  }
+
+  /** Makes packets of the run. */
+  private endRun(): void {
+    const total = this.runEnd - this.runStart;
+    if (total === 0) return;
+    const { counters } = this.options;
+    const lost = this.merger.take(this.area.offset + this.runStart, total, this.datagramBytes, this.received);
+    counters.receiveDrops += lost;
+    counters.datagramsReceived += Math.ceil(total / this.datagramBytes) - lost;
+    this.runStart = this.runEnd;
+  }
+
+  private deliver(): void {
+    this.endRun();
+    this.runStart = 0;
+    this.runEnd = 0;
+    const { received, peer } = this;
+    if (received.length === 0) return;
+    this.received = this.spare;
+    this.spare = received;
+    const { link, loop, memory } = this.options;
+    loop.enter();
+    try {
+      if (link.onReceive !== null) link.onReceive(peer, received);
+      else for (const packet of received) memory.free(packet);
+    } finally {
+      received.length = 0;
+      loop.leave();
+      this.handledUs = monotonicUs();
+    }
+  }
+}
