@@ -12,6 +12,7 @@ import * as drop from '../../shared/netstack/drop-reasons.ts';
 import type { Engine } from '../../shared/netstack/engine.ts';
 import type { DropReason } from '../../shared/netstack/hooks.ts';
 import { cutSuperSegment, SegmentCutter } from '../../shared/netstack/super-segment.ts';
+import { clearArray } from '../../shared/wire/clear-array.ts';
 import { completeChecksums } from '../../shared/wire/complete-checksums.ts';
 import * as ethernet from '../../shared/wire/ethernet.ts';
 import type { Packet, PacketMemory } from '../../shared/wire/packet-memory.ts';
@@ -126,9 +127,9 @@ export class Underlay {
   private flushBatches(): void {
     for (const peer of this.waiting) {
       if (peer.batch.length > 0) this.link.send(peer.id, peer.batch);
-      peer.batch.length = 0;
+      clearArray(peer.batch);
     }
-    this.waiting.length = 0;
+    clearArray(this.waiting);
   }
 
   private receive(id: PeerId, datagrams: readonly Packet[]): void {

@@ -5,6 +5,7 @@
  *   'message' -> [run: datagrams of one size and peer, side by side] -> SegmentMerger -> onReceive
  */
 import type { RemoteInfo } from 'node:dgram';
+import { clearArray } from '../../shared/wire/clear-array.ts';
 import type { Packet, PacketMemory } from '../../shared/wire/packet-memory.ts';
 import { batchedDatagramBytes } from '../datapath/datagram-batch.ts';
 import type { PeerId, UnderlayLink } from '../datapath/link.ts';
@@ -130,7 +131,7 @@ export class MessageReceiver {
       if (link.onReceive !== null) link.onReceive(peer, received);
       else for (const packet of received) memory.free(packet);
     } finally {
-      received.length = 0;
+      clearArray(received);
       loop.leave();
       this.handledUs = monotonicUs();
     }

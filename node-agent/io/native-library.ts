@@ -71,7 +71,8 @@ async function load(): Promise<NativeLibrary> {
 /** Throws where libuv cannot be called. */
 function pollThroughLibuv(koffi: Koffi, self: ReturnType<Koffi['load']>): NativeLibrary['poll'] {
   if (!isMainThread) throw new Error('descriptors polled through libuv work on the main thread only');
-  const readableType = koffi.proto('void podwire_readable(uintptr_t handle, int status, int events)');
+  // libuv hands it its handle, a status and the events; what is not declared is not converted either.
+  const readableType = koffi.proto('void podwire_readable()');
   const defaultLoop = self.func('uintptr_t uv_default_loop()');
   const pollInit = self.func('int uv_poll_init(uintptr_t, void *, int)');
   const pollStart = self.func('uv_poll_start', 'int', ['void *', 'int', koffi.pointer(readableType)]);

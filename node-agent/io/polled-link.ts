@@ -6,6 +6,7 @@
  *   send     -> NativeSender -> sendmmsg
  *   recvmmsg -> receive areas -> a packet each, or merged segments (SegmentMerger) -> onReceive
  */
+import { clearArray } from '../../shared/wire/clear-array.ts';
 import type { Packet, PacketMemory } from '../../shared/wire/packet-memory.ts';
 import type { LinkEndpoint, PeerId, UnderlayLink } from '../datapath/link.ts';
 import { SegmentMerger } from '../datapath/segment-merger.ts';
@@ -154,7 +155,7 @@ export class PolledLink implements SocketLink {
   private deliver(peer: PeerId | undefined): void {
     if (this.received.length === 0) return;
     if (peer !== undefined && this.onReceive !== null) this.onReceive(peer, this.received);
-    this.received.length = 0;
+    clearArray(this.received);
   }
 
   /** Pages of an area that no datagram reached cost no memory. */

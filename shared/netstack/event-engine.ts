@@ -1,3 +1,4 @@
+import { clearArray } from '../wire/clear-array.ts';
 import { ipv6Table } from '../wire/ipv6-table.ts';
 import type { Packet } from '../wire/packet-memory.ts';
 import type { Engine, EngineOptions, FrameReceiver, TimerHandle } from './engine.ts';
@@ -19,6 +20,8 @@ export class EventEngine implements Engine {
   private head = 0;
   private tail = 0;
   private flushes: (() => void)[] = [];
+  /** Takes what is asked for while the others run. */
+  private spareFlushes: (() => void)[] = [];
   private inside = false;
 
   constructor(options: EngineOptions) {
@@ -97,7 +100,9 @@ export class EventEngine implements Engine {
   private runFlushes(): void {
     if (this.flushes.length === 0) return;
     const due = this.flushes;
-    this.flushes = [];
+    this.flushes = this.spareFlushes;
+    this.spareFlushes = due;
     for (const flush of due) flush();
+    clearArray(due);
   }
 }
