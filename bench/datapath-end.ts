@@ -1,5 +1,5 @@
 /**
- * One end of the data path benchmark, a process of its own: `node datapath-end.ts CARRIER server|client rtt|bulk`. It says
+ * One end of the data path benchmark, a process of its own: `node datapath-end.ts CARRIER server|client QUANTITY`. It says
  * over IPC where it is reached, is told the other end, and says what it measured.
  */
 import { createSocket } from 'node:dgram';
@@ -7,15 +7,21 @@ import { once } from 'node:events';
 import type { EventLoop } from '../node-agent/io/event-loop.ts';
 import type { IoTier } from '../node-agent/io/open-link.ts';
 import type { Host } from '../shared/netstack/host.ts';
+import { StackNetwork } from '../shared/podnet/stack-network.ts';
+import { formatIpv4 } from '../shared/wire/address.ts';
 import { podAddress, startBenchNode } from './bench-node.ts';
 import type { Carrier, Quantity } from './datapath-message.ts';
 import { introduced, say } from './end-channel.ts';
 import { median } from './figure.ts';
 
 const REQUEST_BYTES = 64;
-const WARM_UP = 20_000;
-const ROUND_TRIPS = 20_000;
-const BULK_MS = 3000;
+const WARM_UP = 15_000;
+const ROUND_TRIPS = 15_000;
+/** A slow path is measured by fewer. */
+const ROUND_TRIPS_MS = 1000;
+const BULK_MS = 1600;
+/** Of a bulk transfer: what is not counted. */
+const BULK_WARM_UP_MS = 400;
 /** A VXLAN datagram with a full TCP segment. */
 const DATAGRAM_BYTES = 1472;
 /** Sent before the event loop has a turn. */
@@ -26,39 +32,66 @@ const [carrier, role, quantity] = process.argv.slice(2) as [Carrier, 'server' | 
 const isServer = role === 'server';
 
 /** Sends the next request whenever one was answered; the median round trip in microseconds. */
-function roundTrips(send: () => void): { answered(): void } {
+function roundTrips(send: () => void): { answered(nowMs?: number): void } {
   const times: number[] = [];
+  const warmUpEndMs = performance.now() + ROUND_TRIPS_MS;
+  let endMs = Number.POSITIVE_INFINITY;
   let startedMs = performance.now();
   let count = 0;
   send();
   return {
-    answered() {
-      const nowMs = performance.now();
-      if (count++ >= WARM_UP) times.push((nowMs - startedMs) * 1000);
-      if (times.length === ROUND_TRIPS) {
+    answered(nowMs = performance.now()) {
+      if (endMs < Number.POSITIVE_INFINITY) times.push((nowMs - startedMs) * 1000);
+      else if (++count === WARM_UP || nowMs > warmUpEndMs) endMs = nowMs + ROUND_TRIPS_MS;
+      if (times.length === ROUND_TRIPS || nowMs > endMs) {
         say({ kind: 'result', value: median(times) });
         return;
       }
-      startedMs = nowMs;
+      startedMs = performance.now();
       send();
     },
   };
 }
 
-/** Mbit/s from the first byte to the last. */
-class Throughput {
-  private bytes = 0;
-  private firstMs = 0;
-  private lastMs = 0;
+/** How much of a processor this process uses between two moments. */
+class Busy {
+  private startedMs = 0;
+  private usage = process.cpuUsage();
 
-  add(count: number): void {
-    this.lastMs = performance.now();
-    if (this.firstMs === 0) this.firstMs = this.lastMs;
-    else this.bytes += count;
+  start(): void {
+    this.startedMs = performance.now();
+    this.usage = process.cpuUsage();
   }
 
   report(): void {
-    say({ kind: 'result', value: (this.bytes * 8) / 1000 / (this.lastMs - this.firstMs) });
+    const { user, system } = process.cpuUsage(this.usage);
+    say({ kind: 'busy', share: (user + system) / 1000 / (performance.now() - this.startedMs) });
+  }
+}
+
+/** Mbit/s from the end of the warm-up to the last byte. */
+class Throughput {
+  private bytes = 0;
+  private firstMs = 0;
+  private countedMs = 0;
+  private lastMs = 0;
+  private readonly busy = new Busy();
+
+  add(count: number): void {
+    this.lastMs = performance.now();
+    if (this.countedMs > 0) {
+      this.bytes += count;
+      return;
+    }
+    this.firstMs ||= this.lastMs;
+    if (this.lastMs < this.firstMs + BULK_WARM_UP_MS) return;
+    this.countedMs = this.lastMs;
+    this.busy.start();
+  }
+
+  report(): void {
+    this.busy.report();
+    say({ kind: 'result', value: (this.bytes * 8) / 1000 / (this.lastMs - this.countedMs) });
   }
 }
 
@@ -88,10 +121,16 @@ async function bareSockets(): Promise<void> {
 function blast(send: (bytes: Uint8Array) => void): void {
   const bytes = new Uint8Array(DATAGRAM_BYTES);
   const endMs = performance.now() + BULK_MS;
+  const busy = new Busy();
+  busy.start();
   const burst = (): void => {
     for (let i = 0; i < BURST; i++) send(bytes);
-    if (performance.now() < endMs) setImmediate(burst);
-    else setTimeout(() => send(new Uint8Array(1)), 200);
+    if (performance.now() < endMs) {
+      setImmediate(burst);
+      return;
+    }
+    busy.report();
+    setTimeout(() => send(new Uint8Array(1)), 200);
   };
   burst();
 }
@@ -100,7 +139,11 @@ async function pods(tier: IoTier, batches: boolean): Promise<void> {
   const bench = await startBenchNode(isServer ? 2 : 1, { tier, batches });
   const { loop, host } = bench;
   bench.meet(await introduced(bench.introduction));
-  if (isServer) loop.run(() => serve(host));
+  const network = new StackNetwork({ host, loop });
+  if (quantity === 'duplex') {
+    if (isServer) await serveDuplex(network);
+    else process.once('message', () => void askDuplex(network));
+  } else if (isServer) loop.run(() => serve(host));
   else process.once('message', () => loop.run(() => ask(host, loop)));
   say({ kind: 'ready' });
 }
@@ -110,8 +153,8 @@ function serve(host: Host): void {
     connection.setNoDelay(true);
     const throughput = new Throughput();
     connection.onData = (bytes) => {
-      if (quantity === 'rtt') connection.write(bytes);
-      else throughput.add(bytes.length);
+      if (quantity === 'bulk') throughput.add(bytes.length);
+      else connection.write(bytes);
     };
     connection.onEnd = () => throughput.report();
   };
@@ -133,14 +176,54 @@ function ask(host: Host, loop: EventLoop): void {
     };
     connection.onWritable = fill;
     fill();
+    const busy = new Busy();
+    setTimeout(() => busy.start(), BULK_WARM_UP_MS);
     setTimeout(() => {
+      busy.report();
       connection.onWritable = null;
       loop.run(() => connection.end());
     }, BULK_MS);
   };
 }
 
+async function serveDuplex(network: StackNetwork): Promise<void> {
+  const server = await network.listenTcp({ port: PORT });
+  server.on('connection', (socket) => {
+    socket.setNoDelay(true);
+    socket.on('data', (bytes: Uint8Array) => socket.write(bytes));
+  });
+}
+
+async function askDuplex(network: StackNetwork): Promise<void> {
+  const socket = await network.connectTcp({ host: formatIpv4(podAddress(2)), port: PORT });
+  socket.setNoDelay(true);
+  const request = new Uint8Array(REQUEST_BYTES);
+  const trips = roundTrips(() => socket.write(request));
+  socket.on('data', () => trips.answered());
+}
+
+/** Two pods of one node: every request is a turn of its own, as a program's would be. */
+async function neighbours(tier: IoTier): Promise<void> {
+  const { loop, host, datapath } = await startBenchNode(1, { tier, batches: true });
+  const address = podAddress(1) + 1;
+  const other = loop.run(() => datapath.attachPod({ id: 'bench/neighbour', address })).host;
+  loop.run(() => {
+    serve(other);
+    const connection = host.tcp.connect({ remoteAddress: address, remotePort: PORT });
+    connection.setNoDelay(true);
+    const request = new Uint8Array(REQUEST_BYTES);
+    connection.onEstablished = () => {
+      const trips = roundTrips(() => loop.run(() => connection.write(request)));
+      connection.onData = () => {
+        const nowMs = performance.now();
+        setImmediate(() => trips.answered(nowMs));
+      };
+    };
+  });
+}
+
 process.once('disconnect', () => process.exit(0));
+const isSingle = carrier.endsWith('-single');
 if (carrier === 'bare') await bareSockets();
-else if (carrier === 'polled-single') await pods('polled', false);
-else await pods(carrier, true);
+else if (quantity === 'local') await neighbours(carrier as IoTier);
+else await pods((isSingle ? carrier.slice(0, -'-single'.length) : carrier) as IoTier, !isSingle);

@@ -1,8 +1,11 @@
 import type { LinkEndpoint } from '../node-agent/datapath/link.ts';
 
-/** `bare`: connected dgram sockets; the others: pods of two nodes over a link of that kind. */
-export type Carrier = 'bare' | 'dgram' | 'gso' | 'polled' | 'polled-single';
-export type Quantity = 'rtt' | 'bulk';
+/**
+ * `bare`: connected dgram sockets; the others: pods of two nodes over a link of that kind, `-single` with a datagram a segment.
+ */
+export type Carrier = 'bare' | 'dgram' | 'gso' | 'gso-single' | 'polled' | 'polled-single';
+/** `duplex` is `rtt` through the sockets that programs have; `local` is `rtt` between two pods of one node. */
+export type Quantity = 'rtt' | 'duplex' | 'local' | 'bulk';
 
 /** How one end is reached; `node` is there when it is a node. */
 export interface Introduction {
@@ -19,6 +22,7 @@ export interface Introduction {
 export type EndMessage =
   | { readonly kind: 'introduction'; readonly introduction: Introduction }
   | { readonly kind: 'ready' }
+  | { readonly kind: 'busy'; readonly share: number }
   | EndResult;
 
 export interface EndResult {

@@ -1,97 +1,188 @@
 /**
- * What a packet between pods of two nodes costs: round trip and one bulk TCP flow through two whole data paths in two
- * processes, beside bare connected dgram sockets in the same run. Round trips are pinned, as waking an idle processor costs
- * more than everything else: both ends on one, or each on its own.
+ * What a packet between pods costs: round trips and one bulk TCP flow through two whole data paths (bridge, conntrack,
+ * hooks, VXLAN) in two processes, beside bare connected dgram sockets and the kernel's own VXLAN in the same run. Round trips
+ * are pinned, as waking an idle processor costs more than everything else: both ends on one, or each on its own.
  */
 import { spawnSync } from 'node:child_process';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { loadNativeSockets } from '../node-agent/io/native-socket.ts';
-import type { Benchmark, BenchmarkContext } from './benchmark.ts';
-import type { Carrier, EndResult, Quantity } from './datapath-message.ts';
+import type { Benchmark, BenchmarkContext, MissingFigure } from './benchmark.ts';
+import type { Carrier, Quantity } from './datapath-message.ts';
 import type { FigureInput, Goal } from './figure.ts';
-import { type Role, runTwoEnds } from './two-ends.ts';
+import { KernelVxlan, kernelVxlanMissing } from './kernel-vxlan.ts';
+import { type Role, runOneEnd, runTwoEnds } from './two-ends.ts';
 
 const END = join(import.meta.dirname, 'datapath-end.ts');
 
-type Placement = 'same core' | 'cross core' | 'unpinned';
+/** Payload of a full segment: MTU 1450 without the headers of IPv4 and TCP, with its timestamps. */
+const SEGMENT_BYTES = 1398;
 
-interface Row {
-  readonly placement: Placement;
-  readonly quantity: Quantity;
-  readonly goals: Partial<Record<Carrier, number>>;
-}
+type Tier = 'dgram' | 'gso' | 'polled';
+type Core = 'same core' | 'cross core';
+type Rows = Record<string, FigureInput | MissingFigure>;
 
-const ROWS: readonly Row[] = [
-  { placement: 'same core', quantity: 'rtt', goals: { dgram: 1.4, polled: 1.0 } },
-  { placement: 'cross core', quantity: 'rtt', goals: { dgram: 1.2, polled: 1.1 } },
-  { placement: 'unpinned', quantity: 'bulk', goals: { dgram: 0.45, 'polled-single': 0.65 } },
-];
+const ROUND_TRIP_GOALS: Record<Core, Record<Tier, number>> = {
+  'same core': { dgram: 1.4, gso: 1.4, polled: 1.0 },
+  'cross core': { dgram: 1.2, gso: 1.2, polled: 1.1 },
+};
+const BULK_GOALS: Record<Tier, number> = { dgram: 0.1, gso: 0.4, polled: 0.7 };
+const SINGLE_GOALS = { dgram: 0.45, 'gso-single': 0.45, 'polled-single': 0.65 };
+const BUSY_GOALS: Record<Tier, number> = { dgram: 12, gso: 3, polled: 1.5 };
+const LOCAL_GOAL = 0.3;
 
 export const datapathBenchmark: Benchmark = {
   name: 'datapath',
-  summary: 'round trip and bulk TCP between pods of two nodes, beside bare sockets',
-  async run(context: BenchmarkContext): Promise<Record<string, FigureInput>> {
-    const carriers = await availableCarriers(context);
-    const figures: Record<string, FigureInput> = {};
-    for (const row of ROWS.filter(({ placement }) => canPlace(placement))) {
-      const samples = await measureRow(row, carriers, context);
-      for (const carrier of carriers)
-        figures[`${row.quantity} ${row.placement} ${carrier}`] = figureOf(row, carrier, samples);
-    }
-    return figures;
+  summary: 'round trip and bulk TCP between pods, beside bare sockets and kernel VXLAN',
+  async run(context: BenchmarkContext): Promise<Rows> {
+    const tiers = await availableTiers(context);
+    return {
+      ...(await roundTrips('same core', tiers, context)),
+      ...(await roundTrips('cross core', tiers, context)),
+      ...(await bulk(tiers, context)),
+    };
   },
 };
 
-async function availableCarriers(context: BenchmarkContext): Promise<Carrier[]> {
+async function availableTiers(context: BenchmarkContext): Promise<Tier[]> {
   try {
     await loadNativeSockets();
-    return ['dgram', 'polled', 'polled-single'];
+    return ['dgram', 'gso', 'polled'];
   } catch (error) {
     context.progress(`dgram only: ${error instanceof Error ? error.message : String(error)}`);
     return ['dgram'];
   }
 }
 
-function canPlace(placement: Placement): boolean {
-  if (placement === 'unpinned') return true;
-  const hasTaskset = spawnSync('taskset', ['-V']).status === 0;
-  return hasTaskset && (placement === 'same core' || availableParallelism() > 1);
+/** Why processes cannot be placed so; undefined when they can. */
+function cannotPlace(core: Core): string | undefined {
+  if (spawnSync('taskset', ['-V']).status !== 0) return 'needs the program taskset';
+  return core === 'cross core' && availableParallelism() < 2 ? 'needs two processors' : undefined;
 }
 
-/** Carrier after carrier in each round, so that a slow moment of the machine hits all of them. */
-async function measureRow(row: Row, carriers: readonly Carrier[], context: BenchmarkContext) {
-  const samples = new Map<Carrier, number[]>();
-  for (let round = 1; round <= context.repeats; round++) {
-    context.progress(`${row.quantity} ${row.placement}, round ${round} of ${context.repeats}`);
-    for (const carrier of ['bare', ...carriers] as const) {
-      const list = samples.get(carrier) ?? [];
-      list.push((await measureOnce(carrier, row)).value);
-      samples.set(carrier, list);
-    }
+/** Repeats of several quantities, by name. One follows the other in each round, so a slow moment hits all of them. */
+class Samples {
+  private readonly byName = new Map<string, number[]>();
+
+  add(name: string, value: number): void {
+    const list = this.byName.get(name);
+    if (list === undefined) this.byName.set(name, [value]);
+    else list.push(value);
   }
-  return samples;
+
+  of(name: string): readonly number[] {
+    return this.byName.get(name) ?? [];
+  }
 }
 
-function figureOf(row: Row, carrier: Carrier, samples: ReadonlyMap<Carrier, number[]>): FigureInput {
-  const bound = row.goals[carrier];
-  const compare = row.quantity === 'rtt' ? '<=' : '>=';
-  const goal: Goal | undefined = bound === undefined ? undefined : { compare, bound, of: 'ratio' };
+async function roundTrips(core: Core, tiers: readonly Tier[], context: BenchmarkContext): Promise<Rows> {
+  const missing = cannotPlace(core);
+  if (missing !== undefined) return { [`rtt ${core}`]: { label: `RTT, ${core}`, missing } };
+  const samples = new Samples();
+  const fastest = tiers.at(-1) as Tier;
+  const isSame = core === 'same core';
+  for (let round = 1; round <= context.repeats; round++) {
+    context.progress(`round trips, ${core}, round ${round} of ${context.repeats}`);
+    for (const carrier of ['bare', ...tiers] as const) samples.add(carrier, await roundTrip(carrier, 'rtt', core));
+    if (!isSame) continue;
+    samples.add('duplex', await roundTrip(fastest, 'duplex', core));
+    samples.add('local', (await runOneEnd([END, 'dgram', 'client', 'local'], 0)).value);
+  }
+  const bare = { label: 'bare connected dgram', samples: samples.of('bare') };
+  const rows: Rows = {};
+  for (const tier of tiers) {
+    rows[`rtt ${core} ${tier}`] = {
+      label: `RTT p50 over ${tier}, ${core}`,
+      unit: 'us',
+      samples: samples.of(tier),
+      reference: bare,
+      goal: { compare: '<=', bound: ROUND_TRIP_GOALS[core][tier], of: 'ratio' },
+    };
+  }
+  return isSame ? { ...rows, ...sameNodeRows(samples, fastest) } : rows;
+}
+
+function sameNodeRows(samples: Samples, fastest: Tier): Rows {
+  const reference = { label: `the stack's API, ${fastest}`, samples: samples.of(fastest) };
   return {
-    label: `pods over ${carrier}: ${row.quantity === 'rtt' ? 'RTT p50' : 'bulk TCP'}, ${row.placement}`,
-    unit: row.quantity === 'rtt' ? 'us' : 'Mbit/s',
-    samples: samples.get(carrier) ?? [],
-    reference: { label: 'bare connected dgram', samples: samples.get('bare') ?? [] },
-    ...(goal === undefined ? {} : { goal }),
+    'rtt duplex': {
+      label: `RTT p50 through Duplex sockets, ${fastest}`,
+      unit: 'us',
+      samples: samples.of('duplex'),
+      reference,
+    },
+    'rtt same node': {
+      label: 'RTT p50 between pods of one node',
+      unit: 'us',
+      samples: samples.of('local'),
+      reference: { label: `between two nodes, ${fastest}`, samples: samples.of(fastest) },
+      goal: { compare: '<=', bound: LOCAL_GOAL, of: 'ratio' },
+    },
   };
 }
 
-function measureOnce(carrier: Carrier, { placement, quantity }: Row): Promise<EndResult> {
-  const coreOf = (role: Role): number | undefined =>
-    placement === 'unpinned' ? undefined : role === 'client' && placement === 'cross core' ? 1 : 0;
-  return runTwoEnds({
-    commandOf: (role) => [END, carrier, role, quantity],
-    coreOf,
-    resultFrom: quantity === 'rtt' ? 'client' : 'server',
-  });
+async function roundTrip(carrier: Carrier, quantity: Quantity, core: Core): Promise<number> {
+  const coreOf = (role: Role): number => (role === 'client' && core === 'cross core' ? 1 : 0);
+  const commandOf = (role: Role): string[] => [END, carrier, role, quantity];
+  return (await runTwoEnds({ commandOf, coreOf, resultFrom: 'client' })).value;
+}
+
+async function bulk(tiers: readonly Tier[], context: BenchmarkContext): Promise<Rows> {
+  const missing = kernelVxlanMissing();
+  const kernel = missing === undefined ? await KernelVxlan.open() : undefined;
+  const carriers: Carrier[] = ['bare', ...tiers];
+  if (tiers.length > 1) carriers.push('gso-single', 'polled-single');
+  const samples = new Samples();
+  try {
+    for (let round = 1; round <= context.repeats; round++) {
+      context.progress(`bulk TCP, round ${round} of ${context.repeats}`);
+      if (kernel !== undefined) samples.add('kernel', await kernel.bulk());
+      for (const carrier of carriers) await addBulk(carrier, samples);
+    }
+  } finally {
+    kernel?.close();
+  }
+  return bulkRows(tiers, carriers, samples, missing);
+}
+
+async function addBulk(carrier: Carrier, samples: Samples): Promise<void> {
+  const commandOf = (role: Role): string[] => [END, carrier, role, 'bulk'];
+  const ends = { commandOf, coreOf: () => undefined, resultFrom: 'server', measuresBusy: true } as const;
+  const { value: megabits, busy } = await runTwoEnds(ends);
+  samples.add(carrier, megabits);
+  samples.add(`${carrier} busy`, (busy * SEGMENT_BYTES * 8) / megabits);
+}
+
+function bulkRows(
+  tiers: readonly Tier[],
+  carriers: readonly Carrier[],
+  samples: Samples,
+  missing: string | undefined,
+): Rows {
+  const rows: Rows = {};
+  for (const tier of tiers) {
+    const label = `bulk TCP over ${tier}`;
+    const goal: Goal = { compare: '>=', bound: BULK_GOALS[tier], of: 'ratio' };
+    const reference = { label: 'kernel VXLAN, iperf3', samples: samples.of('kernel') };
+    const own = { label, unit: 'Mbit/s', samples: samples.of(tier) };
+    rows[`bulk ${tier}`] = missing === undefined ? { ...own, reference, goal } : own;
+    if (missing !== undefined) rows[`bulk ${tier} kernel`] = { label: `${label} beside kernel VXLAN`, missing };
+    rows[`busy ${tier}`] = {
+      label: `processor time a full segment over ${tier}, both ends`,
+      unit: 'us',
+      samples: samples.of(`${tier} busy`),
+      goal: { compare: '<=', bound: BUSY_GOALS[tier], of: 'value' },
+    };
+  }
+  for (const [carrier, bound] of Object.entries(SINGLE_GOALS)) {
+    if (!carriers.includes(carrier as Carrier)) continue;
+    rows[`single ${carrier}`] = {
+      label: `bulk TCP, a datagram a segment, ${carrier.replace('-single', '')}`,
+      unit: 'Mbit/s',
+      samples: samples.of(carrier),
+      reference: { label: 'bare connected dgram', samples: samples.of('bare') },
+      goal: { compare: '>=', bound, of: 'ratio' },
+    };
+  }
+  return rows;
 }

@@ -5,7 +5,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Command, InvalidArgumentError } from 'commander';
-import type { Benchmark } from './benchmark.ts';
+import type { Benchmark, MissingFigure } from './benchmark.ts';
 import { type Figure, summarize } from './figure.ts';
 import { describeMachine } from './machine.ts';
 import { renderJsonLine, renderTable } from './report.ts';
@@ -24,7 +24,7 @@ const benchmarks: Record<string, { summary: string; load: () => Promise<Benchmar
     load: async () => (await import('./scale.ts')).scaleBenchmark,
   },
   datapath: {
-    summary: 'round trip and bulk TCP between pods of two nodes, beside bare connected dgram sockets',
+    summary: 'round trip and bulk TCP between pods, beside bare dgram sockets and kernel VXLAN (as root)',
     load: async () => (await import('./datapath.ts')).datapathBenchmark,
   },
   services: {
@@ -47,17 +47,19 @@ const benchmarks: Record<string, { summary: string; load: () => Promise<Benchmar
 
 const resultsFolder = join(import.meta.dirname, 'results');
 
-async function measure(name: string, repeats: number): Promise<Record<string, Figure>> {
+async function measure(name: string, repeats: number): Promise<Record<string, Figure | MissingFigure>> {
   const known = benchmarks[name];
   if (known === undefined) {
     throw new Error(`there is no benchmark '${name}'; there are: ${Object.keys(benchmarks).join(', ')}`);
   }
   const benchmark = await known.load();
   const inputs = await benchmark.run({ repeats, progress: (line) => process.stderr.write(`${name}: ${line}\n`) });
-  return Object.fromEntries(Object.entries(inputs).map(([key, input]) => [key, summarize(input)]));
+  return Object.fromEntries(
+    Object.entries(inputs).map(([key, input]) => [key, 'missing' in input ? input : summarize(input)]),
+  );
 }
 
-function keepResult(name: string, figures: Record<string, Figure>): string {
+function keepResult(name: string, figures: Record<string, Figure | MissingFigure>): string {
   mkdirSync(resultsFolder, { recursive: true });
   const at = new Date().toISOString();
   const path = join(resultsFolder, `${name}-${at.replaceAll(':', '')}.json`);

@@ -12,9 +12,27 @@ export interface TwoEnds {
   /** The processor an end is pinned to. */
   readonly coreOf: (role: Role) => number | undefined;
   readonly resultFrom: Role;
+  /** Both ends say how busy they were. */
+  readonly measuresBusy?: boolean;
 }
 
-export async function runTwoEnds({ commandOf, coreOf, resultFrom }: TwoEnds): Promise<EndResult> {
+export interface TwoEndsResult extends EndResult {
+  /** Processors that both ends together kept busy; 0 when that was not measured. */
+  readonly busy: number;
+}
+
+/** One process that says a result by itself. */
+export async function runOneEnd(command: readonly string[], core: number | undefined): Promise<EndResult> {
+  const end = startEnd(command, core);
+  try {
+    return await messageOf(end, 'result');
+  } finally {
+    end.kill('SIGKILL');
+  }
+}
+
+export async function runTwoEnds(options: TwoEnds): Promise<TwoEndsResult> {
+  const { commandOf, coreOf, resultFrom, measuresBusy } = options;
   const server = startEnd(commandOf('server'), coreOf('server'));
   const client = startEnd(commandOf('client'), coreOf('client'));
   const ends = [server, client];
@@ -25,8 +43,10 @@ export async function runTwoEnds({ commandOf, coreOf, resultFrom }: TwoEnds): Pr
     client.send(ofServer as Introduction);
     await ready;
     const result = messageOf(resultFrom === 'client' ? client : server, 'result');
+    const shares = Promise.all(measuresBusy === true ? ends.map((end) => messageOf(end, 'busy')) : []);
     client.send('start');
-    return await result;
+    const busy = (await shares).reduce((sum, { share }) => sum + share, 0);
+    return { ...(await result), busy };
   } finally {
     for (const end of ends) end.kill('SIGKILL');
   }
