@@ -2,7 +2,13 @@
 import { readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { isJsonObject, type JsonObject } from '../shared/api/object.ts';
 import { CNI_PLUGINS, type CniPluginName } from '../shared/runtime/cni-plugins.ts';
-import { AUTHORIZATION_MODES, type AuthorizationMode, IP_FAMILIES, type IpFamilies } from '../shared/runtime/config.ts';
+import {
+  AUTHORIZATION_MODES,
+  type AuthorizationMode,
+  DEFAULT_LOAD_BALANCER_POOL,
+  IP_FAMILIES,
+  type IpFamilies,
+} from '../shared/runtime/config.ts';
 import { DEFAULT_MAX_PODS } from '../shared/runtime/node-block.ts';
 import { UserError } from './user-error.ts';
 
@@ -16,6 +22,8 @@ export interface ClusterSettings {
   readonly nodes: number;
   readonly cni: CniPluginName;
   readonly proxyMode: ProxyMode;
+  /** First and last address. */
+  readonly loadBalancerPool: string;
   readonly ipFamily: IpFamilies;
   /** Of each node. */
   readonly maxPods: number;
@@ -56,6 +64,7 @@ function decodeSettings(value: unknown): ClusterSettings {
     nodes: wholeNumber(value, 'nodes'),
     cni: oneOf(value, 'cni', CNI_PLUGINS),
     proxyMode: oneOf(value, 'proxyMode', PROXY_MODES),
+    loadBalancerPool: poolText({ loadBalancerPool: DEFAULT_LOAD_BALANCER_POOL, ...value }),
     ipFamily: oneOf({ ipFamily: 'ipv4', ...value }, 'ipFamily', IP_FAMILIES),
     maxPods: wholeNumber({ maxPods: DEFAULT_MAX_PODS, ...value }, 'maxPods'),
     timing: oneOf(value, 'timing', TIMINGS),
@@ -66,6 +75,11 @@ function decodeSettings(value: unknown): ClusterSettings {
     natsPort: wholeNumber(value, 'natsPort'),
     addressBlock: wholeNumber(value, 'addressBlock'),
   };
+}
+
+function poolText({ loadBalancerPool }: JsonObject): string {
+  if (typeof loadBalancerPool !== 'string') throw new Error('loadBalancerPool is no text');
+  return loadBalancerPool;
 }
 
 function wholeNumber(value: JsonObject, field: string): number {

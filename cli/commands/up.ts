@@ -1,8 +1,9 @@
-import { type Command, Option } from 'commander';
+import { type Command, InvalidArgumentError, Option } from 'commander';
 import { CNI_PLUGINS, type CniPluginName } from '../../shared/runtime/cni-plugins.ts';
 import {
   AUTHORIZATION_MODES,
   type AuthorizationMode,
+  DEFAULT_LOAD_BALANCER_POOL,
   EGRESSES,
   type Egress,
   type HostPort,
@@ -30,6 +31,7 @@ interface UpOptions extends FormattedOptions {
   readonly cni?: CniPluginName;
   readonly proxyMode?: ProxyMode;
   readonly ipFamily?: IpFamilies;
+  readonly loadBalancerPool?: string;
   readonly maxPods?: number;
   readonly timing?: Timing;
   readonly authorizationMode?: AuthorizationMode;
@@ -48,6 +50,12 @@ interface UpOptions extends FormattedOptions {
 }
 
 const port = wholeNumber(1, 65_535);
+
+/** Addresses of the nodes' network, which the nodes announce. */
+function addressRange(text: string): string {
+  if (/^\d+(\.\d+){3}-\d+(\.\d+){3}$/.test(text)) return text;
+  throw new InvalidArgumentError('expected the first and the last address, such as 192.168.1.240-192.168.1.250');
+}
 
 export function upCommand(): Command {
   return formattedCommand({
@@ -69,6 +77,11 @@ export function upCommand(): Command {
       new Option('--ip-family <families>', 'of pods, nodes and Services (default: ipv4); dual: IPv4 and IPv6').choices(
         IP_FAMILIES,
       ),
+    )
+    .option(
+      '--load-balancer-pool <range>',
+      `addresses for Services of type LoadBalancer (default: ${DEFAULT_LOAD_BALANCER_POOL})`,
+      addressRange,
     )
     .option(
       '--max-pods <count>',
@@ -157,6 +170,7 @@ async function run(folder: ClusterFolder, options: UpOptions, reporter: StartRep
       cni,
       proxyMode,
       ipFamily,
+      loadBalancerPool,
       maxPods,
       timing,
       authorizationMode,
@@ -170,6 +184,7 @@ async function run(folder: ClusterFolder, options: UpOptions, reporter: StartRep
       cni,
       proxyMode,
       ipFamily,
+      loadBalancerPool,
       maxPods,
       timing,
       authorizationMode,

@@ -44,6 +44,7 @@ export function planProcesses(plan: ClusterPlan): ProcessSpec[] {
     ...plan.apiPorts.map((port, i) => planApiServer(plan, port, i + 1)),
     component(plan, 'controller-manager', {}),
     component(plan, 'scheduler', {}),
+    component(plan, 'cloud-controller', { PODWIRE_LOAD_BALANCER_POOL: plan.settings.loadBalancerPool }),
     ...plan.nodes.map((node) => planNode(plan, node)),
     ...(plan.dnsListen === undefined ? [] : [planHostDns(plan, plan.dnsListen)]),
   ];

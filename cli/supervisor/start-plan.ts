@@ -1,6 +1,6 @@
 /** Decides what `podwire up` starts: settings kept from the last time and given now, ports, addresses, programs. */
 import { dirname, join } from 'node:path';
-import type { Egress, HostPort } from '../../shared/runtime/config.ts';
+import { DEFAULT_LOAD_BALANCER_POOL, type Egress, type HostPort } from '../../shared/runtime/config.ts';
 import type { ProcessName } from '../../shared/runtime/entry-point.ts';
 import type { LogLevel } from '../../shared/runtime/log.ts';
 import { DEFAULT_MAX_PODS, nodeBlocks, nodeMaskSize } from '../../shared/runtime/node-block.ts';
@@ -58,6 +58,7 @@ export async function planStart(request: StartRequest): Promise<ClusterPlan> {
     nodes: nodeCount,
     cni: requested.cni ?? saved?.cni ?? 'flannel',
     proxyMode: requested.proxyMode ?? saved?.proxyMode ?? 'iptables',
+    loadBalancerPool: requested.loadBalancerPool ?? saved?.loadBalancerPool ?? DEFAULT_LOAD_BALANCER_POOL,
     ipFamily: requested.ipFamily ?? saved?.ipFamily ?? 'ipv4',
     maxPods: chooseMaxPods(nodeCount, requested.maxPods, saved?.maxPods),
     timing: requested.timing ?? saved?.timing ?? 'lab',

@@ -21,6 +21,8 @@ export interface HostPort {
   readonly port: number;
 }
 
+export const DEFAULT_LOAD_BALANCER_POOL = '192.168.1.240-192.168.1.250';
+
 /** What every process knows of its cluster. */
 export interface ClusterConfig {
   /** PODWIRE_CLUSTER: the cluster's name. */
@@ -51,6 +53,8 @@ export interface ClusterConfig {
   readonly cni: CniPluginName;
   /** PODWIRE_PROXY_MODE */
   readonly proxyMode: string;
+  /** PODWIRE_LOAD_BALANCER_POOL: the addresses for Services of type LoadBalancer, first and last. */
+  readonly loadBalancerPool: string;
   /** PODWIRE_EGRESS: what of the machine the cluster may use on its own account; `host`: its name servers. */
   readonly egress: Egress;
   /** PODWIRE_NODE_LEASE_RENEW_MS: how often a node renews its Lease. */
@@ -144,6 +148,7 @@ export function readClusterConfig(environment: Environment): ClusterConfig {
     clusterDomain: text(environment, 'PODWIRE_CLUSTER_DOMAIN', 'cluster.local'),
     cni: oneOf(environment, 'PODWIRE_CNI', CNI_PLUGINS, 'flannel'),
     proxyMode: text(environment, 'PODWIRE_PROXY_MODE', 'iptables'),
+    loadBalancerPool: text(environment, 'PODWIRE_LOAD_BALANCER_POOL', DEFAULT_LOAD_BALANCER_POOL),
     egress: oneOf(environment, 'PODWIRE_EGRESS', EGRESSES, 'none'),
     nodeLeaseRenewMs: wholeNumber(environment, 'PODWIRE_NODE_LEASE_RENEW_MS', 1000, 1, MAX_DURATION_MS),
     nodeGraceMs: wholeNumber(environment, 'PODWIRE_NODE_GRACE_MS', 4000, 1, MAX_DURATION_MS),

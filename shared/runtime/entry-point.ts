@@ -9,6 +9,7 @@ export const PROCESS_SOURCES = {
   apiserver: 'services/apiserver/main.ts',
   scheduler: 'services/scheduler/main.ts',
   'controller-manager': 'services/controller-manager/main.ts',
+  'cloud-controller': 'services/cloud-controller/main.ts',
   'node-agent': 'node-agent/main.ts',
   'kube-proxy': 'proxy/kube-proxy/main.ts',
   coredns: 'dns/main.ts',

@@ -124,11 +124,12 @@ describe('podwire', { timeout: 150_000 }, () => {
       apiserver: 1,
       scheduler: 1,
       'controller-manager': 1,
+      'cloud-controller': 1,
       'node-agent': 2,
       'kube-proxy': 2,
       coredns: 2,
     });
-    expect(new Set(one.processes.map(({ pid }) => pid)).size).toBe(11);
+    expect(new Set(one.processes.map(({ pid }) => pid)).size).toBe(12);
     expect(one.apiUrl).not.toBe(two.apiUrl);
     const endpoints = [...one.nodes, ...two.nodes].map(({ endpoint }) => endpoint);
     expect(new Set(endpoints).size).toBe(4);

@@ -1,0 +1,45 @@
+/** What a Service needs of the load balancer of this cloud: a function of its state, as the original's service controller decides. */
+import type { Service } from 'kubernetes-types/core/v1.js';
+import type { Live } from '../../shared/api/live.ts';
+import { type AddressPool, formatPool, takeAddress } from './address-pool.ts';
+
+/** Keeps a Service until its load balancer is gone. */
+export const CLEANUP_FINALIZER = 'service.kubernetes.io/load-balancer-cleanup';
+
+export type LoadBalancerStep =
+  | { readonly kind: 'none' }
+  | { readonly kind: 'ensure'; readonly address: string }
+  | { readonly kind: 'fail'; readonly message: string }
+  | { readonly kind: 'clean-up' };
+
+/** `used`: addresses of other Services. */
+export function decideLoadBalancer(
+  service: Live<Service>,
+  pool: AddressPool,
+  used: ReadonlySet<string>,
+): LoadBalancerStep {
+  const { metadata, spec } = service;
+  const hasFinalizer = metadata.finalizers?.includes(CLEANUP_FINALIZER) ?? false;
+  if (metadata.deletionTimestamp !== undefined || !wantsLoadBalancer(service)) {
+    return hasFinalizer ? { kind: 'clean-up' } : { kind: 'none' };
+  }
+  const [present] = loadBalancerAddresses(service);
+  const wanted = spec.loadBalancerIP ?? '';
+  if (present !== undefined && hasFinalizer && (wanted === '' || wanted === present)) return { kind: 'none' };
+  const address = takeAddress(pool, used, wanted || (present ?? ''));
+  if (address !== undefined) return { kind: 'ensure', address };
+  const what = wanted === '' ? 'has no free address' : `does not have ${wanted} free`;
+  return {
+    kind: 'fail',
+    message: `Error syncing load balancer: failed to ensure load balancer: the pool ${formatPool(pool)} ${what}`,
+  };
+}
+
+/** A Service with a class is another controller's. */
+function wantsLoadBalancer({ spec }: Live<Service>): boolean {
+  return spec.type === 'LoadBalancer' && spec.loadBalancerClass === undefined;
+}
+
+export function loadBalancerAddresses({ status }: Live<Service>): string[] {
+  return (status?.loadBalancer?.ingress ?? []).flatMap(({ ip }) => ip ?? []);
+}
