@@ -18,6 +18,9 @@ import { serveLinkFaults } from './node/link-fault-server.ts';
 import { registerMetrics } from './node/metrics.ts';
 import { TraceServer } from './node/trace-server.ts';
 
+/** A handshake and a few answers of pods: probes of the kubelet are not forwarded, so an idle node has none. */
+const FORWARDED_TO_COMPILE = 16;
+
 async function start(context: ProcessContext): Promise<void> {
   const { config, log, random, shutdown } = context;
   const node = readNodeConfig(context.environment);
@@ -39,6 +42,7 @@ async function start(context: ProcessContext): Promise<void> {
   ]);
   shutdown.onStop('bus', () => bus.close());
   shutdown.onStop('kernel', () => kernel.close());
+  context.compileWhen.push(() => kernel.datapath.netfilter.forwarded > FORWARDED_TO_COMPILE);
   log.info({ endpoint: kernel.endpoint, io: kernel.io, bootId: kernel.datapath.bootId }, 'kernel started');
   const rules = bus.serve(NODE_RULES, { node: node.nodeName }, async (transaction) => applyRules(kernel, transaction));
   shutdown.onStop('rules', () => rules.unsubscribe());

@@ -76,6 +76,8 @@ export class Netfilter implements NetfilterHooks {
   readonly conntrack: Conntrack;
   policy: PacketPolicy | null;
   observer: StageObserver | null = null;
+  /** Packets that were on their way through the node: between pods, to and from the outside. */
+  forwarded = 0;
   private readonly options: NetfilterOptions;
   private readonly memory: PacketMemory;
   private readonly ipv4: FamilyChains;
@@ -118,6 +120,7 @@ export class Netfilter implements NetfilterHooks {
 
   forward(packet: Packet, inDevice: NetDevice, outDevice: NetDevice): Verdict {
     const chains = this.chainsFor(packet);
+    this.forwarded++;
     this.observer?.passed('FORWARD', packet, inDevice, outDevice);
     return (
       verdictOf(chains, 'mangle', chains.mangle.FORWARD, packet, inDevice, outDevice) ??

@@ -1,8 +1,9 @@
 /**
  * V8's compilers, from the moment a process has work for them. Loaded, they cost 9 to 13 MB of resident memory,
  * and the trickle of messages that an idle process reads is enough to bring them in within minutes. So processes start
- * on the interpreter (`COMPILERS_LATER`), and switch them on once they use more of a core than an idle process ever does: a node that
- * begins to forward at full speed has them half a second later.
+ * on the interpreter (`COMPILERS_LATER`), and switch them on once they use more of a core than an idle process ever does, or
+ * once they do what their users wait for, however seldom: a round trip that is measured once a second must be the
+ * compiled path's too.
  */
 import { setFlagsFromString } from 'node:v8';
 
@@ -31,8 +32,11 @@ export class BusyMeter {
   }
 }
 
-/** Watches this process until it is busy. A process that was started with its compilers loses nothing by it. */
-export function compileWhenBusy(): void {
+/**
+ * Watches this process until it is busy, or one of the conditions holds. A process that was started with its compilers loses
+ * nothing by it.
+ */
+export function compileWhenBusy(conditions: readonly (() => boolean)[] = []): void {
   const meter = new BusyMeter();
   let cpu = process.cpuUsage();
   let lookedAtMs = performance.now();
@@ -42,7 +46,7 @@ export function compileWhenBusy(): void {
     const isBusy = meter.add((user + system) / 1000, nowMs - lookedAtMs);
     cpu = process.cpuUsage();
     lookedAtMs = nowMs;
-    if (!isBusy) return;
+    if (!isBusy && !conditions.some((holds) => holds())) return;
     clearInterval(timer);
     setFlagsFromString('--sparkplug');
     setFlagsFromString('--maglev');

@@ -27,6 +27,8 @@ export interface ProcessContext {
   readonly random: Random;
   /** `signal` is aborted when the process stops; `onStop` registers what to undo, in reverse order. */
   readonly shutdown: Shutdown;
+  /** Conditions under which the process is worth compiling though it is not busy; see `compilers.ts`. */
+  readonly compileWhen: (() => boolean)[];
 }
 
 export interface ProcessDefinition {
@@ -67,7 +69,7 @@ export async function runProcess(definition: ProcessDefinition): Promise<void> {
     const healthPort = await context.health.listen(context.config.healthAddress);
     shutdown.onStop('health', () => context.health.close());
     await definition.start(context);
-    compileWhenBusy();
+    compileWhenBusy(context.compileWhen);
     log.info({ healthPort, pid: process.pid, uptimeMs: Math.round(process.uptime() * 1000) }, 'ready');
     const notice: ReadyNotice = { type: 'ready', healthPort };
     process.send?.(notice);
@@ -91,6 +93,7 @@ function createContext({ name, logForm }: ProcessDefinition): ProcessContext {
     clock: systemClock,
     random: systemRandom,
     shutdown: new Shutdown(log),
+    compileWhen: [],
   };
 }
 
