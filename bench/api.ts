@@ -2,18 +2,16 @@
  * What a write, a list and a watch of the API cost, over HTTPS from another process, beside bare writes to a NATS KV bucket
  * of the same nats-server in the same run: the same number of bytes, each a compare-and-set too.
  */
-import { type ChildProcess, spawn } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { connect } from 'nats';
-import { cacheFolder } from '../cli/cluster-folder.ts';
-import { programFile } from '../cli/supervisor/program-file.ts';
-import { nodeOptions } from '../shared/runtime/entry-point.ts';
 import { freePort, startNatsServer, type TestNatsServer } from '../test/contract/nats-server.ts';
 import { ApiLoad, asFastAsPossible, atRate, quantile } from './api-load.ts';
 import type { Benchmark, BenchmarkContext } from './benchmark.ts';
+import { startApiServer } from './component-process.ts';
 import type { FigureInput } from './figure.ts';
 
 const PODS = '/api/v1/namespaces/default/pods';
@@ -86,26 +84,6 @@ async function measureRound(samples: Samples): Promise<void> {
     await nats.stop();
     rmSync(folder, { recursive: true, force: true });
   }
-}
-
-async function startApiServer(nats: TestNatsServer, folder: string, port: number): Promise<ChildProcess> {
-  const program = await programFile('apiserver', () => undefined);
-  const server = spawn(process.execPath, [...nodeOptions(), program], {
-    stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
-    env: {
-      ...process.env,
-      NODE_COMPILE_CACHE: join(cacheFolder(), 'compiled'),
-      MALLOC_ARENA_MAX: '1',
-      PODWIRE_CLUSTER: 'bench',
-      PODWIRE_NATS_URL: nats.url,
-      PODWIRE_NATS_TOKEN: nats.token,
-      PODWIRE_STATE_DIR: folder,
-      PODWIRE_API_PORT: String(port),
-      PODWIRE_API_PKI_DIR: join(folder, 'pki'),
-    },
-  });
-  await once(server, 'message');
-  return server;
 }
 
 async function measureRawWrites(nats: TestNatsServer, samples: Samples): Promise<void> {

@@ -39,6 +39,10 @@ const benchmarks: Record<string, { summary: string; load: () => Promise<Benchmar
     summary: '1,000 pods on three nodes: time to Ready, memory a pod, exec (PODWIRE_BENCH_PODS)',
     load: async () => (await import('./workloads.ts')).workloadsBenchmark,
   },
+  dns: {
+    summary: 'queries of one CoreDNS over a real port beside a bare echo, and how soon a new Service has its name',
+    load: async () => (await import('./dns.ts')).dnsBenchmark,
+  },
   api: {
     summary: 'creates, updates, lists of 5,000 pods and 100 watchers over HTTPS, beside bare NATS KV writes',
     load: async () => (await import('./api.ts')).apiBenchmark,

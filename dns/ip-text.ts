@@ -1,9 +1,20 @@
 /** Addresses between text and bytes. */
 import { isIPv4, isIPv6 } from 'node:net';
 
+const DOT = 0x2e;
+const ZERO = 0x30;
+
 /** The four octets; undefined when it is no dotted IPv4 address. */
 export function ipv4Bytes(text: string): Uint8Array | undefined {
-  return isIPv4(text) ? Uint8Array.from(text.split('.'), Number) : undefined;
+  if (!isIPv4(text)) return undefined;
+  const octets = new Uint8Array(4);
+  let index = 0;
+  for (let at = 0; at < text.length; at++) {
+    const code = text.charCodeAt(at);
+    if (code === DOT) index++;
+    else octets[index] = (octets[index] as number) * 10 + code - ZERO;
+  }
+  return octets;
 }
 
 /** The 16 bytes of an IPv6 address in any of its forms (RFC 4291 section 2.2); undefined when it is none. */

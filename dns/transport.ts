@@ -61,8 +61,8 @@ export async function listenTcp({ network, port, answer, failed }: TransportOpti
   };
 }
 
-/** Nothing for what gets no answer; several messages for a zone transfer over TCP. */
-async function respond(
+/** The bytes of the answer. Nothing for what gets none; several messages for a zone transfer over TCP. */
+export async function respond(
   bytes: Uint8Array,
   remote: SocketAddress,
   transport: 'udp' | 'tcp',

@@ -3,11 +3,11 @@ import * as ipv4 from '../../shared/wire/ipv4.ts';
 
 export class Mutator {
   private readonly originals: readonly Uint8Array[];
-  /** Of the IP header in an original. */
-  private readonly network: number;
+  /** Of the IP header in an original; undefined where there is none. */
+  private readonly network: number | undefined;
   private state: number;
 
-  constructor(originals: readonly Uint8Array[], network: number, seed: number) {
+  constructor(originals: readonly Uint8Array[], network: number | undefined, seed: number) {
     this.originals = originals;
     this.network = network;
     this.state = seed >>> 0 || 1;
@@ -53,6 +53,7 @@ export class Mutator {
 
   /** A right IP checksum, or hardly anything would get past it. */
   private repair(bytes: Uint8Array): void {
+    if (this.network === undefined) return;
     const view = new DataView(bytes.buffer);
     if (ipv4.check(view, this.network, bytes.length - this.network)) ipv4.writeChecksum(view, this.network);
   }

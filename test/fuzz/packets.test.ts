@@ -4,8 +4,6 @@
  * A quick run stands in the normal suite; `PODWIRE_FUZZ_PACKETS=5000000 npx vitest run test/fuzz` is the long one, and
  * `PODWIRE_SEED` repeats a run.
  */
-import { setFlagsFromString } from 'node:v8';
-import { runInNewContext } from 'node:vm';
 import { describe, expect, it } from 'vitest';
 import { MAX_FDB_ENTRIES } from '../../node-agent/datapath/fdb.ts';
 import { FrameText } from '../../node-agent/images/commands/tcpdump/frame-text.ts';
@@ -26,6 +24,7 @@ import * as udp from '../../shared/wire/udp.ts';
 import * as vlan from '../../shared/wire/vlan.ts';
 import * as vxlan from '../../shared/wire/vxlan.ts';
 import { TestCluster } from '../flow/cluster.testkit.ts';
+import { heldBytes } from './held-bytes.testkit.ts';
 import { Mutator } from './mutator.testkit.ts';
 
 const QUICK_PACKETS = 40_000;
@@ -80,16 +79,6 @@ function decodeIpv4(view: DataView, at: number, length: number): void {
   ipv4.optionsKind(view, at);
   ipv4.checksumValid(view, at);
   if (ipip.check(view, at, length)) ipip.innerOffset(view, at);
-}
-
-setFlagsFromString('--expose-gc');
-const collectGarbage: () => void = runInNewContext('gc');
-
-/** What objects and buffers hold once garbage is gone; resident memory would count the heap's slack too. */
-function heldBytes(): number {
-  collectGarbage();
-  const { heapUsed, external } = process.memoryUsage();
-  return heapUsed + external;
 }
 
 function report(what: string, seconds: number, before: number, after: number): void {
