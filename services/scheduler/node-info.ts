@@ -1,7 +1,8 @@
 /** A node as the scheduler sees it: what it has, and what the pods on it (bound or assumed) take. */
-import type { Node, Pod } from 'kubernetes-types/core/v1.js';
+import type { Node, Pod, PodAffinityTerm } from 'kubernetes-types/core/v1.js';
 import type { Live } from '../../shared/api/live.ts';
-import { isPodFinished } from '../../shared/api/pod-condition.ts';
+import { controllerOf } from '../../shared/api/object.ts';
+import { isPodFinished, isTerminating } from '../../shared/api/pod-condition.ts';
 import { amountsOf, podRequest, type ResourceAmounts } from './pod-request.ts';
 
 export interface HostPort {
@@ -21,6 +22,23 @@ export interface NodeInfo {
   readonly allocatable: ResourceAmounts;
   readonly pods: ReadonlyMap<string, ScheduledPod>;
   readonly requested: ResourceAmounts;
+  /** The same with something for pods that request nothing, so that they spread too. */
+  readonly reckoned: ResourceAmounts;
+  /** Pods that are not on their way out, by the uid of their controller: what spreading counts. */
+  readonly byController: ReadonlyMap<string, number>;
+  /** Those of `pods` that keep others away by a required anti-affinity. */
+  readonly guarding: ReadonlySet<Live<Pod>>;
+}
+
+export function requiredAntiAffinity({ spec }: Live<Pod>): readonly PodAffinityTerm[] {
+  return spec.affinity?.podAntiAffinity?.requiredDuringSchedulingIgnoredDuringExecution ?? [];
+}
+
+/** What a pod without requests counts as: milli-cores and bytes, as the original reckons. */
+const DEFAULT_REQUEST = { cpu: 100, memory: 200 * 1024 * 1024 };
+
+export function reckonedRequest(request: ResourceAmounts): ResourceAmounts & typeof DEFAULT_REQUEST {
+  return { cpu: request.cpu || DEFAULT_REQUEST.cpu, memory: request.memory || DEFAULT_REQUEST.memory };
 }
 
 export function scheduledPod(pod: Live<Pod>): ScheduledPod {
@@ -70,6 +88,9 @@ export class ClusterState {
     const entry = scheduledPod(pod);
     info.pods.set(pod.metadata.uid, entry);
     addAmounts(info.requested, entry.request, 1);
+    addAmounts(info.reckoned, reckonedRequest(entry.request), 1);
+    countSibling(info, pod, 1);
+    if (requiredAntiAffinity(pod).length > 0) info.guarding.add(pod);
     this.placed.set(pod.metadata.uid, nodeName);
   }
 
@@ -82,13 +103,24 @@ export class ClusterState {
     if (info === undefined || entry === undefined) return;
     info.pods.delete(uid);
     addAmounts(info.requested, entry.request, -1);
+    addAmounts(info.reckoned, reckonedRequest(entry.request), -1);
+    countSibling(info, entry.pod, -1);
+    info.guarding.delete(entry.pod);
     if (info.node === undefined && info.pods.size === 0) this.infos.delete(nodeName);
   }
 
   private infoOf(name: string): MutableNodeInfo {
     let info = this.infos.get(name);
     if (info === undefined) {
-      info = { node: undefined, allocatable: {}, pods: new Map(), requested: {} };
+      info = {
+        node: undefined,
+        allocatable: {},
+        pods: new Map(),
+        requested: {},
+        reckoned: {},
+        byController: new Map(),
+        guarding: new Set(),
+      };
       this.infos.set(name, info);
     }
     return info;
@@ -101,6 +133,17 @@ interface MutableNodeInfo {
   allocatable: ResourceAmounts;
   readonly pods: Map<string, ScheduledPod>;
   readonly requested: Record<string, number>;
+  readonly reckoned: Record<string, number>;
+  readonly byController: Map<string, number>;
+  readonly guarding: Set<Live<Pod>>;
+}
+
+function countSibling({ byController }: MutableNodeInfo, pod: Live<Pod>, change: 1 | -1): void {
+  const owner = controllerOf(pod)?.uid;
+  if (owner === undefined || isTerminating(pod)) return;
+  const count = (byController.get(owner) ?? 0) + change;
+  if (count === 0) byController.delete(owner);
+  else byController.set(owner, count);
 }
 
 function addAmounts(sum: Record<string, number>, more: ResourceAmounts, sign: 1 | -1): void {

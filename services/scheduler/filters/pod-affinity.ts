@@ -1,8 +1,7 @@
 /** Required inter-pod affinity and anti-affinity, in both directions. */
-import type { Pod, PodAffinityTerm } from 'kubernetes-types/core/v1.js';
-import type { Live } from '../../../shared/api/live.ts';
+import type { PodAffinityTerm } from 'kubernetes-types/core/v1.js';
 import { type CompiledTerm, compileTerm } from '../affinity-term.ts';
-import type { NodeInfo } from '../node-info.ts';
+import { type NodeInfo, requiredAntiAffinity } from '../node-info.ts';
 import { FITS, type Filter, never, notNow, type Placement } from './filter.ts';
 
 /** `key\nvalue` of topology domains. */
@@ -65,15 +64,11 @@ function domainsOf(term: CompiledTerm, { nodes }: Placement): Domains {
 function guardedDomains({ pod, nodes, namespaces }: Placement): Domains {
   const domains: Domains = new Set();
   for (const info of nodes) {
-    for (const { pod: other } of info.pods.values()) {
+    for (const other of info.guarding) {
       for (const term of requiredAntiAffinity(other)) {
         if (compileTerm(term, other, namespaces).matches(pod)) addDomain(domains, info, term.topologyKey);
       }
     }
   }
   return domains;
-}
-
-function requiredAntiAffinity(pod: Live<Pod>): readonly PodAffinityTerm[] {
-  return pod.spec.affinity?.podAntiAffinity?.requiredDuringSchedulingIgnoredDuringExecution ?? [];
 }

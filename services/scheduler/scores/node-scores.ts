@@ -1,8 +1,7 @@
 /** Scores that look at one node alone. */
 import { nodeSelectorTermMatches } from '../../../shared/api/node-affinity.ts';
 import { tolerates } from '../../../shared/api/toleration.ts';
-import type { NodeInfo } from '../node-info.ts';
-import type { ResourceAmounts } from '../pod-request.ts';
+import { type NodeInfo, reckonedRequest } from '../node-info.ts';
 import { MAX_SCORE, type Score } from './score.ts';
 
 /** Taints with PreferNoSchedule that the pod does not tolerate. */
@@ -36,25 +35,21 @@ export const nodeAffinityScore: Score = {
   },
 };
 
-/** What a container without requests counts as, so that such pods spread too. */
-const DEFAULT_REQUEST: ResourceAmounts = { cpu: 100, memory: 200 * 1024 * 1024 };
-
 /** The more is left over, the better. */
 export const leastAllocated: Score = {
   name: 'NodeResourcesFit',
   weight: 1,
   scale: 'as-is',
-  raw: ({ request }, nodes) =>
-    nodes.map((info) => {
-      const shares = ['cpu', 'memory'].map((name) => freeShare(info, name, request));
+  raw({ request }, nodes) {
+    const wanted = reckonedRequest(request);
+    return nodes.map((info) => {
+      const shares = (['cpu', 'memory'] as const).map((name) => freeShare(info, name, wanted[name]));
       return (shares.reduce((sum, share) => sum + share, 0) / shares.length) * MAX_SCORE;
-    }),
+    });
+  },
 };
 
-function freeShare({ allocatable, pods }: NodeInfo, name: string, request: ResourceAmounts): number {
+function freeShare({ allocatable, reckoned }: NodeInfo, name: string, wanted: number): number {
   const total = allocatable[name] ?? 0;
-  if (total === 0) return 0;
-  let used = request[name] || (DEFAULT_REQUEST[name] ?? 0);
-  for (const pod of pods.values()) used += pod.request[name] || (DEFAULT_REQUEST[name] ?? 0);
-  return Math.max(0, (total - used) / total);
+  return total === 0 ? 0 : Math.max(0, (total - (reckoned[name] ?? 0) - wanted) / total);
 }

@@ -1,7 +1,6 @@
 /** Scores that look at where other pods are. */
 import type { TopologySpreadConstraint, WeightedPodAffinityTerm } from 'kubernetes-types/core/v1.js';
 import { controllerOf } from '../../../shared/api/object.ts';
-import { isTerminating } from '../../../shared/api/pod-condition.ts';
 import { compileTerm } from '../affinity-term.ts';
 import type { Placement } from '../filters/filter.ts';
 import type { NodeInfo } from '../node-info.ts';
@@ -45,11 +44,8 @@ function siblingCounts({ pod, nodes: all }: Placement, nodes: readonly NodeInfo[
   if (owner === undefined) return nodes.map(() => 0);
   const perNode = new Map<string, number>();
   const perZone = new Map<string, number>();
-  for (const { node, pods } of all) {
-    let count = 0;
-    for (const { pod: other } of pods.values()) {
-      if (controllerOf(other)?.uid === owner && !isTerminating(other)) count++;
-    }
+  for (const { node, byController } of all) {
+    const count = byController.get(owner) ?? 0;
     perNode.set(node.metadata.labels?.[HOSTNAME] ?? node.metadata.name, count);
     const zone = node.metadata.labels?.[ZONE];
     if (zone !== undefined) perZone.set(zone, (perZone.get(zone) ?? 0) + count);
