@@ -1,0 +1,102 @@
+/**
+ * A rolling update behind a Service while a client sends throughout: none of its requests is lost. The pods leave as the
+ * Kubernetes documentation advises ("Pod Lifecycle", termination): they serve on for a moment after their endpoints are gone.
+ * PODWIRE_ROLLING_REPLICAS=100 for long.
+ */
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { waitFor } from '../wait-for.ts';
+import { TestCluster } from './cluster.ts';
+
+const REPLICAS = Number(process.env.PODWIRE_ROLLING_REPLICAS ?? 12);
+const START_LIMIT_MS = 180_000;
+const ROLLOUT_LIMIT = '300s';
+
+let cluster: TestCluster | undefined;
+
+beforeAll(async () => {
+  cluster = await TestCluster.start();
+}, START_LIMIT_MS);
+afterAll(() => cluster?.down(), START_LIMIT_MS);
+
+const WEB = `
+apiVersion: v1
+kind: Service
+metadata: { name: web }
+spec: { selector: { app: web }, ports: [{ port: 80, targetPort: 8080 }] }
+---
+apiVersion: apps/v1
+kind: Deployment
+metadata: { name: web }
+spec:
+  replicas: ${REPLICAS}
+  selector: { matchLabels: { app: web } }
+  template:
+    metadata: { labels: { app: web } }
+    spec:
+      containers:
+      - name: web
+        image: registry.k8s.io/e2e-test-images/agnhost:2.53
+        args: [netexec]
+        env: [{ name: GENERATION, value: one }]
+        readinessProbe: { httpGet: { path: /healthz, port: 8080 }, periodSeconds: 1 }
+        lifecycle: { preStop: { sleep: { seconds: 5 } } }
+`;
+
+/** A line a request: who answered, or `failed`. */
+const CLIENT = `
+apiVersion: v1
+kind: Pod
+metadata: { name: client }
+spec:
+  restartPolicy: Never
+  containers:
+  - name: client
+    image: busybox
+    command: [sh, -c]
+    args:
+    - |
+      while [ ! -e /tmp/enough ]; do
+        curl -s -m 10 http://web/hostname || echo "failed with $?"
+        echo
+      done
+`;
+
+/** What the client's requests came to, in order. */
+async function outcomes(running: TestCluster): Promise<string[]> {
+  const log = await running.kubectlOut(['logs', 'client']);
+  return log.split('\n').filter((line) => line !== '');
+}
+
+test(`a rolling update of ${REPLICAS} pods loses no request`, { timeout: 600_000 }, async (context) => {
+  if (cluster === undefined) return context.skip('there is no kubectl');
+  const running = cluster;
+  await running.apply(WEB);
+  await running.kubectlOut(['rollout', 'status', 'deployment/web', `--timeout=${ROLLOUT_LIMIT}`], {
+    timeoutMs: 310_000,
+  });
+  await running.apply(CLIENT);
+  await waitFor('the first answers', async () => (await outcomes(running)).length > 20);
+  const before = (await running.kubectlOut(['get', 'pods', '-l', 'app=web', '-o', 'name'])).trim().split('\n');
+
+  await running.kubectlOut(['set', 'env', 'deployment/web', 'GENERATION=two']);
+  await running.kubectlOut(['rollout', 'status', 'deployment/web', `--timeout=${ROLLOUT_LIMIT}`], {
+    timeoutMs: 310_000,
+  });
+  await waitFor(
+    'the old pods to be gone',
+    async () => {
+      const left = (await running.kubectlOut(['get', 'pods', '-l', 'app=web', '-o', 'name'])).trim().split('\n');
+      return left.length === REPLICAS && !left.some((name) => before.includes(name));
+    },
+    120_000,
+  );
+  await running.kubectlOut(['exec', 'client', '--', 'touch', '/tmp/enough']);
+  await running.waitForField(['pod', 'client'], '{.status.phase}', 'Succeeded');
+
+  const all = await outcomes(running);
+  const old = new Set(before.map((name) => name.replace('pod/', '')));
+  expect(all.filter((line) => line.startsWith('failed'))).toEqual([]);
+  expect(all.some((line) => old.has(line))).toBe(true);
+  expect(old.has(all.at(-1) as string)).toBe(false);
+  console.log(`${all.length} requests, ${new Set(all).size} pods answered`);
+});
