@@ -15,6 +15,7 @@ import { bootstrapCluster } from './bootstrap/bootstrap.ts';
 import { type ControllerEnvironment, type ControllerLoop, createLoop } from './controller.ts';
 import { clusterRoleAggregation } from './controllers/cluster-role-aggregation.ts';
 import { AllResources } from './controllers/custom-resources.ts';
+import { disruptionController } from './controllers/disruption-controller.ts';
 import { garbageCollector } from './controllers/garbage-collector-loop.ts';
 import {
   defaultAccountController,
@@ -27,7 +28,11 @@ import {
   podGcController,
   taintEvictionController,
 } from './controllers/node-controllers.ts';
-import { endpointSliceController, endpointsController } from './controllers/service-endpoints-controllers.ts';
+import {
+  endpointSliceController,
+  endpointSliceMirroringController,
+  endpointsController,
+} from './controllers/service-endpoints-controllers.ts';
 import { unenforcedPolicyController } from './controllers/unenforced-policy.ts';
 import {
   cronJobController,
@@ -123,6 +128,8 @@ function controllers(
     createLoop(cronJobController(informers), environment),
     createLoop(endpointSliceController(informers), environment),
     createLoop(endpointsController(informers), environment),
+    createLoop(endpointSliceMirroringController(informers), environment),
+    createLoop(disruptionController(informers), environment),
     createLoop(nodeIpamController(informers, nodeOptions), environment),
     createLoop(nodeLifecycleController(informers, nodeOptions), environment),
     createLoop(taintEvictionController(informers), environment),

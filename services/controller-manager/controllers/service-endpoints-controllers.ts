@@ -13,6 +13,7 @@ import {
   reconcileEndpointSlices,
   SERVICE_NAME,
 } from './endpoints/endpointslice.ts';
+import { isMirrorSlice, type MirroringState, reconcileMirroring } from './endpoints/mirrored-slices.ts';
 
 /** Services see a burst of pod changes as one. */
 const GATHER_MS = 5;
@@ -32,13 +33,16 @@ function selects(selector: Record<string, string> | undefined, labels: Record<st
   return entries.length > 0 && entries.every(([key, value]) => labels[key] === value);
 }
 
+/** `namespace/name` of the Service whose slice it is. */
+function serviceKey({ metadata }: Live<EndpointSlice>): string {
+  return `${metadata.namespace ?? ''}/${metadata.labels?.[SERVICE_NAME] ?? ''}`;
+}
+
 export function endpointSliceController(informers: Informers): Controller<EndpointSliceState> {
   const services = informers.of<Live<Service>>(SERVICES);
   const pods = informers.of<Live<Pod>>(PODS);
   const slices = informers.of<Live<EndpointSlice>>(ENDPOINTSLICES);
   const nodes = informers.of<Live<Node>>(NODES);
-  const serviceKey = ({ metadata }: Live<EndpointSlice>): string =>
-    `${metadata.namespace ?? ''}/${metadata.labels?.[SERVICE_NAME] ?? ''}`;
   return {
     name: 'endpoint-slice-controller',
     gatherMs: GATHER_MS,
@@ -81,5 +85,31 @@ export function endpointsController(informers: Informers): Controller<EndpointsS
       return { service, pods: pods.list(namespace), endpoints: endpoints.get(name, namespace) };
     },
     reconcile: reconcileEndpoints,
+  };
+}
+
+export function endpointSliceMirroringController(informers: Informers): Controller<MirroringState> {
+  const services = informers.of<Live<Service>>(SERVICES);
+  const endpoints = informers.of<Live<Endpoints>>(ENDPOINTS);
+  const slices = informers.of<Live<EndpointSlice>>(ENDPOINTSLICES);
+  return {
+    name: 'endpoint-slice-mirroring-controller',
+    gatherMs: GATHER_MS,
+    sources: [
+      keysFrom(endpoints, (one) => [keyOf(one)]),
+      keysFrom(services, (service) => [keyOf(service)]),
+      keysFrom(slices, (slice) => (isMirrorSlice(slice) ? [serviceKey(slice)] : [])),
+    ],
+    gather(key) {
+      const { namespace, name } = splitKey(key);
+      const one = endpoints.get(name, namespace);
+      if (one === undefined) return undefined;
+      return {
+        endpoints: one,
+        service: services.get(name, namespace),
+        slices: slices.list(namespace).filter((slice) => isMirrorSlice(slice) && serviceKey(slice) === key),
+      };
+    },
+    reconcile: reconcileMirroring,
   };
 }

@@ -39,7 +39,7 @@ async function spendBudget(context: RegistryContext, pod: KubeObject, dryRun: bo
     );
   }
   const [budget] = budgets;
-  if (budget === undefined) return;
+  if (budget === undefined || goesFreely(budget, pod)) return;
   const { name = '', namespace } = budget.metadata;
   const nowMs = context.clock.nowMs();
   await context.storage.update(PODDISRUPTIONBUDGETS, name, namespace, (current) => {
@@ -58,6 +58,20 @@ function selects(budget: KubeObject, pod: KubeObject): boolean {
   const selector = fieldAt(budget, 'spec', 'selector');
   const compiled = isJsonObject(selector) ? selectorFromObject(selector) : undefined;
   return compiled !== undefined && labelSelectorMatches(compiled, pod.metadata.labels);
+}
+
+/** A running pod that is not ready may go without a word when its budget says so, or is not in want of pods. */
+function goesFreely(budget: KubeObject, pod: KubeObject): boolean {
+  if (isReady(pod)) return false;
+  if (fieldAt(budget, 'spec', 'unhealthyPodEvictionPolicy') === 'AlwaysAllow') return true;
+  const { desiredHealthy = 0, currentHealthy = 0 } = statusOf(budget);
+  return Number(desiredHealthy) > 0 && Number(currentHealthy) >= Number(desiredHealthy);
+}
+
+function isReady(pod: KubeObject): boolean {
+  const conditions = fieldAt(pod, 'status', 'conditions');
+  const ready = Array.isArray(conditions) ? conditions.find((one) => fieldAt(one, 'type') === 'Ready') : undefined;
+  return fieldAt(ready, 'status') === 'True';
 }
 
 function statusOf(budget: KubeObject): JsonObject {

@@ -44,7 +44,8 @@ describe('CronJob', () => {
     ],
     ['too late', cron({ schedule: '58 * * * *', startingDeadlineSeconds: 60 }, -300), [], ['event MissSchedule']],
     ['a wrong schedule', cron({ schedule: '61 * * * *' }), [], ['event UnparseableSchedule']],
-    ['a time zone', cron({ timeZone: 'Europe/Paris' }), [], ['event UnknownTimeZone']],
+    ['a time zone', cron({ schedule: '0 13 * * *', timeZone: 'Europe/Paris' }), [], created],
+    ['an unknown time zone', cron({ timeZone: 'Mars/Olympus' }), [], ['event UnknownTimeZone']],
     [
       'forgets old history',
       cron({ successfulJobsHistoryLimit: 1, failedJobsHistoryLimit: 0 }, 0),

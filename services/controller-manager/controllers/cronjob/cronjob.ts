@@ -1,4 +1,4 @@
-/** CronJob: makes a Job at each time of its schedule (Kubernetes documentation, "CronJob"). Times are UTC. */
+/** CronJob: makes a Job at each time of its schedule (Kubernetes documentation, "CronJob"). */
 import type { CronJob, CronJobStatus, Job } from 'kubernetes-types/batch/v1.js';
 import { type Live, timeMs } from '../../../../shared/api/live.ts';
 import { isTerminating } from '../../../../shared/api/pod-condition.ts';
@@ -7,7 +7,8 @@ import { formatTimestamp } from '../../../../shared/api/timestamp.ts';
 import type { Action, Outcome } from '../../action.ts';
 import { controllerReference, isControlledBy } from '../../owner.ts';
 import { same } from '../../same.ts';
-import { lastTimeMs, nextTimeMs, parseSchedule } from './schedule.ts';
+import { parseSchedule } from './schedule.ts';
+import { findTimeZone, lastTimeInZoneMs, nextTimeInZoneMs } from './time-zone.ts';
 
 export interface CronJobState {
   readonly cronJob: Live<CronJob>;
@@ -18,7 +19,6 @@ export interface CronJobState {
 const SCHEDULED_AT = 'batch.kubernetes.io/cronjob-scheduled-timestamp';
 /** A timer cannot wait for a month; looking once an hour costs nothing. */
 const LONGEST_WAIT_MS = 3_600_000;
-const UTC = new Set([undefined, null, 'UTC', 'Etc/UTC']);
 
 export function reconcileCronJob({ cronJob, jobs }: CronJobState, nowMs: number): Outcome {
   if (isTerminating(cronJob)) return { actions: [] };
@@ -43,13 +43,16 @@ interface Run {
 function runDue(cronJob: Live<CronJob>, owned: readonly Live<Job>[], nowMs: number): Run {
   const { schedule: text, suspend, timeZone, startingDeadlineSeconds, concurrencyPolicy } = cronJob.spec;
   if (suspend) return { actions: [] };
-  if (!UTC.has(timeZone))
-    return complaint(cronJob, 'UnknownTimeZone', `time zone ${timeZone} is not emulated; use UTC`);
+  const zone = findTimeZone(timeZone);
+  if (zone === undefined) {
+    const message = `invalid timeZone: "${timeZone}": unknown time zone ${timeZone}`;
+    return complaint(cronJob, 'UnknownTimeZone', message);
+  }
   const schedule = parseSchedule(text);
   if (schedule === undefined) return complaint(cronJob, 'UnparseableSchedule', `unparseable schedule: ${text}`);
-  const nextMs = nextTimeMs(schedule, nowMs);
+  const nextMs = nextTimeInZoneMs(schedule, zone, nowMs);
   const sinceMs = timeMs(cronJob.status?.lastScheduleTime ?? cronJob.metadata.creationTimestamp);
-  const dueMs = lastTimeMs(schedule, sinceMs, nowMs);
+  const dueMs = lastTimeInZoneMs(schedule, zone, sinceMs, nowMs);
   if (dueMs === undefined) return { actions: [], nextMs };
   if (startingDeadlineSeconds && dueMs + startingDeadlineSeconds * 1000 < nowMs) {
     const message = `Missed scheduled time to start a job: ${formatTimestamp(dueMs)}`;

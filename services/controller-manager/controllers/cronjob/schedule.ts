@@ -1,4 +1,4 @@
-/** Schedules of five fields (minute, hour, day of month, month, day of week) as crontab(5) describes them, in UTC. */
+/** Schedules of five fields (minute, hour, day of month, month, day of week) as crontab(5) describes them, in UTC or any clock. */
 
 export interface Schedule {
   readonly minutes: readonly number[];
