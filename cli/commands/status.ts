@@ -145,8 +145,8 @@ function printStatusText(status: SupervisorStatus, rows: readonly ProcessRow[], 
 }
 
 function lossText({ counters }: NodeIo): string {
-  const { sendErrors = 0, sendOverflows = 0, receiveDrops = 0, kernelDrops = 0 } = counters;
-  const own = sendErrors + sendOverflows + receiveDrops;
+  const { sendErrors = 0, sendOverflows = 0, receiveDrops = 0, lostSegments = 0, kernelDrops = 0 } = counters;
+  const own = sendErrors + sendOverflows + receiveDrops + lostSegments;
   return own + kernelDrops === 0 ? 'none lost' : `${own} lost at the socket, ${kernelDrops} in the kernel`;
 }
 

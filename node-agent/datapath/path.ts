@@ -78,6 +78,7 @@ export class NodeDatapath implements AddressHolder {
   readonly rules: RuleFamilies;
   private readonly recent = new RecentLists();
   readonly drops = new DropLedger();
+  readonly underlay: Underlay;
   readonly peers: PeerTable;
   readonly faults: LinkFaults;
   readonly captures: CaptureTaps;
@@ -126,6 +127,7 @@ export class NodeDatapath implements AddressHolder {
     this.serviceAddresses = new ServiceAddresses(this.root, () => this.nextIndex++);
     const link = new FaultyLink(options.link);
     const underlay = new Underlay(engine, memory, link, this.drops);
+    this.underlay = underlay;
     const mtuBytes = options.mtuBytes ?? 1500;
     const common = { memory, underlay, drops: this.drops };
     const underlayMac = underlayMacOf(options.internalIp);

@@ -4,10 +4,11 @@ import { NODE_IO, type NodeIo } from '../../shared/bus/node-io.ts';
 import { kernelDrops } from '../io/kernel-drops.ts';
 import type { NodeKernel } from '../kernel.ts';
 
-export function serveIo(bus: Bus, { link, io }: NodeKernel, node: string): BusSubscription {
+export function serveIo(bus: Bus, { link, io, datapath }: NodeKernel, node: string): BusSubscription {
   return bus.serve(NODE_IO, { node }, async ({ batches }): Promise<NodeIo> => {
     if (batches !== undefined) link.batches = batches && io.tier !== 'dgram';
-    const counters = { ...link.counters, kernelDrops: kernelDrops(link.local) };
+    const { lostSegments } = datapath.underlay;
+    const counters = { ...link.counters, lostSegments, kernelDrops: kernelDrops(link.local) };
     return { tier: io.tier, fallback: io.fallback, batches: link.batches, counters };
   });
 }

@@ -36,7 +36,9 @@ export function registerMetrics(metrics: Metrics, { datapath, link, memory }: No
     labelNames: ['reason'],
     collect: () => {
       const { sendErrors, sendOverflows, foreignSenders, receiveDrops } = link.counters;
-      return Object.entries({ sendErrors, sendOverflows, foreignSenders, receiveDrops }).map(([reason, value]) => ({
+      const { lostSegments } = datapath.underlay;
+      const reasons = { sendErrors, sendOverflows, foreignSenders, receiveDrops, lostSegments };
+      return Object.entries(reasons).map(([reason, value]) => ({
         labels: { reason },
         value,
       }));

@@ -8,6 +8,7 @@ import type { LinkEndpoint, PeerId } from '../../node-agent/datapath/link.ts';
 import { DgramLink } from '../../node-agent/io/dgram-link.ts';
 import { EventLoop } from '../../node-agent/io/event-loop.ts';
 import { GsoLink } from '../../node-agent/io/gso-link.ts';
+import { kernelDrops } from '../../node-agent/io/kernel-drops.ts';
 import { loadNativeSockets } from '../../node-agent/io/native-socket.ts';
 import { PolledLink } from '../../node-agent/io/polled-link.ts';
 import type { SocketLink, SocketLinkOptions } from '../../node-agent/io/socket-link.ts';
@@ -81,7 +82,7 @@ function tcpSum(view: DataView): number {
 }
 
 describe.each(implementations)('link over $name', ({ open }) => {
-  const memory = new PacketMemory({ smallSlots: 512, largeSlots: 64 });
+  const memory = new PacketMemory({ smallSlots: 2048, largeSlots: 64 });
   const loop = new EventLoop(new EventEngine({ random: () => 0.5 }));
   const closing: (() => void)[] = [];
 
@@ -290,6 +291,41 @@ describe.each(implementations)('link over $name', ({ open }) => {
     for (const packet of held.splice(0)) scarce.free(packet);
     b.close();
     expect(scarce.inUse).toBe(0);
+  });
+
+  it('lets a burst beyond the receive buffer wait, so that the kernel drops none of it', async () => {
+    const [a, b] = [await openLink(), await openLink()];
+    const atB = inbox(b);
+    const [toB, toA] = [a.addPeer(b.local), b.addPeer(a.local)];
+    const count = 700;
+    loop.run(() =>
+      a.send(
+        toB,
+        Array.from({ length: count }, (_, index) => datagram(index, 1472)),
+      ),
+    );
+    await waitFor('the burst', () => atB.length === count);
+    expect(atB).toEqual(Array.from({ length: count }, (_, index) => `${toA}<${index}:1472`));
+    expect(kernelDrops(b.local)).toBe(0);
+    expect(a.counters).toMatchObject({ datagramsSent: count, sendOverflows: 0, sendErrors: 0 });
+  });
+
+  it('drops and counts what is too much to wait', async () => {
+    const own = new PacketMemory({ smallSlots: 64, largeSlots: 300 });
+    const [a, b] = [await openLink({ memory: own }), await openLink()];
+    const [toB] = [a.addPeer(b.local), b.addPeer(a.local)];
+    b.onReceive = (_, packets) => {
+      for (const packet of packets) memory.free(packet);
+    };
+    const datagrams: Packet[] = [];
+    for (let packet = own.allocate(60_000); packet !== undefined; packet = own.allocate(60_000)) datagrams.push(packet);
+    loop.run(() => a.send(toB, datagrams));
+    expect(a.counters.sendOverflows).toBeGreaterThan(0);
+    const { counters } = a;
+    await waitFor('the rest', () => counters.datagramsSent + counters.sendOverflows === datagrams.length);
+    expect(counters.sendErrors).toBe(0);
+    a.close();
+    expect(own.inUse).toBe(0);
   });
 
   it('takes another port when its own is taken', async () => {

@@ -49,7 +49,8 @@ const HEADER = ['NODE', 'TIER', 'BATCHES', 'SENT', 'RECEIVED', 'SEND-ERRORS', 'O
 
 function row(name: string, io: NodeIo | undefined): string[] {
   if (io === undefined) return [name, 'no answer', ...HEADER.slice(2).map(() => '-')];
-  const { datagramsSent, datagramsReceived, sendErrors, sendOverflows, receiveDrops, kernelDrops } = io.counters;
-  const counts = [datagramsSent, datagramsReceived, sendErrors, sendOverflows, receiveDrops, kernelDrops];
+  const { datagramsSent, datagramsReceived, sendErrors, sendOverflows, kernelDrops } = io.counters;
+  const withoutMemory = (io.counters.receiveDrops ?? 0) + (io.counters.lostSegments ?? 0);
+  const counts = [datagramsSent, datagramsReceived, sendErrors, sendOverflows, withoutMemory, kernelDrops];
   return [name, tierText(io), io.batches ? 'on' : 'off', ...counts.map((count) => String(count ?? 0))];
 }
