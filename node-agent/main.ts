@@ -7,6 +7,10 @@ import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
 import { connectBus } from '../shared/bus/connection.ts';
 import { NODE_RULES } from '../shared/bus/subjects.ts';
+import { RulesDecodeError } from '../shared/rules/decode-error.ts';
+import { decodeTransaction } from '../shared/rules/decode-transaction.ts';
+import type { RulesMessage } from '../shared/rules/encode-transaction.ts';
+import type { RulesReply } from '../shared/rules/transaction.ts';
 import { ConfigError, readNodeConfig } from '../shared/runtime/config.ts';
 import { nodesFolder } from '../shared/runtime/node-folder.ts';
 import { type ProcessContext, runProcess } from '../shared/runtime/process.ts';
@@ -44,7 +48,7 @@ async function start(context: ProcessContext): Promise<void> {
   shutdown.onStop('kernel', () => kernel.close());
   context.compileWhen.push(() => kernel.datapath.netfilter.forwarded > FORWARDED_TO_COMPILE);
   log.info({ endpoint: kernel.endpoint, io: kernel.io, bootId: kernel.datapath.bootId }, 'kernel started');
-  const rules = bus.serve(NODE_RULES, { node: node.nodeName }, async (transaction) => applyRules(kernel, transaction));
+  const rules = bus.serve(NODE_RULES, { node: node.nodeName }, async (message) => applyRules(kernel, message));
   shutdown.onStop('rules', () => rules.unsubscribe());
   const traces = new TraceServer(kernel.datapath, context.clock);
   const traceRequests = traces.serve(bus, node.nodeName);
@@ -62,8 +66,16 @@ async function start(context: ProcessContext): Promise<void> {
   context.health.addCheck('nats', () => (bus.connected ? undefined : 'not connected'));
 }
 
-function applyRules({ loop, datapath }: NodeKernel, transaction: Parameters<typeof datapath.applyRules>[0]) {
-  return loop.run(() => datapath.applyRules(transaction));
+async function applyRules({ loop, datapath }: NodeKernel, message: RulesMessage): Promise<RulesReply> {
+  return loop.run(() => {
+    try {
+      return datapath.applyRules(decodeTransaction(message));
+    } catch (error) {
+      if (!(error instanceof RulesDecodeError)) throw error;
+      const problem = { where: error.path, message: error.message };
+      return { kind: 'invalid', bootId: datapath.bootId, problems: [problem] };
+    }
+  });
 }
 
 await runProcess({ name: 'node-agent', start });

@@ -37,6 +37,7 @@ export class RuleFamilies {
   list(options: RuleListOptions = {}): string {
     const tables = this[options.family ?? 'ipv4'];
     return iptablesSave(tables.ruleset, {
+      family: options.family,
       table: options.table,
       counters: options.counters ? (table, chain, index) => tables.counters(table, chain, index) : undefined,
     });

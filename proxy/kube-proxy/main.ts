@@ -8,9 +8,11 @@ import { createApiClient } from '../../shared/bus/api-client.ts';
 import { connectBus } from '../../shared/bus/connection.ts';
 import { createInformer } from '../../shared/bus/informer.ts';
 import { NODE_RULES } from '../../shared/bus/subjects.ts';
+import { encodeTransaction } from '../../shared/rules/encode-transaction.ts';
 import { readPodConfig } from '../../shared/runtime/config.ts';
 import { type ProcessContext, runProcess } from '../../shared/runtime/process.ts';
-import { parseIpv4, parseIpv4Prefix } from '../../shared/wire/address.ts';
+import { familyOf, type IpFamily, type IpPrefix, parseAddress, parsePrefix } from '../../shared/wire/ip-address.ts';
+import { ipv6Table, NO_ADDRESS } from '../../shared/wire/ipv6-table.ts';
 import { IptablesCompiler } from './compile/iptables/compiler.ts';
 import { IpvsCompiler } from './compile/ipvs/compiler.ts';
 import type { ModeCompiler } from './compile/mode-compiler.ts';
@@ -50,27 +52,27 @@ async function start(context: ProcessContext): Promise<void> {
 
   const services = createInformer<Live<Service>>(bus, SERVICES);
   const slices = createInformer<Live<EndpointSlice>>(bus, ENDPOINTSLICES);
-  const changes = new ServiceChanges(services, slices, () => {
-    // Before both lists are complete a sync would take endpoints away that are only not read yet.
-    if (services.synced && slices.synced) loop.request();
+  const metrics = new ProxyMetrics(context.metrics);
+  const loops = proxyContexts(context, node, configuration).map((compiling) => {
+    const { family } = compiling;
+    const changes = new ServiceChanges(services, slices, family, () => {
+      // Before both lists are complete a sync would take endpoints away that are only not read yet.
+      if (services.synced && slices.synced) loop.request();
+    });
+    const proxier = new RulesProxier({
+      context: compiling,
+      compiler: compilerOf(mode, compiling),
+      send: (transaction) => bus.request(NODE_RULES, { node: pod.nodeName }, encodeTransaction(transaction)),
+      refused: (problems) => log.error({ family, problems }, 'the node refused the rules'),
+    });
+    ipv6Table.hold(proxier);
+    const loop = new ProxyLoop({ changes, proxier, family, configuration, metrics, clock, log });
+    shutdown.onStop(`loop ${family}`, () => loop.stop());
+    return loop;
   });
-  const proxier = new RulesProxier({
-    compiler: compilers[mode](proxyContext(context, node, configuration, parseIpv4(pod.podIp) ?? 0)),
-    send: (transaction) => bus.request(NODE_RULES, { node: pod.nodeName }, transaction),
-    refused: (problems) => log.error({ problems }, 'the node refused the rules'),
-  });
-  const loop = new ProxyLoop({
-    changes,
-    proxier,
-    configuration,
-    metrics: new ProxyMetrics(context.metrics),
-    clock,
-    log,
-  });
-  shutdown.onStop('loop', () => loop.stop());
   await Promise.all([services.start(), slices.start()]);
-  loop.request();
-  await loop.firstSync;
+  for (const loop of loops) loop.request();
+  await Promise.all(loops.map((loop) => loop.firstSync));
 }
 
 const compilers: Readonly<Record<ProxyMode, (context: ProxyContext) => ModeCompiler>> = {
@@ -79,26 +81,47 @@ const compilers: Readonly<Record<ProxyMode, (context: ProxyContext) => ModeCompi
   nftables: (context) => new NftablesCompiler(context),
 };
 
-function proxyContext(
+/** The tables of IPVS and nftables are IPv4's so far: IPv6 is ip6tables' in every mode. */
+function compilerOf(mode: ProxyMode, context: ProxyContext): ModeCompiler {
+  return compilers[context.family === 'ipv4' ? mode : 'iptables'](context);
+}
+
+/** One for each family of the cluster's pods. */
+function proxyContexts(
   { config }: ProcessContext,
   node: Live<Node>,
   configuration: ProxyConfiguration,
-  address: number,
-): ProxyContext {
-  const clusterCidr = parseIpv4Prefix(configuration.clusterCidr || config.podCidr);
-  if (clusterCidr === undefined)
-    throw new ConfigurationError(`clusterCIDR ${configuration.clusterCidr} is not an IPv4 prefix`);
-  const serviceCidr = parseIpv4Prefix(config.serviceCidr);
-  if (serviceCidr === undefined) throw new ConfigurationError(`the Service CIDR ${config.serviceCidr} is not IPv4`);
-  return {
-    node: { name: node.metadata.name, zone: node.metadata.labels?.[ZONE_LABEL] ?? '', address },
-    clusterCidr,
-    serviceCidr,
-    scheduler: configuration.scheduler,
-    masqueradeAll: configuration.masqueradeAll,
-    localhostNodePorts: configuration.localhostNodePorts,
-    sha256: (text) => createHash('sha256').update(text).digest(),
-  };
+): ProxyContext[] {
+  const { podCidr, serviceCidr, ipv6 } = config;
+  const podCidrs = configuration.clusterCidr || [podCidr, ipv6?.podCidr].filter(Boolean).join(',');
+  const serviceCidrs = { ipv4: serviceCidr, ipv6: ipv6?.serviceCidr ?? '' };
+  return podCidrs.split(',').map((text) => {
+    const clusterCidr = prefixOf('clusterCIDR', text.trim());
+    const family = familyOf(clusterCidr.address);
+    const zone = node.metadata.labels?.[ZONE_LABEL] ?? '';
+    return {
+      family,
+      node: { name: node.metadata.name, zone, address: nodeAddress(node, family) },
+      clusterCidr,
+      serviceCidr: prefixOf('the Service CIDR', serviceCidrs[family]),
+      scheduler: configuration.scheduler,
+      masqueradeAll: configuration.masqueradeAll,
+      localhostNodePorts: configuration.localhostNodePorts,
+      sha256: (text) => createHash('sha256').update(text).digest(),
+    };
+  });
+}
+
+function prefixOf(what: string, text: string): IpPrefix {
+  const prefix = parsePrefix(text);
+  if (prefix === undefined) throw new ConfigurationError(`${what} '${text}' is not an IP prefix such as 10.244.0.0/16`);
+  return prefix;
+}
+
+function nodeAddress({ status }: Live<Node>, family: IpFamily): number {
+  const internal = (status?.addresses ?? []).filter(({ type }) => type === 'InternalIP');
+  const addresses = internal.map(({ address }) => parseAddress(address) ?? NO_ADDRESS);
+  return addresses.find((address) => familyOf(address) === family) ?? NO_ADDRESS;
 }
 
 await runProcess({ name: 'kube-proxy', logForm: 'klog', start });

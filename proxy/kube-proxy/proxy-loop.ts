@@ -3,6 +3,8 @@
 import { BoundedRunner } from '../../shared/runtime/bounded-runner.ts';
 import type { Clock } from '../../shared/runtime/clock.ts';
 import type { Logger } from '../../shared/runtime/log.ts';
+import type { IpFamily } from '../../shared/wire/ip-address.ts';
+import { ipv6Table } from '../../shared/wire/ipv6-table.ts';
 import type { ProxyConfiguration } from './configuration.ts';
 import type { Proxier } from './modes/proxier.ts';
 import type { ProxyMetrics } from './proxy-metrics.ts';
@@ -11,6 +13,7 @@ import type { ServiceChanges } from './service-changes.ts';
 export interface ProxyLoopOptions {
   readonly changes: ServiceChanges;
   readonly proxier: Proxier;
+  readonly family: IpFamily;
   readonly configuration: ProxyConfiguration;
   readonly metrics: ProxyMetrics;
   readonly clock: Clock;
@@ -53,11 +56,13 @@ export class ProxyLoop {
   }
 
   private async sync(): Promise<boolean> {
-    const { changes, proxier, metrics, clock, log } = this.options;
+    const { changes, proxier, family, metrics, clock, log } = this.options;
     const startedMs = clock.monotonicMs();
     // A run that nobody asked for is the periodic one: it looks whether the node still has the rules.
     const verify = !this.requested;
     this.requested = false;
+    // Here no address is on its way: all that are needed are with the proxiers.
+    if (ipv6Table.isCrowded) ipv6Table.sweep();
     for (const service of changes.take()) proxier.update(service);
     try {
       const result = await proxier.sync(verify);
@@ -65,14 +70,14 @@ export class ProxyLoop {
         metrics.failed();
         return false;
       }
-      metrics.synced(result, clock.monotonicMs() - startedMs, changes.takeChangeTimes(), clock.nowMs());
-      log.debug({ ...result, durationMs: clock.monotonicMs() - startedMs }, 'rules synced');
+      metrics.synced(family, result, clock.monotonicMs() - startedMs, changes.takeChangeTimes(), clock.nowMs());
+      log.debug({ family, ...result, durationMs: clock.monotonicMs() - startedMs }, 'rules synced');
       this.lastSyncedMs = clock.nowMs();
       this.resolveFirstSync();
       return true;
     } catch (error) {
       metrics.failed();
-      log.warn({ error }, 'the node did not take the rules; trying again');
+      log.warn({ family, error }, 'the node did not take the rules; trying again');
       return false;
     }
   }

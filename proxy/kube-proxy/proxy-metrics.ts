@@ -1,5 +1,6 @@
 /** The original's metrics, by the original's names. */
 import type { Histogram, Metrics } from '../../shared/runtime/metrics.ts';
+import type { IpFamily } from '../../shared/wire/ip-address.ts';
 import type { SyncResult } from './modes/proxier.ts';
 
 const SYNC_BUCKETS_SECONDS = [
@@ -16,7 +17,7 @@ export class ProxyMetrics {
   private readonly programming: Histogram;
   private lastSyncMs = 0;
   private failures = 0;
-  private ruleCounts: SyncResult['ruleCounts'] = { nat: 0, filter: 0 };
+  private readonly ruleCounts = new Map<IpFamily, SyncResult['ruleCounts']>();
 
   constructor(metrics: Metrics) {
     const syncHistogram = (kind: string, help: string): Histogram =>
@@ -47,22 +48,33 @@ export class ProxyMetrics {
     });
     metrics.register({
       name: 'kubeproxy_sync_proxy_rules_iptables_total',
-      help: 'Rules of this proxy, by table.',
+      help: 'Rules of this proxy, by family and table.',
       type: 'gauge',
-      labelNames: ['table'],
-      collect: () => Object.entries(this.ruleCounts).map(([table, value]) => ({ labels: { table }, value })),
+      labelNames: ['ip_family', 'table'],
+      collect: () => [...this.ruleCounts].flatMap(([family, counts]) => countRows(family, counts)),
     });
   }
 
-  synced(result: SyncResult, durationMs: number, changeTimesMs: readonly number[], nowMs: number): void {
+  synced(
+    family: IpFamily,
+    result: SyncResult,
+    durationMs: number,
+    changeTimesMs: readonly number[],
+    nowMs: number,
+  ): void {
     this.sync.observe(durationMs / 1000);
     (result.full ? this.fullSync : this.partialSync).observe(durationMs / 1000);
     for (const atMs of changeTimesMs) this.programming.observe(Math.max(0, nowMs - atMs) / 1000);
-    this.ruleCounts = result.ruleCounts;
+    this.ruleCounts.set(family, result.ruleCounts);
     this.lastSyncMs = nowMs;
   }
 
   failed(): void {
     this.failures++;
   }
+}
+
+function countRows(family: IpFamily, counts: SyncResult['ruleCounts']) {
+  const name = family === 'ipv6' ? 'IPv6' : 'IPv4';
+  return Object.entries(counts).map(([table, value]) => ({ labels: { ip_family: name, table }, value }));
 }

@@ -3,6 +3,7 @@ import type { Service } from 'kubernetes-types/core/v1.js';
 import type { EndpointSlice } from 'kubernetes-types/discovery/v1.js';
 import type { Live } from '../../shared/api/live.ts';
 import type { Informer } from '../../shared/bus/informer.ts';
+import type { IpFamily } from '../../shared/wire/ip-address.ts';
 import { endpointsOfPort, serviceOfSlice } from './compile/endpoint.ts';
 import { servicePorts } from './compile/service-port.ts';
 import type { ServiceState } from './compile/service-state.ts';
@@ -14,11 +15,18 @@ export class ServiceChanges {
   private readonly slicesOf = new Map<string, Map<string, Live<EndpointSlice>>>();
   private readonly dirty = new Set<string>();
   private readonly changeTimesMs: number[] = [];
+  private readonly family: IpFamily;
   private readonly changed: () => void;
 
-  /** `changed` is called at every change. */
-  constructor(services: Informer<Live<Service>>, slices: Informer<Live<EndpointSlice>>, changed: () => void) {
+  /** What concerns one family of addresses; `changed` is called at every change. */
+  constructor(
+    services: Informer<Live<Service>>,
+    slices: Informer<Live<EndpointSlice>>,
+    family: IpFamily,
+    changed: () => void,
+  ) {
     this.services = services;
+    this.family = family;
     this.changed = changed;
     const serviceChanged = (service: Live<Service>): void => this.mark(keyOf(service));
     services.subscribe({ added: serviceChanged, updated: serviceChanged, deleted: serviceChanged });
@@ -48,7 +56,7 @@ export class ServiceChanges {
     const [namespace = '', name = ''] = key.split('/');
     const service = this.services.get(name, namespace);
     const slices = [...(this.slicesOf.get(key)?.values() ?? [])];
-    const ports = service === undefined ? [] : servicePorts(service);
+    const ports = service === undefined ? [] : servicePorts(service, this.family);
     return {
       key,
       ports: ports.map((port) => ({ port, endpoints: endpointsOfPort(slices, port.portName, port.protocol) })),
@@ -56,7 +64,7 @@ export class ServiceChanges {
   }
 
   private put(slice: Live<EndpointSlice>): void {
-    const key = serviceOfSlice(slice);
+    const key = serviceOfSlice(slice, this.family);
     if (key === undefined) return;
     const siblings = this.slicesOf.get(key) ?? new Map<string, Live<EndpointSlice>>();
     siblings.set(slice.metadata.name, slice);
@@ -67,7 +75,7 @@ export class ServiceChanges {
   }
 
   private remove(slice: Live<EndpointSlice>): void {
-    const key = serviceOfSlice(slice);
+    const key = serviceOfSlice(slice, this.family);
     if (key === undefined) return;
     const siblings = this.slicesOf.get(key);
     siblings?.delete(slice.metadata.name);

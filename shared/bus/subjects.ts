@@ -4,8 +4,9 @@
  */
 import type { JsonObject } from '../api/object.ts';
 import { decodeLinkFaultReply, decodeLinkFaultRequest } from '../rules/decode-link-fault.ts';
+import type { RulesMessage } from '../rules/encode-transaction.ts';
 import type { LinkFaultReply, LinkFaultRequest } from '../rules/link-fault.ts';
-import type { RulesReply, RulesTransaction } from '../rules/transaction.ts';
+import type { RulesReply } from '../rules/transaction.ts';
 import {
   array,
   number,
@@ -133,20 +134,20 @@ function decodeApiResponse(value: unknown): ApiResponse {
 // --- node-agents ---------------------------------------------------------------------------------------------------
 
 /** Programs a node's tables. The node checks the rules themselves and answers `invalid` with what is wrong. */
-export const NODE_RULES = requestSubject<RulesTransaction, RulesReply>(
+export const NODE_RULES = requestSubject<RulesMessage, RulesReply>(
   'node.{node}.rules',
-  decodeRulesTransaction,
+  decodeRulesMessage,
   decodeRulesReply,
 );
 
-function decodeRulesTransaction(value: unknown): RulesTransaction {
+function decodeRulesMessage(value: unknown): RulesMessage {
   const message = object(value, 'a rules transaction');
   if (message.base !== null) number(message, 'base');
   string(message, 'owner');
   string(message, 'bootId');
   object(message.tables, 'the tables of a rules transaction');
   // The envelope was checked above; chains and rules are checked where they are applied.
-  return value as RulesTransaction;
+  return message;
 }
 
 function decodeRulesReply(value: unknown): RulesReply {

@@ -1,12 +1,13 @@
 /** Rules and targets from a message. */
+import { addressBits } from '../wire/ip-address.ts';
 import { decodeMatch } from './decode-match.ts';
-import { asFields, asList, type Fields, flag, integer, oneOf, optionalInteger, text } from './decode-value.ts';
+import { address, asFields, asList, type Fields, flag, integer, oneOf, optionalInteger, text } from './decode-value.ts';
 import type { DeviceMatch, PrefixMatch, ProtocolMatch, ProtocolName, Rule } from './rule.ts';
 import type { RejectWith, Target } from './target.ts';
 
 const MAX_UINT32 = 0xffff_ffff;
 const PROTOCOLS: readonly ProtocolName[] = ['tcp', 'udp', 'icmp', 'icmpv6', 'sctp'];
-const REJECT_WITH: readonly RejectWith[] = ['icmp-port-unreachable', 'tcp-reset'];
+const REJECT_WITH: readonly RejectWith[] = ['icmp-port-unreachable', 'icmp6-port-unreachable', 'tcp-reset'];
 
 const targets: Readonly<Record<Target['kind'], (fields: Fields, path: string) => Target>> = {
   accept: () => ({ kind: 'accept' }),
@@ -15,12 +16,12 @@ const targets: Readonly<Record<Target['kind'], (fields: Fields, path: string) =>
   reject: (fields, path) => ({ kind: 'reject', with: oneOf(fields, 'with', path, REJECT_WITH) }),
   dnat: (fields, path) => ({
     kind: 'dnat',
-    address: integer(fields, 'address', path, 0, MAX_UINT32),
+    address: address(fields, 'address', path),
     port: optionalInteger(fields, 'port', path, 1, 65_535),
   }),
   snat: (fields, path) => ({
     kind: 'snat',
-    address: integer(fields, 'address', path, 0, MAX_UINT32),
+    address: address(fields, 'address', path),
     randomFully: flag(fields, 'randomFully', path),
   }),
   masquerade: (fields, path) => ({ kind: 'masquerade', randomFully: flag(fields, 'randomFully', path) }),
@@ -58,9 +59,10 @@ function decodeTarget(value: unknown, path: string): Target {
 
 export function decodePrefix(value: unknown, path: string): PrefixMatch {
   const fields = asFields(value, path);
+  const network = address(fields, 'address', path);
   return {
-    address: integer(fields, 'address', path, 0, MAX_UINT32),
-    prefixLength: integer(fields, 'prefixLength', path, 0, 32),
+    address: network,
+    prefixLength: integer(fields, 'prefixLength', path, 0, addressBits(network)),
     negated: flag(fields, 'negated', path),
   };
 }

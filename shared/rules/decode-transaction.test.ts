@@ -1,7 +1,9 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { parseAddress } from '../wire/ip-address.ts';
 import { RulesDecodeError } from './decode-error.ts';
 import { decodeRulesReply, decodeTransaction } from './decode-transaction.ts';
+import { encodeTransaction } from './encode-transaction.ts';
 import { destinationPort } from './match.ts';
 import { jump } from './target.ts';
 import type { RulesTransaction } from './transaction.ts';
@@ -36,6 +38,40 @@ const transaction: RulesTransaction = {
     { protocol: 'udp', replySource: 7 },
   ],
 };
+
+describe('a transaction for ip6tables', () => {
+  const network = { address: parseAddress('fd00:10:244::')!, prefixLength: 56 };
+  const ipv6: RulesTransaction = {
+    owner: 'kube-proxy',
+    family: 'ipv6',
+    bootId: 'b',
+    base: null,
+    tables: {
+      nat: {
+        set: {
+          A: [
+            { source: { ...network, negated: true }, target: { kind: 'reject', with: 'icmp6-port-unreachable' } },
+            { target: { kind: 'dnat', address: parseAddress('fd00:10:244:1::5')!, port: 80 } },
+          ],
+        },
+        hooks: [{ chain: 'OUTPUT', position: 'first', rule: { destination: network, target: jump('A') } }],
+      },
+    },
+    forget: [{ protocol: 'udp', originalDestination: parseAddress('fd00:10:96::a')! }],
+  };
+
+  it('names addresses by text, which the reader has numbers of its own for', () => {
+    const sent = JSON.stringify(encodeTransaction(ipv6));
+    for (const text of ['fd00:10:244::', 'fd00:10:244:1::5', 'fd00:10:96::a']) expect(sent).toContain(`"${text}"`);
+    expect(decodeTransaction(JSON.parse(sent))).toEqual(ipv6);
+  });
+
+  it('names no address by the number it has in the sender', () => {
+    expect(() => decodeTransaction(JSON.parse(JSON.stringify(ipv6)))).toThrow(
+      /expected an address that a host can have/,
+    );
+  });
+});
 
 describe('decodeTransaction', () => {
   it('gives back what was sent as JSON', () => {

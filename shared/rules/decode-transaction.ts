@@ -1,12 +1,15 @@
 /** A whole transaction from a message (the node's side of the wire) and a reply (the programmer's side). */
+import type { IpFamily } from '../wire/ip-address.ts';
 import { RulesDecodeError } from './decode-error.ts';
 import { decodeIpvsChange } from './decode-ipvs.ts';
 import { decodeNftChange } from './decode-nft.ts';
 import { decodeProtocolName, decodeRule } from './decode-rule.ts';
-import { asFields, asList, integer, oneOf, optionalInteger, text } from './decode-value.ts';
+import { asFields, asList, integer, oneOf, optionalAddress, optionalInteger, text } from './decode-value.ts';
 import type { Rule } from './rule.ts';
 import { BUILT_IN_CHAINS, isTableName, TABLE_NAMES, type TableName } from './table.ts';
 import type { ForgottenConnections, HookRule, RulesReply, RulesTransaction, TableChange } from './transaction.ts';
+
+const FAMILIES: readonly IpFamily[] = ['ipv4', 'ipv6'];
 
 /** Throws RulesDecodeError. Whether the rules make sense together is for `applyTransaction` to say. */
 export function decodeTransaction(value: unknown): RulesTransaction {
@@ -19,6 +22,7 @@ export function decodeTransaction(value: unknown): RulesTransaction {
   }
   return {
     owner: text(fields, 'owner', 'transaction'),
+    family: fields.family === undefined ? undefined : oneOf(fields, 'family', 'transaction', FAMILIES),
     bootId: text(fields, 'bootId', 'transaction'),
     base: fields.base === null ? null : integer(fields, 'base', 'transaction', 0, Number.MAX_SAFE_INTEGER),
     tables,
@@ -72,9 +76,9 @@ function decodeForget(value: unknown, path: string): readonly ForgottenConnectio
     const fields = asFields(item, at);
     return {
       protocol: decodeProtocolName(fields, 'protocol', at),
-      originalDestination: optionalInteger(fields, 'originalDestination', at, 0, 0xffff_ffff),
+      originalDestination: optionalAddress(fields, 'originalDestination', at),
       originalDestinationPort: optionalInteger(fields, 'originalDestinationPort', at, 1, 65_535),
-      replySource: optionalInteger(fields, 'replySource', at, 0, 0xffff_ffff),
+      replySource: optionalAddress(fields, 'replySource', at),
     };
   });
 }

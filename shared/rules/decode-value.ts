@@ -1,4 +1,6 @@
 /** Reads single values out of an `unknown` message; every function throws RulesDecodeError with the value's path. */
+import { parseIpv6 } from '../wire/ipv6-address.ts';
+import { isIpv6 } from '../wire/ipv6-table.ts';
 import { RulesDecodeError } from './decode-error.ts';
 
 export type Fields = Readonly<Record<string, unknown>>;
@@ -44,6 +46,25 @@ export function optionalInteger(
   most: number,
 ): number | undefined {
   return fields[name] === undefined ? undefined : integer(fields, name, path, least, most);
+}
+
+const MAX_UINT32 = 0xffff_ffff;
+
+/** An IPv4 address is its number; an IPv6 one is text, as its number means nothing in another process. */
+export function address(fields: Fields, name: string, path: string): number {
+  const value = fields[name];
+  if (typeof value === 'string') {
+    const known = parseIpv6(value);
+    if (known === undefined) throw new RulesDecodeError(`${path}.${name}`, 'an IPv6 address', value);
+    return known;
+  }
+  const number = integer(fields, name, path, 0, MAX_UINT32);
+  if (isIpv6(number)) throw new RulesDecodeError(`${path}.${name}`, 'an address that a host can have', number);
+  return number;
+}
+
+export function optionalAddress(fields: Fields, name: string, path: string): number | undefined {
+  return fields[name] === undefined ? undefined : address(fields, name, path);
 }
 
 export function flag(fields: Fields, name: string, path: string): boolean | undefined {

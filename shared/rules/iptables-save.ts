@@ -1,5 +1,5 @@
 /** Tables as text, in the format of `iptables-save` (with `-c`: with counters), so that what reads one reads this. */
-import { formatAddress, formatEndpoint, networkOf } from '../wire/ip-address.ts';
+import { formatAddress, formatEndpoint, type IpFamily, networkOf } from '../wire/ip-address.ts';
 import type { Match, PortMatch, PortRange } from './match.ts';
 import type { PrefixMatch, Rule } from './rule.ts';
 import type { Ruleset } from './ruleset.ts';
@@ -12,6 +12,8 @@ export interface RuleCounter {
 }
 
 export interface SaveOptions {
+  /** Whose tables these are; `ipv4` by default. */
+  readonly family?: IpFamily;
   /** One table instead of all (`-t`). */
   readonly table?: TableName;
   /** Counters of a rule (0-based), or of a built-in chain's policy (index -1). */
@@ -40,7 +42,7 @@ function saveTable(ruleset: Ruleset, name: TableName, options: SaveOptions): str
   for (const chain of ordered) {
     chains.get(chain)?.rules.forEach((rule, i) => {
       const prefix = options.counters === undefined ? '' : `${counter(chain, i)} `;
-      lines.push(`${prefix}${formatRule(chain, rule)}`);
+      lines.push(`${prefix}${formatRule(chain, rule, options.family)}`);
     });
   }
   lines.push('COMMIT', '');
@@ -52,14 +54,14 @@ function formatCounter(counter: RuleCounter | undefined): string {
 }
 
 /** One rule as `iptables -S` prints it: `-A KUBE-SERVICES -d 10.96.0.10/32 -p udp ... -j KUBE-SVC-...`. */
-export function formatRule(chain: string, rule: Rule): string {
+export function formatRule(chain: string, rule: Rule, family: IpFamily = 'ipv4'): string {
   const parts = [`-A ${chain}`];
   if (rule.source !== undefined) pushPrefix(parts, '-s', rule.source);
   if (rule.destination !== undefined) pushPrefix(parts, '-d', rule.destination);
   if (rule.inDevice !== undefined) parts.push(`${negation(rule.inDevice)}-i ${rule.inDevice.name}`);
   if (rule.outDevice !== undefined) parts.push(`${negation(rule.outDevice)}-o ${rule.outDevice.name}`);
   if (rule.protocol !== undefined) parts.push(`${negation(rule.protocol)}-p ${rule.protocol.name}`);
-  for (const match of rule.matches ?? []) parts.push(formatMatch(match));
+  for (const match of rule.matches ?? []) parts.push(formatMatch(match, family));
   if (rule.target !== undefined) parts.push(formatTarget(rule.target));
   return parts.join(' ');
 }
@@ -75,7 +77,9 @@ function negation(match: { readonly negated?: boolean }): string {
   return match.negated ? '! ' : '';
 }
 
-function formatMatch(match: Match): string {
+const WHOLE_ADDRESS = { ipv4: '255.255.255.255', ipv6: 'ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff' } as const;
+
+function formatMatch(match: Match, family: IpFamily): string {
   switch (match.kind) {
     case 'tcp':
     case 'udp':
@@ -100,7 +104,7 @@ function formatMatch(match: Match): string {
     case 'recent': {
       const seconds = match.seconds === undefined ? '' : ` --seconds ${match.seconds}`;
       const reap = match.reap ? ' --reap' : '';
-      return `-m recent ${negation(match)}--${match.mode}${seconds}${reap} --name ${match.list} --mask 255.255.255.255 --rsource`;
+      return `-m recent ${negation(match)}--${match.mode}${seconds}${reap} --name ${match.list} --mask ${WHOLE_ADDRESS[family]} --rsource`;
     }
     case 'set':
       return `-m set ${negation(match)}--match-set ${match.set} ${match.sides.join(',')}`;

@@ -1,7 +1,7 @@
 /** What a rule does with a packet that it matches: iptables' built-in verdicts and target extensions. */
 
 /** The values `REJECT --reject-with` takes here, as iptables spells them. */
-export type RejectWith = 'icmp-port-unreachable' | 'tcp-reset';
+export type RejectWith = 'icmp-port-unreachable' | 'icmp6-port-unreachable' | 'tcp-reset';
 
 export interface AcceptTarget {
   readonly kind: 'accept';

@@ -33,9 +33,12 @@ export interface IpPrefix {
   readonly prefixLength: number;
 }
 
-/** `10.244.1.0/24` or `fd00:10:244:1::/64`; undefined for anything else. */
+/** `10.244.1.0/24` or `fd00:10:244:1::/64`; undefined for anything else, and for what is in 240.0.0.0/4. */
 export function parsePrefix(text: string): IpPrefix | undefined {
-  if (!text.includes(':')) return ipv4.parseIpv4Prefix(text);
+  if (!text.includes(':')) {
+    const prefix = ipv4.parseIpv4Prefix(text);
+    return prefix !== undefined && isIpv6(prefix.address) ? undefined : prefix;
+  }
   const match = /^([0-9a-fA-F:.]+)\/(0|[1-9]\d{0,2})$/.exec(text);
   if (match === null) return undefined;
   const address = ipv6.parseIpv6(match[1]!);

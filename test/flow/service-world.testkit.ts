@@ -55,6 +55,7 @@ export class NodeProxy {
   constructor(mode: ProxyMode, node: NodeDatapath, { zone = '', scheduler = 'rr' }: ProxyOptions = {}) {
     this.node = node;
     this.compiler = compilers[mode]({
+      family: 'ipv4',
       node: { name: node.nodeName, zone, address: node.internalIp },
       clusterCidr: { address: 0x0af4_0000, prefixLength: 16 },
       serviceCidr: { address: 0x0a60_0000, prefixLength: 12 },
@@ -109,7 +110,7 @@ export function serviceState({ name = 'web', spec, loadBalancerIps = [], backend
   };
   return {
     key: `default/${name}`,
-    ports: servicePorts(service).map((port) => ({
+    ports: servicePorts(service, 'ipv4').map((port) => ({
       port,
       endpoints: endpointsOfPort([slice], port.portName, port.protocol),
     })),

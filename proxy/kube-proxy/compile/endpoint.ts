@@ -1,11 +1,11 @@
 /** The endpoints of Service ports, gathered from EndpointSlices. */
 import type { EndpointSlice } from 'kubernetes-types/discovery/v1.js';
 import type { Live } from '../../../shared/api/live.ts';
-import { formatIpv4, parseIpv4 } from '../../../shared/wire/address.ts';
+import { compareAddresses, formatEndpoint, type IpFamily, parseAddress } from '../../../shared/wire/ip-address.ts';
 import type { TransportProtocol } from './service-port.ts';
 
 export interface Endpoint {
-  /** uint32 */
+  /** As `shared/wire/ip-address.ts` has them. */
   readonly address: number;
   readonly port: number;
   readonly nodeName: string;
@@ -17,15 +17,18 @@ export interface Endpoint {
 
 export const SERVICE_NAME_LABEL = 'kubernetes.io/service-name';
 
-/** `10.244.1.5:8080` */
+/** `10.244.1.5:8080`, `[fd00:10:244:1::5]:8080` */
 export function endpointText({ address, port }: Endpoint): string {
-  return `${formatIpv4(address)}:${port}`;
+  return formatEndpoint(address, port);
 }
 
-/** `namespace/name` of the Service a slice belongs to; undefined for a slice that says none or is not IPv4. */
-export function serviceOfSlice(slice: Live<EndpointSlice>): string | undefined {
+const ADDRESS_TYPES: Readonly<Record<IpFamily, string>> = { ipv4: 'IPv4', ipv6: 'IPv6' };
+
+/** `namespace/name` of the Service a slice belongs to; undefined for a slice that says none or is of another family. */
+export function serviceOfSlice(slice: Live<EndpointSlice>, family: IpFamily): string | undefined {
   const name = slice.metadata.labels?.[SERVICE_NAME_LABEL];
-  return name === undefined || slice.addressType !== 'IPv4' ? undefined : `${slice.metadata.namespace ?? ''}/${name}`;
+  const isOther = slice.addressType !== ADDRESS_TYPES[family];
+  return name === undefined || isOther ? undefined : `${slice.metadata.namespace ?? ''}/${name}`;
 }
 
 /** The endpoints for one port, in a stable order; an address that several slices list counts once, the first state wins. */
@@ -45,12 +48,12 @@ export function endpointsOfPort(
       }
     }
   }
-  return [...found.values()].sort((a, b) => a.address - b.address || a.port - b.port);
+  return [...found.values()].sort((a, b) => compareAddresses(a.address, b.address) || a.port - b.port);
 }
 
 function endpointsOfSlice(slice: Live<EndpointSlice>, port: number): Endpoint[] {
   return (slice.endpoints ?? []).flatMap(({ addresses, conditions, nodeName = '', hints }) => {
-    const address = parseIpv4(addresses[0] ?? '');
+    const address = parseAddress(addresses[0] ?? '');
     if (address === undefined) return [];
     const ready = conditions?.ready ?? true;
     return [

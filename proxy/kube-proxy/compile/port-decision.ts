@@ -1,5 +1,5 @@
 /** What is decided about a Service port at a node, before a mode puts it into its tables. */
-import { networkOf } from '../../../shared/wire/address.ts';
+import { isInNetwork } from '../../../shared/wire/ip-address.ts';
 import type { Endpoint } from './endpoint.ts';
 import { type EndpointChoice, endpointsFor } from './endpoints-for.ts';
 import type { ProxyContext } from './proxy-context.ts';
@@ -28,7 +28,7 @@ export function decidePort(port: ServicePort, endpoints: readonly Endpoint[], co
 
 /** Whether the node itself may ask a load balancer's address: then that address may be its source, too. */
 export function nodeIsAllowed(port: ServicePort, context: ProxyContext): boolean {
-  return port.loadBalancerSourceRanges.some(
-    ({ address, prefixLength }) => networkOf(address, prefixLength) === networkOf(context.node.address, prefixLength),
+  return port.loadBalancerSourceRanges.some(({ address, prefixLength }) =>
+    isInNetwork(context.node.address, address, prefixLength),
   );
 }

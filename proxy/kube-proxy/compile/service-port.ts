@@ -1,8 +1,7 @@
 /** One port of a Service as a proxy sees it: what may be connected to, and by which policies the endpoint is chosen. */
 import type { Service, ServicePort as ServicePortSpec } from 'kubernetes-types/core/v1.js';
 import type { Live } from '../../../shared/api/live.ts';
-import type { Ipv4Prefix } from '../../../shared/wire/address.ts';
-import { parseIpv4, parseIpv4Prefix } from '../../../shared/wire/address.ts';
+import { familyOf, type IpFamily, type IpPrefix, parseAddress, parsePrefix } from '../../../shared/wire/ip-address.ts';
 
 export type TransportProtocol = 'tcp' | 'udp' | 'sctp';
 
@@ -13,7 +12,7 @@ export interface ServicePort {
   readonly serviceName: string;
   readonly portName: string;
   readonly protocol: TransportProtocol;
-  /** uint32, as are all addresses here. */
+  /** As `shared/wire/ip-address.ts` has them; all of one family. */
   readonly clusterIp: number;
   readonly port: number;
   /** 0 when there is none. */
@@ -21,7 +20,7 @@ export interface ServicePort {
   readonly externalIps: readonly number[];
   readonly loadBalancerIps: readonly number[];
   /** Empty: everyone. */
-  readonly loadBalancerSourceRanges: readonly Ipv4Prefix[];
+  readonly loadBalancerSourceRanges: readonly IpPrefix[];
   /** Seconds a client stays with its endpoint; undefined without affinity. */
   readonly affinitySeconds: number | undefined;
   readonly internalPolicyLocal: boolean;
@@ -36,12 +35,12 @@ const OTHER_PROXY = 'service.kubernetes.io/service-proxy-name';
 const TOPOLOGY_MODE = 'service.kubernetes.io/topology-mode';
 const PROTOCOLS: Readonly<Record<string, TransportProtocol>> = { TCP: 'tcp', UDP: 'udp', SCTP: 'sctp' };
 
-/** The IPv4 ports of a Service; none for headless and ExternalName Services and those of another proxy. */
-export function servicePorts(service: Live<Service>): ServicePort[] {
+/** The ports of a Service in one family; none for headless and ExternalName Services and those of another proxy. */
+export function servicePorts(service: Live<Service>, family: IpFamily): ServicePort[] {
   const { type, clusterIP = '', clusterIPs = [] } = service.spec;
   if (type === 'ExternalName' || clusterIP === 'None') return [];
   if (service.metadata.labels?.[OTHER_PROXY] !== undefined) return [];
-  const clusterIp = [clusterIP, ...clusterIPs].map(parseIpv4).find((address) => address !== undefined);
+  const [clusterIp] = addressesOf([clusterIP, ...clusterIPs], family);
   if (clusterIp === undefined) return [];
   return (service.spec.ports ?? []).flatMap((port) => {
     const protocol = PROTOCOLS[port.protocol ?? 'TCP'];
@@ -58,6 +57,7 @@ function portOf(
   const { name: serviceName, namespace = '' } = service.metadata;
   const portName = port.name ?? '';
   const { spec } = service;
+  const family = familyOf(clusterIp);
   const isLocal = spec.externalTrafficPolicy === 'Local';
   return {
     name: portName === '' ? `${namespace}/${serviceName}` : `${namespace}/${serviceName}:${portName}`,
@@ -68,11 +68,12 @@ function portOf(
     clusterIp,
     port: port.port,
     nodePort: port.nodePort ?? 0,
-    externalIps: ipv4Addresses(spec.externalIPs),
-    loadBalancerIps: loadBalancerIps(service),
-    loadBalancerSourceRanges: (spec.loadBalancerSourceRanges ?? []).flatMap(
-      (text) => parseIpv4Prefix(text.trim()) ?? [],
-    ),
+    externalIps: addressesOf(spec.externalIPs ?? [], family),
+    loadBalancerIps: loadBalancerIps(service, family),
+    loadBalancerSourceRanges: (spec.loadBalancerSourceRanges ?? []).flatMap((text) => {
+      const prefix = parsePrefix(text.trim());
+      return prefix !== undefined && familyOf(prefix.address) === family ? [prefix] : [];
+    }),
     affinitySeconds: affinitySeconds(service),
     internalPolicyLocal: spec.internalTrafficPolicy === 'Local',
     externalPolicyLocal: isLocal,
@@ -81,14 +82,20 @@ function portOf(
   };
 }
 
-function ipv4Addresses(texts: readonly string[] | undefined): number[] {
-  return (texts ?? []).flatMap((text) => parseIpv4(text) ?? []);
+function addressesOf(texts: readonly string[], family: IpFamily): number[] {
+  return texts.flatMap((text) => {
+    const address = parseAddress(text);
+    return address !== undefined && familyOf(address) === family ? [address] : [];
+  });
 }
 
 /** Addresses with `ipMode: Proxy` lead through the load balancer and are not short-cut here. */
-function loadBalancerIps({ status }: Live<Service>): number[] {
+function loadBalancerIps({ status }: Live<Service>, family: IpFamily): number[] {
   const ingress = (status?.loadBalancer?.ingress ?? []).filter(({ ipMode }) => ipMode !== 'Proxy');
-  return ipv4Addresses(ingress.flatMap(({ ip }) => ip ?? []));
+  return addressesOf(
+    ingress.flatMap(({ ip }) => ip ?? []),
+    family,
+  );
 }
 
 function affinitySeconds({ spec }: Live<Service>): number | undefined {

@@ -4,6 +4,7 @@ import type { RulesReply, RulesTransaction } from '../../../shared/rules/transac
 import { parseIpv4, parseIpv4Prefix } from '../../../shared/wire/address.ts';
 import { endpointsOfPort } from '../compile/endpoint.ts';
 import { IptablesCompiler } from '../compile/iptables/compiler.ts';
+import type { ProxyContext } from '../compile/proxy-context.ts';
 import { servicePorts } from '../compile/service-port.ts';
 import type { ServiceState } from '../compile/service-state.ts';
 import { RulesProxier } from './rules-proxier.ts';
@@ -26,16 +27,19 @@ class FakeNode {
 }
 
 function makeProxier(node: Pick<FakeNode, 'send'>): RulesProxier {
+  const context: ProxyContext = {
+    family: 'ipv4',
+    node: { name: 'worker-1', zone: '', address: parseIpv4('192.168.1.10')! },
+    clusterCidr: parseIpv4Prefix('10.244.0.0/16')!,
+    masqueradeAll: false,
+    localhostNodePorts: true,
+    serviceCidr: parseIpv4Prefix('10.96.0.0/12')!,
+    scheduler: 'rr',
+    sha256: (text) => createHash('sha256').update(text).digest(),
+  };
   return new RulesProxier({
-    compiler: new IptablesCompiler({
-      node: { name: 'worker-1', zone: '', address: parseIpv4('192.168.1.10')! },
-      clusterCidr: parseIpv4Prefix('10.244.0.0/16')!,
-      masqueradeAll: false,
-      localhostNodePorts: true,
-      serviceCidr: parseIpv4Prefix('10.96.0.0/12')!,
-      scheduler: 'rr',
-      sha256: (text) => createHash('sha256').update(text).digest(),
-    }),
+    context,
+    compiler: new IptablesCompiler(context),
     send: node.send,
     refused: (problems) => expect.fail(problems),
   });
@@ -43,7 +47,10 @@ function makeProxier(node: Pick<FakeNode, 'send'>): RulesProxier {
 
 function web(...addresses: string[]): ServiceState {
   const metadata = { name: 'web', namespace: 'default', uid: 'u', creationTimestamp: '', resourceVersion: '1' };
-  const [port] = servicePorts({ metadata, spec: { clusterIP: '10.96.0.5', ports: [{ port: 80, protocol: 'TCP' }] } });
+  const [port] = servicePorts(
+    { metadata, spec: { clusterIP: '10.96.0.5', ports: [{ port: 80, protocol: 'TCP' }] } },
+    'ipv4',
+  );
   const slice = {
     metadata,
     addressType: 'IPv4',

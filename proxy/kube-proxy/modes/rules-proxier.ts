@@ -3,12 +3,16 @@
  * that it stands elsewhere (it booted anew, or a reply was lost).
  */
 import type { ForgottenConnections, RulesReply, RulesTransaction } from '../../../shared/rules/transaction.ts';
+import type { AddressHolder } from '../../../shared/wire/ipv6-table.ts';
 import type { ModeCompiler, Step } from '../compile/mode-compiler.ts';
+import type { ProxyContext } from '../compile/proxy-context.ts';
 import type { ServiceState } from '../compile/service-state.ts';
 import type { Proxier, SyncResult } from './proxier.ts';
 import { staleUdpConnections } from './udp-flows.ts';
 
 export interface RulesProxierOptions {
+  /** What the compiler was made with. */
+  readonly context: ProxyContext;
   readonly compiler: ModeCompiler;
   /** Rejects when the node does not answer. */
   readonly send: (transaction: RulesTransaction) => Promise<RulesReply>;
@@ -17,6 +21,7 @@ export interface RulesProxierOptions {
 }
 
 const OWNER = 'kube-proxy';
+const NOTHING = { tables: {} };
 
 /** What the node was last known to have. */
 interface Position {
@@ -24,7 +29,7 @@ interface Position {
   readonly generation: number;
 }
 
-export class RulesProxier implements Proxier {
+export class RulesProxier implements Proxier, AddressHolder {
   private readonly options: RulesProxierOptions;
   private readonly states = new Map<string, ServiceState>();
   private forget: ForgottenConnections[] = [];
@@ -44,17 +49,29 @@ export class RulesProxier implements Proxier {
   async sync(verify: boolean): Promise<SyncResult> {
     const { compiler } = this.options;
     const { position } = this;
+    const { family } = this.options.context;
     if (position !== undefined) {
       const step = compiler.step(false);
       const ruleCounts = compiler.ruleCounts();
       if (step === undefined && !verify) return { applied: true, full: false, ruleCounts };
       const { bootId, generation: base } = position;
-      const reply = await this.send({ owner: OWNER, bootId, base, ...(step?.part ?? { tables: {} }) }, step);
+      const reply = await this.send({ owner: OWNER, family, bootId, base, ...(step?.part ?? NOTHING) }, step);
       if (reply.kind !== 'resync') return { applied: reply.kind === 'applied', full: false, ruleCounts };
     }
     const step = compiler.step(true);
-    const reply = await this.send({ owner: OWNER, bootId: '', base: null, ...(step?.part ?? { tables: {} }) }, step);
+    const reply = await this.send({ owner: OWNER, family, bootId: '', base: null, ...(step?.part ?? NOTHING) }, step);
     return { applied: reply.kind === 'applied', full: true, ruleCounts: compiler.ruleCounts() };
+  }
+
+  /** What was compiled names no others. */
+  visitAddresses(visit: (address: number) => void): void {
+    const { clusterCidr, serviceCidr, node } = this.options.context;
+    for (const address of [clusterCidr.address, serviceCidr.address, node.address]) visit(address);
+    for (const { ports } of this.states.values()) for (const one of ports) visitPort(one, visit);
+    for (const { originalDestination, replySource } of this.forget) {
+      if (originalDestination !== undefined) visit(originalDestination);
+      if (replySource !== undefined) visit(replySource);
+    }
   }
 
   private async send(transaction: RulesTransaction, step: Step | undefined): Promise<RulesReply> {
@@ -77,4 +94,10 @@ export class RulesProxier implements Proxier {
     }
     return reply;
   }
+}
+
+function visitPort({ port, endpoints }: ServiceState['ports'][number], visit: (address: number) => void): void {
+  for (const address of [port.clusterIp, ...port.externalIps, ...port.loadBalancerIps]) visit(address);
+  for (const { address } of port.loadBalancerSourceRanges) visit(address);
+  for (const { address } of endpoints) visit(address);
 }

@@ -38,7 +38,7 @@ export async function bootstrapCluster(options: BootstrapOptions): Promise<void>
   const dns = corednsManifests({ dnsIp: config.dnsIp, clusterDomain: config.clusterDomain });
   const isDeployment = ({ resource }: Manifest): boolean => resource === DEPLOYMENTS;
   await createAll(options, [
-    ...kubeProxyManifests({ podCidr: config.podCidr, mode: config.proxyMode }),
+    ...kubeProxyManifests({ podCidrs: podCidrs(config), mode: config.proxyMode }),
     netnsRuntimeClass(),
     ...(enforcesPolicy(config.cni) ? clusterPolicyDefinitions() : []),
     ...dns.filter((manifest) => !isDeployment(manifest)),
@@ -46,6 +46,10 @@ export async function bootstrapCluster(options: BootstrapOptions): Promise<void>
   await nodesForTwo(options);
   await createAll(options, dns.filter(isDeployment));
   await createAll(options, [markerManifest()]);
+}
+
+function podCidrs({ podCidr, ipv6 }: ClusterConfig): readonly string[] {
+  return ipv6 === undefined ? [podCidr] : [podCidr, ipv6.podCidr];
 }
 
 async function nodesForTwo({ placeableNodes, clock, signal }: BootstrapOptions): Promise<void> {

@@ -8,11 +8,12 @@ const LABELS = { 'k8s-app': 'kube-proxy' };
 const IMAGE = 'registry.k8s.io/kube-proxy:v1.32.0';
 
 export interface KubeProxyOptions {
-  readonly podCidr: string;
+  /** One for each address family. */
+  readonly podCidrs: readonly string[];
   readonly mode: string;
 }
 
-export function kubeProxyManifests({ podCidr, mode }: KubeProxyOptions): Manifest[] {
+export function kubeProxyManifests({ podCidrs, mode }: KubeProxyOptions): Manifest[] {
   return [
     {
       resource: SERVICEACCOUNTS,
@@ -24,7 +25,7 @@ export function kubeProxyManifests({ podCidr, mode }: KubeProxyOptions): Manifes
         apiVersion: 'v1',
         kind: 'ConfigMap',
         metadata: { name: 'kube-proxy', namespace: NAMESPACE, labels: { app: 'kube-proxy' } },
-        data: { 'config.conf': configuration(podCidr, mode) },
+        data: { 'config.conf': configuration(podCidrs.join(','), mode) },
       },
     },
     { resource: DAEMONSETS, object: daemonSet() },

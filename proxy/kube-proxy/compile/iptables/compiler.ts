@@ -44,7 +44,7 @@ export class IptablesCompiler implements ModeCompiler {
   assemble(): Program {
     this.sortedKeys ??= [...this.compiled.keys()].sort();
     const rules = this.sortedKeys.flatMap((key) => this.compiled.get(key) ?? []);
-    this.program = assembleProgram(rules, this.context.localhostNodePorts, this.program);
+    this.program = assembleProgram(rules, this.context, this.program);
     return this.program;
   }
 

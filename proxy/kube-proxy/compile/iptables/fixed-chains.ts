@@ -12,6 +12,8 @@ import type { Rule } from '../../../../shared/rules/rule.ts';
 import type { BuiltInChain } from '../../../../shared/rules/table.ts';
 import { jump, orMark, xorMark } from '../../../../shared/rules/target.ts';
 import type { HookRule } from '../../../../shared/rules/transaction.ts';
+import type { IpFamily } from '../../../../shared/wire/ip-address.ts';
+import { LOOPBACK_IPV6 } from '../../../../shared/wire/ipv6-address.ts';
 
 export const SERVICES = 'KUBE-SERVICES';
 export const NODE_PORTS = 'KUBE-NODEPORTS';
@@ -25,7 +27,10 @@ export const MARK_MASQ = 'KUBE-MARK-MASQ';
 export const MASQUERADE_BIT = 0x4000;
 
 const isNew: Match = { kind: 'conntrack', states: ['NEW'] };
-const LOOPBACK = { address: 0x7f00_0000, prefixLength: 8 };
+const LOOPBACK = {
+  ipv4: { address: 0x7f00_0000, prefixLength: 8 },
+  ipv6: { address: LOOPBACK_IPV6, prefixLength: 128 },
+} as const;
 
 function hook(chain: BuiltInChain, target: string, text: string, onlyNew: boolean): HookRule {
   const matches = onlyNew ? [isNew, comment(text)] : [comment(text)];
@@ -80,10 +85,11 @@ export const FORWARD_RULES: readonly Rule[] = [
   },
 ];
 
-/** The last rule of KUBE-SERVICES; node ports on loopback addresses only where the node allows them. */
-export function nodePortsRule(localhostNodePorts: boolean): Rule {
+/** The last rule of KUBE-SERVICES; node ports on loopback addresses only where the node allows them, with IPv6 never. */
+export function nodePortsRule(family: IpFamily, localhostNodePorts: boolean): Rule {
+  const isOpen = localhostNodePorts && family === 'ipv4';
   return {
-    ...(localhostNodePorts ? {} : { destination: { ...LOOPBACK, negated: true } }),
+    ...(isOpen ? {} : { destination: { ...LOOPBACK[family], negated: true } }),
     matches: [
       comment('kubernetes service nodeports; NOTE: this must be the last rule in this chain'),
       { kind: 'addrtype', side: 'destination', type: 'LOCAL' },

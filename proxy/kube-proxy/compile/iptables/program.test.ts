@@ -11,7 +11,8 @@ import { describe, expect, it } from 'vitest';
 import type { Live } from '../../../../shared/api/live.ts';
 import { iptablesSave } from '../../../../shared/rules/iptables-save.ts';
 import { applyTransaction, emptyRuleset } from '../../../../shared/rules/ruleset.ts';
-import { endpointsOfPort } from '../endpoint.ts';
+import { type IpFamily, parseAddress, parsePrefix } from '../../../../shared/wire/ip-address.ts';
+import { endpointsOfPort, serviceOfSlice } from '../endpoint.ts';
 import type { ProxyContext } from '../proxy-context.ts';
 import { servicePorts } from '../service-port.ts';
 import { serviceChainNames } from './chain-name.ts';
@@ -19,6 +20,7 @@ import { IptablesCompiler } from './compiler.ts';
 import { changedTables, EMPTY_PROGRAM, fullTables, type Program } from './program.ts';
 
 const context: ProxyContext = {
+  family: 'ipv4',
   node: { name: 'worker-1', zone: '', address: 0xc0a8010a },
   clusterCidr: { address: 0x0af40000, prefixLength: 16 },
   masqueradeAll: false,
@@ -27,6 +29,24 @@ const context: ProxyContext = {
   scheduler: 'rr',
   sha256: (text) => new Uint8Array(createHash('sha256').update(text).digest()),
 };
+
+const ipv6Context: ProxyContext = {
+  ...context,
+  family: 'ipv6',
+  node: { ...context.node, address: parseAddress('fd00:192:168:1::10')! },
+  clusterCidr: parsePrefix('fd00:10:244::/56')!,
+};
+
+/** fd00:10:244:1::5 for 10.244.1.5, in all texts of an object. */
+function inIpv6<T>(object: T): T {
+  const text = JSON.stringify(object)
+    .replaceAll(
+      /(\d+)\.(\d+)\.(\d+)\.(\d+)(\/\d+)?/g,
+      (_, a, b, c, d, block) => `fd00:${a}:${b}:${c}::${d}${block ? '/64' : ''}`,
+    )
+    .replaceAll('"IPv4"', '"IPv6"');
+  return JSON.parse(text);
+}
 
 type Spec = NonNullable<Service['spec']>;
 
@@ -168,10 +188,18 @@ const slices = new Map<Live<Service>, Live<EndpointSlice>[]>([
   ],
 ]);
 
-function feed(compiler: IptablesCompiler, of: Live<Service>, its = slices.get(of) ?? []): void {
+function feed(
+  compiler: IptablesCompiler,
+  of: Live<Service>,
+  its = slices.get(of) ?? [],
+  family: IpFamily = 'ipv4',
+): void {
   compiler.update({
     key: `${of.metadata.namespace}/${of.metadata.name}`,
-    ports: servicePorts(of).map((port) => ({ port, endpoints: endpointsOfPort(its, port.portName, port.protocol) })),
+    ports: servicePorts(of, family).map((port) => ({
+      port,
+      endpoints: endpointsOfPort(its, port.portName, port.protocol),
+    })),
   });
 }
 
@@ -193,7 +221,7 @@ describe('iptables program', () => {
     [dns, 2, 'KUBE-SVC-JD5MR3NA4I4DYORP'],
     [api, 0, 'KUBE-SVC-NPX46M4PTMTKRN6Y'],
   ] as const)('names chains as every real cluster has them (%#)', (of, index, name) => {
-    expect(serviceChainNames(servicePorts(of)[index]!, context.sha256).cluster).toBe(name);
+    expect(serviceChainNames(servicePorts(of, 'ipv4')[index]!, context.sha256).cluster).toBe(name);
   });
 
   it('matches the golden dump, and the node accepts it', () => {
@@ -203,6 +231,24 @@ describe('iptables program', () => {
     const dump = iptablesSave(ruleset);
     if (process.env.UPDATE_GOLDEN === '1') writeFileSync(path, dump);
     expect(dump).toBe(readFileSync(path, 'utf8'));
+  });
+
+  it('of the same cluster with IPv6 matches its golden dump', () => {
+    const compiler = new IptablesCompiler(ipv6Context);
+    for (const one of services) feed(compiler, inIpv6(one), inIpv6(slices.get(one) ?? []), 'ipv6');
+    const { ruleset, reply } = install(compiler.assemble());
+    expect(reply).toMatchObject({ kind: 'applied' });
+    const path = join(import.meta.dirname, 'program-ipv6.golden.txt');
+    const dump = iptablesSave(ruleset, { family: 'ipv6' });
+    if (process.env.UPDATE_GOLDEN === '1') writeFileSync(path, dump);
+    expect(dump).toBe(readFileSync(path, 'utf8'));
+  });
+
+  it('of one family takes nothing of the other', () => {
+    const compiler = new IptablesCompiler(ipv6Context);
+    for (const one of services) feed(compiler, one, slices.get(one), 'ipv6');
+    expect(compiler.assemble()).toEqual(new IptablesCompiler(ipv6Context).assemble());
+    expect(serviceOfSlice(inIpv6(slices.get(dns) ?? [])[0]!, 'ipv4')).toBeUndefined();
   });
 
   it('sends nothing when nothing changed, and only the chains of a changed endpoint', () => {

@@ -1,6 +1,8 @@
 /** The whole program of a node in iptables mode, and what has to be sent to get from one program to the next. */
 import type { Rule } from '../../../../shared/rules/rule.ts';
 import type { RulesTransaction, TableChange } from '../../../../shared/rules/transaction.ts';
+import type { IpFamily } from '../../../../shared/wire/ip-address.ts';
+import type { ProxyContext } from '../proxy-context.ts';
 import {
   EXTERNAL_SERVICES,
   FILTER_HOOKS,
@@ -33,7 +35,7 @@ export const EMPTY_PROGRAM: Program = { nat: new Map(), filter: new Map() };
  */
 export function assembleProgram(
   services: Iterable<ServiceRules>,
-  localhostNodePorts: boolean,
+  { family, localhostNodePorts }: Pick<ProxyContext, 'family' | 'localhostNodePorts'>,
   previous: Program = EMPTY_PROGRAM,
 ): Program {
   const nat = new Map<string, readonly Rule[]>();
@@ -52,7 +54,7 @@ export function assembleProgram(
     }
     for (const chain in one.chains) nat.set(chain, one.chains[chain] ?? []);
   }
-  joined.services.push(nodePortsRuleOf(localhostNodePorts));
+  joined.services.push(nodePortsRuleOf(family, localhostNodePorts));
   nat.set(SERVICES, keep(previous.nat, SERVICES, joined.services));
   nat.set(NODE_PORTS, keep(previous.nat, NODE_PORTS, joined.nodePorts));
   nat.set(POSTROUTING, POSTROUTING_RULES);
@@ -67,9 +69,14 @@ export function assembleProgram(
   return { nat, filter };
 }
 
-const lastRules = { on: nodePortsRule(true), off: nodePortsRule(false) };
+const lastRules = {
+  on: nodePortsRule('ipv4', true),
+  off: nodePortsRule('ipv4', false),
+  ipv6: nodePortsRule('ipv6', false),
+};
 
-function nodePortsRuleOf(localhostNodePorts: boolean): Rule {
+function nodePortsRuleOf(family: IpFamily, localhostNodePorts: boolean): Rule {
+  if (family === 'ipv6') return lastRules.ipv6;
   return localhostNodePorts ? lastRules.on : lastRules.off;
 }
 

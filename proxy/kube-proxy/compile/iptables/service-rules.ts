@@ -2,7 +2,7 @@
 import { comment, destinationPort, type Match } from '../../../../shared/rules/match.ts';
 import type { Rule } from '../../../../shared/rules/rule.ts';
 import { jump, type Target } from '../../../../shared/rules/target.ts';
-import type { Ipv4Prefix } from '../../../../shared/wire/address.ts';
+import { addressBits, type IpPrefix } from '../../../../shared/wire/ip-address.ts';
 import { type Endpoint, endpointText } from '../endpoint.ts';
 import { decidePort, nodeIsAllowed, type PortDecision } from '../port-decision.ts';
 import type { ProxyContext } from '../proxy-context.ts';
@@ -61,11 +61,15 @@ function portRule(
   extra: readonly Match[] = [],
 ): Rule {
   return {
-    ...(to.address === undefined ? {} : { destination: { address: to.address, prefixLength: 32 } }),
+    ...(to.address === undefined ? {} : { destination: hostPrefix(to.address) }),
     protocol: { name: port.protocol },
     matches: [comment(text), ...extra, destinationPort(port.protocol, to.port ?? port.port)],
     target,
   };
+}
+
+function hostPrefix(address: number): IpPrefix {
+  return { address, prefixLength: addressBits(address) };
 }
 
 function natServiceRules({ port, choice, names, hasInternal, usesFirewall }: Subject): Rule[] {
@@ -90,10 +94,12 @@ function natNodePortRules({ port, choice, names }: Subject): Rule[] {
   return [portRule(port, port.name, { port: port.nodePort }, jump(names.external))];
 }
 
+const REFUSALS = { ipv4: 'icmp-port-unreachable', ipv6: 'icmp6-port-unreachable' } as const;
+
 /** No endpoint anywhere refuses; none at this node under the policy Local drops, as another node may have one. */
-function refusal({ port, choice }: Subject, to: Destination, extra: readonly Match[] = []): Rule {
+function refusal({ port, choice, context }: Subject, to: Destination, extra: readonly Match[] = []): Rule {
   const text = choice.any ? `${port.name} has no local endpoints` : `${port.name} has no endpoints`;
-  const target: Target = choice.any ? { kind: 'drop' } : { kind: 'reject', with: 'icmp-port-unreachable' };
+  const target: Target = choice.any ? { kind: 'drop' } : { kind: 'reject', with: REFUSALS[context.family] };
   return portRule(port, text, to, target, extra);
 }
 
@@ -182,15 +188,14 @@ function externalRules({ port, names, context, hasExternal }: Subject): Rule[] {
 }
 
 function sourceRangeRules({ port, names, context }: Subject): Rule[] {
-  const allow = (source: Ipv4Prefix): Rule => ({
+  const allow = (source: IpPrefix): Rule => ({
     source,
     matches: [comment(`${port.name} loadbalancer IP`)],
     target: jump(names.external),
   });
   const rules = port.loadBalancerSourceRanges.map(allow);
   // A load balancer address that is also the node's own makes the node's requests come from that address.
-  if (nodeIsAllowed(port, context))
-    rules.push(...port.loadBalancerIps.map((address) => allow({ address, prefixLength: 32 })));
+  if (nodeIsAllowed(port, context)) rules.push(...port.loadBalancerIps.map((address) => allow(hostPrefix(address))));
   rules.push({ matches: [comment(`other traffic to ${port.name} will be dropped by KUBE-PROXY-FIREWALL`)] });
   return rules;
 }
@@ -223,7 +228,7 @@ function endpointRules(port: ServicePort, endpoint: Endpoint, chain: string): Ru
   const note: Match[] = port.affinitySeconds === undefined ? [] : [{ kind: 'recent', mode: 'set', list: chain }];
   return [
     // A pod that reaches itself through its Service would answer itself directly.
-    { source: { address, prefixLength: 32 }, matches: [text], target: jump(MARK_MASQ) },
+    { source: hostPrefix(address), matches: [text], target: jump(MARK_MASQ) },
     {
       protocol: { name: port.protocol },
       matches: [text, ...note, { kind: port.protocol }],

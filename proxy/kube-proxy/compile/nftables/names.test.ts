@@ -10,7 +10,7 @@ const sha256 = (text: string): Uint8Array => createHash('sha256').update(text).d
 function port(namespace: string, name: string, portName: string) {
   const metadata = { name, namespace, uid: 'u', creationTimestamp: '', resourceVersion: '1' };
   const spec = { clusterIP: '10.96.0.10', ports: [{ name: portName, port: 53, protocol: 'TCP' }] };
-  return servicePorts({ metadata, spec })[0]!;
+  return servicePorts({ metadata, spec }, 'ipv4')[0]!;
 }
 
 it('names chains of a Service port', () => {
