@@ -33,14 +33,16 @@ export interface LookupOptions {
   readonly signal?: AbortSignal;
 }
 
+/** ENOTFOUND: no such name (EAI_NONAME). EAI_AGAIN: no server gave an answer. EAI_ADDRFAMILY: an address of the other family. */
+export type ResolveErrorCode = 'ENOTFOUND' | 'EAI_AGAIN' | 'EAI_ADDRFAMILY';
+
 export class ResolveError extends Error {
   override readonly name = 'ResolveError';
-  /** ENOTFOUND: no such name (EAI_NONAME). EAI_AGAIN: no server gave an answer. */
-  readonly code: 'ENOTFOUND' | 'EAI_AGAIN';
+  readonly code: ResolveErrorCode;
   readonly syscall = 'getaddrinfo';
   readonly hostname: string;
 
-  constructor(code: 'ENOTFOUND' | 'EAI_AGAIN', hostname: string) {
+  constructor(code: ResolveErrorCode, hostname: string) {
     super(`getaddrinfo ${code} ${hostname}`);
     this.code = code;
     this.hostname = hostname;
@@ -69,13 +71,16 @@ export class Resolver {
   /** The same with the canonical name: /etc/hosts' first, or where the CNAMEs lead. */
   async lookupNamed(name: string, options: LookupOptions = {}): Promise<NamedAddresses> {
     const literal = literalAddress(name);
+    if (literal !== undefined && options.family !== undefined && literal.family !== options.family) {
+      throw new ResolveError('EAI_ADDRFAMILY', name);
+    }
     if (literal !== undefined) return { canonicalName: name, aliases: [], addresses: [literal] };
     return this.lookupHosts(name, options.family) ?? (await this.lookupDns(name, options));
   }
 
-  /** The first address of a name, IPv4 before IPv6. */
-  async lookupOne(name: string, signal?: AbortSignal): Promise<string> {
-    const addresses = await this.lookup(name, { signal });
+  /** The first address of a name, IPv4 before IPv6; of one family when that is asked for. */
+  async lookupOne(name: string, signal?: AbortSignal, family?: 4 | 6): Promise<string> {
+    const addresses = await this.lookup(name, { signal, family });
     const first = addresses.find((entry) => entry.family === 4) ?? addresses[0];
     if (first === undefined) throw new ResolveError('ENOTFOUND', name);
     return first.address;

@@ -1,5 +1,6 @@
 /** A dual-stack cluster: nodes and pods with addresses of both versions, and real commands over both. */
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { waitFor } from '../wait-for.ts';
 import { TestCluster } from './cluster.ts';
 
 const LIMIT_MS = 180_000;
@@ -53,4 +54,54 @@ test('pods of two nodes have two addresses each, and reach each other by both', 
       'fd00:10:244:2::/64 via fd00:10:244:2:: dev flannel.1 metric 1024 onlink pref medium',
     ),
   });
+});
+
+test('a Service of both versions: addresses, slices, names, node ports and rules', {
+  timeout: LIMIT_MS,
+}, async (context) => {
+  if (cluster === undefined) return context.skip('no kubectl for this machine');
+  const overrides = '--overrides={"spec":{"ipFamilyPolicy":"RequireDualStack"}}';
+  await kubectl('expose', 'pod', 'server', '--name=web', '--port=80', '--type=NodePort', overrides);
+  const field = (path: string) => kubectl('get', 'service', 'web', '-o', `jsonpath=${path}`);
+  const [four = '', six = ''] = (await field('{.spec.clusterIPs[*]}')).split(' ');
+  expect(four).toMatch(/^10\.\d+\.\d+\.\d+$/);
+  expect(six).toMatch(/^fd00:10:96::[0-9a-f:]+$/);
+  expect(await field('{.spec.ipFamilies[*]}')).toBe('IPv4 IPv6');
+  const slices = ['endpointslices', '-l', 'kubernetes.io/service-name=web'];
+  await cluster.waitForField(slices, '{.items[*].endpoints[*].conditions.ready}', 'true true');
+  const types = await kubectl('get', ...slices, '-o', 'jsonpath={.items[*].addressType}');
+  expect(types.split(' ').sort()).toEqual(['IPv4', 'IPv6']);
+
+  const run = (...command: string[]) => kubectl('exec', 'client', '--', ...command);
+  const code = async (...args: string[]) =>
+    run('curl', '-sS', '-o', '/dev/null', '-w', '%{http_code} %{remote_ip}', ...args);
+  await waitFor('IPv6 rules on the node of the client', () =>
+    run('curl', '-sS', '-6', 'http://web/').then(
+      () => true,
+      () => false,
+    ),
+  );
+  expect(await code('-6', 'http://web/')).toBe(`200 ${six}`);
+  expect(await code('-4', 'http://web/')).toBe(`200 ${four}`);
+  const nodePort = await field('{.spec.ports[0].nodePort}');
+  for (const node of ['fd00:192:168:1::10', 'fd00:192:168:1::11']) {
+    expect(await code(`http://[${node}]:${nodePort}/`)).toBe(`200 ${node}`);
+  }
+  expect(await run('nslookup', '-type=aaaa', 'web')).toContain(`Address: ${six}`);
+  expect(await run('nslookup', six)).toContain('name = web.default.svc.cluster.local.');
+  expect(await run('ping', '-6', '-c1', 'web').catch(String)).toContain(six);
+
+  const onNode = (...command: string[]) => cluster!.podwire(['node', 'exec', 'worker-1', '--', ...command]);
+  const { stdout } = await onNode('ip6tables-save', '-t', 'nat');
+  expect(stdout).toMatch(new RegExp(`-A KUBE-SERVICES -d ${six}/128 -p tcp .* --dport 80 -j KUBE-SVC-`));
+  expect(stdout).toMatch(/-j DNAT --to-destination \[fd00:10:244:2::[0-9a-f]+\]:80/);
+
+  await kubectl('create', 'service', 'clusterip', 'nobody', '--tcp=80:80');
+  await kubectl('patch', 'service', 'nobody', '-p', '{"spec":{"ipFamilyPolicy":"PreferDualStack"}}');
+  await waitFor('the refusal of a Service without endpoints', () =>
+    run('curl', '-sS', '-6', '-m2', 'http://nobody/').then(
+      () => false,
+      (error) => /Connection refused|Could not connect/.test(String(error)),
+    ),
+  );
 });

@@ -26,9 +26,9 @@ const COMMON: Readonly<Record<string, Program>> = {
 /** What busybox brings: its own ping, traceroute and nslookup. */
 export const BUSYBOX_NETWORK: Readonly<Record<string, Program>> = {
   ...COMMON,
-  ...command('ping', () => import('./ping/busybox.ts')),
+  ...command('ping', () => import('./ping/busybox.ts'), ['ping6']),
   ...command('nslookup', () => import('./dns/busybox-nslookup.ts')),
-  ...command('traceroute', () => import('./traceroute/busybox.ts')),
+  ...command('traceroute', () => import('./traceroute/busybox.ts'), ['traceroute6']),
 };
 
 export const DNS_TOOLS: Readonly<Record<string, Program>> = {
@@ -43,8 +43,8 @@ export const ALL_NETWORK: Readonly<Record<string, Program>> = {
   ...COMMON,
   ...CURL,
   ...DNS_TOOLS,
-  ...command('ping', () => import('./ping/iputils.ts'), ['ping4']),
-  ...command('traceroute', () => import('./traceroute/linux.ts')),
+  ...command('ping', () => import('./ping/iputils.ts'), ['ping4', 'ping6']),
+  ...command('traceroute', () => import('./traceroute/linux.ts'), ['traceroute6']),
   ...command('iperf3', () => import('./iperf3/iperf3.ts')),
   ...kernelCommands(KERNEL_COMMANDS),
 };

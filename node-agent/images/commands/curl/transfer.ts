@@ -7,6 +7,7 @@ import type { PodTcpSocket } from '../../../../shared/podnet/pod-network.ts';
 import { literalAddress, ResolveError } from '../../../../shared/podnet/resolver.ts';
 import { socketErrorCode } from '../../../../shared/podnet/socket-error.ts';
 import type { Invocation } from '../../coreutils/utility.ts';
+import { endpointText } from '../endpoint-text.ts';
 import type { CurlArguments } from './arguments.ts';
 
 /** What ends a transfer: curl's exit code and its sentence. */
@@ -122,7 +123,7 @@ export class TransferRunner {
     const { connectTimeoutMs } = this.args;
     const signal = AbortSignal.any([this.signal, AbortSignal.timeout(connectTimeoutMs)]);
     for (const address of addresses) {
-      this.log(`*   Trying ${address.includes(':') ? `[${address}]` : address}:${port}...`);
+      this.log(`*   Trying ${endpointText(address, port)}...`);
       try {
         const socket = await this.run.context.container.network.connectTcp(
           { host: address, port, ...this.local() },

@@ -8,6 +8,8 @@ import { runCommandLine } from '../../coreutils/run-command.ts';
 import type { Invocation, Utility } from '../../coreutils/utility.ts';
 import { OpenFile } from '../../open-file.ts';
 import { nextChunk, write } from '../../program-io.ts';
+import { endpointText } from '../endpoint-text.ts';
+import { familyAsked } from '../ping/target.ts';
 
 interface NetcatRun {
   readonly run: Invocation;
@@ -47,9 +49,9 @@ function portList(text: string): number[] {
   return [port];
 }
 
-async function resolve({ run }: NetcatRun, host: string): Promise<string | undefined> {
+async function resolve({ run, options }: NetcatRun, host: string): Promise<string | undefined> {
   try {
-    return await run.context.container.resolver.lookupOne(host, run.context.signal);
+    return await run.context.container.resolver.lookupOne(host, run.context.signal, familyAsked(run, options));
   } catch (error) {
     if (!(error instanceof ResolveError)) throw error;
     await run.complain(
@@ -81,10 +83,10 @@ async function connectTcp(netcat: NetcatRun, host: string, port: number): Promis
     if (code === undefined) throw error;
     const sentence = signal.aborted || code === 'ETIMEDOUT' ? 'Connection timed out' : socketErrorText(code);
     if (netcat.verbose || !options.has('z'))
-      await write(run.context.stderr, `nc: ${host} (${address}:${port}): ${sentence}\n`);
+      await write(run.context.stderr, `nc: ${host} (${endpointText(address, port)}): ${sentence}\n`);
     return 1;
   }
-  if (netcat.verbose) await write(run.context.stderr, `${host} (${address}:${port}) open\n`);
+  if (netcat.verbose) await write(run.context.stderr, `${host} (${endpointText(address, port)}) open\n`);
   if (options.has('z')) {
     socket.destroy();
     return 0;
@@ -183,7 +185,7 @@ async function connectUdp(netcat: NetcatRun, host: string, port: number): Promis
   });
   try {
     if (options.has('z')) return await probeUdp(netcat, socket, { address, port }, host, () => refused, signal);
-    if (netcat.verbose) await write(run.context.stderr, `${host} (${address}:${port}) open\n`);
+    if (netcat.verbose) await write(run.context.stderr, `${host} (${endpointText(address, port)}) open\n`);
     return await talkUdp(netcat, socket, { address, port }, signal, () => over.abort(), timeoutMs);
   } finally {
     socket.close();
@@ -205,7 +207,7 @@ async function probeUdp(
     new Promise((resolve) => setTimeout(resolve, Math.min(netcat.timeoutMs ?? 1000, 1000))),
   ]);
   if (refused()) return 1;
-  if (netcat.verbose) await write(netcat.run.context.stderr, `${host} (${to.address}:${to.port}) open\n`);
+  if (netcat.verbose) await write(netcat.run.context.stderr, `${host} (${endpointText(to.address, to.port)}) open\n`);
   return 0;
 }
 

@@ -8,7 +8,7 @@ import { BUSYBOX_BANNER } from '../busybox-banner.ts';
 import { getoptSentence } from '../getopt-sentence.ts';
 import { type PingArrival, type PingListener, type PingPlan, runPing } from './ping-session.ts';
 import { RoundTrips } from './round-trips.ts';
-import { findSource, findTarget, type Target } from './target.ts';
+import { familyAsked, findSource, findTarget, type Target } from './target.ts';
 
 const USAGE = `${BUSYBOX_BANNER}
 
@@ -72,7 +72,7 @@ class BusyboxPing implements PingListener {
   async run(host: string): Promise<number> {
     const { container, process, signal } = this.invocation.context;
     try {
-      const target = await findTarget(container, host, signal);
+      const target = await findTarget(this.invocation.context, host, familyAsked(this.invocation, this.options));
       const from = await this.from();
       const plan = this.plan(target);
       await this.invocation.print(

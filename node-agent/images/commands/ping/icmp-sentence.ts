@@ -21,7 +21,24 @@ const SENTENCES: readonly string[] = [
 
 export const FRAGMENTATION_NEEDED = 4;
 
-export function unreachableSentence(code: number, mtuBytes: number | undefined): string {
+/** Of ICMPv6 (RFC 4443), by the codes of ICMP that the stack tells them by. */
+const SENTENCES_IPV6: Readonly<Record<number, string>> = {
+  0: 'No route',
+  1: 'Address unreachable',
+  3: 'Port unreachable',
+  13: 'Administratively prohibited',
+};
+
+interface Unreachable {
+  readonly code: number;
+  readonly mtuBytes?: number;
+}
+
+export function unreachableSentence({ code, mtuBytes }: Unreachable, family: 4 | 6): string {
+  if (family === 6) {
+    if (code === FRAGMENTATION_NEEDED) return `Packet too big: mtu=${mtuBytes ?? 0}`;
+    return `Destination unreachable: ${SENTENCES_IPV6[code] ?? `Unknown code ${code}`}`;
+  }
   const sentence = SENTENCES[code] ?? `Dest Unreachable, Bad Code: ${code}`;
   return code === FRAGMENTATION_NEEDED ? `${sentence} (mtu = ${mtuBytes ?? 0})` : sentence;
 }

@@ -1,10 +1,13 @@
 /** The command line of iputils' ping. */
 import { type ParsedOptions, parseOptions, UsageError } from '../../coreutils/options.ts';
+import type { Invocation } from '../../coreutils/utility.ts';
 import { getoptSentence } from '../getopt-sentence.ts';
 import { IPUTILS_USAGE } from './iputils-usage.ts';
+import { familyAsked } from './target.ts';
 
 export interface IputilsOptions {
   readonly host: string;
+  readonly family: 4 | 6 | undefined;
   readonly count: number;
   readonly intervalMs: number;
   readonly deadlineMs: number;
@@ -40,19 +43,17 @@ const FLOOD_INTERVAL_MS = 10;
 const ADAPTIVE_INTERVAL_MS = 200;
 
 /** Throws `PingUsageError`. */
-export function parseIputils(args: readonly string[]): IputilsOptions {
-  const options = read(args);
+export function parseIputils(run: Invocation): IputilsOptions {
+  const options = read(run.args);
   const host = options.operands.at(-1);
   if (host === undefined) throw new PingUsageError('usage error: Destination address required', 1);
-  if (options.has('6') && !host.includes(':')) {
-    throw new PingUsageError(`${host}: Address family for hostname not supported`, 2);
-  }
   const flood = options.has('f');
   const adaptive = options.has('A');
   const mode = options.value('M') ?? 'want';
   if (!['do', 'dont', 'want', 'probe'].includes(mode)) throw new PingUsageError(`invalid -M argument: ${mode}`, 2);
   return {
     host,
+    family: familyAsked(run, options),
     count: whole(options, 'c', 1, Number.MAX_SAFE_INTEGER) ?? Number.POSITIVE_INFINITY,
     intervalMs: (seconds(options, 'i') ?? (flood ? FLOOD_INTERVAL_MS : adaptive ? ADAPTIVE_INTERVAL_MS : 1000)) || 1,
     deadlineMs: (whole(options, 'w', 0, 2_147_483_647) || Number.POSITIVE_INFINITY) * 1000,

@@ -1,4 +1,5 @@
 /** ping of iputils: what Debian-like images have. Exit codes: 0 an answer came, 1 none did, 2 anything else. */
+import { isIP, isIPv6 } from 'node:net';
 import { ResolveError } from '../../../../shared/podnet/resolver.ts';
 import { type SocketErrorCode, socketErrorCode, socketErrorText } from '../../../../shared/podnet/socket-error.ts';
 import type { Invocation, Utility } from '../../coreutils/utility.ts';
@@ -26,8 +27,8 @@ export const ping: Utility = async (run) => {
     return 2;
   }
   try {
-    const options = parseIputils(run.args);
-    const target = await findTarget(run.context.container, options.host, run.context.signal);
+    const options = parseIputils(run);
+    const target = await findTarget(run.context, options.host, options.family);
     const source = await prepare(run, options, target);
     return await new IputilsPing(run, options, target, source).run();
   } catch (error) {
@@ -49,7 +50,7 @@ async function prepare(run: Invocation, options: IputilsOptions, target: Target)
   const { container } = run.context;
   const source = options.source === undefined ? undefined : await findSource(container, options.source);
   if (options.source !== undefined && source === undefined) {
-    const isAddress = /^[\d.]+$/.test(options.source);
+    const isAddress = isIP(options.source) !== 0;
     throw new PingUsageError(
       isAddress ? 'bind: Cannot assign requested address' : `SO_BINDTODEVICE ${options.source}: No such device`,
       2,
@@ -86,8 +87,7 @@ class IputilsPing implements PingListener {
     const { target, options, trips } = this;
     const { context } = this.invocation;
     if (options.pattern !== undefined) await this.invocation.print(`PATTERN: 0x${options.pattern}\n`);
-    const size = `${options.payloadBytes}(${options.payloadBytes + IP_AND_ICMP_BYTES})`;
-    await this.invocation.print(`PING ${target.name} (${target.address}) ${this.source}${size} bytes of data.\n`);
+    await this.invocation.print(`PING ${await this.headline()}\n`);
     const interrupted = new AbortController();
     context.process.onSignal('SIGINT', () => interrupted.abort());
     context.process.onSignal('SIGQUIT', () => void this.printStatus());
@@ -112,6 +112,16 @@ class IputilsPing implements PingListener {
     await this.printStatistics();
     const missed = options.deadlineMs !== Number.POSITIVE_INFINITY && trips.received < options.count;
     return trips.received === 0 || (missed && options.count !== Number.POSITIVE_INFINITY) ? 1 : 0;
+  }
+
+  private async headline(): Promise<string> {
+    const { target, source } = this;
+    const { payloadBytes } = this.options;
+    if (!isIPv6(target.address)) {
+      const size = `${payloadBytes}(${payloadBytes + IP_AND_ICMP_BYTES})`;
+      return `${target.name} (${target.address}) ${source}${size} bytes of data.`;
+    }
+    return `${target.name}(${await this.nameOf(target.address)}) ${source}${payloadBytes} data bytes`;
   }
 
   async sent(sequence: number): Promise<void> {
@@ -144,12 +154,14 @@ class IputilsPing implements PingListener {
         return;
       }
       case 'unreachable': {
-        const sentence = unreachableSentence(outcome.code, outcome.mtuBytes);
+        const sentence = unreachableSentence(outcome, isIPv6(outcome.from) ? 6 : 4);
         await this.print(`From ${await this.nameOf(outcome.from)} icmp_seq=${sequence} ${sentence}`);
         return;
       }
       case 'time-exceeded':
-        await this.print(`From ${await this.nameOf(outcome.from)} icmp_seq=${sequence} Time to live exceeded`);
+        await this.print(
+          `From ${await this.nameOf(outcome.from)} icmp_seq=${sequence} ${isIPv6(outcome.from) ? 'Time exceeded: Hop limit' : 'Time to live exceeded'}`,
+        );
         return;
       case 'timeout':
     }

@@ -13,6 +13,7 @@ const pair = podPair();
 await serveFakeDns(pair.right, {
   records: [
     { type: 'A', name: RIGHT_NAME, ttl: 5, data: RIGHT_ADDRESS },
+    { type: 'AAAA', name: 'six.default.svc.cluster.local', ttl: 5, data: 'fd00:10:244:1::3' },
     { type: 'PTR', name: '3.1.244.10.in-addr.arpa', ttl: 5, data: RIGHT_NAME },
   ],
 });
@@ -37,7 +38,8 @@ function timeless(text: string): string {
 function scripted(answer: (options: PingOptions) => PingOutcome | Error): PodNetwork {
   return {
     ...pair.left,
-    bindUdp: (options) => pair.left.bindUdp(options),
+    // The pods of the test have no IPv6; ping only asks whether there is a way.
+    bindUdp: (options) => pair.left.bindUdp(options?.remote?.address.includes(':') ? {} : options),
     addresses: () => pair.left.addresses(),
     ping: async (options) => {
       const outcome = answer(options);
@@ -150,6 +152,36 @@ describe('ping of iputils', () => {
     expect(result.code).toBe(1);
   });
 
+  it('prints IPv6 as iputils does, which leaves the size of headers out', async () => {
+    const result = await container(scripted(reply)).run(['ping', '-6', '-c', '1', 'six']);
+    expect(timeless(result.stdout)).toBe(
+      [
+        'PING six(fd00:10:244:1::3) 56 data bytes',
+        '64 bytes from fd00:10:244:1::3: icmp_seq=1 ttl=63 time=T ms',
+        '',
+        '--- six ping statistics ---',
+        '1 packets transmitted, 1 received, 0% packet loss, time Tms',
+        'rtt min/avg/max/mdev = T ms',
+        '',
+      ].join('\n'),
+    );
+  });
+
+  it.each<[PingOutcome, string]>([
+    [{ kind: 'time-exceeded', from: 'fd00::1' }, 'From fd00::1 icmp_seq=1 Time exceeded: Hop limit\n'],
+    [
+      { kind: 'unreachable', from: 'fd00::1', code: 1 },
+      'From fd00::1 icmp_seq=1 Destination unreachable: Address unreachable\n',
+    ],
+    [
+      { kind: 'unreachable', from: 'fd00::1', code: 4, mtuBytes: 1280 },
+      'From fd00::1 icmp_seq=1 Packet too big: mtu=1280\n',
+    ],
+  ])('words ICMPv6 as iputils does: %j', async (outcome, line) => {
+    const result = await container(scripted(() => outcome)).run(['ping', '-c', '1', 'fd00::9']);
+    expect(result.stdout).toContain(`PING fd00::9(fd00::9) 56 data bytes\n${line}`);
+  });
+
   it('rounds loss to six digits', async () => {
     const network = scripted((options) => (options.sequence === 2 ? { kind: 'timeout' } : reply(options)));
     const result = await container(network).run(['ping', '-c3', '-i0.01', '-W', '0.05', RIGHT_ADDRESS]);
@@ -194,6 +226,7 @@ describe('ping of iputils', () => {
     [['ping', '-I', 'nope', RIGHT_ADDRESS], 'ping: SO_BINDTODEVICE nope: No such device\n', 2],
     [['ping', '-I', '1.2.3.4', RIGHT_ADDRESS], 'ping: bind: Cannot assign requested address\n', 2],
     [['ping', '-6', RIGHT_ADDRESS], 'ping: 10.244.1.3: Address family for hostname not supported\n', 2],
+    [['ping', '-4', 'fd00::1'], 'ping: fd00::1: Address family for hostname not supported\n', 2],
     [['ping', 'nosuch'], 'ping: nosuch: Name or service not known\n', 2],
     [['ping', 'servfail'], 'ping: servfail: Temporary failure in name resolution\n', 2],
   ])('%j', async (command, stderr, code) => {

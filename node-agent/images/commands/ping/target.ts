@@ -1,6 +1,8 @@
 /** Whom a ping or a traceroute is for, and from where. */
-import type { ResolveError } from '../../../../shared/podnet/resolver.ts';
-import type { ContainerView } from '../../image.ts';
+import { isIPv6 } from 'node:net';
+import type { ResolveError, ResolveErrorCode } from '../../../../shared/podnet/resolver.ts';
+import type { Invocation } from '../../coreutils/utility.ts';
+import type { ContainerView, ProgramContext } from '../../image.ts';
 
 export interface Target {
   /** As it was given. */
@@ -10,16 +12,32 @@ export interface Target {
   readonly isLiteral: boolean;
 }
 
-/** Looks a name up; inet_aton's short forms (`127.1`) are addresses too. Throws `ResolveError`. */
-export async function findTarget(container: ContainerView, name: string, signal: AbortSignal): Promise<Target> {
-  const address = dottedQuad(name);
-  if (address !== undefined) return { name, address, isLiteral: true };
-  return { name, address: await container.resolver.lookupOne(name, signal), isLiteral: false };
+/** What `-4`, `-6` and the names `ping4` and `ping6` ask for. */
+export function familyAsked({ name }: Invocation, options: { has(letter: string): boolean }): 4 | 6 | undefined {
+  if (options.has('6') || name.endsWith('6')) return 6;
+  return options.has('4') || name.endsWith('4') ? 4 : undefined;
 }
+
+/** Looks a name up; inet_aton's short forms (`127.1`) are addresses too. Throws `ResolveError`. */
+export async function findTarget(
+  { container, signal }: Pick<ProgramContext, 'container' | 'signal'>,
+  name: string,
+  family?: 4 | 6,
+): Promise<Target> {
+  const literal = dottedQuad(name) ?? (isIPv6(name) ? name : undefined);
+  const address = await container.resolver.lookupOne(literal ?? name, signal, family);
+  return { name, address, isLiteral: literal !== undefined };
+}
+
+const SENTENCES: Readonly<Record<ResolveErrorCode, string>> = {
+  ENOTFOUND: 'Name or service not known',
+  EAI_AGAIN: 'Temporary failure in name resolution',
+  EAI_ADDRFAMILY: 'Address family for hostname not supported',
+};
 
 /** getaddrinfo's sentence. */
 export function resolveSentence(error: ResolveError): string {
-  return error.code === 'EAI_AGAIN' ? 'Temporary failure in name resolution' : 'Name or service not known';
+  return SENTENCES[error.code];
 }
 
 /** inet_aton(3): `1.2.3.4`, `127.1`, `10.1.258`, one number; decimal parts only. */

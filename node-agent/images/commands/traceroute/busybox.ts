@@ -6,7 +6,7 @@ import type { Invocation, Utility } from '../../coreutils/utility.ts';
 import { write } from '../../program-io.ts';
 import { BUSYBOX_BANNER } from '../busybox-banner.ts';
 import { getoptSentence } from '../getopt-sentence.ts';
-import { findTarget, type Target } from '../ping/target.ts';
+import { familyAsked, findTarget, type Target } from '../ping/target.ts';
 import { mark, type ProbeResult, probe } from './probe.ts';
 
 const USAGE = `${BUSYBOX_BANNER}
@@ -43,7 +43,7 @@ export const traceroute: Utility = async (run) => {
     const [host, bytes] = options.operands;
     if (host === undefined) throw new UsageError('');
     const packetBytes = bytes === undefined ? DEFAULT_PACKET_BYTES : inRange(bytes, HEADER_BYTES, MAX_PACKET_BYTES);
-    const target = await findTarget(run.context.container, host, run.context.signal);
+    const target = await findTarget(run.context, host, familyAsked(run, options));
     return await trace(run, options, target, packetBytes);
   } catch (error) {
     if (error instanceof TracerouteError) await run.complain(error.message);

@@ -2,18 +2,20 @@
  * traceroute of Debian-like images ("modern traceroute for Linux"): many probes at once, printed in order. All probes are
  * ICMP echoes (`-I`), whatever method is asked for: a pod's network gives programs no other with hops to live.
  */
+import { isIPv6 } from 'node:net';
 import { ResolveError } from '../../../../shared/podnet/resolver.ts';
 import { socketErrorCode, socketErrorText } from '../../../../shared/podnet/socket-error.ts';
 import { type ParsedOptions, parseOptions, UsageError } from '../../coreutils/options.ts';
 import type { Invocation, Utility } from '../../coreutils/utility.ts';
 import { write } from '../../program-io.ts';
-import { findTarget, resolveSentence } from '../ping/target.ts';
+import { familyAsked, findTarget, resolveSentence } from '../ping/target.ts';
 import { mark, type ProbeResult, probe } from './probe.ts';
 
 const USAGE = `Usage:
   traceroute [ -46FITn ] [ -f first_ttl ] [ -m max_ttl ] [ -N squeries ] [ -w MAX ] [ -q nqueries ] host [ packetlen ]
 Options:
   -4                          Use IPv4
+  -6                          Use IPv6
   -F  --dont-fragment         Do not fragment packets
   -f first_ttl  --first=first_ttl
                               Start from the first_ttl hop (instead from 1)
@@ -36,6 +38,8 @@ Options:
 const MAX_HOPS = 255;
 const MAX_PROBES = 10;
 const MIN_PACKET_BYTES = 28;
+const IPV6_HEADER_BYTES = 48;
+const DEFAULT_PAYLOAD_BYTES = 32;
 const MAX_PACKET_BYTES = 65_000;
 /** A silent hop is given up once a farther one has answered: ten times as late as that, and at least so long. */
 const NEAR_FACTOR = 10;
@@ -43,7 +47,9 @@ const MIN_NEAR_WAIT_MS = 200;
 
 interface Settings {
   readonly host: string;
+  /** 0: not said. */
   readonly packetBytes: number;
+  readonly headerBytes: number;
   readonly firstHop: number;
   readonly maxHops: number;
   readonly probes: number;
@@ -68,8 +74,10 @@ export const traceroute: Utility = async (run) => {
     return 0;
   }
   try {
-    const settings = parse(run.args);
-    const target = await findTarget(run.context.container, settings.host, run.context.signal);
+    const options = read(run.args);
+    const asked = parse(run.args, options);
+    const target = await findTarget(run.context, asked.host, familyAsked(run, options));
+    const settings = sizedFor(asked, isIPv6(target.address) ? IPV6_HEADER_BYTES : MIN_PACKET_BYTES);
     await run.print(
       `traceroute to ${target.name} (${target.address}), ${settings.maxHops} hops max, ${settings.packetBytes} byte packets\n`,
     );
@@ -88,14 +96,19 @@ export const traceroute: Utility = async (run) => {
   }
 };
 
-function parse(args: readonly string[]): Settings {
-  const options = read(args);
+/** A packet has room for its headers, and by default for 32 bytes more. */
+function sizedFor(settings: Omit<Settings, 'headerBytes'>, headerBytes: number): Settings {
+  const packetBytes = Math.max(headerBytes, settings.packetBytes || headerBytes + DEFAULT_PAYLOAD_BYTES);
+  return { ...settings, packetBytes, headerBytes };
+}
+
+function parse(args: readonly string[], options: ParsedOptions): Omit<Settings, 'headerBytes'> {
   const [host, length, extra] = options.operands;
   if (extra !== undefined) throw new TracerouteError(`Extra arg \`${extra}' (position 3, argc ${args.length})`);
   if (host === undefined) throw new TracerouteError('Specify "host" missing argument.');
   const settings = {
     host,
-    packetBytes: Math.max(MIN_PACKET_BYTES, length === undefined ? 60 : whole(length, 'packetlen')),
+    packetBytes: length === undefined ? 0 : Math.max(MIN_PACKET_BYTES, whole(length, 'packetlen')),
     firstHop: numberOf(options, 'f', 1),
     maxHops: numberOf(options, 'm', 30),
     probes: numberOf(options, 'q', 3),
@@ -236,14 +249,14 @@ class Trace {
   }
 
   private async send(hop: number, sequence: number): Promise<ProbeResult> {
-    const { packetBytes, waitMs, dontFragment } = this.settings;
+    const { packetBytes, headerBytes, waitMs, dontFragment } = this.settings;
     const { container, process, signal } = this.invocation.context;
     const pending: Pending = { hop, sentMs: performance.now(), giveUp: new AbortController() };
     this.pending.add(pending);
     const request = {
       address: this.address,
       ttl: hop,
-      payloadBytes: packetBytes - MIN_PACKET_BYTES,
+      payloadBytes: packetBytes - headerBytes,
       dontFragment,
       identifier: process.pid & 0xffff,
       sequence: sequence & 0xffff,

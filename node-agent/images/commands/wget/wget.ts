@@ -8,6 +8,8 @@ import { socketErrorCode, socketErrorText } from '../../../../shared/podnet/sock
 import { type ParsedOptions, parseOptions, UsageError } from '../../coreutils/options.ts';
 import type { Invocation, Utility } from '../../coreutils/utility.ts';
 import { nextChunk, write } from '../../program-io.ts';
+import { endpointText } from '../endpoint-text.ts';
+import { familyAsked } from '../ping/target.ts';
 
 const MAX_REDIRECTS = 20;
 const DEFAULT_TIMEOUT_S = 900;
@@ -18,7 +20,7 @@ class WgetError extends Error {
 
 export const wget: Utility = async (run) => {
   const options = parseOptions(run.args, {
-    flags: 'cqSdr4nNkvb',
+    flags: 'cqSdr46nNkvb',
     values: 'OTUPYotwe',
     long: {
       spider: 'spider',
@@ -100,8 +102,8 @@ async function tell(run: Invocation, options: ParsedOptions, line: string): Prom
 async function request(run: Invocation, options: ParsedOptions, url: URL): Promise<IncomingMessage> {
   const timeoutMs = (options.number('T') ?? DEFAULT_TIMEOUT_S) * 1000;
   const port = url.port === '' ? (url.protocol === 'https:' ? 443 : 80) : Number(url.port);
-  const address = await resolve(run, url.hostname);
-  await tell(run, options, `Connecting to ${url.host} (${address}:${port})`);
+  const address = await resolve(run, options, url.hostname.replace(/^\[|\]$/g, ''));
+  await tell(run, options, `Connecting to ${url.host} (${endpointText(address, port)})`);
   const signal = AbortSignal.any([run.context.signal, AbortSignal.timeout(timeoutMs)]);
   const socket = await run.context.container.network
     .connectTcp({ host: address, port }, signal)
@@ -116,9 +118,9 @@ async function request(run: Invocation, options: ParsedOptions, url: URL): Promi
   return send(run, options, url, stream);
 }
 
-async function resolve(run: Invocation, host: string): Promise<string> {
+async function resolve(run: Invocation, options: ParsedOptions, host: string): Promise<string> {
   try {
-    return await run.context.container.resolver.lookupOne(host, run.context.signal);
+    return await run.context.container.resolver.lookupOne(host, run.context.signal, familyAsked(run, options));
   } catch (error) {
     if (error instanceof ResolveError) throw new WgetError(`bad address '${host}'`);
     throw error;
