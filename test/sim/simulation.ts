@@ -6,7 +6,7 @@
 import { EventEngine } from '../../shared/netstack/event-engine.ts';
 import { Host, type HostOptions } from '../../shared/netstack/host.ts';
 import { seededRandom } from '../../shared/netstack/seeded-random.ts';
-import { parseIpv4Prefix } from '../../shared/wire/address.ts';
+import { parsePrefix } from '../../shared/wire/ip-address.ts';
 import { PacketMemory } from '../../shared/wire/packet-memory.ts';
 import { CableEnd, type CableFaults, PERFECT } from './faulty-cable.ts';
 
@@ -69,7 +69,7 @@ export class Simulation {
       const index = host.interfaces.size + 1;
       const identity = { name: `eth${index - 2}`, index, macAddress: 0x0200_0000_0000 + this.cables, mtuBytes };
       const end = new CableEnd(this.engine, this.memory, identity, { ...PERFECT, ...faults });
-      const prefix = parseIpv4Prefix(side === 0 ? addressA : addressB)!;
+      const prefix = parsePrefix(side === 0 ? addressA : addressB)!;
       host.addAddress(end, prefix.address, prefix.prefixLength);
       return end;
     });
@@ -77,8 +77,8 @@ export class Simulation {
     first.peer = second;
     second.peer = first;
     // Known from the start: three lost ARP requests are an error of their own, and not the one looked for.
-    a.neighbours.setPermanent(first, parseIpv4Prefix(addressB)!.address, second.macAddress);
-    b.neighbours.setPermanent(second, parseIpv4Prefix(addressA)!.address, first.macAddress);
+    a.neighbours.setPermanent(first, parsePrefix(addressB)!.address, second.macAddress);
+    b.neighbours.setPermanent(second, parsePrefix(addressA)!.address, first.macAddress);
     return [first, second];
   }
 

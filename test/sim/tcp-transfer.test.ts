@@ -1,6 +1,7 @@
 /** Streams both ways over bad cables arrive byte for byte, whatever the seed. */
 import { describe, expect, test } from 'vitest';
 import { ip } from '../../shared/netstack/network.testkit.ts';
+import { type IpFamily, parsePrefix } from '../../shared/wire/ip-address.ts';
 import type { CableFaults } from './faulty-cable.ts';
 import { type Simulation, simulate } from './simulation.ts';
 import { startTransfer } from './transfer.ts';
@@ -8,12 +9,24 @@ import { startTransfer } from './transfer.ts';
 /** Segments may still be on the way when both programs are done. */
 const QUIET_US = 200_000_000;
 
-function transferOver(simulation: Simulation, faults: Partial<CableFaults>, bytes: number, mtuBytes = 1450): void {
-  const a = simulation.host('a');
-  const b = simulation.host('b');
-  simulation.cable(a, '10.0.0.1/24', b, '10.0.0.2/24', { delayUs: 500, ...faults }, mtuBytes);
+const ENDS = {
+  ipv4: ['10.0.0.1/24', '10.0.0.2/24'],
+  ipv6: ['fd00::1/64', 'fd00::2/64'],
+} as const;
+
+interface Path extends Partial<CableFaults> {
+  readonly mtuBytes?: number;
+  readonly family?: IpFamily;
+}
+
+function transferOver(simulation: Simulation, path: Path, bytes: number): void {
+  const { mtuBytes = 1450, family = 'ipv4', ...faults } = path;
+  const [near, far] = ENDS[family];
+  const a = simulation.host('a', { ipv6: family === 'ipv6' });
+  const b = simulation.host('b', { ipv6: family === 'ipv6' });
+  simulation.cable(a, near, b, far, { delayUs: 500, ...faults }, mtuBytes);
   const transfer = startTransfer(a, b, {
-    remoteAddress: ip('10.0.0.2'),
+    remoteAddress: parsePrefix(far)!.address,
     port: 5001,
     upBytes: bytes,
     downBytes: bytes,
@@ -45,9 +58,21 @@ describe.each([0, 0.01, 0.05, 0.2])('with %f of the frames lost', (loss) => {
 
 test.each([1280, 1450, 8950])('with an MTU of %i and a queue that overflows', (mtuBytes) => {
   simulate((simulation) => {
-    const faults = { bitsPerSecond: 100_000_000, queueFrames: 20, delayUs: 2000 };
-    transferOver(simulation, faults, 2_000_000, mtuBytes);
+    const path = { bitsPerSecond: 100_000_000, queueFrames: 20, delayUs: 2000, mtuBytes };
+    transferOver(simulation, path, 2_000_000);
   }, 3);
+});
+
+describe.each([0, 0.01, 0.05, 0.2])('over IPv6, with %f of the frames lost', (loss) => {
+  const bytes = loss >= 0.2 ? 100_000 : 1_000_000;
+  test.each([1280, 1450, 8950])('and an MTU of %i', (mtuBytes) =>
+    simulate((simulation) => transferOver(simulation, { family: 'ipv6', loss, mtuBytes }, bytes), 3),
+  );
+  test('reordered, duplicated and damaged, with jitter', () =>
+    simulate((simulation) => {
+      const faults = { loss, reordering: 0.1, duplication: 0.1, corruption: 0.01, jitterUs: 2000 };
+      transferOver(simulation, { family: 'ipv6', ...faults }, bytes);
+    }, 3));
 });
 
 test('a path that swaps segments keeps at least half of its throughput (RFC 3522, RFC 8985)', () => {

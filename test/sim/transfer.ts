@@ -22,7 +22,7 @@ export interface TransferOptions {
 export function startTransfer(client: Host, server: Host, options: TransferOptions): Transfer {
   const errors: (string | null)[] = [];
   const received = [new ByteStream(options.seed + 1, options.downBytes), new ByteStream(options.seed, options.upBytes)];
-  const listener = server.tcp.listen({ port: options.port });
+  const listener = server.tcp.listen({ address: options.remoteAddress, port: options.port });
   listener.onConnection = (connection) => {
     listener.close();
     play(connection, new ByteStream(options.seed + 1, options.downBytes), received[1]!, errors);
