@@ -30,6 +30,13 @@ describe('entrances', () => {
     ]);
   });
 
+  it('are none for IPv6, which the way in does not carry', () => {
+    const alone = service('NodePort', { ipFamilies: ['IPv6'] });
+    expect(texts(entrancesOf([alone], node, () => undefined))).toEqual([]);
+    const balanced = service('LoadBalancer', { ipFamilies: ['IPv4', 'IPv6'] }, ['fd00::240']);
+    expect(texts(entrancesOf([balanced], node, () => 'worker-1'))).toHaveLength(2);
+  });
+
   it('are the LoadBalancer addresses too where this node announces them, last octet for last octet', () => {
     const balanced = service('LoadBalancer', {}, ['192.168.1.240']);
     expect(texts(entrancesOf([balanced], node, () => 'worker-2')).length).toBe(2);

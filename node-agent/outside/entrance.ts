@@ -7,6 +7,7 @@
  * On Linux the nodes' network stands on a block of loopback addresses, last octet for last octet. Elsewhere, and in a
  * container, a LoadBalancer's ports are opened at the node's own real address.
  */
+import { isIPv4 } from 'node:net';
 import type { Service } from 'kubernetes-types/core/v1.d.ts';
 
 export interface Entrance {
@@ -57,7 +58,7 @@ function nodePorts(service: Service, { internalIp, bindAddress }: EntranceNode):
 }
 
 function balancedPorts(service: Service, node: EntranceNode, announcerOf: AnnouncerOf): Entrance[] {
-  const addresses = (service.status?.loadBalancer?.ingress ?? []).flatMap(({ ip }) => ip ?? []);
+  const addresses = (service.status?.loadBalancer?.ingress ?? []).flatMap(({ ip = '' }) => (isIPv4(ip) ? ip : []));
   if (service.spec?.type !== 'LoadBalancer' || addresses.length === 0) return [];
   if (announcerOf(service) !== node.nodeName) return [];
   return addresses.flatMap((address) =>
@@ -71,7 +72,9 @@ function balancedPorts(service: Service, node: EntranceNode, announcerOf: Announ
   );
 }
 
+/** None for a Service of IPv6 alone: the way in is by IPv4. */
 function portsOf({ spec }: Service) {
+  if (!(spec?.ipFamilies ?? ['IPv4']).includes('IPv4')) return [];
   return (spec?.ports ?? []).flatMap(({ protocol = 'TCP', port, nodePort }) =>
     protocol === 'TCP' || protocol === 'UDP'
       ? [{ protocol: protocol.toLowerCase() as 'tcp' | 'udp', port, nodePort }] // one of the two, in lower case

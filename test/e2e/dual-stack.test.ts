@@ -91,6 +91,24 @@ test('a Service of both versions: addresses, slices, names, node ports and rules
   expect(await run('nslookup', six)).toContain('name = web.default.svc.cluster.local.');
   expect(await run('ping', '-6', '-c1', 'web').catch(String)).toContain(six);
 
+  const podOf = (label: string) => [
+    'pods',
+    '-n',
+    'kube-system',
+    '-l',
+    label,
+    '-o',
+    'jsonpath={.items[0].status.podIPs[1].ip}',
+  ];
+  const dns = await kubectl('get', ...podOf('k8s-app=kube-dns'));
+  expect(await run('nslookup', 'web.default.svc.cluster.local', dns)).toContain(`Address: ${six}`);
+  await kubectl('expose', 'pod', 'server', '--name=quiet', '--port=80', '--cluster-ip=None', overrides);
+  const pod = await kubectl('get', 'pod', 'server', '-o', 'jsonpath={.status.podIPs[1].ip}');
+  await waitFor('the AAAA record of a headless Service', async () =>
+    (await run('dig', '+short', 'AAAA', 'quiet.default.svc.cluster.local')).includes(pod),
+  );
+  expect(await run('curl', '-sS', '-6', '-o', '/dev/null', '-w', '%{remote_ip}', 'http://quiet/')).toBe(pod);
+
   const onNode = (...command: string[]) => cluster!.podwire(['node', 'exec', 'worker-1', '--', ...command]);
   const { stdout } = await onNode('ip6tables-save', '-t', 'nat');
   expect(stdout).toMatch(new RegExp(`-A KUBE-SERVICES -d ${six}/128 -p tcp .* --dport 80 -j KUBE-SVC-`));
