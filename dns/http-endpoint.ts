@@ -12,18 +12,24 @@ export interface HttpEndpoint {
   close(): Promise<void>;
 }
 
+export interface ListenAddress {
+  /** All addresses without it. */
+  readonly host?: string;
+  readonly port: number;
+}
+
 /** `:8080` or `address:port`, as it stands in a Corefile; undefined when it is neither. */
-export function parseListenAddress(text: string): { readonly host: string; readonly port: number } | undefined {
+export function parseListenAddress(text: string): ListenAddress | undefined {
   const match = /^(.*):(\d{1,5})$/.exec(text);
   const port = Number(match?.[2] ?? Number.NaN);
   if (match === null || port > 65_535) return undefined;
-  return { host: match[1] === '' || match[1] === 'localhost' ? '0.0.0.0' : (match[1] ?? ''), port };
+  return match[1] === '' || match[1] === 'localhost' ? { port } : { host: match[1], port };
 }
 
 /** GETs of `path` are answered by `answer`, all others with 404. */
 export async function serveHttp(
   network: DnsNetwork,
-  listen: { readonly host: string; readonly port: number },
+  listen: ListenAddress,
   path: string,
   answer: () => HttpAnswer | Promise<HttpAnswer>,
 ): Promise<HttpEndpoint> {

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { EventEngine } from '../netstack/event-engine.ts';
 import { Host } from '../netstack/host.ts';
 import { createVethPair } from '../netstack/veth.ts';
-import { parseIpv4 } from '../wire/address.ts';
+import { parseAddress } from '../wire/ip-address.ts';
 import { PacketMemory } from '../wire/packet-memory.ts';
 import type { StackLoop } from './deliveries.ts';
 import type { PodNetwork } from './pod-network.ts';
@@ -15,6 +15,8 @@ import { StackNetwork } from './stack-network.ts';
 
 export const LEFT_ADDRESS = '10.244.1.2';
 export const RIGHT_ADDRESS = '10.244.1.3';
+export const LEFT_ADDRESS_IPV6 = 'fd00:10:244:1::2';
+export const RIGHT_ADDRESS_IPV6 = 'fd00:10:244:1::3';
 
 export interface PodPair {
   readonly left: PodNetwork;
@@ -67,12 +69,17 @@ export class TestLoop implements StackLoop {
   }
 }
 
+export interface PodPairOptions {
+  /** The pods have fd00:10:244:1::2 and fd00:10:244:1::3 too. */
+  readonly ipv6?: boolean;
+}
+
 /** Pods 10.244.1.2 and 10.244.1.3 in one /24 with a default route that leads nowhere (10.244.1.1). */
-export function podPair(): PodPair {
+export function podPair({ ipv6 = false }: PodPairOptions = {}): PodPair {
   const loop = new TestLoop();
   const memory = new PacketMemory({ smallSlots: 4096, largeSlots: 64 });
   const host = (name: string): Host =>
-    new Host({ engine: loop.engine, memory, name, secret: new TextEncoder().encode(name.padEnd(16)) });
+    new Host({ engine: loop.engine, memory, name, ipv6, secret: new TextEncoder().encode(name.padEnd(16)) });
   const [leftHost, rightHost] = [host('left'), host('right')];
   loop.run(() => {
     const [leftDevice, rightDevice] = createVethPair(
@@ -83,6 +90,8 @@ export function podPair(): PodPair {
     );
     leftHost.addAddress(leftDevice, addressOf(LEFT_ADDRESS), 24);
     rightHost.addAddress(rightDevice, addressOf(RIGHT_ADDRESS), 24);
+    if (ipv6) leftHost.addAddress(leftDevice, addressOf(LEFT_ADDRESS_IPV6), 64);
+    if (ipv6) rightHost.addAddress(rightDevice, addressOf(RIGHT_ADDRESS_IPV6), 64);
     leftHost.routes.add({ destination: 0, prefixLength: 0, gateway: addressOf('10.244.1.1'), device: leftDevice });
   });
   return {
@@ -95,8 +104,8 @@ export function podPair(): PodPair {
 }
 
 /** The same pods, each used through a Unix socket as another process would. */
-export async function podPairOverSockets(): Promise<PodPair> {
-  const pair = podPair();
+export async function podPairOverSockets(options: PodPairOptions = {}): Promise<PodPair> {
+  const pair = podPair(options);
   const folder = mkdtempSync(join(tmpdir(), 'podnet-'));
   const servers: PodNetworkServer[] = [];
   const overSocket = async (network: PodNetwork, name: string): Promise<PodNetwork> => {
@@ -120,7 +129,7 @@ export async function podPairOverSockets(): Promise<PodPair> {
 }
 
 function addressOf(text: string): number {
-  const address = parseIpv4(text);
+  const address = parseAddress(text);
   if (address === undefined) throw new Error(`not an address: ${text}`);
   return address;
 }

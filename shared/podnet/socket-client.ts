@@ -96,7 +96,7 @@ class SocketNetwork implements PodNetwork, ChannelLink {
     const channel = this.takeChannel();
     const request: PodRequest = {
       op: 'listen',
-      host: options.host ?? '0.0.0.0',
+      host: options.host,
       port: options.port,
       backlog: options.backlog,
     };
@@ -110,7 +110,7 @@ class SocketNetwork implements PodNetwork, ChannelLink {
 
   async bindUdp(options: UdpBindOptions = {}): Promise<PodUdpSocket> {
     const channel = this.takeChannel();
-    const { address = '0.0.0.0', port = 0, remote } = options;
+    const { address, port = 0, remote } = options;
     const request: PodRequest = { op: 'bind-udp', address, port, remote };
     const opened = (message: Record<string, unknown>): PodUdpSocket => {
       const sends = new Map<number, PendingSend>();

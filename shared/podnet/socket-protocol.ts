@@ -111,10 +111,10 @@ export type PodRequest =
       readonly localAddress?: string;
       readonly localPort?: number;
     }
-  | { readonly op: 'listen'; readonly host: string; readonly port: number; readonly backlog?: number }
+  | { readonly op: 'listen'; readonly host?: string; readonly port: number; readonly backlog?: number }
   | {
       readonly op: 'bind-udp';
-      readonly address: string;
+      readonly address?: string;
       readonly port: number;
       readonly remote?: { readonly address: string; readonly port: number };
     }
@@ -172,14 +172,14 @@ export function decodeRequest(payload: Uint8Array): PodRequest {
     case 'listen':
       return {
         op: 'listen',
-        host: text(message, 'host'),
+        host: message.host === undefined ? undefined : text(message, 'host'),
         port: port(message, 'port'),
         backlog: optionalNumber(message, 'backlog'),
       };
     case 'bind-udp':
       return {
         op: 'bind-udp',
-        address: text(message, 'address'),
+        address: message.address === undefined ? undefined : text(message, 'address'),
         port: port(message, 'port'),
         remote: isRecord(message.remote) ? decodeSocketAddress(message.remote) : undefined,
       };

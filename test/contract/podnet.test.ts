@@ -13,16 +13,19 @@ import { listenHttp, PodHttpAgent } from '../../shared/podnet/http.ts';
 import type { PodTcpServer, PodTcpSocket, PodUdpSocket, SocketAddress } from '../../shared/podnet/pod-network.ts';
 import {
   LEFT_ADDRESS,
+  LEFT_ADDRESS_IPV6,
   type PodPair,
+  type PodPairOptions,
   podPair,
   podPairOverSockets,
   RIGHT_ADDRESS,
+  RIGHT_ADDRESS_IPV6,
 } from '../../shared/podnet/pod-pair.testkit.ts';
 import { connectPodNetwork } from '../../shared/podnet/socket-client.ts';
 import { servePodNetwork } from '../../shared/podnet/socket-server.ts';
 
 const implementations = [
-  { name: 'stack network', create: async () => podPair() },
+  { name: 'stack network', create: async (options: PodPairOptions = {}) => podPair(options) },
   { name: 'socket network', create: podPairOverSockets },
 ];
 
@@ -35,6 +38,39 @@ async function readText(stream: AsyncIterable<Uint8Array>): Promise<string> {
 function accepted(server: PodTcpServer): Promise<PodTcpSocket> {
   return new Promise((resolve) => server.once('connection', resolve));
 }
+
+describe.each(implementations)('$name of pods with both versions', ({ create }) => {
+  let pods: PodPair;
+  beforeEach(async () => {
+    pods = await create({ ipv6: true });
+  });
+  afterEach(() => pods.close());
+
+  it('listens to both where no address is said', async () => {
+    const server = await pods.right.listenTcp({ port: 8080 });
+    for (const host of [RIGHT_ADDRESS, RIGHT_ADDRESS_IPV6]) {
+      const taken = accepted(server);
+      const client = await pods.left.connectTcp({ host, port: 8080 });
+      expect(client.remoteAddress).toBe(host);
+      client.end('hello');
+      expect(await readText(await taken)).toBe('hello');
+    }
+  });
+
+  it('hears datagrams of both where no address is said', async () => {
+    const server = await pods.right.bindUdp({ port: 53 });
+    for (const [from, to] of [
+      [LEFT_ADDRESS, RIGHT_ADDRESS],
+      [LEFT_ADDRESS_IPV6, RIGHT_ADDRESS_IPV6],
+    ] as const) {
+      const heard = once(server, 'message');
+      const client = await pods.left.bindUdp({ remote: { address: to, port: 53 } });
+      await client.send(Buffer.from('hello'), 53, to);
+      expect(await heard).toMatchObject([new Uint8Array(Buffer.from('hello')), { address: from }]);
+      client.close();
+    }
+  });
+});
 
 describe.each(implementations)('$name', ({ create }) => {
   let pods: PodPair;
