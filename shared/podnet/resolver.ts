@@ -106,7 +106,7 @@ export class Resolver {
     signal?: AbortSignal,
     conf = this.config(),
   ): Promise<DnsAnswer | undefined> {
-    const servers = conf.rotate ? rotated(conf.nameservers, this.turn++) : conf.nameservers;
+    const servers = this.inTurn(conf);
     let lastFailure: DnsAnswer | undefined;
     for (let attempt = 0; attempt < conf.attempts; attempt++) {
       for (const server of servers) {
@@ -119,6 +119,11 @@ export class Resolver {
       }
     }
     return lastFailure;
+  }
+
+  /** `rotate`: each question begins at the next server. */
+  private inTurn({ nameservers, rotate }: ResolvConf): readonly string[] {
+    return rotate ? rotated(nameservers, this.turn++) : nameservers;
   }
 
   private async ask(
@@ -157,7 +162,9 @@ export class Resolver {
     let candidates = searchCandidates(name, conf);
     for (let candidate = candidates.shift(); candidate !== undefined; candidate = candidates.shift()) {
       const types = queryTypes(options.family, conf);
-      const answers = await Promise.all(types.map((type) => this.query(candidate, type, options.signal, conf)));
+      // Both families are asked of the same server.
+      const turn = { ...conf, nameservers: this.inTurn(conf), rotate: false };
+      const answers = await Promise.all(types.map((type) => this.query(candidate, type, options.signal, turn)));
       const records = answers.flatMap((answer) => answer?.packet.answers ?? []);
       const addresses = addressesOf(records);
       if (addresses.length > 0) return { ...namesOf(candidate, records), addresses };

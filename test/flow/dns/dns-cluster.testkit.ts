@@ -18,8 +18,8 @@ const PATIENCE_MS = 5000;
 
 export interface DnsCluster {
   readonly client: PodNetwork;
-  /** Frames between the nodes so far. */
-  readonly crossings: () => number;
+  /** The datagrams between the nodes so far, VXLAN header first. */
+  readonly frames: () => readonly Uint8Array[];
   close(): Promise<void>;
 }
 
@@ -38,7 +38,7 @@ export async function dnsCluster(corefile = COREFILE): Promise<DnsCluster> {
   await dns.start();
   return {
     client,
-    crossings: () => cluster.captured.length,
+    frames: () => cluster.captured,
     async close() {
       await dns.stop({ lameDuck: false });
       loop.close();
