@@ -1,4 +1,5 @@
 /** A node with one pod in this process, over a real socket, for benchmarks: the same parts as a node-agent's kernel. */
+import { vxlanNetwork } from '../node-agent/datapath/network/bridged-network.ts';
 import { NodeDatapath } from '../node-agent/datapath/path.ts';
 import { EventLoop } from '../node-agent/io/event-loop.ts';
 import { type IoTier, openLink } from '../node-agent/io/open-link.ts';
@@ -46,9 +47,10 @@ export async function startBenchNode(
   );
   loop.preciseDeadlineUs = () => datapath.faults.nextReleaseUs();
   const podCidr = `10.244.${number}.0/24`;
+  datapath.use(vxlanNetwork);
   datapath.setPodCidr(cidr(podCidr));
   const { host } = loop.run(() => datapath.attachPod({ id: 'bench/pod', address: podAddress(number) }));
-  const { nodeName, vtepMac, underlayMac } = datapath;
+  const { nodeName, vtepMac = 0, underlayMac } = datapath;
   const node = { nodeName, internalIp: formatIpv4(datapath.internalIp), podCidr, vtepMac, underlayMac };
   const meet = (other: Introduction): void => introduce(loop, datapath, other);
   return { loop, datapath, host, introduction: { endpoint: link.local, node }, meet };

@@ -5,6 +5,7 @@
  * has no goal.
  */
 import type { UnderlayLink } from '../node-agent/datapath/link.ts';
+import { vxlanNetwork } from '../node-agent/datapath/network/bridged-network.ts';
 import { NodeDatapath } from '../node-agent/datapath/path.ts';
 import { EventEngine } from '../shared/netstack/event-engine.ts';
 import { seededRandom } from '../shared/netstack/seeded-random.ts';
@@ -146,7 +147,7 @@ function routeLoad(routes: number, used: number): Load {
   }));
   for (const [i, network] of networks.entries()) {
     const gateway = node.gatewayOf(i % SMALL);
-    node.datapath.root.routes.add({ ...network, gateway, device: node.datapath.flannel, onLink: true });
+    node.datapath.root.routes.add({ ...network, gateway, device: node.datapath.overlay!, onLink: true });
   }
   const socket = node.datapath
     .attachPod({ id: 'default/sender', address: address('10.64.0.10') })
@@ -179,6 +180,7 @@ function createNode(link: UnderlayLink & { memory: PacketMemory | null }) {
     bootId: 'bench',
     secret: new Uint8Array(16).fill(1),
   });
+  datapath.use(vxlanNetwork);
   datapath.setPodCidr(cidr('10.64.0.0/20'));
   const gatewayOf = (peer: number): number => address('10.96.0.0') + peer * 256;
   return {

@@ -3,6 +3,7 @@
  * pods as fast as it goes, and short connections beside it. Says once a second, over IPC, how it is.
  */
 import type { UnderlayLink } from '../node-agent/datapath/link.ts';
+import { vxlanNetwork } from '../node-agent/datapath/network/bridged-network.ts';
 import { NodeDatapath } from '../node-agent/datapath/path.ts';
 import { EventLoop } from '../node-agent/io/event-loop.ts';
 import { openLink } from '../node-agent/io/open-link.ts';
@@ -59,6 +60,7 @@ async function createNode(number: number): Promise<{ datapath: NodeDatapath; lin
         secret: crypto.getRandomValues(new Uint8Array(16)),
       }),
   );
+  datapath.use(vxlanNetwork);
   loop.run(() => datapath.setPodCidr(cidr(`10.244.${number}.0/24`)));
   return { datapath, link };
 }

@@ -15,6 +15,7 @@ afterEach(() => rmSync(folder, { recursive: true }));
 const settings: ClusterSettings = {
   nodes: 3,
   cni: 'flannel',
+  cniBackend: 'vxlan',
   proxyMode: 'iptables',
   loadBalancerPool: '192.168.1.240-192.168.1.250',
   ipFamily: 'ipv4',

@@ -1,7 +1,7 @@
 /** What `podwire up` was told and chose, kept so that the next start continues where this one ended. */
 import { readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { isJsonObject, type JsonObject } from '../shared/api/object.ts';
-import { CNI_PLUGINS, type CniPluginName } from '../shared/runtime/cni-plugins.ts';
+import { CNI_BACKENDS, CNI_PLUGINS, type CniBackend, type CniPluginName } from '../shared/runtime/cni-plugins.ts';
 import {
   AUTHORIZATION_MODES,
   type AuthorizationMode,
@@ -21,6 +21,8 @@ export type ProxyMode = (typeof PROXY_MODES)[number];
 export interface ClusterSettings {
   readonly nodes: number;
   readonly cni: CniPluginName;
+  /** One of the plugin's; undefined for `none`. */
+  readonly cniBackend: CniBackend | undefined;
   readonly proxyMode: ProxyMode;
   /** First and last address. */
   readonly loadBalancerPool: string;
@@ -63,6 +65,8 @@ function decodeSettings(value: unknown): ClusterSettings {
   return {
     nodes: wholeNumber(value, 'nodes'),
     cni: oneOf(value, 'cni', CNI_PLUGINS),
+    // Of clusters from before there was a choice, and of those without a network.
+    cniBackend: value.cniBackend === undefined ? undefined : oneOf(value, 'cniBackend', CNI_BACKENDS),
     proxyMode: oneOf(value, 'proxyMode', PROXY_MODES),
     loadBalancerPool: poolText({ loadBalancerPool: DEFAULT_LOAD_BALANCER_POOL, ...value }),
     ipFamily: oneOf({ ipFamily: 'ipv4', ...value }, 'ipFamily', IP_FAMILIES),

@@ -112,7 +112,10 @@ function assemble(options: KubeletOptions): KubeletParts {
   const { api, events, urgent } = createComponentClients(bus, `system:node:${nodeName}`);
   const networkOf = (host: Host): PodNetwork => new StackNetwork({ host, loop });
   const nodeNetwork = networkOf(datapath.root);
-  const plugin = createPlugin(config.cni, { datapath, leases: new LeaseFile(join(stateFolder, 'ipam.json')) });
+  const plugin = createPlugin(config.cni, config.cniBackend, {
+    datapath,
+    leases: new LeaseFile(join(stateFolder, 'ipam.json')),
+  });
   const policy = enforcesPolicy(config.cni) ? enforcePolicy(options) : undefined;
   const networks = new CniNetworks({
     plugin,

@@ -1,5 +1,5 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
-import { CNI_PLUGINS, type CniPluginName } from '../../shared/runtime/cni-plugins.ts';
+import { CNI_BACKENDS, CNI_PLUGINS, type CniBackend, type CniPluginName } from '../../shared/runtime/cni-plugins.ts';
 import {
   AUTHORIZATION_MODES,
   type AuthorizationMode,
@@ -29,6 +29,7 @@ import { addressAndPort, type FormattedOptions, folderOf, formattedCommand, whol
 interface UpOptions extends FormattedOptions {
   readonly nodes?: number;
   readonly cni?: CniPluginName;
+  readonly cniBackend?: CniBackend;
   readonly proxyMode?: ProxyMode;
   readonly ipFamily?: IpFamilies;
   readonly loadBalancerPool?: string;
@@ -72,6 +73,12 @@ export function upCommand(): Command {
   })
     .option('--nodes <count>', 'nodes: worker-1, worker-2, ... (default: 3)', wholeNumber(1, MAX_NODES))
     .addOption(new Option('--cni <plugin>', 'the pod network (default: flannel)').choices(CNI_PLUGINS))
+    .addOption(
+      new Option(
+        '--cni-backend <backend>',
+        "how the plugin carries packets between nodes (default: the plugin's first)",
+      ).choices(CNI_BACKENDS),
+    )
     .addOption(new Option('--proxy-mode <mode>', 'how kube-proxy works (default: iptables)').choices(PROXY_MODES))
     .addOption(
       new Option('--ip-family <families>', 'of pods, nodes and Services (default: ipv4); dual: IPv4 and IPv6').choices(
@@ -168,6 +175,7 @@ async function run(folder: ClusterFolder, options: UpOptions, reporter: StartRep
     const {
       nodes,
       cni,
+      cniBackend,
       proxyMode,
       ipFamily,
       loadBalancerPool,
@@ -182,6 +190,7 @@ async function run(folder: ClusterFolder, options: UpOptions, reporter: StartRep
     const requested: RequestedSettings = {
       nodes,
       cni,
+      cniBackend,
       proxyMode,
       ipFamily,
       loadBalancerPool,

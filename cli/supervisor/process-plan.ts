@@ -145,6 +145,7 @@ function commonEnvironment(plan: ClusterPlan): Environment {
     PODWIRE_NATS_TOKEN: plan.natsToken,
     PODWIRE_LOG_LEVEL: plan.logLevel,
     PODWIRE_CNI: settings.cni,
+    PODWIRE_CNI_BACKEND: settings.cniBackend,
     PODWIRE_PROXY_MODE: settings.proxyMode,
     PODWIRE_IP_FAMILY: settings.ipFamily,
     PODWIRE_EGRESS: plan.egress,

@@ -1,4 +1,5 @@
 /** Decides what `podwire up` starts: settings kept from the last time and given now, ports, addresses, programs. */
+
 import { dirname, join } from 'node:path';
 import { DEFAULT_LOAD_BALANCER_POOL, type Egress, type HostPort } from '../../shared/runtime/config.ts';
 import type { ProcessName } from '../../shared/runtime/entry-point.ts';
@@ -8,6 +9,7 @@ import { chooseAddressBlock, planNodes } from '../address-plan.ts';
 import { type Claim, createClaim } from '../claims.ts';
 import { type ClusterFolder, cacheFolder } from '../cluster-folder.ts';
 import { type ClusterSettings, readSettings, writeSettings } from '../cluster-settings.ts';
+import { chooseCni } from '../cni-choice.ts';
 import { findNatsServer } from '../nats-server/find.ts';
 import { writeNatsServerFiles } from '../nats-server/server-config.ts';
 import { type BindOutcome, claimTcpPort, nextFreeTcpPort, tryTcpPort, tryUdpPort } from '../ports.ts';
@@ -42,6 +44,7 @@ export async function planStart(request: StartRequest): Promise<ClusterPlan> {
   if (request.fresh) folder.forget();
   const saved = readSettings(folder.settingsFile);
   const nodeCount = requested.nodes ?? saved?.nodes ?? 3;
+  const network = chooseCni(requested, saved);
   const claim = createClaim();
   // What the user can have got wrong comes before what takes time.
   if (request.dnsListen !== undefined) await checkDnsListen(request.dnsListen);
@@ -56,7 +59,7 @@ export async function planStart(request: StartRequest): Promise<ClusterPlan> {
   ]);
   const settings: ClusterSettings = {
     nodes: nodeCount,
-    cni: requested.cni ?? saved?.cni ?? 'flannel',
+    ...network,
     proxyMode: requested.proxyMode ?? saved?.proxyMode ?? 'iptables',
     loadBalancerPool: requested.loadBalancerPool ?? saved?.loadBalancerPool ?? DEFAULT_LOAD_BALANCER_POOL,
     ipFamily: requested.ipFamily ?? saved?.ipFamily ?? 'ipv4',

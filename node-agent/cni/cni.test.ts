@@ -10,13 +10,19 @@ import { decodeUnderlay, encodeUnderlay } from './underlay-annotations.ts';
 
 describe('annotations', () => {
   test("flannel's are as the original writes them, and read back", () => {
-    const annotations = encodeBackendData({ vtepMac: 0x0242_0a0b_0c0d, publicIp: '192.168.1.10' });
+    const annotations = encodeBackendData({ type: 'vxlan', vtepMac: 0x0242_0a0b_0c0d, publicIp: '192.168.1.10' });
     expect(annotations['flannel.alpha.coreos.com/backend-data']).toBe('{"VNI":1,"VtepMAC":"02:42:0a:0b:0c:0d"}');
-    expect(decodeBackendData(annotations)).toEqual({ vtepMac: 0x0242_0a0b_0c0d, publicIp: '192.168.1.10' });
+    expect(decodeBackendData(annotations)).toEqual({
+      type: 'vxlan',
+      vtepMac: 0x0242_0a0b_0c0d,
+      publicIp: '192.168.1.10',
+    });
+    const direct = { type: 'host-gw', vtepMac: undefined, publicIp: '192.168.1.10' } as const;
+    expect(decodeBackendData(encodeBackendData(direct))).toEqual(direct);
   });
 
   test('malformed ones make no peer', () => {
-    const good = encodeBackendData({ vtepMac: 1, publicIp: '192.168.1.10' });
+    const good = encodeBackendData({ type: 'vxlan', vtepMac: 1, publicIp: '192.168.1.10' });
     const key = 'flannel.alpha.coreos.com/backend-data';
     for (const bad of ['', '{', '[]', 'null', '{"VtepMAC":7}', '{"VtepMAC":"zz"}']) {
       expect(decodeBackendData({ ...good, [key]: bad })).toBeUndefined();

@@ -1,17 +1,21 @@
 /** CNI plugins by name. */
-import type { CniPluginName } from '../../shared/runtime/cni-plugins.ts';
+import { backendsOf, type CniBackend, type CniPluginName } from '../../shared/runtime/cni-plugins.ts';
 import { Flannel } from './flannel/flannel.ts';
 import type { CniContext, CniPlugin } from './plugin.ts';
 
-const PLUGINS: Readonly<Record<CniPluginName, ((context: CniContext) => CniPlugin) | null>> = {
-  // flannel's network, and NetworkPolicy in force.
-  canal: (context) => new Flannel(context),
-  flannel: (context) => new Flannel(context),
-  // The node stays NotReady and its pods ContainerCreating, as in a cluster whose network was not installed yet.
-  none: null,
-};
-
-/** Undefined for `none`. */
-export function createPlugin(name: CniPluginName, context: CniContext): CniPlugin | undefined {
-  return PLUGINS[name]?.(context);
+/** Undefined for `none`: the node stays NotReady and its pods ContainerCreating, as before a network is installed. */
+export function createPlugin(
+  name: CniPluginName,
+  backend: CniBackend | undefined,
+  context: CniContext,
+): CniPlugin | undefined {
+  const chosen = backend ?? backendsOf(name)[0];
+  switch (name) {
+    case 'none':
+      return undefined;
+    case 'flannel':
+    // canal is flannel's network with NetworkPolicy in force.
+    case 'canal':
+      return new Flannel(context, chosen === 'host-gw' ? chosen : 'vxlan');
+  }
 }

@@ -12,6 +12,7 @@ import * as ipv4 from '../../shared/wire/ipv4.ts';
 import { PacketMemory } from '../../shared/wire/packet-memory.ts';
 import * as udp from '../../shared/wire/udp.ts';
 import type { UnderlayLink } from './link.ts';
+import { vxlanNetwork } from './network/bridged-network.ts';
 import { NodeDatapath } from './path.ts';
 
 export interface ForwardingFigures {
@@ -71,6 +72,7 @@ class ForwardingBench {
       secret: new Uint8Array(16),
       maxConnections: 16_384,
     });
+    this.node.use(vxlanNetwork);
     this.node.setPodCidr({ address: 0x0af4_0100, prefixLength: 24 });
     this.node.setPeer({
       nodeName: 'peer',

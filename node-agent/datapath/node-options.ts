@@ -1,25 +1,10 @@
 /** What a node's data path is made of, and what it tells of itself. */
 import type { DeviceCounters } from '../../shared/netstack/device.ts';
 import type { Engine } from '../../shared/netstack/engine.ts';
-import type { Host } from '../../shared/netstack/host.ts';
 import type { IpPrefix } from '../../shared/wire/ip-address.ts';
 import type { PacketMemory } from '../../shared/wire/packet-memory.ts';
-import type { BridgeDevice } from './bridge.ts';
 import type { DropCount } from './drop-ledger.ts';
-import type { DummyDevice } from './ipvs/dummy-device.ts';
 import type { UnderlayLink } from './link.ts';
-import type { PodAttachment } from './pod-attachment.ts';
-import type { UnderlayDevice } from './underlay-device.ts';
-import type { VxlanDevice } from './vxlan-device.ts';
-
-/** A device of a node's root namespace. */
-export type NodeDevice =
-  | UnderlayDevice
-  | VxlanDevice
-  | BridgeDevice
-  | DummyDevice
-  | Host['loopback']
-  | PodAttachment['hostDevice'];
 
 export interface NodeDatapathOptions {
   readonly engine: Engine;

@@ -13,57 +13,47 @@
  *              v                                                        v
  *   PREROUTING: conntrack, DNAT -> route, TTL -> FORWARD: rules, policy on the real backend
  *              -> POSTROUTING: masquerade, conntrack confirms -> MTU, neighbour
- *              -> cni0 | flannel.1 (VNI 1, VXLAN) | eth0 (VNI 0, plain)
+ *              -> cni0 | flannel.1 (VNI 1, VXLAN) | eth0 (VNI 0, plain): as the CNI plugin's network has it
  *                              \_____ underlay: a batch a peer and turn _____/
  *                                              |
  *                               UnderlayLink ==> the other node: the same in reverse
  *
- * Files in the order of the path: bridge, fdb | netfilter, conntrack, rule-families, nat, packet-policy | vxlan-device,
+ * Files in the order of the path: network/, bridge, fdb | netfilter, conntrack, rule-families, nat, packet-policy | vxlan-device,
  * underlay-device, underlay, faults/, link. Beside it: drop-ledger, trace, capture/, show/.
  */
 import type { NetDevice } from '../../shared/netstack/device.ts';
 import { Host } from '../../shared/netstack/host.ts';
 import type { RulesReply, RulesTransaction } from '../../shared/rules/transaction.ts';
-import { macOfIpv4 } from '../../shared/wire/address.ts';
-import {
-  addressBits,
-  addressPlus,
-  formatAddress,
-  formatPrefix,
-  type IpPrefix,
-  networkOf,
-} from '../../shared/wire/ip-address.ts';
+import { addressPlus, formatAddress, type IpPrefix, networkOf } from '../../shared/wire/ip-address.ts';
 import { ANY_IPV6 } from '../../shared/wire/ipv6-address.ts';
 import { type AddressHolder, ipv6Table } from '../../shared/wire/ipv6-table.ts';
-import { OVERHEAD_BYTES } from '../../shared/wire/vxlan.ts';
-import { BridgeDevice } from './bridge.ts';
+import type { BridgeDevice } from './bridge.ts';
 import { CaptureTaps } from './capture/capture-taps.ts';
 import { Conntrack } from './conntrack.ts';
-import { randomMac, underlayMacOf, vethName } from './device-identity.ts';
+import { underlayMacOf } from './device-identity.ts';
 import { DropLedger } from './drop-ledger.ts';
 import { attachPoint, deviceKeys, peerKey } from './faults/attach-points.ts';
 import { FaultyLink } from './faults/faulty-link.ts';
 import { LinkFaults } from './faults/link-faults.ts';
-import { flannelRules } from './flannel-rules.ts';
 import { forgetConnections } from './forget-connections.ts';
 import { ServiceAddresses } from './ipvs/service-addresses.ts';
 import { Netfilter } from './netfilter.ts';
-import type { NodeCounters, NodeDatapathOptions, NodeDevice } from './node-options.ts';
+import type { NetworkParts, NodeNetwork } from './network/node-network.ts';
+import type { NodeCounters, NodeDatapathOptions } from './node-options.ts';
 import type { PacketPolicy } from './packet-policy.ts';
 import { type PeerOptions, PeerTable } from './peer-table.ts';
-import { attachPod, type PodAttachment, type PodAttachOptions } from './pod-attachment.ts';
+import type { PodAttachment, PodAttachOptions } from './pod-attachment.ts';
 import { RecentLists } from './recent-lists.ts';
 import { RuleFamilies } from './rule-families.ts';
 import { describeRoute } from './show/route.ts';
 import { type Trace, type TraceFilter, Tracer } from './trace.ts';
+import type { TunnelDevice } from './tunnel-device.ts';
 import { Underlay } from './underlay.ts';
 import { UnderlayDevice } from './underlay-device.ts';
-import { VxlanDevice } from './vxlan-device.ts';
 
 const LOOPBACK_INDEX = 1;
 const ETH0_INDEX = LOOPBACK_INDEX + 1;
-const FLANNEL_INDEX = ETH0_INDEX + 1;
-const CNI0_INDEX = FLANNEL_INDEX + 1;
+const DEFAULT_PREFIX_LENGTH = 24;
 
 export class NodeDatapath implements AddressHolder {
   readonly nodeName: string;
@@ -72,7 +62,6 @@ export class NodeDatapath implements AddressHolder {
   /** The root namespace. */
   readonly root: Host;
   readonly eth0: UnderlayDevice;
-  readonly flannel: VxlanDevice;
   readonly netfilter: Netfilter;
   readonly conntrack: Conntrack;
   readonly rules: RuleFamilies;
@@ -86,10 +75,8 @@ export class NodeDatapath implements AddressHolder {
   private readonly options: NodeDatapathOptions;
   private readonly tracer: Tracer;
   private readonly attachments = new Map<string, PodAttachment>();
-  private nextIndex = CNI0_INDEX + 1;
-  private cni0: BridgeDevice | null = null;
-  private cidr: IpPrefix | null = null;
-  private cidrIpv6: IpPrefix | null = null;
+  private network: NodeNetwork | null = null;
+  private nextIndex = ETH0_INDEX + 1;
 
   constructor(options: NodeDatapathOptions) {
     const { engine, memory } = options;
@@ -129,24 +116,22 @@ export class NodeDatapath implements AddressHolder {
     const underlay = new Underlay(engine, memory, link, this.drops);
     this.underlay = underlay;
     const mtuBytes = options.mtuBytes ?? 1500;
-    const common = { memory, underlay, drops: this.drops };
     const underlayMac = underlayMacOf(options.internalIp);
-    this.eth0 = new UnderlayDevice({ ...common, name: 'eth0', index: ETH0_INDEX, macAddress: underlayMac, mtuBytes });
-    this.flannel = new VxlanDevice({
-      ...common,
-      name: 'flannel.1',
-      index: FLANNEL_INDEX,
-      macAddress: randomMac(engine.random),
-      mtuBytes: mtuBytes - OVERHEAD_BYTES,
+    this.eth0 = new UnderlayDevice({
+      memory,
+      underlay,
+      drops: this.drops,
+      name: 'eth0',
+      index: ETH0_INDEX,
+      macAddress: underlayMac,
+      mtuBytes,
     });
     underlay.addEnd(this.eth0.vni, this.eth0);
-    underlay.addEnd(this.flannel.vni, this.flannel);
     this.root.addDevice(this.eth0);
-    this.addUnderlayRoutes(options.internalIp, options.internalPrefixLength ?? 24, 0);
+    this.addUnderlayRoutes(options.internalIp, options.internalPrefixLength ?? DEFAULT_PREFIX_LENGTH, 0);
     if (options.ipv6 !== undefined) this.addUnderlayRoutes(options.ipv6.internalIp, 64, ANY_IPV6);
-    this.root.addDevice(this.flannel);
     ipv6Table.hold(this);
-    this.peers = new PeerTable(this.root, underlay, this.eth0, this.flannel);
+    this.peers = new PeerTable(this.root, underlay, this.eth0);
     this.faults = new LinkFaults({
       engine,
       memory,
@@ -175,9 +160,14 @@ export class NodeDatapath implements AddressHolder {
     });
   }
 
-  /** Published for the other nodes (`flannel.alpha.coreos.com/backend-data`). */
-  get vtepMac(): number {
-    return this.flannel.macAddress;
+  /** The device that the other nodes' pods are behind; undefined where packets leave as they are. */
+  get overlay(): TunnelDevice | undefined {
+    return this.network?.tunnels[0];
+  }
+
+  /** Of the overlay: the other nodes must know it. */
+  get vtepMac(): number | undefined {
+    return this.overlay?.macAddress;
   }
 
   get underlayMac(): number {
@@ -186,20 +176,21 @@ export class NodeDatapath implements AddressHolder {
 
   /** The router of the network of the nodes. */
   get gateway(): number {
-    return networkOf(this.internalIp, this.options.internalPrefixLength ?? 24) + 1;
+    return networkOf(this.internalIp, this.options.internalPrefixLength ?? DEFAULT_PREFIX_LENGTH) + 1;
   }
 
-  /** null until the node has a pod CIDR. */
+  /** null where the network has none, or not yet. */
   get bridge(): BridgeDevice | null {
-    return this.cni0;
+    return this.network?.bridge ?? null;
   }
 
+  /** null until the node has one. */
   get podCidr(): IpPrefix | null {
-    return this.cidr;
+    return this.network?.podCidr ?? null;
   }
 
   get podCidrIpv6(): IpPrefix | null {
-    return this.cidrIpv6;
+    return this.network?.podCidrIpv6 ?? null;
   }
 
   get pods(): ReadonlyMap<string, PodAttachment> {
@@ -207,10 +198,11 @@ export class NodeDatapath implements AddressHolder {
   }
 
   /** All devices of the root namespace in the order of their indexes, bridge ports included. */
-  get devices(): NodeDevice[] {
-    const made = [this.cni0, this.serviceAddresses.device].filter((device) => device !== null);
+  get devices(): NetDevice[] {
+    const { device } = this.serviceAddresses;
+    const made = [...(this.network?.devices ?? []), ...(device === null ? [] : [device])];
     const ports = [...this.attachments.values()].map(({ hostDevice }) => hostDevice);
-    return [this.root.loopback, this.eth0, this.flannel, ...made, ...ports];
+    return [this.root.loopback, this.eth0, ...made, ...ports];
   }
 
   /** Of a namespace of this node. */
@@ -223,54 +215,29 @@ export class NodeDatapath implements AddressHolder {
     this.netfilter.policy = policy;
   }
 
-  /** Makes `cni0` with the first address of the CIDR and `flannel.1` with the zeroth. A node keeps its CIDR for life. */
-  setPodCidr(podCidr: IpPrefix): void {
-    const network = networkOf(podCidr.address, podCidr.prefixLength);
-    if (this.cidr !== null) {
-      if (this.cidr.address === network && this.cidr.prefixLength === podCidr.prefixLength) return;
-      throw new Error(
-        `${this.nodeName} has pod CIDR ${formatPrefix(this.cidr)} and cannot change to ${formatPrefix(podCidr)}`,
-      );
-    }
-    this.cidr = { address: network, prefixLength: podCidr.prefixLength };
-    const { engine, memory } = this.options;
-    const gateway = network + 1;
-    this.cni0 = new BridgeDevice({
-      engine,
-      memory,
-      host: this.root,
-      rulePorts: this.rules.ports,
-      name: 'cni0',
-      index: CNI0_INDEX,
-      macAddress: macOfIpv4(gateway),
-      mtuBytes: this.flannel.mtuBytes,
-    });
-    this.cni0.observer = this.eth0.observer; // a trace may have begun before
+  /** Gives the node the network of its CNI plugin, once in its life; before, it has `lo` and `eth0` and no pods. */
+  use<Network extends NodeNetwork>(create: (parts: NetworkParts) => Network): Network {
+    if (this.network !== null) throw new Error(`${this.nodeName} has a network already`);
+    const network = create(this.networkParts());
+    this.network = network;
+    this.peers.follower = network;
     this.captures.devicesChanged();
-    this.addPodNetwork(this.cni0, this.cidr, this.options.clusterCidr);
+    return network;
   }
 
-  /** The same for IPv6, on the bridge that IPv4's made. */
+  /** As the network does it: bridges, addresses, rules. */
+  setPodCidr(podCidr: IpPrefix): void {
+    this.network?.setPodCidr(podCidr);
+    this.captures.devicesChanged();
+  }
+
   setPodCidrIpv6(podCidr: IpPrefix): void {
-    const { ipv6 } = this.options;
-    if (this.cni0 === null || ipv6 === undefined || this.cidrIpv6 !== null) return;
-    this.cidrIpv6 = { ...podCidr, address: networkOf(podCidr.address, podCidr.prefixLength) };
-    this.addPodNetwork(this.cni0, this.cidrIpv6, ipv6.clusterCidr);
-  }
-
-  private addPodNetwork(bridge: BridgeDevice, podCidr: IpPrefix, clusterCidr: IpPrefix): void {
-    const { address: network, prefixLength } = podCidr;
-    this.root.addAddress(this.flannel, network, addressBits(network));
-    this.root.addAddress(bridge, addressPlus(network, 1), prefixLength);
-    const reply = this.rules.apply(flannelRules(this.bootId, clusterCidr, podCidr));
-    if (reply.kind !== 'applied') throw new Error(`flannel's rules were refused: ${JSON.stringify(reply)}`);
+    this.network?.setPodCidrIpv6(podCidr);
   }
 
   /** Plugs a pod in. Throws when the node has no CIDR yet, or the pod or its address is there already. */
   attachPod(pod: PodAttachOptions): PodAttachment {
-    if (this.cni0 === null || this.cidr === null) {
-      throw new Error(`pod ${pod.id}: node ${this.nodeName} has no pod CIDR yet`);
-    }
+    if (this.network === null) throw new Error(`pod ${pod.id}: node ${this.nodeName} has no network yet`);
     for (const { id, address } of this.attachments.values()) {
       if (id === pod.id || address === pod.address) {
         throw new Error(
@@ -278,30 +245,7 @@ export class NodeDatapath implements AddressHolder {
         );
       }
     }
-    const { engine, memory } = this.options;
-    const attachment = attachPod(
-      {
-        bridge: this.cni0,
-        gateway: addressPlus(this.cidr.address, 1),
-        podCidr: this.cidr,
-        podCidrIpv6: this.cidrIpv6,
-        clusterCidr: this.options.clusterCidr,
-        hostDeviceIndex: this.nextIndex++,
-        hostDeviceName: pod.hostDeviceName ?? vethName(engine.random),
-        hostDeviceMac: randomMac(engine.random),
-        mtuBytes: this.flannel.mtuBytes,
-      },
-      pod,
-      {
-        engine,
-        memory,
-        name: pod.id,
-        ipv6: this.options.ipv6 !== undefined,
-        observer: this.drops.of(pod.id),
-        secret: this.options.secret,
-      },
-      () => this.detached(pod.id),
-    );
+    const attachment = this.network.attach(pod, () => this.detached(pod.id));
     this.attachments.set(pod.id, attachment);
     this.captures.devicesChanged();
     return attachment;
@@ -367,15 +311,37 @@ export class NodeDatapath implements AddressHolder {
     this.root.routes.add({ destination: everywhere, prefixLength: 0, gateway, device: this.eth0 });
   }
 
+  private networkParts(): NetworkParts {
+    const { engine, memory, bootId, secret, internalIp, internalPrefixLength, clusterCidr, ipv6 } = this.options;
+    const { nodeName, root, eth0, underlay, drops, rules } = this;
+    return {
+      nodeName,
+      engine,
+      memory,
+      root,
+      eth0,
+      underlay,
+      drops,
+      rules,
+      bootId,
+      secret,
+      internalIp,
+      internalPrefixLength: internalPrefixLength ?? DEFAULT_PREFIX_LENGTH,
+      clusterCidr,
+      clusterCidrIpv6: ipv6?.clusterCidr,
+      nextIndex: () => this.nextIndex++,
+    };
+  }
+
   private faultPlaces(link: FaultyLink) {
-    const { nodeName, peers, attachments: pods, eth0, flannel } = this;
+    const { nodeName, peers, attachments: pods, eth0, network } = this;
     return {
       nodeName,
       link,
       peerId: (name: string) => peers.get(name)?.peer.id,
       peerNames: () => peers.list().map(({ options }) => options.nodeName),
       pods,
-      tunnels: [eth0, flannel],
+      tunnels: [eth0, ...(network?.tunnels ?? [])],
     };
   }
 
@@ -388,8 +354,7 @@ export class NodeDatapath implements AddressHolder {
 
   private observe(tracer: Tracer | null): void {
     this.eth0.observer = tracer;
-    this.flannel.observer = tracer;
-    if (this.cni0 !== null) this.cni0.observer = tracer;
+    this.network?.observe(tracer);
     this.netfilter.observer = tracer;
     this.drops.observer = tracer;
     this.faults.tracer = tracer;

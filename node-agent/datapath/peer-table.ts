@@ -1,10 +1,9 @@
-/** The other nodes: for each the link's peer, its MACs on both networks, and the overlay's route, neighbour and FDB entry. */
+/** The other nodes: for each the link's peer and its MAC on the nodes' network; the CNI plugin's network follows them. */
 import type { Host } from '../../shared/netstack/host.ts';
 import type { IpPrefix } from '../../shared/wire/ip-address.ts';
 import type { LinkEndpoint } from './link.ts';
 import type { Peer, Underlay } from './underlay.ts';
 import type { UnderlayDevice } from './underlay-device.ts';
-import type { VxlanDevice } from './vxlan-device.ts';
 
 /** Nodes one node knows. */
 export const MAX_PEERS = 4096;
@@ -19,7 +18,8 @@ export interface PeerOptions {
   /** Of a dual-stack node. */
   readonly podCidrIpv6?: IpPrefix;
   readonly internalIpv6?: number;
-  readonly vtepMac: number;
+  /** Of its end of the overlay, where it has one. */
+  readonly vtepMac?: number;
   readonly underlayMac: number;
 }
 
@@ -28,18 +28,23 @@ export interface KnownPeer {
   readonly peer: Peer;
 }
 
+/** Told of nodes that come and go. */
+export interface PeerFollower {
+  peerAdded(peer: KnownPeer): void;
+  peerRemoved(peer: KnownPeer): void;
+}
+
 export class PeerTable {
   private readonly root: Host;
   private readonly underlay: Underlay;
   private readonly eth0: UnderlayDevice;
-  private readonly flannel: VxlanDevice;
+  follower: PeerFollower | null = null;
   private readonly known = new Map<string, KnownPeer>();
 
-  constructor(root: Host, underlay: Underlay, eth0: UnderlayDevice, flannel: VxlanDevice) {
+  constructor(root: Host, underlay: Underlay, eth0: UnderlayDevice) {
     this.root = root;
     this.underlay = underlay;
     this.eth0 = eth0;
-    this.flannel = flannel;
   }
 
   list(): KnownPeer[] {
@@ -58,10 +63,10 @@ export class PeerTable {
     if (this.known.size >= MAX_PEERS)
       throw new Error(`peer ${options.nodeName}: a node knows at most ${MAX_PEERS} others`);
     const peer = this.underlay.addPeer(options.nodeName, options.endpoint);
-    this.known.set(options.nodeName, { options, peer });
+    const known = { options, peer };
+    this.known.set(options.nodeName, known);
     this.eth0.setFdbEntry(options.underlayMac, peer);
-    this.flannel.setFdbEntry(options.vtepMac, peer);
-    for (const podCidr of podCidrsOf(options)) this.addOverlay(podCidr, options.vtepMac);
+    this.follower?.peerAdded(known);
   }
 
   visitAddresses(visit: (address: number) => void): void {
@@ -80,32 +85,14 @@ export class PeerTable {
     this.eth0.removeFdbEntry(options.underlayMac);
     this.root.neighbours.remove(this.eth0, options.internalIp);
     if (options.internalIpv6 !== undefined) this.root.neighbours.remove(this.eth0, options.internalIpv6);
-    for (const podCidr of podCidrsOf(options)) this.removeOverlay(podCidr);
-    this.flannel.removeFdbEntry(options.vtepMac);
+    this.follower?.peerRemoved(present);
     this.underlay.removePeer(peer);
     return true;
   }
-
-  private addOverlay(podCidr: IpPrefix, vtepMac: number): void {
-    const { address, prefixLength } = podCidr;
-    this.root.neighbours.setPermanent(this.flannel, address, vtepMac);
-    this.root.routes.replace({
-      destination: address,
-      prefixLength,
-      gateway: address,
-      device: this.flannel,
-      onLink: true,
-    });
-  }
-
-  private removeOverlay(podCidr: IpPrefix): void {
-    const { address, prefixLength } = podCidr;
-    this.root.routes.remove({ destination: address, prefixLength, device: this.flannel });
-    this.root.neighbours.remove(this.flannel, address);
-  }
 }
 
-function podCidrsOf({ podCidr, podCidrIpv6 }: PeerOptions): IpPrefix[] {
+/** Of both families, those it has. */
+export function podCidrsOf({ podCidr, podCidrIpv6 }: PeerOptions): IpPrefix[] {
   return [podCidr, podCidrIpv6].filter((prefix) => prefix != null);
 }
 

@@ -1,5 +1,5 @@
 /**
- * `flannel.1`: the overlay. As flannel programs a kernel's device since 0.9, one route, one permanent neighbour and one FDB
+ * `flannel.1`, `vxlan.calico`: the overlay. As flannel programs a kernel's device since 0.9, one route, one permanent neighbour and one FDB
  * entry a node lead to it, and nothing is learned or flooded (`nolearning`):
  *
  *   route     10.244.2.0/24 via 10.244.2.0 dev flannel.1 onlink
@@ -7,11 +7,16 @@
  *   FDB       <VTEP MAC of the node> dst <InternalIP of the node>
  */
 import type { Packet } from '../../shared/wire/packet-memory.ts';
-import { NO_FDB_ENTRY, TunnelDevice } from './tunnel-device.ts';
+import { NO_FDB_ENTRY, TunnelDevice, type TunnelOptions } from './tunnel-device.ts';
 
 export class VxlanDevice extends TunnelDevice {
   readonly kind = 'vxlan';
-  readonly vni = 1;
+  readonly vni: number;
+
+  constructor(vni: number, options: TunnelOptions) {
+    super(options);
+    this.vni = vni;
+  }
 
   protected transmitGroup(frame: Packet): void {
     this.drop(frame, NO_FDB_ENTRY);

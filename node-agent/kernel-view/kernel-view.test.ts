@@ -4,6 +4,7 @@ import { TestNetwork } from '../../shared/netstack/network.testkit.ts';
 import { parseIpv4, parseIpv4Prefix } from '../../shared/wire/address.ts';
 import { PacketMemory } from '../../shared/wire/packet-memory.ts';
 import type { UnderlayLink } from '../datapath/link.ts';
+import { vxlanNetwork } from '../datapath/network/bridged-network.ts';
 import { NodeDatapath } from '../datapath/path.ts';
 import type { KernelView } from '../images/image.ts';
 import { nodeKernelView, podKernelView } from './kernel-view.ts';
@@ -33,6 +34,7 @@ beforeAll(() => {
     bootId: 'boot',
     secret: new Uint8Array(16),
   });
+  datapath.use(vxlanNetwork);
   datapath.setPodCidr(parseIpv4Prefix('10.244.1.0/24')!);
   datapath.setPeer({
     nodeName: 'worker-2',

@@ -1,10 +1,31 @@
 /** The CNI plugins that a cluster may have, and what processes other than the node-agent must know of them. */
-export const CNI_PLUGINS = ['flannel', 'canal', 'none'] as const;
-export type CniPluginName = (typeof CNI_PLUGINS)[number];
 
-const ENFORCING: ReadonlySet<CniPluginName> = new Set(['canal']);
+interface CniPluginTraits {
+  /** Whether NetworkPolicies have an effect. */
+  readonly enforcesPolicy: boolean;
+  /** How it can carry packets between nodes (`--cni-backend`); the first is its default. */
+  readonly backends: readonly string[];
+}
 
-/** Whether NetworkPolicies have an effect. */
+const TRAITS = {
+  flannel: { enforcesPolicy: false, backends: ['vxlan', 'host-gw'] },
+  canal: { enforcesPolicy: true, backends: ['vxlan', 'host-gw'] },
+  none: { enforcesPolicy: false, backends: [] },
+} as const satisfies Record<string, CniPluginTraits>;
+
+export type CniPluginName = keyof typeof TRAITS;
+export type CniBackend = (typeof TRAITS)[CniPluginName]['backends'][number];
+
+export const CNI_PLUGINS = Object.keys(TRAITS) as readonly CniPluginName[];
+export const CNI_BACKENDS: readonly CniBackend[] = [
+  ...new Set(Object.values(TRAITS).flatMap(({ backends }) => backends)),
+];
+
 export function enforcesPolicy(plugin: CniPluginName): boolean {
-  return ENFORCING.has(plugin);
+  return TRAITS[plugin].enforcesPolicy;
+}
+
+/** Of a plugin, its default first. */
+export function backendsOf(plugin: CniPluginName): readonly CniBackend[] {
+  return TRAITS[plugin].backends;
 }

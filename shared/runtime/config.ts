@@ -5,7 +5,7 @@
 
 import { readFileSync } from 'node:fs';
 import { isIPv6 } from 'node:net';
-import { CNI_PLUGINS, type CniPluginName } from './cni-plugins.ts';
+import { CNI_BACKENDS, CNI_PLUGINS, type CniBackend, type CniPluginName } from './cni-plugins.ts';
 import { LOG_LEVELS, type LogLevel } from './log.ts';
 import { DEFAULT_MAX_PODS, MOST_PODS_A_NODE } from './node-block.ts';
 
@@ -51,6 +51,8 @@ export interface ClusterConfig {
   readonly clusterDomain: string;
   /** PODWIRE_CNI */
   readonly cni: CniPluginName;
+  /** PODWIRE_CNI_BACKEND; undefined for the plugin's default. */
+  readonly cniBackend: CniBackend | undefined;
   /** PODWIRE_PROXY_MODE */
   readonly proxyMode: string;
   /** PODWIRE_LOAD_BALANCER_POOL: the addresses for Services of type LoadBalancer, first and last. */
@@ -147,6 +149,9 @@ export function readClusterConfig(environment: Environment): ClusterConfig {
     dnsIp: ipv4(environment, 'PODWIRE_DNS_IP', '10.96.0.10'),
     clusterDomain: text(environment, 'PODWIRE_CLUSTER_DOMAIN', 'cluster.local'),
     cni: oneOf(environment, 'PODWIRE_CNI', CNI_PLUGINS, 'flannel'),
+    cniBackend: environment.PODWIRE_CNI_BACKEND
+      ? oneOf(environment, 'PODWIRE_CNI_BACKEND', CNI_BACKENDS, 'vxlan')
+      : undefined,
     proxyMode: text(environment, 'PODWIRE_PROXY_MODE', 'iptables'),
     loadBalancerPool: text(environment, 'PODWIRE_LOAD_BALANCER_POOL', DEFAULT_LOAD_BALANCER_POOL),
     egress: oneOf(environment, 'PODWIRE_EGRESS', EGRESSES, 'none'),

@@ -1,5 +1,7 @@
 /** A few nodes' data paths in one process, joined by a link in memory, in virtual time. */
 import type { LinkEndpoint, PeerId, UnderlayLink } from '../../node-agent/datapath/link.ts';
+import { vxlanNetwork } from '../../node-agent/datapath/network/bridged-network.ts';
+import type { NetworkParts, NodeNetwork } from '../../node-agent/datapath/network/node-network.ts';
 import { NodeDatapath } from '../../node-agent/datapath/path.ts';
 import type { PodAttachment } from '../../node-agent/datapath/pod-attachment.ts';
 import type { TraceHop } from '../../node-agent/datapath/trace.ts';
@@ -79,6 +81,12 @@ export interface Exchange {
   readonly error: string | null;
 }
 
+export interface TestClusterOptions {
+  readonly traced?: boolean;
+  /** flannel's VXLAN by default. */
+  readonly network?: (parts: NetworkParts) => NodeNetwork;
+}
+
 export class TestCluster {
   readonly engine: EventEngine;
   readonly memory = new PacketMemory({ smallSlots: 4096, largeSlots: 64 });
@@ -92,10 +100,12 @@ export class TestCluster {
   private readonly servers = new Map<string, string>();
 
   private readonly traced: boolean;
+  private readonly network: (parts: NetworkParts) => NodeNetwork;
 
   /** Untraced it is faster, and `journey` has nothing to tell. */
-  constructor(nodeCount = 2, seed = 1, options: { readonly traced?: boolean } = {}) {
+  constructor(nodeCount = 2, seed = 1, options: TestClusterOptions = {}) {
     this.traced = options.traced ?? true;
+    this.network = options.network ?? vxlanNetwork;
     this.engine = new EventEngine({ random: seededRandom(seed) });
     this.engine.enter(1_000_000);
     for (let i = 0; i < nodeCount; i++) this.nodes.push(this.createNode(i));
@@ -121,6 +131,7 @@ export class TestCluster {
       bootId: `boot-${index + 1}`,
       secret: new TextEncoder().encode(`secret of node ${index}`.padEnd(16)),
     });
+    node.use(this.network);
     node.setPodCidr(prefix(`10.244.${index + 1}.0/24`));
     node.setPodCidrIpv6(prefix(`fd00:10:244:${index + 1}::/64`));
     for (const other of this.nodes) {

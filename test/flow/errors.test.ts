@@ -92,7 +92,7 @@ describe('refusals reach the client as if the Service had sent them', () => {
 describe('MTU', () => {
   it('the overlay has 50 bytes less than the underlay, and the pods as much', () => {
     const node = new TestCluster(1).node(1);
-    expect([node.eth0.mtuBytes, node.flannel.mtuBytes, node.bridge?.mtuBytes]).toEqual([1500, 1450, 1450]);
+    expect([node.eth0.mtuBytes, node.overlay?.mtuBytes, node.bridge?.mtuBytes]).toEqual([1500, 1450, 1450]);
   });
 
   it('a full packet crosses as a datagram that fits the underlay', () => {

@@ -62,7 +62,7 @@ describe('pods', () => {
   it('hear that a packet is too big for the overlay, and cut it', () => {
     const cluster = new TestCluster();
     const [a, b] = [cluster.pod('10.244.1.5'), cluster.pod('10.244.2.7')];
-    cluster.node(1).flannel.mtuBytes = 1300;
+    cluster.node(1).overlay!.mtuBytes = 1300;
     cluster.udpServer(b.host, 53, 'b');
     const socket = a.host.udp.bind({ address: ip('fd00:10:244:1::5') });
     const first = cluster.askFrom(socket, 'fd00:10:244:2::7', 53, 1380);

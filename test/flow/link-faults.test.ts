@@ -103,7 +103,7 @@ describe('between two nodes', () => {
     const { cluster, rttUs } = twoPods();
     impair(cluster.node(1), peer('worker-2'), { partition: true });
     const [known] = cluster.node(1).peers.list();
-    cluster.node(1).setPeer({ ...known!.options, vtepMac: known!.options.vtepMac + 1 });
+    cluster.node(1).setPeer({ ...known!.options, vtepMac: known!.options.vtepMac! + 1 });
     cluster.node(1).setPeer(known!.options);
     expect(rttUs()).toBe('lost');
     cluster.node(1).removePeer('worker-2');

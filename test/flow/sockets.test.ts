@@ -1,5 +1,6 @@
 /** Two nodes with clocks, timers and UDP sockets of their own: the edges of the data path, for real. */
 import { afterAll, expect, it, vi } from 'vitest';
+import { vxlanNetwork } from '../../node-agent/datapath/network/bridged-network.ts';
 import { NodeDatapath } from '../../node-agent/datapath/path.ts';
 import { DgramLink } from '../../node-agent/io/dgram-link.ts';
 import { EventLoop } from '../../node-agent/io/event-loop.ts';
@@ -32,6 +33,7 @@ async function startNode(number: number) {
     bootId: `boot-${number}`,
     secret: crypto.getRandomValues(new Uint8Array(16)),
   });
+  datapath.use(vxlanNetwork);
   datapath.setPodCidr(parseIpv4Prefix(`10.244.${number}.0/24`)!);
   closing.push(() => {
     loop.run(() => datapath.dispose());

@@ -1,4 +1,4 @@
-/** What flannel's VXLAN backend publishes of a node, in annotations under flannel's own names. */
+/** What flannel's backends publish of a node, in annotations under flannel's own names. */
 import { formatMac, parseMac } from '../../../shared/wire/address.ts';
 
 const BACKEND_TYPE = 'flannel.alpha.coreos.com/backend-type';
@@ -8,27 +8,34 @@ const PUBLIC_IP = 'flannel.alpha.coreos.com/public-ip';
 
 export const FLANNEL_VNI = 1;
 
-export interface VxlanBackendData {
-  /** 48 bits. */
-  readonly vtepMac: number;
+export const FLANNEL_BACKENDS = ['vxlan', 'host-gw'] as const;
+export type FlannelBackend = (typeof FLANNEL_BACKENDS)[number];
+
+export interface BackendData {
+  readonly type: FlannelBackend;
+  /** 48 bits; of `vxlan` alone. */
+  readonly vtepMac: number | undefined;
   readonly publicIp: string;
 }
 
-export function encodeBackendData(data: VxlanBackendData): Record<string, string> {
+export function encodeBackendData({ type, vtepMac, publicIp }: BackendData): Record<string, string> {
+  const data = vtepMac === undefined ? null : { VNI: FLANNEL_VNI, VtepMAC: formatMac(vtepMac) };
   return {
-    [BACKEND_TYPE]: 'vxlan',
-    [BACKEND_DATA]: JSON.stringify({ VNI: FLANNEL_VNI, VtepMAC: formatMac(data.vtepMac) }),
+    [BACKEND_TYPE]: type,
+    [BACKEND_DATA]: JSON.stringify(data),
     [SUBNET_MANAGER]: 'true',
-    [PUBLIC_IP]: data.publicIp,
+    [PUBLIC_IP]: publicIp,
   };
 }
 
-/** Undefined when a node runs another backend, or its annotations are missing or malformed. */
-export function decodeBackendData(annotations: Readonly<Record<string, string>>): VxlanBackendData | undefined {
+/** Undefined when a node runs none of these backends, or its annotations are missing or malformed. */
+export function decodeBackendData(annotations: Readonly<Record<string, string>>): BackendData | undefined {
   const publicIp = annotations[PUBLIC_IP];
-  if (annotations[BACKEND_TYPE] !== 'vxlan' || publicIp === undefined) return undefined;
+  const type = FLANNEL_BACKENDS.find((backend) => backend === annotations[BACKEND_TYPE]);
+  if (type === undefined || publicIp === undefined) return undefined;
+  if (type === 'host-gw') return { type, vtepMac: undefined, publicIp };
   const vtepMac = decodeVtepMac(annotations[BACKEND_DATA] ?? '');
-  return vtepMac === undefined ? undefined : { vtepMac, publicIp };
+  return vtepMac === undefined ? undefined : { type, vtepMac, publicIp };
 }
 
 function decodeVtepMac(text: string): number | undefined {

@@ -1,5 +1,5 @@
 /**
- * flannel with its VXLAN backend.
+ * flannel with its backends VXLAN and host-gw. With host-gw a node's pod CIDR goes to the node itself, over eth0. With VXLAN:
  *
  * For every other node there is exactly one route, one neighbour entry and one FDB entry, all permanent: the node's pod
  * CIDR goes to the CIDR's zeroth address over flannel.1, that address has the VTEP's MAC, and that MAC is behind the
@@ -13,23 +13,28 @@
 import type { Ipv4Prefix } from '../../../shared/wire/address.ts';
 import { formatIpv4 } from '../../../shared/wire/address.ts';
 import { addressPlus, type IpPrefix } from '../../../shared/wire/ip-address.ts';
+import { hostGatewayNetwork, vxlanNetwork } from '../../datapath/network/bridged-network.ts';
 import { HostLocalIpam } from '../ipam/host-local.ts';
 import type { CniAttachment, CniContext, CniPlugin, NodeNetworkUp, PeerNode, PodAttachRequest } from '../plugin.ts';
 import { decodeUnderlay } from '../underlay-annotations.ts';
-import { decodeBackendData, encodeBackendData } from './backend-data.ts';
+import { decodeBackendData, encodeBackendData, type FlannelBackend } from './backend-data.ts';
 
 export class Flannel implements CniPlugin {
   private readonly context: CniContext;
+  private readonly backend: FlannelBackend;
   private ipam: HostLocalIpam | undefined;
   private survivors: ReadonlySet<string> | undefined;
 
-  constructor(context: CniContext) {
+  constructor(context: CniContext, backend: FlannelBackend) {
     this.context = context;
+    this.backend = backend;
+    context.datapath.use(backend === 'vxlan' ? vxlanNetwork : hostGatewayNetwork);
   }
 
   annotations(): Record<string, string> {
     const { datapath } = this.context;
-    return encodeBackendData({ vtepMac: datapath.vtepMac, publicIp: formatIpv4(datapath.internalIp) });
+    const { vtepMac, internalIp } = datapath;
+    return encodeBackendData({ type: this.backend, vtepMac, publicIp: formatIpv4(internalIp) });
   }
 
   setUpNode(podCidr: Ipv4Prefix, podCidrIpv6: IpPrefix | undefined): NodeNetworkUp {
@@ -80,7 +85,7 @@ export class Flannel implements CniPlugin {
     const underlay = decodeUnderlay(peer.annotations);
     const backend = decodeBackendData(peer.annotations);
     // A node that has not published itself yet is known once it has.
-    if (underlay === undefined || backend === undefined) return;
+    if (underlay === undefined || backend?.type !== this.backend) return;
     datapath.setPeer({
       nodeName: peer.name,
       internalIp: peer.internalIp,

@@ -1,0 +1,61 @@
+/** The other nodes' pods through a VXLAN device: for each pod CIDR of a node a route and a neighbour, for each node an FDB entry. */
+import { addressBits, type IpPrefix } from '../../../shared/wire/ip-address.ts';
+import { OVERHEAD_BYTES } from '../../../shared/wire/vxlan.ts';
+import { randomMac } from '../device-identity.ts';
+import type { KnownPeer } from '../peer-table.ts';
+import { podCidrsOf } from '../peer-table.ts';
+import { VxlanDevice } from '../vxlan-device.ts';
+import type { NetworkBackend } from './bridged-network.ts';
+import type { NetworkParts } from './node-network.ts';
+
+export class VxlanBackend implements NetworkBackend {
+  readonly device: VxlanDevice;
+  private readonly parts: NetworkParts;
+
+  constructor(parts: NetworkParts, { name, vni }: { readonly name: string; readonly vni: number }) {
+    const { memory, underlay, drops, engine, eth0, root } = parts;
+    this.parts = parts;
+    this.device = new VxlanDevice(vni, {
+      memory,
+      underlay,
+      drops,
+      name,
+      index: parts.nextIndex(),
+      macAddress: randomMac(engine.random),
+      mtuBytes: eth0.mtuBytes - OVERHEAD_BYTES,
+    });
+    underlay.addEnd(vni, this.device);
+    root.addDevice(this.device);
+  }
+
+  get mtuBytes(): number {
+    return this.device.mtuBytes;
+  }
+
+  setOwnNetwork(network: number): void {
+    this.parts.root.addAddress(this.device, network, addressBits(network));
+  }
+
+  peerAdded({ options, peer }: KnownPeer): void {
+    const { vtepMac } = options;
+    if (vtepMac === undefined) return;
+    this.device.setFdbEntry(vtepMac, peer);
+    for (const podCidr of podCidrsOf(options)) this.addRoute(podCidr, vtepMac);
+  }
+
+  peerRemoved({ options }: KnownPeer): void {
+    const { root } = this.parts;
+    for (const { address, prefixLength } of podCidrsOf(options)) {
+      root.routes.remove({ destination: address, prefixLength, device: this.device });
+      root.neighbours.remove(this.device, address);
+    }
+    if (options.vtepMac !== undefined) this.device.removeFdbEntry(options.vtepMac);
+  }
+
+  private addRoute({ address, prefixLength }: IpPrefix, vtepMac: number): void {
+    const { root } = this.parts;
+    const { device } = this;
+    root.neighbours.setPermanent(device, address, vtepMac);
+    root.routes.replace({ destination: address, prefixLength, gateway: address, device, onLink: true });
+  }
+}

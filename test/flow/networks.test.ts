@@ -1,0 +1,115 @@
+/**
+ * The same connectivity on every network that a CNI plugin can make, with the MTU, the path and the form on the wire that it
+ * promises. A new one is a row of NETWORKS.
+ */
+import { beforeEach, describe, expect, it } from 'vitest';
+import { hostGatewayNetwork, vxlanNetwork } from '../../node-agent/datapath/network/bridged-network.ts';
+import type { NetworkParts, NodeNetwork } from '../../node-agent/datapath/network/node-network.ts';
+import type { PodAttachment } from '../../node-agent/datapath/pod-attachment.ts';
+import * as vxlan from '../../shared/wire/vxlan.ts';
+import { ip, TestCluster } from './cluster.testkit.ts';
+
+interface NetworkCase {
+  readonly network: (parts: NetworkParts) => NodeNetwork;
+  readonly mtuBytes: number;
+  /** Of the datagrams that carry pods' packets between nodes; 0 is the nodes' plain network. */
+  readonly vni: number;
+  /** `ip route` of node 1 to the pods of node 2. */
+  readonly route: { readonly device: string; readonly gateway: string };
+}
+
+const NETWORKS: Readonly<Record<string, NetworkCase>> = {
+  'flannel vxlan': {
+    network: vxlanNetwork,
+    mtuBytes: 1450,
+    vni: 1,
+    route: { device: 'flannel.1', gateway: '10.244.2.0' },
+  },
+  'flannel host-gw': {
+    network: hostGatewayNetwork,
+    mtuBytes: 1500,
+    vni: 0,
+    route: { device: 'eth0', gateway: '192.168.1.11' },
+  },
+};
+
+const ICMP_HEADERS_BYTES = 28;
+const NEAR = '10.244.1.6';
+const FAR = '10.244.2.7';
+
+describe.each(Object.entries(NETWORKS))('%s', (_, { network, mtuBytes, vni, route }) => {
+  let cluster: TestCluster;
+  let client: PodAttachment;
+
+  beforeEach(() => {
+    cluster = new TestCluster(2, 1, { network });
+    client = cluster.pod('10.244.1.5');
+    for (const address of [NEAR, FAR]) {
+      const { host } = cluster.pod(address);
+      cluster.udpServer(host, 80, address);
+      host.tcp.listen({ port: 80 }).onConnection = (connection) => {
+        connection.onEnd = () => connection.end();
+      };
+    }
+  });
+
+  it.each([NEAR, FAR])('a pod reaches %s, and is seen with its own address', (server) => {
+    const { answer, answerFrom, serverSaw } = cluster.ask(client.host, server, 80);
+    expect(answer, cluster.journey()).toContain(`${server} heard`);
+    expect(answerFrom).toBe(`${server}:80`);
+    expect(serverSaw).toMatch(/^10\.244\.1\.5:/);
+  });
+
+  it.each([NEAR, FAR])('TCP opens and closes to %s', (server) => {
+    const connection = client.host.tcp.connect({ remoteAddress: ip(server), remotePort: 80 });
+    const seen: string[] = [];
+    connection.onEstablished = () => {
+      seen.push('established');
+      connection.end();
+    };
+    connection.onEnd = () => seen.push('end');
+    cluster.settle();
+    expect(seen, cluster.journey()).toEqual(['established', 'end']);
+  });
+
+  it('a node reaches its own pods and those of the other', () => {
+    const { root } = cluster.node(1);
+    expect(cluster.ask(root, NEAR, 80).answer).toContain('heard');
+    expect(cluster.ask(root, FAR, 80).answer).toContain('heard');
+  });
+
+  it('a Service leads to the pod of another node', () => {
+    cluster.services({ name: 'web', clusterIp: '10.96.0.20', port: 80, protocol: 'udp', backends: [`${FAR}:80`] });
+    const { answer, answerFrom } = cluster.ask(client.host, '10.96.0.20', 80);
+    expect(answer, cluster.journey()).toContain(`${FAR} heard`);
+    expect(answerFrom).toBe('10.96.0.20:80');
+  });
+
+  it('has the MTU it promises: one byte more does not pass whole', () => {
+    expect(client.podDevice.mtuBytes).toBe(mtuBytes);
+    const ping = (payloadBytes: number) =>
+      cluster.ping(client.host, { to: FAR, payloadBytes, dontFragment: true }).kind;
+    expect(ping(mtuBytes - ICMP_HEADERS_BYTES)).toBe('reply');
+    expect(ping(mtuBytes - ICMP_HEADERS_BYTES + 1)).not.toBe('reply');
+  });
+
+  it('leaves the node as it promises', () => {
+    cluster.ask(client.host, FAR, 80); // neighbours are known from here on
+    cluster.captured.length = 0;
+    cluster.ask(client.host, FAR, 80);
+    expect(cluster.captured.map(vniOf)).toEqual([vni, vni]);
+    const used = cluster.node(1).root.route(ip(FAR));
+    expect(used?.device?.name).toBe(route.device);
+    expect(used?.gateway).toBe(ip(route.gateway));
+  });
+
+  it('a node that goes takes its routes along', () => {
+    cluster.node(1).removePeer('worker-2');
+    expect(cluster.node(1).root.route(ip(FAR))?.gateway).toBe(ip('192.168.1.1'));
+    expect(cluster.ask(client.host, FAR, 80).answer).toBeNull();
+  });
+});
+
+function vniOf(datagram: Uint8Array): number {
+  return vxlan.vni(new DataView(datagram.buffer, datagram.byteOffset, datagram.byteLength), 0);
+}
