@@ -13,6 +13,7 @@ import { runAsLeader } from '../../shared/bus/leader-election.ts';
 import { type ProcessContext, runProcess } from '../../shared/runtime/process.ts';
 import { bootstrapCluster } from './bootstrap/bootstrap.ts';
 import { type ControllerEnvironment, type ControllerLoop, createLoop } from './controller.ts';
+import { autoscalingController } from './controllers/autoscaling-controller.ts';
 import { clusterRoleAggregation } from './controllers/cluster-role-aggregation.ts';
 import { AllResources } from './controllers/custom-resources.ts';
 import { disruptionController } from './controllers/disruption-controller.ts';
@@ -130,6 +131,7 @@ function controllers(
     createLoop(endpointsController(informers), environment),
     createLoop(endpointSliceMirroringController(informers), environment),
     createLoop(disruptionController(informers), environment),
+    createLoop(autoscalingController(informers, clock), environment),
     createLoop(nodeIpamController(informers, nodeOptions), environment),
     createLoop(nodeLifecycleController(informers, nodeOptions), environment),
     createLoop(taintEvictionController(informers), environment),
