@@ -50,6 +50,14 @@ describe('a load balancer', () => {
     });
   });
 
+  it('of IPv6 alone gets none, as the pool is of IPv4', () => {
+    expect(decided(service({ ...balanced, ipFamilies: ['IPv6'] }))).toMatchObject({
+      kind: 'fail',
+      message: expect.stringContaining("no address of the Service's IP family"),
+    });
+    expect(decided(service({ ...balanced, ipFamilies: ['IPv6', 'IPv4'] }))).toMatchObject({ kind: 'ensure' });
+  });
+
   it('is cleaned up before its Service goes or becomes another type', () => {
     const finalizers = [CLEANUP_FINALIZER];
     expect(decided(service(balanced, { finalizers, deletionTimestamp: '2025-01-01T00:00:00Z' }))).toEqual({

@@ -26,13 +26,18 @@ export function decideLoadBalancer(
   const [present] = loadBalancerAddresses(service);
   const wanted = spec.loadBalancerIP ?? '';
   if (present !== undefined && hasFinalizer && (wanted === '' || wanted === present)) return { kind: 'none' };
+  // A pool is a range of IPv4 addresses.
+  if (!(spec.ipFamilies ?? ['IPv4']).includes('IPv4')) {
+    return failure(`the pool ${formatPool(pool)} has no address of the Service's IP family`);
+  }
   const address = takeAddress(pool, used, wanted || (present ?? ''));
   if (address !== undefined) return { kind: 'ensure', address };
   const what = wanted === '' ? 'has no free address' : `does not have ${wanted} free`;
-  return {
-    kind: 'fail',
-    message: `Error syncing load balancer: failed to ensure load balancer: the pool ${formatPool(pool)} ${what}`,
-  };
+  return failure(`the pool ${formatPool(pool)} ${what}`);
+}
+
+function failure(reason: string): LoadBalancerStep {
+  return { kind: 'fail', message: `Error syncing load balancer: failed to ensure load balancer: ${reason}` };
 }
 
 /** A Service with a class is another controller's. */
