@@ -75,7 +75,7 @@ export function lookupRecords(request: LookupRequest, view: ClusterView): Lookup
   }
 }
 
-function isReverseZone(zone: string): boolean {
+export function isReverseZone(zone: string): boolean {
   return zone.endsWith('in-addr.arpa') || zone.endsWith('ip6.arpa');
 }
 
@@ -194,7 +194,10 @@ function targetsOf(
 }
 
 /** The hostname, else (when asked for) the pod's name if it fits a label, else the address with dashes. */
-function endpointName({ hostname, podName, address }: DnsEndpoint, { endpointPodNames }: KubernetesOptions): string {
+export function endpointName(
+  { hostname, podName, address }: DnsEndpoint,
+  { endpointPodNames }: KubernetesOptions,
+): string {
   if (hostname !== '') return hostname;
   if (endpointPodNames && podName !== '' && podName.length < 64) return podName;
   return dashedAddress(address);

@@ -87,6 +87,10 @@ export class ClusterRecords {
     return this.services.get(`${namespace}/${name}`);
   }
 
+  allServices(): readonly DnsService[] {
+    return [...this.services.values()];
+  }
+
   setSlice(slice: DnsSlice): void {
     const key = keyOf(slice);
     this.removeSlice(slice);

@@ -6,6 +6,7 @@ import type { Handler, PluginContext, PluginSetup, Query } from '../../plugin.ts
 import { matchingZone } from '../../zone.ts';
 import { type ClusterView, type Lookup, lookupRecords, soaRecord } from './answer.ts';
 import { parseKubernetesOptions } from './options.ts';
+import { wholeZone } from './whole-zone.ts';
 
 export const setupKubernetes: PluginSetup = (directive, context) => {
   const options = parseKubernetesOptions(directive, context.zones);
@@ -26,6 +27,7 @@ export const setupKubernetes: PluginSetup = (directive, context) => {
       return answer(query, zone, view, context, next);
     },
     start: () => waitForSync(() => cluster.synced(), options.startupTimeoutMs, context),
+    zoneRecords: (zone) => (options.zones.includes(zone) && cluster.synced() ? wholeZone(zone, view) : undefined),
     searchPath: (address) => searchPath(address, view, context),
     notReady: () => (cluster.synced() ? undefined : 'kubernetes'),
   };
