@@ -139,7 +139,7 @@ export class DgramLink implements SocketLink {
       const isWhole = packet.segmentBytes === 0;
       if (!isWhole && cutting !== cursor.packet) this.cutter.read(packet.offset + LEAD_BYTES, packet.segmentBytes);
       cutting = cursor.packet;
-      const length = isWhole ? this.stageDatagram(packet) : this.stageSegment(packet, cursor.segment);
+      const length = isWhole ? this.stageDatagram(packet) : this.stageSegment(cursor.segment);
       left -= length;
       if (isWhole || ++cursor.segment === this.cutter.count) {
         cursor.packet++;
@@ -157,14 +157,13 @@ export class DgramLink implements SocketLink {
     return length;
   }
 
-  private stageSegment(packet: Packet, segment: number): number {
+  private stageSegment(segment: number): number {
     const { cutter, staging } = this;
     const { bytes } = this.memory;
     const headerBytes = LEAD_BYTES + cutter.headerBytes;
     const payload = cutter.payloadOffset(segment);
     const payloadBytes = cutter.payloadBytes(segment);
-    bytes.copyWithin(staging.offset, packet.offset, packet.offset + LEAD_BYTES);
-    cutter.writeHeaders(segment, staging.offset + LEAD_BYTES);
+    cutter.writeHeaders(segment, staging.offset + LEAD_BYTES, LEAD_BYTES);
     bytes.copyWithin(staging.offset + headerBytes, payload, payload + payloadBytes);
     return headerBytes + payloadBytes;
   }

@@ -77,7 +77,7 @@ export class OutgoingMessages {
         if (cutting !== packet) this.cutter.read(first.offset + LEAD_BYTES, first.segmentBytes);
         cutting = packet;
         datagramBytes = LEAD_BYTES + this.cutter.headerBytes + first.segmentBytes;
-        size = this.addSegments(first, segment, datagramBytes, maxSegments);
+        size = this.addSegments(segment, datagramBytes, maxSegments);
         nextSegment = segment + size;
         if (nextSegment === this.cutter.count) {
           nextPacket++;
@@ -129,8 +129,8 @@ export class OutgoingMessages {
     return count;
   }
 
-  private addSegments(packet: Packet, first: number, datagramBytes: number, maxSegments: number): number {
-    const { cutter, memory, vectors } = this;
+  private addSegments(first: number, datagramBytes: number, maxSegments: number): number {
+    const { cutter, vectors } = this;
     const headerBytes = LEAD_BYTES + cutter.headerBytes;
     const room = Math.min(
       (MAX_PARTS - this.parts) >>> 1,
@@ -142,8 +142,7 @@ export class OutgoingMessages {
     for (let index = first; index < first + count; index++) {
       const at = headers.offset + this.headersUsed;
       this.headersUsed += headerBytes;
-      memory.bytes.copyWithin(at, packet.offset, packet.offset + LEAD_BYTES);
-      cutter.writeHeaders(index, at + LEAD_BYTES);
+      cutter.writeHeaders(index, at + LEAD_BYTES, LEAD_BYTES);
       vectors.setPart(this.parts++, this.memoryStart + at, headerBytes);
       vectors.setPart(this.parts++, this.memoryStart + cutter.payloadOffset(index), cutter.payloadBytes(index));
     }

@@ -71,8 +71,11 @@ export class SegmentCutter {
     return Math.min(this.segmentBytes, this.payloadEnd - this.payloadOffset(index));
   }
 
-  /** Writes IP and TCP header of a segment, checksums included, at `at` in packet memory. */
-  writeHeaders(index: number, at: number): void {
+  /**
+   * Writes IP and TCP header of a segment, checksums included, at `at` in packet memory; before them, the `leadBytes` that
+   * stand before the super-segment's.
+   */
+  writeHeaders(index: number, at: number, leadBytes = 0): void {
     const { view, bytes, sum } = this.memory;
     const payloadBytes = this.payloadBytes(index);
     const total = this.headerBytes + payloadBytes;
@@ -80,7 +83,7 @@ export class SegmentCutter {
     const sequence = (this.sequence + index * this.segmentBytes) >>> 0;
     const flagsWord = index === this.count - 1 ? this.flagsWord : this.flagsWord & ~LAST_ONLY;
     const transport = at + this.ipHeaderBytes;
-    bytes.copyWithin(at, this.network, this.payload);
+    bytes.copyWithin(at - leadBytes, this.network - leadBytes, this.payload);
     if (this.isIpv6) ipv6.setTotalLength(view, at, total);
     else ipv4.setSegment(view, at, total, identification, checksum.finish(this.ipSum + total + identification));
     tcp.setSequence(view, transport, sequence);
@@ -130,8 +133,7 @@ export function cutSuperSegment(
       continue;
     }
     const at = segment.offset + lead;
-    if (lead > 0) memory.bytes.copyWithin(segment.offset, packet.offset, network);
-    cutter.writeHeaders(index, at);
+    cutter.writeHeaders(index, at, lead);
     const payload = cutter.payloadOffset(index);
     memory.bytes.copyWithin(at + headerBytes, payload, payload + payloadBytes);
     segment.networkOffset = at;

@@ -187,7 +187,8 @@ export class PacketMemory {
 
   /** A copy of a range that outlives its packet; it may share its ArrayBuffer with other copies, but no byte. */
   copyOut(offset: number, length: number): Uint8Array {
-    if (length > MAX_SLAB_COPY_BYTES) return this.bytes.slice(offset, offset + length);
+    // Not `slice`, which clears the memory that it then fills.
+    if (length > MAX_SLAB_COPY_BYTES) return new Uint8Array(this.bytes.subarray(offset, offset + length));
     if (this.slabUsed + length > this.slab.length) {
       this.slab = new Uint8Array(COPY_SLAB_BYTES);
       this.slabUsed = 0;
