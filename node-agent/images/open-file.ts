@@ -160,12 +160,12 @@ function openDevice(device: DeviceName, path: string, standard: StandardFiles): 
     case 'null':
       return new OpenFile({ reader: emptyReadable, writer: discardWritable });
     case 'zero':
-      return new OpenFile({ reader: () => endless((bytes) => bytes.fill(0)), writer: discardWritable });
+      return endlessFile((bytes) => bytes.fill(0));
     case 'full':
       throw new FileError('ENOSPC', path);
     case 'random':
     case 'urandom':
-      return new OpenFile({ reader: () => endless((bytes) => crypto.getRandomValues(bytes)), writer: discardWritable });
+      return endlessFile((bytes) => crypto.getRandomValues(bytes));
     default: {
       const file = standard(device);
       if (file === undefined) throw new FileError('ENXIO', path);
@@ -174,12 +174,13 @@ function openDevice(device: DeviceName, path: string, standard: StandardFiles): 
   }
 }
 
-function endless(fill: (bytes: Uint8Array<ArrayBuffer>) => void): Readable {
-  return new Readable({
+function endlessFile(fill: (bytes: Uint8Array<ArrayBuffer>) => void): OpenFile {
+  const stream = new Readable({
     read(size) {
       const bytes = new Uint8Array(Math.min(size, PIPE_BYTES));
       fill(bytes);
       this.push(Buffer.from(bytes.buffer));
     },
   });
+  return new OpenFile({ reader: () => stream, writer: discardWritable, close: () => stream.destroy() });
 }

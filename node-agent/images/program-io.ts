@@ -1,5 +1,6 @@
 /** Reading and writing a program's streams: with back-pressure, without taking more than asked, and with SIGPIPE's meaning. */
 import type { Readable, Writable } from 'node:stream';
+import { fairTurn } from './fair-turn.ts';
 
 /** The reader of our output is gone; a program that lets it through ends as SIGPIPE would end it. */
 export class BrokenPipeError extends Error {
@@ -13,6 +14,8 @@ export class BrokenPipeError extends Error {
 /** Resolves when there is room for more; throws `BrokenPipeError` once the reader is gone. */
 export async function write(stream: Writable, data: string | Uint8Array): Promise<void> {
   if (stream.destroyed || stream.writableEnded) throw new BrokenPipeError();
+  await fairTurn();
+  if (stream.destroyed) throw new BrokenPipeError();
   if (data.length === 0 || stream.write(data)) return;
   await settled(stream, 'drain');
   if (stream.destroyed) throw new BrokenPipeError();
@@ -29,6 +32,7 @@ export async function* chunks(stream: Readable): AsyncGenerator<Buffer> {
 
 /** The next bytes that are there; undefined at the end of the stream or when `signal` aborts the wait. */
 export async function nextChunk(stream: Readable, signal?: AbortSignal): Promise<Buffer | undefined> {
+  await fairTurn();
   for (;;) {
     const chunk: unknown = stream.read();
     if (chunk !== null) return Buffer.isBuffer(chunk) ? chunk : Buffer.from(String(chunk));

@@ -124,6 +124,7 @@ class Editor {
     this.substituted = false;
     let index = 0;
     while (index < this.commands.length) {
+      await this.run.checkpoint();
       const command = this.commands[index];
       if (command === undefined) break;
       index += 1;

@@ -204,9 +204,5 @@ export const tac: Utility = async (run) => {
 export const yes: Utility = async (run) => {
   const line = `${run.args.length === 0 ? 'y' : run.args.join(' ')}\n`;
   const block = line.repeat(Math.ceil(4096 / line.length));
-  for (;;) {
-    await run.print(block);
-    // A reader that is always ready must not keep the process from everybody else.
-    await new Promise((resolve) => setImmediate(resolve));
-  }
+  for (;;) await run.print(block);
 };

@@ -1,5 +1,6 @@
 /** What small programs share: the frame round them that words errors, and access to files by relative path. */
 import type { Readable } from 'node:stream';
+import { fairTurn } from '../fair-turn.ts';
 import { resolvePath } from '../files/container-files.ts';
 import { FileError } from '../files/file-error.ts';
 import type { Program, ProgramContext } from '../image.ts';
@@ -11,6 +12,7 @@ import { UsageError } from './options.ts';
 export type Utility = (run: Invocation) => Promise<number | undefined> | Promise<void>;
 
 export class Invocation {
+  private readonly opened: OpenFile[] = [];
   readonly context: ProgramContext;
   readonly name: string;
   readonly args: readonly string[];
@@ -23,8 +25,9 @@ export class Invocation {
     this.args = context.argv.slice(1);
   }
 
-  print(text: string | Uint8Array): Promise<void> {
-    return write(this.context.stdout, text);
+  async print(text: string | Uint8Array): Promise<void> {
+    this.context.signal.throwIfAborted();
+    await write(this.context.stdout, text);
   }
 
   /** `name: message` on standard error; the program will exit with 1. */
@@ -39,7 +42,23 @@ export class Invocation {
 
   /** A file to read; `-` is standard input. Throws `FileError`. */
   open(path: string): Readable {
-    return path === '-' ? this.context.stdin : this.openFile(path, 'read').reader();
+    if (path === '-') return this.context.stdin;
+    const file = this.openFile(path, 'read');
+    if (this.opened.length === 0) {
+      const releaseAll = (): void => {
+        for (const one of this.opened) one.release();
+      };
+      // Aborted when the process is gone, however that came.
+      this.context.signal.addEventListener('abort', releaseAll, { once: true });
+    }
+    this.opened.push(file);
+    return file.reader();
+  }
+
+  /** For loops that may go on without reading or writing. Throws when the process was ended. */
+  async checkpoint(): Promise<void> {
+    await fairTurn();
+    this.context.signal.throwIfAborted();
   }
 
   /** Opens a file as open(2); the caller releases it. Throws `FileError`. */

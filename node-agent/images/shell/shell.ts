@@ -2,6 +2,7 @@
 
 import type { Readable } from 'node:stream';
 import type { CompoundCommand, Redirected } from 'unbash';
+import { fairTurn } from '../fair-turn.ts';
 import { resolvePath } from '../files/container-files.ts';
 import type { ContainerView } from '../image.ts';
 import { type OpenFile, type OpenMode, openPath, writerFile } from '../open-file.ts';
@@ -92,7 +93,6 @@ export class Shell {
   optionOffset = 1;
   private interrupt = new AbortController();
   private signalArrived: (() => void) | undefined;
-  private lastYieldMs = performance.now();
 
   constructor(setup: ShellSetup, parent?: Shell) {
     this.builtins = setup.builtins;
@@ -225,10 +225,7 @@ export class Shell {
 
   /** Throws when the shell should not go on; lets others run when it has been busy for a while. */
   async checkpoint(): Promise<void> {
-    if (performance.now() - this.lastYieldMs > YIELD_AFTER_MS) {
-      await new Promise((resolve) => setImmediate(resolve));
-      this.lastYieldMs = performance.now();
-    }
+    await fairTurn();
     this.throwIfStopped();
   }
 
@@ -278,8 +275,6 @@ export class Shell {
     }
   }
 }
-
-const YIELD_AFTER_MS = 4;
 
 function environmentVariables(environment: Readonly<Record<string, string>>): Map<string, Variable> {
   const variables = new Map<string, Variable>();

@@ -1,4 +1,5 @@
 /** Runs an awk program over its input. */
+import { fairTurn } from '../../fair-turn.ts';
 import { UsageError } from '../options.ts';
 import { AwkBuiltins, type AwkMachine } from './builtins.ts';
 import { formatValues } from './format.ts';
@@ -112,7 +113,7 @@ export class AwkInterpreter extends AwkMemory implements AwkMachine {
   private async execute(statement: Statement): Promise<void> {
     this.steps += 1;
     if (this.steps % YIELD_EVERY === 0) {
-      await new Promise((resolve) => setImmediate(resolve));
+      await fairTurn();
       this.streams.throwIfStopped();
     }
     switch (statement.kind) {
