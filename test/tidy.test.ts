@@ -69,6 +69,17 @@ describe('tidy', () => {
     ).toEqual([]);
   });
 
+  it('what a process needs is there before it runs', () => {
+    // `await runProcess(...)` holds up the rest of its module: a constant below it does not exist yet when `start` runs.
+    const late = sources
+      .filter((path) => path.endsWith('main.ts'))
+      .filter((path) => {
+        const [, after] = readFileSync(join(root, path), 'utf8').split(/^await runProcess\(/m);
+        return after !== undefined && /^(export )?(const|let|class) /m.test(after);
+      });
+    expect(late).toEqual([]);
+  });
+
   it('tests wait for conditions instead of sleeping', () => {
     const tests = sources.filter((path) => path.startsWith('test/') || path.endsWith('.test.ts'));
     expect(
