@@ -107,27 +107,6 @@ describe('forward', () => {
       '[WARNING] plugin/forward: a.example. A -> /etc/resolv.conf: names outside the cluster get SERVFAIL: start the cluster with --egress host to ask them',
     ]);
   });
-
-  it('asks the servers of the file when the user allows it', async () => {
-    const port = await upstream();
-    const egress = new HostNetwork('127.0.0.1');
-    const files = { '/etc/resolv.conf': 'nameserver 127.0.0.1\n' };
-    const asked: number[] = [];
-    const redirected = Object.assign(Object.create(egress) as HostNetwork, {
-      async bindUdp() {
-        const socket = await egress.bindUdp();
-        const send = socket.send.bind(socket);
-        socket.send = (data, to, address) => {
-          asked.push(to);
-          return send(data, port, address);
-        };
-        return socket;
-      },
-    });
-    const server = await testServer({ corefile: block('forward . /etc/resolv.conf'), egress: redirected, files });
-    await answerBytes(server, 'a.example', 'A');
-    expect(asked).toContain(53);
-  });
 });
 
 describe('hosts, template, whoami', () => {

@@ -114,6 +114,19 @@ describe('forward', () => {
     expect(first.asked.at(-1)).toBe('UDP c.lab A IN rd');
   });
 
+  it('asks the servers of a file through the way out, when the user allows it', async () => {
+    pods = podPair();
+    const upstream = await nameServer(53);
+    const server = await testServer({
+      corefile: '. {\n forward . /etc/resolv.conf\n}',
+      egress: pods.left,
+      files: { '/etc/resolv.conf': `search corp.example\nnameserver ${RIGHT_ADDRESS}\n` },
+    });
+    expect(await answerBytes(server, 'a.example', 'A')).toMatchObject({ answers: [{ data: '192.0.2.7' }] });
+    expect(upstream.asked).toEqual(['UDP a.example A IN rd']);
+    expect(server.lines).toEqual([]);
+  });
+
   it('does not forward what is excepted, nor names that are no text', async () => {
     pods = podPair();
     const upstream = await nameServer(53);
