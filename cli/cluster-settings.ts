@@ -15,7 +15,7 @@ import { UserError } from './user-error.ts';
 export const TIMINGS = ['lab', 'kubernetes'] as const;
 export type Timing = (typeof TIMINGS)[number];
 
-export const PROXY_MODES = ['iptables', 'ipvs', 'nftables'] as const;
+export const PROXY_MODES = ['iptables', 'ipvs', 'nftables', 'ebpf'] as const;
 export type ProxyMode = (typeof PROXY_MODES)[number];
 
 export interface ClusterSettings {

@@ -22,6 +22,7 @@ export interface MatchContext {
   readonly nowUs: () => number;
   readonly isLocalAddress: (address: number) => boolean;
   readonly recent: RecentLists;
+  readonly isNodeAddress: (address: number) => boolean;
   /** By the name that `-m set` gives; a set that is not there contains nothing. */
   readonly ipSet?: (name: string) => IpSet | undefined;
 }

@@ -77,6 +77,8 @@ export class Connection {
   backend: BackendCounter | null = null;
   /** As its backend counts it. */
   backendActive = false;
+  /** What the eBPF data path wants of the source: the node's address, always or where it leaves for another node. */
+  masquerade: 'never' | 'beyond-bridge' | 'always' = 'never';
   tcpState: TcpState = 'NONE';
   startedUs: number;
   expiresUs: number;

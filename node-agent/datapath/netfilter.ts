@@ -188,6 +188,10 @@ export class Netfilter implements NetfilterHooks {
     outDevice: NetDevice | null,
   ): Verdict {
     const { nat, tables } = this.chainsFor(packet);
+    if (tables.bpf !== null) {
+      const refused = tables.bpf.translate(connection, inDevice?.kind === 'ethernet');
+      if (refused !== null || connection.destinationNat) return refused;
+    }
     const rule = tables.evaluate('nat', nat[chain], packet, inDevice, outDevice);
     if (rule?.verdict != null) return rule.verdict;
     if (rule?.target?.kind === 'dnat') bindDestination(connection, rule.target.address, rule.target.port ?? 0);
@@ -252,7 +256,8 @@ export class Netfilter implements NetfilterHooks {
     if (rule?.verdict != null) return rule.verdict;
     let address = connection.original.source >>> 0;
     let randomly = false;
-    const target = rule?.target ?? this.nftSource(chain, packet, inDevice, outDevice);
+    const target =
+      rule?.target ?? bpfSource(connection, outDevice) ?? this.nftSource(chain, packet, inDevice, outDevice);
     if (target?.kind === 'snat') {
       address = target.address;
       randomly = target.randomFully ?? false;
@@ -301,6 +306,11 @@ export class Netfilter implements NetfilterHooks {
     translate(this.memory, packet, flow, side);
     this.observer.translated(chain, packet, side, before, port);
   }
+}
+
+function bpfSource({ masquerade }: Connection, outDevice: NetDevice | null): MasqueradeTarget | undefined {
+  const wanted = masquerade === 'always' || (masquerade === 'beyond-bridge' && outDevice?.kind !== 'bridge');
+  return wanted ? { kind: 'masquerade' } : undefined;
 }
 
 function verdictOf(

@@ -27,6 +27,7 @@ import type { RulesReply, RulesTransaction } from '../../shared/rules/transactio
 import { addressPlus, formatAddress, type IpPrefix, networkOf } from '../../shared/wire/ip-address.ts';
 import { ANY_IPV6 } from '../../shared/wire/ipv6-address.ts';
 import { type AddressHolder, ipv6Table } from '../../shared/wire/ipv6-table.ts';
+import { SocketBalancers } from './bpf/socket-balancers.ts';
 import type { BridgeDevice } from './bridge.ts';
 import { CaptureTaps } from './capture/capture-taps.ts';
 import { Conntrack } from './conntrack.ts';
@@ -72,6 +73,7 @@ export class NodeDatapath implements AddressHolder {
   readonly faults: LinkFaults;
   readonly captures: CaptureTaps;
   private readonly serviceAddresses: ServiceAddresses;
+  private readonly socketBalancers: SocketBalancers;
   private readonly options: NodeDatapathOptions;
   private readonly tracer: Tracer;
   private readonly attachments = new Map<string, PodAttachment>();
@@ -89,6 +91,7 @@ export class NodeDatapath implements AddressHolder {
       random: engine.random,
       nowUs: () => engine.nowUs,
       isLocalAddress: (address) => this.root.isLocal(address),
+      isNodeAddress: (address) => this.root.isLocal(address) || this.peers.hasAddress(address),
       recent: this.recent,
     });
     this.netfilter = new Netfilter({
@@ -111,6 +114,8 @@ export class NodeDatapath implements AddressHolder {
       secret: options.secret,
     });
     this.root.reversePathFilter = 'loose';
+    this.socketBalancers = new SocketBalancers(this.rules.ipv4);
+    this.socketBalancers.add(this.root, options.internalIp);
     this.serviceAddresses = new ServiceAddresses(this.root, () => this.nextIndex++);
     const link = new FaultyLink(options.link);
     const underlay = new Underlay(engine, memory, link, this.drops);
@@ -247,6 +252,7 @@ export class NodeDatapath implements AddressHolder {
     }
     const attachment = this.network.attach(pod, () => this.detached(pod.id));
     this.attachments.set(pod.id, attachment);
+    this.socketBalancers.add(attachment.host, pod.address);
     this.captures.devicesChanged();
     return attachment;
   }
@@ -266,6 +272,7 @@ export class NodeDatapath implements AddressHolder {
   applyRules(transaction: RulesTransaction): RulesReply {
     const reply = this.rules.apply(transaction);
     if (reply.kind !== 'applied') return reply;
+    this.socketBalancers.followAll();
     this.serviceAddresses.follow(transaction, this.rules.ipv4.ipvs);
     forgetConnections(this.conntrack, transaction.forget ?? []);
     return reply;
@@ -348,6 +355,7 @@ export class NodeDatapath implements AddressHolder {
   private detached(podId: string): void {
     const attachment = this.attachments.get(podId);
     this.attachments.delete(podId);
+    if (attachment !== undefined) this.socketBalancers.remove(attachment.host);
     if (attachment !== undefined) for (const key of deviceKeys(attachment)) this.faults.forget(key);
     this.captures.devicesChanged();
   }

@@ -40,6 +40,7 @@ export class PeerTable {
   private readonly eth0: UnderlayDevice;
   follower: PeerFollower | null = null;
   private readonly known = new Map<string, KnownPeer>();
+  private readonly addresses = new Set<number>();
 
   constructor(root: Host, underlay: Underlay, eth0: UnderlayDevice) {
     this.root = root;
@@ -55,6 +56,11 @@ export class PeerTable {
     return this.known.get(nodeName);
   }
 
+  /** Whether another node has it. */
+  hasAddress(address: number): boolean {
+    return this.addresses.has(address);
+  }
+
   /** Adds a node, or replaces what differs from what was known of it. */
   set(options: PeerOptions): void {
     const present = this.known.get(options.nodeName);
@@ -65,6 +71,7 @@ export class PeerTable {
     const peer = this.underlay.addPeer(options.nodeName, options.endpoint);
     const known = { options, peer };
     this.known.set(options.nodeName, known);
+    this.addresses.add(options.internalIp);
     this.eth0.setFdbEntry(options.underlayMac, peer);
     this.follower?.peerAdded(known);
   }
@@ -82,6 +89,7 @@ export class PeerTable {
     if (present === undefined) return false;
     const { options, peer } = present;
     this.known.delete(nodeName);
+    this.addresses.delete(options.internalIp);
     this.eth0.removeFdbEntry(options.underlayMac);
     this.root.neighbours.remove(this.eth0, options.internalIp);
     if (options.internalIpv6 !== undefined) this.root.neighbours.remove(this.eth0, options.internalIpv6);

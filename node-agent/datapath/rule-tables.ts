@@ -8,6 +8,7 @@ import { applyTransaction, emptyRuleset, type Ruleset } from '../../shared/rules
 import { type BuiltInChain, type Chain, TABLE_NAMES, type TableName } from '../../shared/rules/table.ts';
 import type { RulesReply, RulesTransaction } from '../../shared/rules/transaction.ts';
 import type { Packet } from '../../shared/wire/packet-memory.ts';
+import { BpfTable } from './bpf/bpf-table.ts';
 import { CompiledChain, CompiledRule, type MatchContext } from './compiled-chain.ts';
 import { IpvsTable } from './ipvs/ipvs-table.ts';
 import { NFT_TABLE, NftTable } from './nft/nft-table.ts';
@@ -32,6 +33,8 @@ export class RuleTables {
   ruleset: Ruleset;
   /** IPVS' virtual servers; null while nobody made one. */
   ipvs: IpvsTable | null = null;
+  /** The load balancer maps; null while nobody made them. */
+  bpf: BpfTable | null = null;
   /** nftables' table of kube-proxy; null while nobody made it. */
   nft: NftTable | null = null;
   private ruleObserver: RuleObserver | null = null;
@@ -64,6 +67,7 @@ export class RuleTables {
     this.nft = nft;
     if (transaction.nft !== undefined) nft?.apply(transaction.nft);
     this.applyIpvs(transaction);
+    this.applyBpf(transaction);
     for (const table of TABLE_NAMES) {
       if (ruleset.tables[table] !== before.tables[table]) this.compileTable(table, before);
     }
@@ -188,6 +192,14 @@ export class RuleTables {
     if (ipvs === undefined) return;
     this.ipvs ??= new IpvsTable();
     this.ipvs.apply(ipvs);
+  }
+
+  private applyBpf({ owner, base, bpf }: RulesTransaction): void {
+    if (owner !== SERVICE_OWNER) return;
+    if (base === null) this.bpf = null;
+    if (bpf === undefined) return;
+    this.bpf ??= new BpfTable(this.context);
+    this.bpf.apply(bpf);
   }
 
   private nftObserver(): NftTable['observer'] {

@@ -9,7 +9,7 @@ import { ipCommand } from './ip-command.ts';
 import { arpCommand, routeCommand } from './net-tools.ts';
 import { bridgeCommand, iptablesCommand, iptablesSaveCommand } from './node-tables.ts';
 import { packetSockets } from './packet-socket.ts';
-import { ipsetCommand, ipvsadmCommand, nftCommand } from './service-tables.ts';
+import { ciliumCommand, ipsetCommand, ipvsadmCommand, nftCommand } from './service-tables.ts';
 import { netstatCommand, ssCommand } from './socket-commands.ts';
 import { sysctlCommand } from './sysctl-command.ts';
 
@@ -26,6 +26,7 @@ export const NODE_ONLY_COMMANDS = [
   'nft',
   'ipvsadm',
   'ipset',
+  'cilium-dbg',
 ] as const;
 
 /** `packets` is what `tcpdump` captures with. */
@@ -48,6 +49,7 @@ export function nodeKernelView(datapath: NodeDatapath): KernelView {
     'ip6tables-save': (words) => iptablesSaveCommand(datapath, words, 'ipv6'),
     nft: (words) => nftCommand(datapath, words),
     ipvsadm: (words) => ipvsadmCommand(datapath, words),
+    'cilium-dbg': (words) => ciliumCommand(datapath, words),
     ipset: (words) => ipsetCommand(datapath, words),
   });
 }

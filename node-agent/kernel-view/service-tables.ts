@@ -1,9 +1,10 @@
-/** Commands for the tables of Services that are not iptables': `ipvsadm -L`, `ipset list`, `nft list`. */
+/** Commands for the tables of Services that are not iptables': `ipvsadm -L`, `ipset list`, `nft list`, `cilium-dbg bpf lb list`. */
 import type { IpSetEntry } from '../../shared/rules/ipvs.ts';
 import { formatAddress } from '../../shared/wire/ip-address.ts';
 import type { IpSet } from '../datapath/ipvs/ip-set.ts';
 import { NFT_TABLE } from '../datapath/nft/nft-table.ts';
 import type { NodeDatapath } from '../datapath/path.ts';
+import { formatFrontends } from '../datapath/show/bpf.ts';
 import { formatIpvsConnections, formatStatistics, formatVirtualServers } from '../datapath/show/ipvs.ts';
 import { type CommandOutput, failed, printed } from './command-output.ts';
 
@@ -50,6 +51,12 @@ function formatEntry({ address, protocol, port, source }: IpSetEntry): string {
     parts.push(formatAddress(source.address) + (source.prefixLength === 32 ? '' : `/${source.prefixLength}`));
   }
   return parts.join(',');
+}
+
+/** `cilium-dbg bpf lb list`. */
+export function ciliumCommand(datapath: NodeDatapath, words: readonly string[]): CommandOutput {
+  if (words.join(' ') !== 'bpf lb list') return failed('cilium-dbg: there is `cilium-dbg bpf lb list` here', 1);
+  return printed(formatFrontends(datapath.rules.ipv4.bpf));
 }
 
 /** `nft list ruleset | tables | table ip kube-proxy | chain|map|set ip kube-proxy NAME`. */

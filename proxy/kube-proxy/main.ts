@@ -13,6 +13,7 @@ import { readPodConfig } from '../../shared/runtime/config.ts';
 import { type ProcessContext, runProcess } from '../../shared/runtime/process.ts';
 import { familyOf, type IpFamily, type IpPrefix, parseAddress, parsePrefix } from '../../shared/wire/ip-address.ts';
 import { ipv6Table, NO_ADDRESS } from '../../shared/wire/ipv6-table.ts';
+import { EbpfCompiler } from './compile/ebpf/compiler.ts';
 import { IptablesCompiler } from './compile/iptables/compiler.ts';
 import { IpvsCompiler } from './compile/ipvs/compiler.ts';
 import type { ModeCompiler } from './compile/mode-compiler.ts';
@@ -79,9 +80,10 @@ const compilers: Readonly<Record<ProxyMode, (context: ProxyContext) => ModeCompi
   iptables: (context) => new IptablesCompiler(context),
   ipvs: (context) => new IpvsCompiler(context),
   nftables: (context) => new NftablesCompiler(context),
+  ebpf: (context) => new EbpfCompiler(context),
 };
 
-/** The tables of IPVS and nftables are IPv4's so far: IPv6 is ip6tables' in every mode. */
+/** The tables of IPVS, nftables and eBPF are IPv4's so far: IPv6 is ip6tables' in every mode. */
 function compilerOf(mode: ProxyMode, context: ProxyContext): ModeCompiler {
   return compilers[context.family === 'ipv4' ? mode : 'iptables'](context);
 }

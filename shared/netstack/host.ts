@@ -30,6 +30,7 @@ import { NeighbourTable } from './neighbour.ts';
 import { PathMtuTable } from './path-mtu.ts';
 import { Reassembly } from './reassembly.ts';
 import { Fib, type Route } from './route.ts';
+import type { SocketBalancer } from './socket-balancer.ts';
 import { SegmentCutter } from './super-segment.ts';
 import { TcpLayer } from './tcp/tcp.ts';
 import { UdpLayer } from './udp.ts';
@@ -86,6 +87,8 @@ export class Host implements FrameUpcall, AddressHolder {
   readonly ipv6: boolean;
   hooks: NetfilterHooks | null;
   observer: DropObserver | null;
+  /** Translates Services at the socket; null where packets carry their addresses. */
+  socketBalancer: SocketBalancer | null = null;
   reversePathFilter: 'off' | 'loose' | 'strict' = 'off';
   readonly loopback: LoopbackDevice;
   readonly interfaces = new Map<NetDevice, HostInterface>();

@@ -7,6 +7,7 @@ import * as udp from '../wire/udp.ts';
 import type { Host } from './host.ts';
 import type { IcmpErrorReport } from './icmp-error.ts';
 import { DEFAULT_TTL, routeError, type SendError, sendIp } from './ip-output.ts';
+import { type SocketBackend, SocketTranslations } from './socket-balancer.ts';
 import { unreachableError } from './socket-error.ts';
 
 /** Bytes a paused socket keeps before it drops (Linux' rmem_default). */
@@ -43,6 +44,7 @@ export class UdpSocket {
   private readonly queue: Datagram[] = [];
   private queuedBytes = 0;
   private paused = false;
+  private translations: SocketTranslations | null = null;
 
   constructor(host: Host, localAddress: number, localPort: number, release: () => void) {
     this.host = host;
@@ -62,7 +64,10 @@ export class UdpSocket {
   }
 
   /** From now on only this peer's datagrams come in, and its ICMP errors are reported. Null, or ENETUNREACH and the like. */
-  connect(remoteAddress: number, remotePort: number): SendError | null {
+  connect(askedAddress: number, askedPort: number): SendError | null {
+    const backend = this.translate(askedAddress, askedPort);
+    if (backend === 'unreachable') return 'EHOSTUNREACH';
+    const { address: remoteAddress, port: remotePort } = backend;
     const error = routeError(this.host.route(remoteAddress));
     if (error !== null) return error;
     this.remoteAddress = remoteAddress;
@@ -79,6 +84,12 @@ export class UdpSocket {
   sendTo(data: Uint8Array, destination: number, port: number): SendError | null {
     if (this.closed || port === 0 || !this.reaches(destination)) return 'EINVAL';
     if (data.length > udp.MAX_DATA_BYTES) return 'EMSGSIZE';
+    const backend = this.translate(destination, port);
+    if (backend === 'unreachable') return 'EHOSTUNREACH';
+    return this.sendDatagram(data, backend.address, backend.port);
+  }
+
+  private sendDatagram(data: Uint8Array, destination: number, port: number): SendError | null {
     const isBroadcast = this.host.isBroadcast(destination);
     if (isBroadcast && !this.broadcast) return 'EACCES';
     const route = this.host.route(destination);
@@ -94,9 +105,21 @@ export class UdpSocket {
     return sendIp(this.host, packet, route!, ipv4.PROTOCOL_UDP, source, destination, this.ttl, 0, !this.dontFragment);
   }
 
+  /** Where a datagram, or all of a connected socket, goes. */
+  private translate(address: number, port: number): SocketBackend | 'unreachable' {
+    const { socketBalancer } = this.host;
+    if (socketBalancer === null) return { address, port };
+    const backend = socketBalancer.choose(ipv4.PROTOCOL_UDP, address, port);
+    if (backend === null || backend === 'unreachable') return backend ?? { address, port };
+    this.translations ??= new SocketTranslations();
+    this.translations.note(address, port, backend);
+    return backend;
+  }
+
   visitAddresses(visit: (address: number) => void): void {
     visit(this.localAddress);
     visit(this.remoteAddress);
+    this.translations?.visitAddresses(visit);
     for (const { address } of this.queue) visit(address);
   }
 
@@ -133,8 +156,11 @@ export class UdpSocket {
   }
 
   /** False when the queue was full. For UdpLayer. */
-  deliver(data: Uint8Array, from: number, port: number): boolean {
+  deliver(data: Uint8Array, sender: number, senderPort: number): boolean {
     this.host.counters.udpReceived++;
+    const asked = this.translations?.askedOf(sender, senderPort);
+    const from = asked?.address ?? sender;
+    const port = asked?.port ?? senderPort;
     if (!this.paused && this.queue.length === 0) {
       this.onMessage?.(data, from, port);
       return true;

@@ -343,8 +343,8 @@ function endpointsOf(connection: TcpConnection): TcpEndpoints {
   return {
     localAddress: formatAddress(connection.localAddress),
     localPort: connection.localPort,
-    remoteAddress: formatAddress(connection.remoteAddress),
-    remotePort: connection.remotePort,
+    remoteAddress: formatAddress(connection.asked?.address ?? connection.remoteAddress),
+    remotePort: connection.asked?.port ?? connection.remotePort,
   };
 }
 

@@ -1,5 +1,6 @@
 /** A whole transaction from a message (the node's side of the wire) and a reply (the programmer's side). */
 import type { IpFamily } from '../wire/ip-address.ts';
+import { decodeBpfChange } from './decode-bpf.ts';
 import { RulesDecodeError } from './decode-error.ts';
 import { decodeIpvsChange } from './decode-ipvs.ts';
 import { decodeNftChange } from './decode-nft.ts';
@@ -27,6 +28,7 @@ export function decodeTransaction(value: unknown): RulesTransaction {
     base: fields.base === null ? null : integer(fields, 'base', 'transaction', 0, Number.MAX_SAFE_INTEGER),
     tables,
     ipvs: fields.ipvs === undefined ? undefined : decodeIpvsChange(fields.ipvs, 'transaction.ipvs'),
+    bpf: fields.bpf === undefined ? undefined : decodeBpfChange(fields.bpf, 'transaction.bpf'),
     nft: fields.nft === undefined ? undefined : decodeNftChange(fields.nft, 'transaction.nft'),
     forget: fields.forget === undefined ? undefined : decodeForget(fields.forget, 'transaction.forget'),
   };

@@ -7,6 +7,7 @@
  * stands elsewhere (it rebooted, or a reply was lost), and the owner then sends everything anew with `base: null`.
  */
 import type { IpFamily } from '../wire/ip-address.ts';
+import type { BpfChange } from './bpf.ts';
 import type { IpvsChange } from './ipvs.ts';
 import type { NftChange } from './nft.ts';
 import type { ProtocolName, Rule } from './rule.ts';
@@ -54,6 +55,8 @@ export interface RulesTransaction {
   readonly ipvs?: IpvsChange;
   /** nftables' table `kube-proxy`; the same holds. */
   readonly nft?: NftChange;
+  /** The load balancer maps of the eBPF data path; the same holds. */
+  readonly bpf?: BpfChange;
   readonly forget?: readonly ForgottenConnections[];
 }
 

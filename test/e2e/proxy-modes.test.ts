@@ -39,6 +39,10 @@ const shown = {
     command: ['nft', 'list', 'map', 'ip', 'kube-proxy', 'service-ips'],
     text: /10\.96\.77\.7 \. tcp \. 80 : goto service-[A-Z2-7]{8}-default\/web\/tcp\/http/,
   },
+  ebpf: {
+    command: ['cilium-dbg', 'bpf', 'lb', 'list'],
+    text: /10\.96\.77\.7:80\/TCP \(0\) +0\.0\.0\.0:0 \(\d+\) \(0\) \[ClusterIP, non-routable\]/,
+  },
 } as const;
 
 let cluster: TestCluster | undefined;
@@ -46,7 +50,7 @@ afterEach(async () => {
   await cluster?.down();
 }, 60_000);
 
-describe.each(['ipvs', 'nftables'] as const)('podwire up --proxy-mode %s', (mode) => {
+describe.each(['ipvs', 'nftables', 'ebpf'] as const)('podwire up --proxy-mode %s', (mode) => {
   it('leads clients of a Service to its pods', { timeout: 200_000 }, async ({ skip }) => {
     cluster = await TestCluster.start({ nodes: 2, arguments: ['--proxy-mode', mode] });
     if (cluster === undefined) return skip('no kubectl');

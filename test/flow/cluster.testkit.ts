@@ -205,8 +205,7 @@ export class TestCluster {
     socket.onError = (code) => {
       error = code;
     };
-    socket.connect(ip(address), port);
-    error = socket.send(new TextEncoder().encode(question)) ?? error;
+    error = socket.connect(ip(address), port) ?? socket.send(new TextEncoder().encode(question)) ?? error;
     this.settle();
     return { serverSaw: this.servers.get(question) ?? null, answer, answerFrom, error };
   }

@@ -56,7 +56,7 @@ describe.each(PROXY_MODES)('%s', (mode) => {
     expect(answeredBy(cluster.ask(client, '10.96.12.3', 80).answer), cluster.journey()).toBe(ADDRESSES[1]);
     proxy.update(service([]));
     proxy.sync();
-    expect(cluster.ask(client, '10.96.12.3', 80).error).toBe('ECONNREFUSED');
+    expect(cluster.ask(client, '10.96.12.3', 80).error).toBe(mode === 'ebpf' ? 'EHOSTUNREACH' : 'ECONNREFUSED');
   });
 
   it('forgets UDP connections to a backend that is gone', () => {
@@ -112,7 +112,7 @@ describe.each(PROXY_MODES)('%s', (mode) => {
     const { part } = proxy.compiler.step(true)!;
     const sent = JSON.stringify({ owner: 'kube-proxy', bootId: cluster.node(1).bootId, base: null, ...part });
     const decoded = decodeTransaction(JSON.parse(sent));
-    const { ipvs, nft } = JSON.parse(JSON.stringify(decoded));
-    expect({ ipvs, nft }).toEqual(JSON.parse(JSON.stringify({ ipvs: part.ipvs, nft: part.nft })));
+    const { ipvs, nft, bpf } = JSON.parse(JSON.stringify(decoded));
+    expect({ ipvs, nft, bpf }).toEqual(JSON.parse(JSON.stringify({ ipvs: part.ipvs, nft: part.nft, bpf: part.bpf })));
   });
 });

@@ -6,6 +6,9 @@
  * - ipvs falls back to the endpoints of other nodes under the policy Local; flannel's masquerade brings the answers back.
  * - ipvs does not masquerade what the node itself asks under the policy Local; the address of a Service is the node's own.
  * - ipvs and nftables refuse other ports of a ClusterIP, and nodes where there is no endpoint; iptables does neither.
+ * - ebpf translates at the sockets of pods and the node: the backend sees the pod itself, at node ports too, and other nodes'
+ *   node ports lead to every endpoint; from outside it masquerades only to other nodes, drops what asks a ClusterIP and
+ *   refuses where the policy Local has no endpoint. A socket whose Service has no endpoint finds no route to it.
  * - nftables looks before it translates, so that the node's own packets are dropped too where no endpoint is local.
  */
 import { readFileSync } from 'node:fs';
@@ -88,7 +91,11 @@ function clientOf(cluster: TestCluster, from: string): Host {
   return connectOutside({ engine: cluster.engine, memory: cluster.memory, datapath: node, secret });
 }
 
-const errors: Readonly<Record<string, string>> = { ECONNREFUSED: 'refused', EPERM: 'not permitted' };
+const errors: Readonly<Record<string, string>> = {
+  ECONNREFUSED: 'refused',
+  EPERM: 'not permitted',
+  EHOSTUNREACH: 'no route to host',
+};
 
 function happens(cluster: TestCluster, row: Row): string {
   const [address, port] = questions[row.asked]!;

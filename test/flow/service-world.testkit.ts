@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto';
 import type { Service } from 'kubernetes-types/core/v1.js';
 import type { EndpointSlice } from 'kubernetes-types/discovery/v1.js';
 import type { NodeDatapath } from '../../node-agent/datapath/path.ts';
+import { EbpfCompiler } from '../../proxy/kube-proxy/compile/ebpf/compiler.ts';
 import { endpointsOfPort } from '../../proxy/kube-proxy/compile/endpoint.ts';
 import { IptablesCompiler } from '../../proxy/kube-proxy/compile/iptables/compiler.ts';
 import { IpvsCompiler } from '../../proxy/kube-proxy/compile/ipvs/compiler.ts';
@@ -39,6 +40,7 @@ const compilers: Readonly<Record<ProxyMode, (context: ProxyContext) => ModeCompi
   iptables: (context) => new IptablesCompiler(context),
   ipvs: (context) => new IpvsCompiler(context),
   nftables: (context) => new NftablesCompiler(context),
+  ebpf: (context) => new EbpfCompiler(context),
 };
 
 export interface ProxyOptions {

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { seededRandom } from '../../../shared/netstack/seeded-random.ts';
 import type { Scheduler } from '../../../shared/rules/ipvs.ts';
-import { maglevTable } from './maglev.ts';
+import { maglevTable } from '../maglev.ts';
 import { RealServer } from './real-server.ts';
 import { makeSchedule } from './scheduler.ts';
 

@@ -3,7 +3,7 @@
  * servers of its virtual server change.
  */
 import type { Scheduler } from '../../../shared/rules/ipvs.ts';
-import { maglevTable } from './maglev.ts';
+import { maglevTable } from '../maglev.ts';
 import type { RealServer } from './real-server.ts';
 
 /** Addresses are uint32; null when no server has a weight. */

@@ -4,7 +4,7 @@ import type { ServiceState } from './service-state.ts';
 
 /** What is to be sent, and what to call when the node took it. */
 export interface Step {
-  readonly part: Pick<RulesTransaction, 'tables' | 'ipvs' | 'nft'>;
+  readonly part: Pick<RulesTransaction, 'tables' | 'ipvs' | 'nft' | 'bpf'>;
   readonly applied: () => void;
 }
 

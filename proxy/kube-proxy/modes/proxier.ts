@@ -17,7 +17,7 @@ export interface Proxier {
 }
 
 /** The modes there are here; empty is the default. */
-export const PROXY_MODES = ['iptables', 'ipvs', 'nftables'] as const;
+export const PROXY_MODES = ['iptables', 'ipvs', 'nftables', 'ebpf'] as const;
 export type ProxyMode = (typeof PROXY_MODES)[number];
 
 /** The mode that a configuration names. Throws a sentence for the user when it cannot be run. */
@@ -29,6 +29,5 @@ export function proxyMode(text: string): ProxyMode {
   if (text === 'kernelspace') {
     throw new ConfigurationError(`mode 'kernelspace' is only for Windows nodes, and these are Linux: use ${expected}`);
   }
-  if (text === 'ebpf') throw new ConfigurationError(`mode 'ebpf' is not emulated yet: use ${expected}`);
   throw new ConfigurationError(`unknown proxy mode '${text}': expected ${expected}`);
 }

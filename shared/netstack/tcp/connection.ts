@@ -13,6 +13,7 @@ import * as tcp from '../../wire/tcp.ts';
 import { Alarm } from '../alarm.ts';
 import type { Host } from '../host.ts';
 import type { IcmpErrorReport } from '../icmp-error.ts';
+import type { SocketBackend } from '../socket-balancer.ts';
 import { unreachableError } from '../socket-error.ts';
 import { TurnEndCall } from '../turn-end.ts';
 import { ConnectionCounters } from './connection-counters.ts';
@@ -43,6 +44,8 @@ export class TcpConnection implements TcpEndpoint {
   readonly localPort: number;
   readonly remoteAddress: number;
   readonly remotePort: number;
+  /** What the program asked for, where that is a Service's: its peer's name. */
+  asked: SocketBackend | null = null;
   readonly path: TcpPath;
   readonly sender: Sender;
   readonly receiver: Receiver;

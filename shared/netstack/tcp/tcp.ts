@@ -99,6 +99,16 @@ export class TcpLayer {
    */
   connect(options: TcpConnectOptions): TcpConnection {
     const { remoteAddress, remotePort } = options;
+    const backend = this.host.socketBalancer?.choose(PROTOCOL_TCP, remoteAddress, remotePort) ?? null;
+    if (backend === 'unreachable') throw new SocketError('EHOSTUNREACH', 'connect', remoteAddress, remotePort);
+    if (backend === null) return this.connectTo(options);
+    const connection = this.connectTo({ ...options, remoteAddress: backend.address, remotePort: backend.port });
+    connection.asked = { address: remoteAddress, port: remotePort };
+    return connection;
+  }
+
+  private connectTo(options: TcpConnectOptions): TcpConnection {
+    const { remoteAddress, remotePort } = options;
     const route = this.host.route(remoteAddress);
     const error = routeError(route);
     if (error !== null) throw new SocketError(error, 'connect', remoteAddress, remotePort);

@@ -17,6 +17,7 @@ export const KERNEL_COMMANDS = [
   'nft',
   'ipvsadm',
   'ipset',
+  'cilium-dbg',
   'sysctl',
 ] as const;
 

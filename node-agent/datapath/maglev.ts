@@ -2,7 +2,7 @@
  * Maglev hashing (Eisenbud and others, NSDI 2016, section 3.4): a table in which every backend has nearly the same number of
  * places, and keeps nearly all of them when another comes or goes.
  */
-import { hashWords } from '../../../shared/netstack/halfsiphash.ts';
+import { hashWords } from '../../shared/netstack/halfsiphash.ts';
 
 export interface MaglevBackend {
   /** Two words that name it, whatever its place in the list. */
