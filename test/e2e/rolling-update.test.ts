@@ -55,10 +55,15 @@ spec:
     command: [sh, -c]
     args:
     - |
-      while [ ! -e /tmp/enough ]; do
-        curl -s -m 10 -w ' name %{time_namelookup} connect %{time_connect} all %{time_total}' http://web/hostname || echo " failed with $?"
-        echo
-      done
+      send() {
+        while [ ! -e /tmp/enough ]; do
+          said=$(curl -s -m 10 -w ' name %{time_namelookup} connect %{time_connect} all %{time_total}' http://web/hostname) ||
+            said="$said failed with $?"
+          echo "$said"
+        done
+      }
+      for sender in 1 2 3 4 5 6; do send & done
+      wait
 `;
 
 /** What the client's requests came to, in order. */
