@@ -30,9 +30,9 @@ const MAX_PIPELINED = 128;
 export async function listenUdp({ network, port, answer, failed }: TransportOptions): Promise<Listener> {
   const socket = await network.bindUdp({ port });
   socket.on('message', (data: Uint8Array, from: SocketAddress) => {
-    respond(data, from, 'udp', answer)
-      .then(([bytes]) => (bytes === undefined ? undefined : socket.send(bytes, from.port, from.address)))
-      .catch(failed);
+    respond(data, from, 'udp', answer).then(([bytes]) => {
+      if (bytes !== undefined) socket.send(bytes, from.port, from.address).catch(failed);
+    }, failed);
   });
   // An ICMP answer to an earlier response: that client has gone, the others have not.
   socket.on('error', failed);

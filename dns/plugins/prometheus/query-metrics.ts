@@ -61,7 +61,9 @@ class LabelledCounter {
   }
 
   add(values: readonly string[]): void {
-    const key = values.join('\n');
+    // Quicker than `join`, once for every query.
+    let key = values[0] ?? '';
+    for (let index = 1; index < values.length; index++) key += `\n${values[index]}`;
     this.counts.set(key, (this.counts.get(key) ?? 0) + 1);
   }
 
