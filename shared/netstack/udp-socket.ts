@@ -108,7 +108,9 @@ export class UdpSocket {
   /** Where a datagram, or all of a connected socket, goes. */
   private translate(address: number, port: number): SocketBackend | 'unreachable' {
     const { socketBalancer } = this.host;
-    if (socketBalancer === null) return { address, port };
+    // A connected socket was translated when it connected; where there was no Service yet, the devices still translate.
+    const isPeer = port === this.remotePort && address === this.remoteAddress;
+    if (socketBalancer === null || isPeer) return { address, port };
     const backend = socketBalancer.choose(ipv4.PROTOCOL_UDP, address, port);
     if (backend === null || backend === 'unreachable') return backend ?? { address, port };
     this.translations ??= new SocketTranslations();

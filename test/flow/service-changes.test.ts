@@ -74,6 +74,22 @@ describe.each(PROXY_MODES)('%s', (mode) => {
     expect(answeredBy(cluster.askFrom(socket, '10.96.12.3', 80).answer), cluster.journey()).toBe(ADDRESSES[1]);
   });
 
+  it('serves a socket that connected before its Service was there', () => {
+    const { cluster, client, proxy } = world(mode);
+    const socket = client.udp.bind({ port: 40_000 });
+    expect(cluster.askFrom(socket, '10.96.12.3', 80).answer).toBeNull();
+    cluster.node(1).conntrack.delete(() => true);
+    proxy.update(service([ADDRESSES[0]!]));
+    proxy.sync();
+    let answer = '';
+    socket.onMessage = (data) => {
+      answer = new TextDecoder().decode(data);
+    };
+    socket.send(new Uint8Array([63]));
+    cluster.settle();
+    expect(answeredBy(answer), cluster.journey()).toBe(ADDRESSES[0]);
+  });
+
   it('takes all of a Service away', () => {
     const { cluster, client, proxy } = world(mode, service(ADDRESSES));
     proxy.update({ spec: { type: 'ExternalName', externalName: 'elsewhere.example' }, backends: [] });
