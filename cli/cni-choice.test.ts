@@ -14,11 +14,11 @@ describe('chooseCni', () => {
     ],
     ['no network', { cni: 'none' }, undefined, { cni: 'none', cniBackend: undefined }],
   ] as const)('%s', (_, requested, saved, chosen) => {
-    expect(chooseCni(requested, saved)).toEqual(chosen);
+    expect(chooseCni(requested, saved, 'ipv4')).toEqual(chosen);
   });
 
   it('refuses a backend that the plugin lacks', () => {
-    expect(() => chooseCni({ cni: 'none', cniBackend: 'vxlan' }, undefined)).toThrow(
+    expect(() => chooseCni({ cni: 'none', cniBackend: 'vxlan' }, undefined, 'ipv4')).toThrow(
       "--cni-backend vxlan: the plugin 'none' does not have it; it has none",
     );
   });

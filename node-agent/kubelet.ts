@@ -51,6 +51,9 @@ import { ServiceAccountTokens } from './pods/service-account-tokens.ts';
 import { PolicyAgent } from './policy/policy-agent.ts';
 import { serveNodeStreams } from './streams/node-stream.ts';
 
+/** The shortest that BGP allows. */
+const MIN_HOLD_SECONDS = 3;
+
 export interface KubeletOptions {
   readonly context: ProcessContext;
   readonly node: NodeConfig;
@@ -113,6 +116,8 @@ function assemble(options: KubeletOptions): KubeletParts {
   const networkOf = (host: Host): PodNetwork => new StackNetwork({ host, loop });
   const nodeNetwork = networkOf(datapath.root);
   const plugin = createPlugin(config.cni, config.cniBackend, {
+    bgpHoldSeconds: Math.max(MIN_HOLD_SECONDS, Math.ceil(config.nodeGraceMs / 1000)),
+
     datapath,
     leases: new LeaseFile(join(stateFolder, 'ipam.json')),
   });
@@ -229,7 +234,7 @@ function openOutside({ context, bus, kernel, node }: KubeletOptions, { shared }:
 
 function serveRequests(
   { bus, kernel, node, context }: KubeletOptions,
-  { pods, shared }: KubeletParts,
+  { plugin, pods, shared }: KubeletParts,
   outside: OutsideAgent,
 ): void {
   const { nodeName } = node;
@@ -239,6 +244,7 @@ function serveRequests(
   const commands = new NodeCommands({
     nodeName,
     datapath: kernel.datapath,
+    pluginCommands: plugin?.commands?.() ?? {},
     network: shared.nodeNetwork,
     hostsFile: () => hostsFile(likePod, [hostIp], nodeName, clusterDns),
     resolvConf: () => resolvConf(likePod, clusterDns, nodeDns),

@@ -44,7 +44,7 @@ export async function planStart(request: StartRequest): Promise<ClusterPlan> {
   if (request.fresh) folder.forget();
   const saved = readSettings(folder.settingsFile);
   const nodeCount = requested.nodes ?? saved?.nodes ?? 3;
-  const network = chooseCni(requested, saved);
+  const network = chooseCni(requested, saved, requested.ipFamily ?? saved?.ipFamily ?? 'ipv4');
   const claim = createClaim();
   // What the user can have got wrong comes before what takes time.
   if (request.dnsListen !== undefined) await checkDnsListen(request.dnsListen);

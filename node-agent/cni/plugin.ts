@@ -17,6 +17,8 @@ import type { LeaseStore } from './ipam/host-local.ts';
 export interface CniContext {
   readonly datapath: NodeDatapath;
   readonly leases: LeaseStore;
+  /** After so long a silence a BGP peer's routes go; at least 3. */
+  readonly bgpHoldSeconds: number;
 }
 
 /** Another node, as its Node object describes it. */
@@ -62,4 +64,6 @@ export interface CniPlugin {
   retainOnly(podUids: ReadonlySet<string>): void;
   setPeer(peer: PeerNode): void;
   removePeer(name: string): void;
+  /** Commands that a node of this plugin has beside the usual ones; they take the words behind their name, and print. */
+  commands?(): Readonly<Record<string, (words: readonly string[]) => string>>;
 }

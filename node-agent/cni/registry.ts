@@ -1,5 +1,7 @@
 /** CNI plugins by name. */
 import { backendsOf, type CniBackend, type CniPluginName } from '../../shared/runtime/cni-plugins.ts';
+import type { Encapsulation } from '../datapath/network/routed-network.ts';
+import { Calico } from './calico/calico.ts';
 import { Flannel } from './flannel/flannel.ts';
 import type { CniContext, CniPlugin } from './plugin.ts';
 
@@ -13,9 +15,15 @@ export function createPlugin(
   switch (name) {
     case 'none':
       return undefined;
+    case 'calico':
+      return new Calico(context, encapsulationOf(chosen));
     case 'flannel':
     // canal is flannel's network with NetworkPolicy in force.
     case 'canal':
       return new Flannel(context, chosen === 'host-gw' ? chosen : 'vxlan');
   }
+}
+
+function encapsulationOf(backend: CniBackend | undefined): Encapsulation {
+  return backend === undefined || backend === 'host-gw' ? 'ipip' : backend;
 }

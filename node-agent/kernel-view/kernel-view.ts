@@ -3,7 +3,7 @@ import type { Host } from '../../shared/netstack/host.ts';
 import type { NodeDatapath } from '../datapath/path.ts';
 import { nodeNamespace, podNamespace, type ShownNamespace } from '../datapath/show/namespace.ts';
 import type { KernelView, PacketSockets } from '../images/image.ts';
-import { type CommandOutput, failed } from './command-output.ts';
+import { type CommandOutput, failed, printed } from './command-output.ts';
 import { conntrackCommand } from './conntrack-command.ts';
 import { ipCommand } from './ip-command.ts';
 import { arpCommand, routeCommand } from './net-tools.ts';
@@ -37,7 +37,14 @@ export function podKernelView(host: Host, packets?: PacketSockets): KernelView {
   });
 }
 
-export function nodeKernelView(datapath: NodeDatapath): KernelView {
+/** `more`: commands that print what they return. */
+export function nodeKernelView(
+  datapath: NodeDatapath,
+  more: Readonly<Record<string, (words: readonly string[]) => string>> = {},
+): KernelView {
+  const added = Object.entries(more).map(
+    ([name, run]) => [name, (words: readonly string[]) => printed(run(words))] as const,
+  );
   return viewOf(packetSockets(datapath, datapath.root), {
     ...commonCommands(datapath.root, () => nodeNamespace(datapath)),
     sysctl: (words) => sysctlCommand(datapath.root, words, true),
@@ -51,6 +58,7 @@ export function nodeKernelView(datapath: NodeDatapath): KernelView {
     ipvsadm: (words) => ipvsadmCommand(datapath, words),
     'cilium-dbg': (words) => ciliumCommand(datapath, words),
     ipset: (words) => ipsetCommand(datapath, words),
+    ...Object.fromEntries(added),
   });
 }
 

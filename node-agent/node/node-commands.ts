@@ -14,6 +14,8 @@ import { CommandStartError, type ProcessStreams } from '../pods/container-runtim
 export interface NodeCommandsOptions {
   readonly nodeName: string;
   readonly datapath: NodeDatapath;
+  /** Of the CNI plugin. */
+  readonly pluginCommands: Readonly<Record<string, (words: readonly string[]) => string>>;
   /** Of the root namespace. */
   readonly network: PodNetwork;
   readonly hostsFile: () => string;
@@ -47,9 +49,9 @@ export class NodeCommands {
   }
 
   private start(): RunningContainer {
-    const { nodeName, datapath, network, hostsFile, resolvConf } = this.options;
+    const { nodeName, datapath, pluginCommands, network, hostsFile, resolvConf } = this.options;
     return startContainer({
-      image: nodeImage(),
+      image: nodeImage(Object.keys(pluginCommands)),
       command: ['sleep', 'infinity'],
       environment: {},
       podName: nodeName,
@@ -58,7 +60,7 @@ export class NodeCommands {
       containerName: 'node',
       nodeName,
       network,
-      kernel: nodeKernelView(datapath),
+      kernel: nodeKernelView(datapath, pluginCommands),
       etcHosts: hostsFile(),
       resolvConf: resolvConf(),
       onOutput: () => undefined,
@@ -66,10 +68,10 @@ export class NodeCommands {
   }
 }
 
-function nodeImage(): Image {
+function nodeImage(pluginCommands: readonly string[]): Image {
   const tools = findImage(TOOLS_IMAGE);
   if (tools === undefined) throw new Error(`the image ${TOOLS_IMAGE} is missing, which holds the node's commands`);
-  const own = Object.fromEntries(NODE_ONLY_COMMANDS.map((name) => [name, kernelProgram]));
+  const own = Object.fromEntries([...NODE_ONLY_COMMANDS, ...pluginCommands].map((name) => [name, kernelProgram]));
   return { ...tools, repositories: [], programs: { ...tools.programs, ...own } };
 }
 

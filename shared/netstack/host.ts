@@ -100,6 +100,8 @@ export class Host implements FrameUpcall, AddressHolder {
   readonly udp: UdpLayer;
   readonly tcp: TcpLayer;
   readonly segmentCutter: SegmentCutter;
+  /** Tunnels that end here, by IP protocol: each takes ownership of a packet at the header within. */
+  readonly tunnels = new Map<number, (packet: Packet) => void>();
   readonly counters: HostCounters = {
     ipReceived: 0,
     ipDelivered: 0,

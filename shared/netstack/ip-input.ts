@@ -115,6 +115,7 @@ function deliver(host: Host, arrived: Packet, device: NetDevice): void {
   if (protocol === ipv4.PROTOCOL_TCP) host.tcp.input(packet);
   else if (protocol === ipv4.PROTOCOL_UDP) host.udp.input(packet);
   else if (protocol === ipv4.PROTOCOL_ICMP || protocol === ipv6.PROTOCOL_ICMPV6) host.icmp.input(packet, device);
+  else if (host.tunnels.has(protocol)) host.tunnels.get(protocol)!(packet);
   else {
     packet.prepend(packet.offset - packet.networkOffset);
     host.icmp.sendError(packet, icmpError.PROTOCOL_UNREACHABLE);

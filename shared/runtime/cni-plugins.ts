@@ -10,6 +10,7 @@ interface CniPluginTraits {
 const TRAITS = {
   flannel: { enforcesPolicy: false, backends: ['vxlan', 'host-gw'] },
   canal: { enforcesPolicy: true, backends: ['vxlan', 'host-gw'] },
+  calico: { enforcesPolicy: true, backends: ['ipip', 'ipip-cross-subnet', 'none', 'vxlan'] },
   none: { enforcesPolicy: false, backends: [] },
 } as const satisfies Record<string, CniPluginTraits>;
 

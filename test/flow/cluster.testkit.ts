@@ -85,6 +85,8 @@ export interface TestClusterOptions {
   readonly traced?: boolean;
   /** flannel's VXLAN by default. */
   readonly network?: (parts: NetworkParts) => NodeNetwork;
+  /** Gives a node its network, instead of `network`: a CNI plugin. */
+  readonly prepare?: (node: NodeDatapath) => void;
 }
 
 export class TestCluster {
@@ -100,12 +102,12 @@ export class TestCluster {
   private readonly servers = new Map<string, string>();
 
   private readonly traced: boolean;
-  private readonly network: (parts: NetworkParts) => NodeNetwork;
+  private readonly prepare: (node: NodeDatapath) => void;
 
   /** Untraced it is faster, and `journey` has nothing to tell. */
   constructor(nodeCount = 2, seed = 1, options: TestClusterOptions = {}) {
     this.traced = options.traced ?? true;
-    this.network = options.network ?? vxlanNetwork;
+    this.prepare = options.prepare ?? ((node) => node.use(options.network ?? vxlanNetwork));
     this.engine = new EventEngine({ random: seededRandom(seed) });
     this.engine.enter(1_000_000);
     for (let i = 0; i < nodeCount; i++) this.nodes.push(this.createNode(i));
@@ -131,9 +133,9 @@ export class TestCluster {
       bootId: `boot-${index + 1}`,
       secret: new TextEncoder().encode(`secret of node ${index}`.padEnd(16)),
     });
-    node.use(this.network);
+    this.prepare(node);
     node.setPodCidr(prefix(`10.244.${index + 1}.0/24`));
-    node.setPodCidrIpv6(prefix(`fd00:10:244:${index + 1}::/64`));
+    if (node.bridge !== null) node.setPodCidrIpv6(prefix(`fd00:10:244:${index + 1}::/64`));
     for (const other of this.nodes) {
       if (other.nodeName === node.nodeName) continue;
       introduce(node, other, this.links);

@@ -5,6 +5,8 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { hostGatewayNetwork, vxlanNetwork } from '../../node-agent/datapath/network/bridged-network.ts';
 import type { NetworkParts, NodeNetwork } from '../../node-agent/datapath/network/node-network.ts';
+import { type Encapsulation, RoutedNetwork } from '../../node-agent/datapath/network/routed-network.ts';
+import type { KnownPeer } from '../../node-agent/datapath/peer-table.ts';
 import type { PodAttachment } from '../../node-agent/datapath/pod-attachment.ts';
 import * as vxlan from '../../shared/wire/vxlan.ts';
 import { ip, TestCluster } from './cluster.testkit.ts';
@@ -15,6 +17,8 @@ interface NetworkCase {
   /** Of the datagrams that carry pods' packets between nodes; 0 is the nodes' plain network. */
   readonly vni: number;
   /** `ip route` of node 1 to the pods of node 2. */
+  /** IP protocol of the outermost packet in the frame: UDP where there is none around it. */
+  readonly outerProtocol?: number;
   readonly route: { readonly device: string; readonly gateway: string };
 }
 
@@ -31,13 +35,52 @@ const NETWORKS: Readonly<Record<string, NetworkCase>> = {
     vni: 0,
     route: { device: 'eth0', gateway: '192.168.1.11' },
   },
+  'calico without encapsulation': {
+    network: routed('none'),
+    mtuBytes: 1500,
+    vni: 0,
+    route: { device: 'eth0', gateway: '192.168.1.11' },
+  },
+  'calico IP-in-IP': {
+    network: routed('ipip'),
+    mtuBytes: 1480,
+    vni: 0,
+    route: { device: 'tunl0', gateway: '192.168.1.11' },
+    outerProtocol: 4,
+  },
+  'calico IP-in-IP between subnets alone': {
+    network: routed('ipip-cross-subnet'),
+    mtuBytes: 1480,
+    vni: 0,
+    route: { device: 'eth0', gateway: '192.168.1.11' },
+  },
+  'calico VXLAN': {
+    network: routed('vxlan'),
+    mtuBytes: 1450,
+    vni: 4096,
+    route: { device: 'vxlan.calico', gateway: '10.244.2.0' },
+  },
 };
 
+/** A calico whose routes are as BGP would make them; the sessions have tests of their own. */
+function routed(encapsulation: Encapsulation) {
+  return (parts: NetworkParts): NodeNetwork => {
+    const network = new RoutedNetwork(parts, encapsulation);
+    if (encapsulation === 'vxlan') return network;
+    return Object.assign(network, {
+      peerAdded: ({ options }: KnownPeer) => network.setRoute(options.podCidr!, options.internalIp),
+      peerRemoved: ({ options }: KnownPeer) => network.removeRoute(options.podCidr!),
+    });
+  };
+}
+
 const ICMP_HEADERS_BYTES = 28;
+/** In a datagram between nodes: behind the headers of VXLAN and Ethernet. */
+const PROTOCOL_OFFSET = 8 + 14 + 9;
 const NEAR = '10.244.1.6';
 const FAR = '10.244.2.7';
 
-describe.each(Object.entries(NETWORKS))('%s', (_, { network, mtuBytes, vni, route }) => {
+describe.each(Object.entries(NETWORKS))('%s', (_, { network, mtuBytes, vni, route, outerProtocol = 17 }) => {
   let cluster: TestCluster;
   let client: PodAttachment;
 
@@ -98,6 +141,7 @@ describe.each(Object.entries(NETWORKS))('%s', (_, { network, mtuBytes, vni, rout
     cluster.captured.length = 0;
     cluster.ask(client.host, FAR, 80);
     expect(cluster.captured.map(vniOf)).toEqual([vni, vni]);
+    expect(cluster.captured.map((datagram) => datagram[PROTOCOL_OFFSET])).toEqual([outerProtocol, outerProtocol]);
     const used = cluster.node(1).root.route(ip(FAR));
     expect(used?.device?.name).toBe(route.device);
     expect(used?.gateway).toBe(ip(route.gateway));

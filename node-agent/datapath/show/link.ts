@@ -22,7 +22,7 @@ export interface LinkRow {
   readonly linkmode: 'DEFAULT';
   readonly group: 'default';
   readonly txqlen?: number;
-  readonly link_type: 'loopback' | 'ether';
+  readonly link_type: 'loopback' | 'ether' | 'ipip';
   readonly address: string;
   readonly broadcast: string;
   readonly link_netnsid?: number;
@@ -53,13 +53,14 @@ export function linkRows(namespace: ShownNamespace): LinkRow[] {
 
 function linkRow(namespace: ShownNamespace, device: NetDevice): LinkRow {
   const loopback = device.kind === 'loopback';
+  const tunnel = device.kind === 'ipip';
   const otherEnd = peerIndex(device);
   const { counters } = device;
   return {
     ifindex: device.index,
     ifname: device.name,
     link_index: otherEnd,
-    flags: [...(loopback ? ['LOOPBACK'] : ['BROADCAST', 'MULTICAST']), ...(device.up ? ['UP', 'LOWER_UP'] : [])],
+    flags: [...FLAGS_OF_KIND[kindOf(device)], ...(device.up ? ['UP', 'LOWER_UP'] : [])],
     mtu: device.mtuBytes,
     qdisc: device.kind === 'ethernet' ? 'fq_codel' : 'noqueue',
     master: masterOf(namespace, device)?.name,
@@ -67,9 +68,9 @@ function linkRow(namespace: ShownNamespace, device: NetDevice): LinkRow {
     linkmode: 'DEFAULT',
     group: 'default',
     txqlen: device.kind === 'veth' || device.kind === 'vxlan' ? undefined : QUEUE_LENGTH,
-    link_type: loopback ? 'loopback' : 'ether',
-    address: formatMac(device.macAddress),
-    broadcast: loopback ? formatMac(0) : formatMac(ethernet.BROADCAST),
+    link_type: kindOf(device),
+    address: tunnel ? NO_ADDRESS : formatMac(device.macAddress),
+    broadcast: tunnel ? NO_ADDRESS : loopback ? formatMac(0) : formatMac(ethernet.BROADCAST),
     link_netnsid: otherEnd === undefined ? undefined : 0,
     stats64: {
       rx: { bytes: counters.rxBytes, packets: counters.rxPackets, errors: 0, dropped: counters.rxDropped },
@@ -79,9 +80,18 @@ function linkRow(namespace: ShownNamespace, device: NetDevice): LinkRow {
   };
 }
 
+const FLAGS_OF_KIND = { loopback: ['LOOPBACK'], ether: ['BROADCAST', 'MULTICAST'], ipip: ['NOARP'] } as const;
+/** The link address of a tunnel with no end of its own. */
+const NO_ADDRESS = '0.0.0.0';
+
+function kindOf({ kind }: NetDevice): LinkRow['link_type'] {
+  return kind === 'loopback' || kind === 'ipip' ? kind : 'ether';
+}
+
 function operstate(device: NetDevice): LinkRow['operstate'] {
   if (!device.up) return 'DOWN';
-  return device.kind === 'loopback' || device.kind === 'vxlan' ? 'UNKNOWN' : 'UP';
+  const saysNothing = device.kind === 'loopback' || device.kind === 'vxlan' || device.kind === 'ipip';
+  return saysNothing ? 'UNKNOWN' : 'UP';
 }
 
 function details(namespace: ShownNamespace, device: NetDevice): string[] {
@@ -106,7 +116,8 @@ function details(namespace: ShownNamespace, device: NetDevice): string[] {
 
 /** The first line of a device in `ip link` and `ip addr`. */
 export function linkHeading(row: LinkRow, mode: string): string {
-  const name = row.link_index === undefined ? row.ifname : `${row.ifname}@if${row.link_index}`;
+  const peer = row.link_type === 'ipip' ? '@NONE' : row.link_index === undefined ? '' : `@if${row.link_index}`;
+  const name = `${row.ifname}${peer}`;
   const master = row.master === undefined ? '' : `master ${row.master} `;
   const queue = row.txqlen === undefined ? '' : `qlen ${row.txqlen}`;
   return `${row.ifindex}: ${name}: <${row.flags.join(',')}> mtu ${row.mtu} qdisc ${row.qdisc} ${master}state ${row.operstate} ${mode}group ${row.group} ${queue}`;

@@ -1,0 +1,141 @@
+/**
+ * calico: pods behind routes, addresses in blocks of /26, and routes to the blocks exchanged by BGP; see README.md.
+ *
+ *   a pod's address opens a block -> blackhole route, UPDATE to every node -> their route to this node
+ *   a node is silent for the hold time -> its routes are gone
+ */
+import { formatIpv4, type Ipv4Prefix } from '../../../shared/wire/address.ts';
+import { type IpPrefix, networkOf } from '../../../shared/wire/ip-address.ts';
+import { type Encapsulation, RoutedNetwork } from '../../datapath/network/routed-network.ts';
+import { BgpSpeaker } from '../bgp/speaker.ts';
+import { HostLocalIpam } from '../ipam/host-local.ts';
+import type { CniAttachment, CniContext, CniPlugin, NodeNetworkUp, PeerNode, PodAttachRequest } from '../plugin.ts';
+import { decodeUnderlay } from '../underlay-annotations.ts';
+import { birdc } from './birdc.ts';
+
+/** The original's default. */
+const AS = 64_512;
+const BLOCK_PREFIX_LENGTH = 26;
+/** Owns the address of `tunl0`. */
+const TUNNEL_OWNER = 'tunl0';
+const BACKEND_ANNOTATION = 'podwire.dev/calico-encapsulation';
+const ADDRESS_ANNOTATION = 'projectcalico.org/IPv4Address';
+const VTEP_ANNOTATION = 'projectcalico.org/VXLANTunnelMACAddr';
+
+export class Calico implements CniPlugin {
+  /** Undefined with VXLAN, whose routes need none. */
+  readonly speaker: BgpSpeaker | undefined;
+  private readonly context: CniContext;
+  private readonly encapsulation: Encapsulation;
+  private readonly network: RoutedNetwork;
+  private readonly blocks = new Map<number, IpPrefix>();
+  private ipam: HostLocalIpam | undefined;
+  private survivors: ReadonlySet<string> | undefined;
+
+  constructor(context: CniContext, encapsulation: Encapsulation) {
+    const { datapath } = context;
+    this.context = context;
+    this.encapsulation = encapsulation;
+    this.network = datapath.use((parts) => new RoutedNetwork(parts, encapsulation));
+    this.speaker = encapsulation === 'vxlan' ? undefined : this.createSpeaker();
+  }
+
+  private createSpeaker(): BgpSpeaker {
+    const { datapath, bgpHoldSeconds } = this.context;
+    return new BgpSpeaker({
+      host: datapath.root,
+      address: datapath.internalIp,
+      as: AS,
+      holdTimeSeconds: bgpHoldSeconds,
+      onChange: ({ prefix, best }) => {
+        if (best === undefined) this.network.removeRoute(prefix);
+        else this.network.setRoute(prefix, best.attributes.nextHop);
+      },
+    });
+  }
+
+  annotations(): Record<string, string> {
+    const { internalIp, vtepMac } = this.context.datapath;
+    return {
+      [BACKEND_ANNOTATION]: this.encapsulation,
+      [ADDRESS_ANNOTATION]: `${formatIpv4(internalIp)}/24`,
+      ...(vtepMac === undefined ? {} : { [VTEP_ANNOTATION]: String(vtepMac) }),
+    };
+  }
+
+  setUpNode(podCidr: Ipv4Prefix): NodeNetworkUp {
+    const { datapath, leases } = this.context;
+    datapath.setPodCidr(podCidr);
+    this.ipam = new HostLocalIpam({ network: podCidr.address, prefixLength: podCidr.prefixLength }, leases);
+    if (this.survivors !== undefined) this.ipam.retainOnly(this.survivors);
+    const isIpip = this.encapsulation === 'ipip' || this.encapsulation === 'ipip-cross-subnet';
+    if (isIpip) this.network.setTunnelAddress(this.allocate(this.ipam, TUNNEL_OWNER));
+    return { reason: 'CalicoIsUp', message: 'Calico is running on this node' };
+  }
+
+  attach({ uid, id }: PodAttachRequest): CniAttachment {
+    const { ipam } = this;
+    if (ipam === undefined) throw new Error(`pod ${id} is attached before the node has a pod CIDR`);
+    const address = this.allocate(ipam, uid);
+    try {
+      const attachment = this.context.datapath.attachPod({ id, address });
+      const detach = (): void => {
+        attachment.detach();
+        ipam.release(uid);
+      };
+      return { address, addressIpv6: undefined, host: attachment.host, detach };
+    } catch (error) {
+      ipam.release(uid);
+      throw error;
+    }
+  }
+
+  /** The first address of a block claims it. */
+  private allocate(ipam: HostLocalIpam, owner: string): number {
+    const address = ipam.allocate(owner);
+    const network = networkOf(address, BLOCK_PREFIX_LENGTH);
+    if (!this.blocks.has(network) && this.speaker !== undefined) {
+      const block = { address: network, prefixLength: BLOCK_PREFIX_LENGTH };
+      this.blocks.set(network, block);
+      this.network.claimBlock(block);
+      this.speaker.announce(block);
+    }
+    return address;
+  }
+
+  retainOnly(podUids: ReadonlySet<string>): void {
+    this.survivors = new Set([...podUids, TUNNEL_OWNER]);
+    this.ipam?.retainOnly(this.survivors);
+  }
+
+  setPeer(peer: PeerNode): void {
+    const underlay = decodeUnderlay(peer.annotations);
+    if (underlay === undefined || peer.annotations[BACKEND_ANNOTATION] !== this.encapsulation) return;
+    const vtepMac = Number(peer.annotations[VTEP_ANNOTATION]);
+    this.context.datapath.setPeer({
+      nodeName: peer.name,
+      internalIp: peer.internalIp,
+      endpoint: underlay.endpoint,
+      podCidr: peer.podCidr,
+      internalIpv6: peer.internalIpv6,
+      vtepMac: Number.isSafeInteger(vtepMac) ? vtepMac : undefined,
+      underlayMac: underlay.mac,
+    });
+    this.speaker?.addPeer(`Mesh_${formatIpv4(peer.internalIp).replaceAll('.', '_')}`, peer.internalIp);
+  }
+
+  removePeer(name: string): void {
+    const { datapath } = this.context;
+    const known = datapath.peers.get(name);
+    if (known !== undefined) this.speaker?.removePeer(known.options.internalIp);
+    datapath.removePeer(name);
+  }
+
+  /** `birdc`, as in the node's calico-node container. */
+  commands(): Record<string, (words: readonly string[]) => string> {
+    const { speaker } = this;
+    if (speaker === undefined) return {};
+    const { root, internalIp } = this.context.datapath;
+    return { birdc: (words) => birdc({ speaker, nowUs: root.engine.nowUs, internalIp }, words) };
+  }
+}

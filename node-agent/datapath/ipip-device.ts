@@ -1,0 +1,125 @@
+/**
+ * `tunl0`: IP in IP (RFC 2003). It has no link addresses; a packet goes within another to the gateway of its route, and what
+ * comes in protocol 4 appears here. The outer packets are the node's own: they pass OUTPUT and are routed to eth0.
+ *
+ *   route 10.244.2.0/26 via 192.168.1.11 dev tunl0 onlink -> outer header 192.168.1.10 > 192.168.1.11
+ */
+import {
+  type DeviceCounters,
+  type FrameTap,
+  type FrameUpcall,
+  type NetDevice,
+  zeroCounters,
+} from '../../shared/netstack/device.ts';
+import * as drop from '../../shared/netstack/drop-reasons.ts';
+import type { DropReason } from '../../shared/netstack/hooks.ts';
+import type { Host } from '../../shared/netstack/host.ts';
+import { DEFAULT_TTL, transmitRouted } from '../../shared/netstack/ip-output.ts';
+import { completeChecksums } from '../../shared/wire/complete-checksums.ts';
+import * as ethernet from '../../shared/wire/ethernet.ts';
+import * as ipip from '../../shared/wire/ipip.ts';
+import * as ipv4 from '../../shared/wire/ipv4.ts';
+import type { Packet } from '../../shared/wire/packet-memory.ts';
+import type { FrameObserver } from './frame-observer.ts';
+
+export interface IpipOptions {
+  readonly host: Host;
+  readonly name: string;
+  readonly index: number;
+  /** Of the outer packets. */
+  readonly local: number;
+  readonly mtuBytes: number;
+}
+
+export class IpipDevice implements NetDevice {
+  readonly kind = 'ipip';
+  readonly name: string;
+  readonly index: number;
+  /** It has none. */
+  readonly macAddress = 0;
+  readonly superSegmentBytes = 0;
+  readonly counters: DeviceCounters = zeroCounters();
+  mtuBytes: number;
+  up = true;
+  upcall: FrameUpcall | null = null;
+  tap: FrameTap | null = null;
+  observer: FrameObserver | null = null;
+  private readonly host: Host;
+  private readonly local: number;
+
+  constructor(options: IpipOptions) {
+    this.host = options.host;
+    this.name = options.name;
+    this.index = options.index;
+    this.local = options.local;
+    this.mtuBytes = options.mtuBytes;
+    this.host.tunnels.set(ipv4.PROTOCOL_IPIP, (packet) => this.decapsulate(packet));
+  }
+
+  transmit(frame: Packet): void {
+    const { view } = this.host.memory;
+    if (ethernet.type(view, frame.offset) !== ethernet.TYPE_IPV4) {
+      this.refuse(frame, drop.ETHERTYPE_UNKNOWN);
+      return;
+    }
+    const gateway = this.host.routes.lookup(ipv4.destination(view, frame.offset + ethernet.HEADER_BYTES))?.gateway ?? 0;
+    const route = gateway === 0 ? undefined : this.host.route(gateway);
+    if (route === undefined || route.device === null || route.device === this) {
+      this.refuse(frame, drop.NO_ROUTE);
+      return;
+    }
+    this.counters.txPackets++;
+    this.counters.txBytes += frame.length - ethernet.HEADER_BYTES;
+    this.observer?.frame('sent', this, frame, '');
+    this.tap?.frame(this, frame, true);
+    completeChecksums(this.host.memory, frame);
+    const packet = this.encapsulate(frame, gateway);
+    const verdict = this.host.hooks?.output(packet) ?? null;
+    if (verdict === null) transmitRouted(this.host, packet, route);
+    else this.host.refuse(packet, verdict, 'output');
+  }
+
+  /** From the stack, at the inner header; the outer one was checked. Takes ownership. */
+  private decapsulate(packet: Packet): void {
+    const { view } = this.host.memory;
+    if (!ipip.check(view, packet.networkOffset, packet.length + packet.offset - packet.networkOffset)) {
+      this.host.drop(packet, drop.IP_MALFORMED, this.name);
+      return;
+    }
+    packet.connection = null;
+    packet.mark = 0;
+    packet.checksumTrusted = false;
+    packet.prepend(ethernet.HEADER_BYTES);
+    ethernet.encode(view, packet.offset, 0, 0, ethernet.TYPE_IPV4);
+    this.receive(packet);
+  }
+
+  receive(frame: Packet): void {
+    if (!this.up || this.upcall === null) {
+      this.counters.rxDropped++;
+      this.host.drop(frame, drop.DEVICE_DOWN, this.name);
+      return;
+    }
+    this.counters.rxPackets++;
+    this.counters.rxBytes += frame.length - ethernet.HEADER_BYTES;
+    this.observer?.frame('received', this, frame, '');
+    this.tap?.frame(this, frame, false);
+    this.upcall.input(this, frame);
+  }
+
+  private encapsulate(frame: Packet, gateway: number): Packet {
+    frame.strip(ethernet.HEADER_BYTES);
+    frame.prepend(ipip.OVERHEAD_BYTES);
+    ipip.encode(this.host.memory.view, frame.offset, this.host.nextIdentification(), DEFAULT_TTL, this.local, gateway);
+    frame.networkOffset = frame.offset;
+    frame.transportOffset = frame.offset + ipip.OVERHEAD_BYTES;
+    frame.connection = null;
+    frame.mark = 0;
+    return frame;
+  }
+
+  private refuse(frame: Packet, reason: DropReason): void {
+    this.counters.txDropped++;
+    this.host.drop(frame, reason, this.name);
+  }
+}
