@@ -29,11 +29,20 @@ export function residentMiB({ pid }: ClusterProcess): number {
 /** User and system time so far (proc(5), fields 14 and 15 of stat). */
 export function cpuSeconds(processes: readonly ClusterProcess[]): number {
   let ticks = 0;
-  for (const { pid } of processes) {
-    const fields = readFileSync(`/proc/${pid}/stat`, 'utf8')
+  for (const process of processes) {
+    const fields = statText(process)
       .replace(/^.*\) /, '')
       .split(' ');
     ticks += Number(fields[11]) + Number(fields[12]);
   }
   return ticks / CLOCK_TICKS_PER_SECOND;
+}
+
+/** A process that was started again would make every figure wrong: that is an error, and says whose. */
+function statText({ name, pid }: ClusterProcess): string {
+  try {
+    return readFileSync(`/proc/${pid}/stat`, 'utf8');
+  } catch (error) {
+    throw new Error(`${name} (process ${pid}) ended while it was measured`, { cause: error });
+  }
 }

@@ -84,7 +84,8 @@ async function measureStart(
   samples: Samples,
   context: BenchmarkContext,
 ): Promise<void> {
-  const agents = processes.filter(({ name }) => name.startsWith('worker-') && !name.includes('/'));
+  const agents = processes.filter(({ name }) => name === 'node-agent');
+  if (agents.length !== NODES) throw new Error(`${agents.length} of ${NODES} node-agents run`);
   await delay(SETTLE_MS);
   const memoryBefore = sum(agents.map(residentMiB));
   const cpuBefore = processes.map((process) => cpuSeconds([process]));
