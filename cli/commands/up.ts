@@ -44,6 +44,7 @@ interface UpOptions extends FormattedOptions {
   readonly allowNetns?: boolean;
   readonly egress?: Egress;
   readonly dnsListen?: HostPort;
+  readonly allowHostPath?: readonly string[];
   readonly ioTier?: IoTierName;
   readonly ioBatches?: 'on' | 'off';
   readonly detach?: boolean;
@@ -118,6 +119,11 @@ export function upCommand(): Command {
     .option(
       '--allow-netns',
       'pods of runtimeClassName netns may run programs of this machine, as root, in network namespaces (Linux)',
+    )
+    .option(
+      '--allow-host-path <folder>',
+      'hostPath volumes of Node programs may be this folder of the machine, or be in it (may be repeated)',
+      (folder: string, earlier: readonly string[] = []) => [...earlier, folder],
     )
     .addOption(
       new Option(
@@ -209,6 +215,7 @@ async function run(folder: ClusterFolder, options: UpOptions, reporter: StartRep
         allowNetns: options.allowNetns === true,
         egress: options.egress,
         dnsListen: options.dnsListen,
+        allowedHostPaths: options.allowHostPath,
         io: { tier: options.ioTier, batches: options.ioBatches },
       }),
       cluster.stopped,

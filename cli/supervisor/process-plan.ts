@@ -22,6 +22,8 @@ export interface ClusterPlan {
   readonly logLevel: LogLevel;
   /** Pods of the RuntimeClass `netns` may run programs of the machine. */
   readonly allowNetns: boolean;
+  /** Absolute paths of folders that hostPath volumes may be. */
+  readonly allowedHostPaths: readonly string[];
   readonly io: NodeIoSettings;
   readonly egress: Egress;
   /** Where the cluster's DNS is served on this machine too. */
@@ -102,6 +104,7 @@ function planNode(plan: ClusterPlan, node: NodeAddress): ProcessSpec {
       PODWIRE_NODE_BIND_ADDRESS: node.bindAddress,
       PODWIRE_VXLAN_PORT: String(node.vxlanPort),
       PODWIRE_ALLOW_NETNS: plan.allowNetns ? 'yes' : 'no',
+      PODWIRE_ALLOW_HOST_PATH: plan.allowedHostPaths.length === 0 ? undefined : plan.allowedHostPaths.join(':'),
       ...(plan.io.tier === undefined ? {} : { PODWIRE_IO_TIER: plan.io.tier }),
       ...(plan.io.batches === undefined ? {} : { PODWIRE_IO_BATCHES: plan.io.batches }),
     }),

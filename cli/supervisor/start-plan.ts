@@ -1,6 +1,6 @@
 /** Decides what `podwire up` starts: settings kept from the last time and given now, ports, addresses, programs. */
 
-import { dirname, join } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { DEFAULT_LOAD_BALANCER_POOL, type Egress, type HostPort } from '../../shared/runtime/config.ts';
 import type { ProcessName } from '../../shared/runtime/entry-point.ts';
 import type { LogLevel } from '../../shared/runtime/log.ts';
@@ -31,6 +31,8 @@ export interface StartRequest {
   /** For this run only, for the same reason. */
   readonly egress?: Egress;
   readonly dnsListen?: HostPort;
+  /** Folders that hostPath volumes may be; for this run only. */
+  readonly allowedHostPaths?: readonly string[];
   /** For this run only. */
   readonly io?: NodeIoSettings;
   readonly report: (text: string) => void;
@@ -79,6 +81,7 @@ export async function planStart(request: StartRequest): Promise<ClusterPlan> {
     apiPorts: await choosePorts(settings, claim),
     logLevel: request.logLevel,
     allowNetns: request.allowNetns,
+    allowedHostPaths: (request.allowedHostPaths ?? []).map((path) => resolve(path)),
     io: request.io ?? {},
     egress: request.egress ?? 'none',
     dnsListen: request.dnsListen,

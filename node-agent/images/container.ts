@@ -18,6 +18,8 @@ export interface ContainerOptions {
   readonly nodeName: string;
   readonly network: PodNetwork;
   readonly kernel?: KernelView;
+  readonly machineFolder?: string;
+  readonly machineFolders: readonly { readonly path: string; readonly real: string }[];
   readonly layer: DirectoryNode;
   readonly programs: Readonly<Record<string, Program>>;
   readonly etcHosts: string;
@@ -39,6 +41,8 @@ export class Container implements ContainerView {
   readonly files: ContainerFiles;
   readonly processes = new ProcessTable();
   readonly kernel: KernelView | undefined;
+  readonly machineFolder: string | undefined;
+  readonly machineFolders: readonly { readonly path: string; readonly real: string }[];
   readonly logWriter: (stream: 'stdout' | 'stderr') => Writable;
   private readonly programs: Readonly<Record<string, Program>>;
 
@@ -50,6 +54,8 @@ export class Container implements ContainerView {
     this.nodeName = options.nodeName;
     this.network = options.network;
     this.kernel = options.kernel;
+    this.machineFolder = options.machineFolder;
+    this.machineFolders = options.machineFolders;
     this.programs = options.programs;
     this.logWriter = options.logWriter;
     this.files = new ContainerFiles(options.layer);

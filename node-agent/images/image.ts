@@ -83,6 +83,10 @@ export interface ContainerView {
   readonly files: ContainerFiles;
   readonly processes: ProcessTable;
   readonly kernel?: KernelView;
+  /** For what the container's programs keep on the machine; removed with the container. */
+  readonly machineFolder?: string;
+  /** Volumes that are folders of the machine. */
+  readonly machineFolders: readonly { readonly path: string; readonly real: string }[];
   /** Finds a command as execvp does: a path, or a name on `searchPath` (a standard one when undefined). */
   findExecutable(command: string, searchPath: string | undefined, cwd: string): Executable;
   /** Starts the program at an absolute path; takes its own references to the files. */
@@ -120,6 +124,8 @@ export interface Image {
   readonly defaultCommand: readonly string[];
   /** Command name (in /usr/bin) or absolute path -> program. */
   readonly programs: Readonly<Record<string, Program>>;
+  /** What who asks for the image should know of it: shown with the event `Pulled`. */
+  readonly remark?: string;
   readonly environment?: Readonly<Record<string, string>>;
   readonly workingDirectory?: string;
   /** Absolute path -> text. */

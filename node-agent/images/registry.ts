@@ -11,6 +11,7 @@ import { httpdImage } from './catalogue/httpd.ts';
 import { jessieDnsutilsImage } from './catalogue/jessie-dnsutils.ts';
 import { netshootImage } from './catalogue/netshoot.ts';
 import { nginxImage, nginxUnprivilegedImage } from './catalogue/nginx/nginx.ts';
+import { nodeImage } from './catalogue/node.ts';
 import { pauseImage } from './catalogue/pause.ts';
 import { whoamiImage } from './catalogue/whoami.ts';
 import type { Image } from './image.ts';
@@ -30,6 +31,7 @@ const IMAGES: readonly Image[] = [
   netshootImage,
   nginxImage,
   nginxUnprivilegedImage,
+  nodeImage,
   pauseImage,
   whoamiImage,
 ];

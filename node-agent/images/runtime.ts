@@ -1,4 +1,5 @@
 /** Runs containers of emulated images: start, exec, attach, signals. The kubelet's side is `pods/container-runtime.ts`. */
+import { join } from 'node:path';
 import { PassThrough, type Readable, Writable } from 'node:stream';
 import type { PodNetwork } from '../../shared/podnet/pod-network.ts';
 import { Container, DEFAULT_PATH } from './container.ts';
@@ -36,6 +37,8 @@ export interface StartOptions {
   readonly nodeName: string;
   readonly network: PodNetwork;
   readonly kernel?: KernelView;
+  /** For what its programs keep on the machine; removed with the container. */
+  readonly machineFolder?: string;
   /** Text of /etc/hosts. */
   readonly etcHosts: string;
   /** Text of /etc/resolv.conf. */
@@ -125,6 +128,11 @@ class ContainerRun implements RunningContainer {
     this.workingDirectory = options.workingDirectory ?? image.workingDirectory ?? '/';
     this.view = new Container({
       ...options,
+      machineFolders: (options.mounts ?? []).flatMap(({ path, volume, subPath = '' }) =>
+        volume.machineFolder === undefined
+          ? []
+          : [{ path: resolvePath('/', path), real: join(volume.machineFolder, subPath) }],
+      ),
       layer: layerOf(image),
       programs: image.programs,
       logWriter: (stream) => this.logWriter(stream),

@@ -103,6 +103,8 @@ export interface ContainerRuntime {
   has(image: string): boolean;
   /** Names of the images, for the text that helps who asked for another. */
   imageNames(): readonly string[];
+  /** What who asks for the image should know of it; for the event `Pulled`. */
+  remark?(image: string): string | undefined;
   /** Rejects with CommandStartError when the container's command does not exist. */
   start(launch: ContainerLaunch): Promise<ContainerInstance>;
 }

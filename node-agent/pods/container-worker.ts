@@ -144,7 +144,9 @@ export class ContainerWorker {
     const start = { pod, container: record.spec, sandbox, volumes, runtime, instance: record.starts };
     const launch = prepareLaunch(start, context);
     this.beginInstance();
-    this.event('Normal', 'Pulled', `Container image "${launch.image}" already present on machine`);
+    const remark = runtime.remark?.(launch.image);
+    const addition = remark === undefined ? '' : `; ${remark}`;
+    this.event('Normal', 'Pulled', `Container image "${launch.image}" already present on machine${addition}`);
     this.event('Normal', 'Created', `Created container: ${record.name}`);
     return launchContainer(launch, start, context);
   }

@@ -1,5 +1,6 @@
 /** Containers of emulated images: programs of the node-agent's own process. */
 
+import { join } from 'node:path';
 import type { Host } from '../../shared/netstack/host.ts';
 import { FileError } from '../images/files/file-error.ts';
 import type { KernelView } from '../images/image.ts';
@@ -13,12 +14,18 @@ import {
   type ProcessStreams,
 } from './container-runtime.ts';
 
-export class EmulatedRuntime implements ContainerRuntime {
-  private readonly kernelOf: (host: Host) => KernelView;
+export interface EmulatedRuntimeOptions {
+  /** Answers `ip`, `ss` and their kin for a network namespace. */
+  readonly kernelOf: (host: Host) => KernelView;
+  /** Where programs that are processes of the machine keep their files: a folder for each container. */
+  readonly machineFolder: string;
+}
 
-  /** `kernelOf` answers `ip`, `ss` and their kin for a network namespace. */
-  constructor(kernelOf: (host: Host) => KernelView) {
-    this.kernelOf = kernelOf;
+export class EmulatedRuntime implements ContainerRuntime {
+  private readonly options: EmulatedRuntimeOptions;
+
+  constructor(options: EmulatedRuntimeOptions) {
+    this.options = options;
   }
 
   has(image: string): boolean {
@@ -27,6 +34,10 @@ export class EmulatedRuntime implements ContainerRuntime {
 
   imageNames(): readonly string[] {
     return imageNames();
+  }
+
+  remark(image: string): string | undefined {
+    return findImage(image)?.remark;
   }
 
   async start(launch: ContainerLaunch): Promise<ContainerInstance> {
@@ -42,7 +53,8 @@ export class EmulatedRuntime implements ContainerRuntime {
         hostname: sandbox.hostname,
         nodeName: sandbox.nodeName,
         network: sandbox.network,
-        kernel: this.kernelOf(sandbox.host),
+        kernel: this.options.kernelOf(sandbox.host),
+        machineFolder: join(this.options.machineFolder, launch.id.slice(0, 12)),
         etcHosts: sandbox.hostsFile,
         resolvConf: sandbox.resolvConf,
       });

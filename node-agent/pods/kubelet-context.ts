@@ -33,6 +33,8 @@ export interface KubeletContext {
   /** In the order in which they are asked for an image. */
   readonly runtimes: readonly ContainerRuntime[];
   readonly runtimeClasses: Pick<RuntimeClasses, 'handlerOf'>;
+  /** Folders of the machine that hostPath volumes may be. */
+  readonly allowedHostPaths: readonly string[];
   readonly logs: PodLogs;
   /** The node's own network: probes and hooks leave from it. */
   readonly nodeNetwork: PodNetwork;

@@ -1,6 +1,6 @@
 /** The volumes of one pod: their content, brought up to date when the objects behind them change. */
-import type { Container, Pod } from 'kubernetes-types/core/v1.d.ts';
-import { emptyVolume, projectedVolume, replaceProjection, type Volume } from '../images/files/volume.ts';
+import type { Container, Pod, Volume as VolumeSpec } from 'kubernetes-types/core/v1.d.ts';
+import { emptyVolume, machineVolume, projectedVolume, replaceProjection, type Volume } from '../images/files/volume.ts';
 import type { Mount } from './container-runtime.ts';
 import { expandVariables } from './variable-expansion.ts';
 import { VolumeError, type VolumeFiles, type VolumeSources, volumeFiles } from './volume-content.ts';
@@ -21,8 +21,7 @@ export class PodVolumes {
       const files = await volumeFiles(spec, pod, sources);
       const existing = this.volumes.get(spec.name);
       if (existing === undefined) {
-        // Kinds that are not made from objects begin empty, folders of the host among them: the emulated node has none.
-        const volume = files === undefined ? emptyVolume() : projectedVolume(projection(files));
+        const volume = files === undefined ? volumeWithoutFiles(spec, sources) : projectedVolume(projection(files));
         this.volumes.set(spec.name, { volume, files });
       } else if (files !== undefined && existing.files !== undefined && !sameFiles(existing.files, files)) {
         replaceProjection(existing.volume, projection(files));
@@ -49,6 +48,12 @@ export class PodVolumes {
     });
     return mounts.sort((a, b) => a.path.length - b.path.length);
   }
+}
+
+/** Kinds that are not made from objects begin empty: the emulated node has no folders but those that were allowed. */
+function volumeWithoutFiles({ hostPath }: VolumeSpec, sources: VolumeSources): Volume {
+  const folder = hostPath === undefined ? undefined : sources.machineFolder?.(hostPath.path);
+  return folder === undefined ? emptyVolume() : machineVolume(folder);
 }
 
 function projection(files: VolumeFiles): Record<string, { bytes: Uint8Array; mode: number }> {

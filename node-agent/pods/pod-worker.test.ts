@@ -160,6 +160,7 @@ function context(): KubeletContext {
     runtimes: [runtime],
     logs: new PodLogs(folder, () => clock.nowMs(), log),
     nodeNetwork: nothing as PodNetwork,
+    allowedHostPaths: [],
     newContainerId: () => `id-${runtime.started.length}`,
   };
 }

@@ -11,6 +11,7 @@ import { type ContainerRecord, ephemeralRecords, restoreRecords } from './contai
 import type { PodSandbox } from './container-runtime.ts';
 import { nodeFacts } from './container-starter.ts';
 import { type ContainerOwner, ContainerWorker } from './container-worker.ts';
+import { allowedFolder } from './host-path.ts';
 import { type KubeletContext, RUNTIME_NAME } from './kubelet-context.ts';
 import { decidePod, type PodAction, type PodView, wakeAtMs } from './pod-actions.ts';
 import { podStatus } from './pod-status.ts';
@@ -237,6 +238,7 @@ export class PodWorker implements ContainerOwner {
       secret: (namespace, name) => objects.secret(namespace, name),
       services: (namespace) => objects.services(namespace),
       facts: nodeFacts(this.context, this.sandbox),
+      machineFolder: (path) => allowedFolder(path, this.context.allowedHostPaths),
       token: (audience, seconds) => tokens.token(this.currentPod, audience, seconds),
     });
   }

@@ -3,10 +3,9 @@
  * gets the pod's network over a Unix socket; it ends with the node-agent, however that ends, because its IPC channel does.
  */
 import { type ChildProcess, fork } from 'node:child_process';
-import { createHash } from 'node:crypto';
-import { mkdir, rm } from 'node:fs/promises';
-import { constants, tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { rm } from 'node:fs/promises';
+import { constants } from 'node:os';
+import { socketPath } from '../../shared/podnet/socket-path.ts';
 import { type PodNetworkServer, servePodNetwork } from '../../shared/podnet/socket-server.ts';
 import { decodeReadyNotice } from '../../shared/runtime/process.ts';
 import { repositoryOf } from '../images/registry.ts';
@@ -39,9 +38,6 @@ export interface ProcessRuntimeOptions {
 
 const READY_LIMIT_MS = 3000;
 
-/** sockaddr_un holds 107 characters and a zero. */
-const MAX_SOCKET_PATH = 107;
-
 export class ProcessRuntime implements ContainerRuntime {
   private readonly options: ProcessRuntimeOptions;
 
@@ -60,7 +56,7 @@ export class ProcessRuntime implements ContainerRuntime {
   async start(launch: ContainerLaunch): Promise<ContainerInstance> {
     const image = this.find(launch.image);
     if (image === undefined) throw new CommandStartError(`there is no process image ${launch.image}`);
-    const path = await this.socketPath(launch.id);
+    const path = await socketPath(this.options.socketFolder, launch.id.slice(0, 12));
     const server = await servePodNetwork({ network: launch.sandbox.network, path });
     const child = fork(image.entry, [], {
       execArgv: [...image.nodeOptions],
@@ -92,20 +88,6 @@ export class ProcessRuntime implements ContainerRuntime {
       PODWIRE_HEALTH_ADDRESS: '127.0.0.1:0',
     };
   }
-
-  /** In the state folder, or, where its path is too long for a socket's name, in the system's folder for such files. */
-  private async socketPath(containerId: string): Promise<string> {
-    const name = `${containerId.slice(0, 12)}.sock`;
-    const wanted = join(this.options.socketFolder, name);
-    const folder =
-      wanted.length <= MAX_SOCKET_PATH ? this.options.socketFolder : shortFolder(this.options.socketFolder);
-    await mkdir(folder, { recursive: true, mode: 0o700 });
-    return join(folder, name);
-  }
-}
-
-function shortFolder(folder: string): string {
-  return join(tmpdir(), `podwire-${createHash('sha256').update(folder).digest('hex').slice(0, 12)}`);
 }
 
 /**

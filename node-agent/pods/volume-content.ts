@@ -20,6 +20,8 @@ export class VolumeError extends Error {
 
 export interface VolumeSources extends ReferencedObjects {
   readonly facts: NodeFacts;
+  /** The machine's folder behind a hostPath, where it may be used. */
+  machineFolder?(hostPath: string): string | undefined;
   /** A token of the pod's service account for an audience. */
   token(audience: string | undefined, expirationSeconds: number): Promise<string>;
 }

@@ -1,6 +1,7 @@
 /** A pod's network used from another process, over the Unix socket that the node-agent serves for the pod. */
 import { connect, type Socket } from 'node:net';
 import { type ChannelLink, ChannelTransport } from './channel-transport.ts';
+import { exchangeNow } from './exchange-now.ts';
 import { TcpServer, UdpSocket } from './listener.ts';
 import type {
   InterfaceAddress,
@@ -43,6 +44,11 @@ export interface SocketClientOptions {
   readonly onLost?: () => void;
 }
 
+/** A network whose link is still being connected: what is asked of it meanwhile waits, and fails when nobody serves there. */
+export function openPodNetwork(options: SocketClientOptions): SocketNetwork {
+  return new SocketNetwork(connect(options.path), options.onLost);
+}
+
 /** Connects; rejects with the file system's error when nobody serves at the path. */
 export function connectPodNetwork(options: SocketClientOptions): Promise<PodNetwork> {
   return new Promise((resolve, reject) => {
@@ -55,13 +61,21 @@ export function connectPodNetwork(options: SocketClientOptions): Promise<PodNetw
   });
 }
 
+/** A request that opens something, and what its answer makes. */
+interface Opening<T> {
+  readonly channel: number;
+  readonly request: PodRequest;
+  readonly opened: (message: Record<string, unknown>) => T;
+}
+
 interface PendingRequest {
   resolve(message: Record<string, unknown>): void;
   reject(error: Error): void;
 }
 
-class SocketNetwork implements PodNetwork, ChannelLink {
+export class SocketNetwork implements PodNetwork, ChannelLink {
   private readonly link: Socket;
+  private readonly reader = new FrameReader();
   private readonly requests = new Map<number, PendingRequest>();
   private readonly connections = new Map<number, ChannelTransport>();
   private readonly listeners = new Map<number, { readonly server: TcpServer; readonly allowHalfOpen: boolean }>();
@@ -71,9 +85,8 @@ class SocketNetwork implements PodNetwork, ChannelLink {
 
   constructor(link: Socket, onLost: (() => void) | undefined) {
     this.link = link;
-    const reader = new FrameReader();
     link.on('data', (chunk: Buffer) => {
-      for (const frame of reader.push(chunk)) this.handle(frame);
+      for (const frame of this.reader.push(chunk)) this.handle(frame);
     });
     link.on('error', () => link.destroy());
     link.once('close', () => {
@@ -93,25 +106,41 @@ class SocketNetwork implements PodNetwork, ChannelLink {
   }
 
   async listenTcp(options: TcpListenOptions): Promise<PodTcpServer> {
+    const { channel, request, opened } = this.listening(options);
+    return this.request(channel, request, opened, 'listen');
+  }
+
+  /** The same without a turn of the event loop in between; only as the first use of this network. */
+  listenTcpNow(options: TcpListenOptions): PodTcpServer {
+    const { channel, request, opened } = this.listening(options);
+    return this.requestNow(channel, request, opened);
+  }
+
+  async bindUdp(options: UdpBindOptions = {}): Promise<PodUdpSocket> {
+    const { channel, request, opened } = this.binding(options);
+    return this.request(channel, request, opened, 'bind');
+  }
+
+  /** The same without a turn of the event loop in between; only as the first use of this network. */
+  bindUdpNow(options: UdpBindOptions): PodUdpSocket {
+    const { channel, request, opened } = this.binding(options);
+    return this.requestNow(channel, request, opened);
+  }
+
+  private listening(options: TcpListenOptions): Opening<PodTcpServer> {
     const channel = this.takeChannel();
-    const request: PodRequest = {
-      op: 'listen',
-      host: options.host,
-      port: options.port,
-      backlog: options.backlog,
-    };
+    const { host, port, backlog } = options;
     const opened = (message: Record<string, unknown>): PodTcpServer => {
       const server = new TcpServer(decodeSocketAddress(message), () => this.release(channel));
       this.listeners.set(channel, { server, allowHalfOpen: options.allowHalfOpen ?? false });
       return server;
     };
-    return this.request(channel, request, opened, 'listen');
+    return { channel, request: { op: 'listen', host, port, backlog }, opened };
   }
 
-  async bindUdp(options: UdpBindOptions = {}): Promise<PodUdpSocket> {
+  private binding(options: UdpBindOptions): Opening<PodUdpSocket> {
     const channel = this.takeChannel();
     const { address, port = 0, remote } = options;
-    const request: PodRequest = { op: 'bind-udp', address, port, remote };
     const opened = (message: Record<string, unknown>): PodUdpSocket => {
       const sends = new Map<number, PendingSend>();
       let nextSend = 1;
@@ -130,7 +159,7 @@ class SocketNetwork implements PodNetwork, ChannelLink {
       this.datagrams.set(channel, { socket, sends });
       return socket;
     };
-    return this.request(channel, request, opened, 'bind');
+    return { channel, request: { op: 'bind-udp', address, port, remote }, opened };
   }
 
   ping(options: PingOptions, signal?: AbortSignal): Promise<PingOutcome> {
@@ -144,6 +173,15 @@ class SocketNetwork implements PodNetwork, ChannelLink {
 
   close(): void {
     this.link.destroy();
+  }
+
+  /** Keeps the process alive, as an open socket does by default; `unref` lets it end. */
+  ref(): void {
+    this.link.ref();
+  }
+
+  unref(): void {
+    this.link.unref();
   }
 
   send(kind: number, channel: number, payload?: Uint8Array): void {
@@ -198,6 +236,33 @@ class SocketNetwork implements PodNetwork, ChannelLink {
       });
       this.send(FRAME_KIND.request, channel, encodeMessage(request));
     });
+  }
+
+  private requestNow<T>(channel: number, request: PodRequest, accept: (message: Record<string, unknown>) => T): T {
+    let outcome: { readonly value: T } | { readonly error: Error } | undefined;
+    this.requests.set(channel, {
+      resolve: (message) => {
+        outcome = { value: accept(message) };
+      },
+      reject: (error) => {
+        outcome = { error };
+      },
+    });
+    const early: Frame[] = [];
+    exchangeNow(this.link, encodeFrame(FRAME_KIND.request, channel, encodeMessage(request)), (chunk) => {
+      for (const frame of this.reader.push(chunk)) {
+        // What follows the answer is for listeners that our caller has yet to set.
+        if (outcome === undefined) this.handle(frame);
+        else early.push(frame);
+      }
+      return outcome !== undefined;
+    });
+    process.nextTick(() => {
+      for (const frame of early) this.handle(frame);
+    });
+    if (outcome === undefined) throw new SocketError('ENETUNREACH', request.op);
+    if ('error' in outcome) throw outcome.error;
+    return outcome.value;
   }
 
   private open(channel: number, endpoints: TcpEndpoints, allowHalfOpen: boolean): ChannelTransport {

@@ -62,6 +62,7 @@ describe('the parts of single processes', () => {
       ioTier: 'auto',
       ioBatches: true,
       allowNetns: false,
+      allowedHostPaths: [],
     });
     expect(() => readNodeConfig({ PODWIRE_NODE_NAME: 'worker-1' })).toThrow('PODWIRE_NODE_INTERNAL_IP is not set');
   });

@@ -115,6 +115,8 @@ export interface NodeConfig {
   readonly ioBatches: boolean;
   /** PODWIRE_ALLOW_NETNS: `yes` when pods of the RuntimeClass `netns` may run programs of the machine as root. */
   readonly allowNetns: boolean;
+  /** PODWIRE_ALLOW_HOST_PATH: folders that hostPath volumes may be, as PATH lists them; every other one is empty. */
+  readonly allowedHostPaths: readonly string[];
 }
 
 export const IO_TIERS = ['dgram', 'gso', 'polled', 'auto'] as const;
@@ -192,6 +194,7 @@ export function readNodeConfig(environment: Environment): NodeConfig {
     ioTier: oneOf(environment, 'PODWIRE_IO_TIER', IO_TIERS, 'auto'),
     ioBatches: oneOf(environment, 'PODWIRE_IO_BATCHES', ['on', 'off'], 'on') === 'on',
     allowNetns: oneOf(environment, 'PODWIRE_ALLOW_NETNS', ['yes', 'no'], 'no') === 'yes',
+    allowedHostPaths: optionalText(environment, 'PODWIRE_ALLOW_HOST_PATH')?.split(':') ?? [],
   };
 }
 

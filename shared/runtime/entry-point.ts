@@ -13,6 +13,7 @@ export const PROCESS_SOURCES = {
   'node-agent': 'node-agent/main.ts',
   'kube-proxy': 'proxy/kube-proxy/main.ts',
   coredns: 'dns/main.ts',
+  'node-program': 'node-agent/images/node-program/inside/main.ts',
 } as const;
 
 export type ProcessName = keyof typeof PROCESS_SOURCES;

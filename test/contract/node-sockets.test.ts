@@ -3,7 +3,7 @@
  * loopback, on a pod's stack in this process, and on the same stack from another process.
  */
 import { once } from 'node:events';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { HostNetwork } from '../../dns/host-network.ts';
 import type {
   PodNetwork,
@@ -12,7 +12,8 @@ import type {
   SocketAddress,
   TcpConnectOptions,
 } from '../../shared/podnet/pod-network.ts';
-import { podPair, podPairOverSockets, RIGHT_ADDRESS } from '../../shared/podnet/pod-pair.testkit.ts';
+import { LEFT_ADDRESS, podPair, podPairOverSockets, RIGHT_ADDRESS } from '../../shared/podnet/pod-pair.testkit.ts';
+import { networkOfBindings, stopStack } from './pod-bindings.testkit.ts';
 
 interface Ends {
   readonly left: PodNetwork;
@@ -31,7 +32,17 @@ const implementations: readonly { readonly name: string; readonly create: () => 
   },
   { name: 'stack network', create: async () => ({ ...podPair(), rightAddress: RIGHT_ADDRESS }) },
   { name: 'socket network', create: async () => ({ ...(await podPairOverSockets()), rightAddress: RIGHT_ADDRESS }) },
+  {
+    // The last one: from here on this process' sockets are a pod's.
+    name: "Node's own sockets on a pod's stack",
+    create: async () => {
+      const network = await networkOfBindings();
+      return { left: network, right: network, rightAddress: LEFT_ADDRESS, close: async () => undefined };
+    },
+  },
 ];
+
+afterAll(stopStack);
 
 const MEBIBYTE = 1 << 20;
 

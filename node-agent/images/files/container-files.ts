@@ -90,6 +90,11 @@ export class ContainerFiles {
     return this.require(path);
   }
 
+  /** The same without following a link that is the path's last name. */
+  linkNode(path: string): FileTreeNode {
+    return this.require(path, false);
+  }
+
   canonical(path: string): string {
     const place = this.walk(path, true);
     if (place.node === undefined) throw new FileError('ENOENT', path);

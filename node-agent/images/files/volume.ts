@@ -3,6 +3,8 @@ import { DirectoryNode, FileNode } from './file-node.ts';
 
 export interface Volume {
   readonly directory: DirectoryNode;
+  /** The folder of the machine that it is, for programs in processes of their own; the emulated ones find it empty. */
+  readonly machineFolder?: string;
 }
 
 export interface ProjectedFile {
@@ -13,6 +15,11 @@ export interface ProjectedFile {
 
 export function emptyVolume(): Volume {
   return { directory: new DirectoryNode(new Map(), { mode: 0o777 }) };
+}
+
+/** A folder of the machine. */
+export function machineVolume(machineFolder: string): Volume {
+  return { ...emptyVolume(), machineFolder };
 }
 
 /** `files`: path relative to the mount point -> content. */

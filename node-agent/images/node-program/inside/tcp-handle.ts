@@ -1,0 +1,374 @@
+/**
+ * libuv's TCP handle over the pod's network: the methods that `net` calls on it. The native object is still made, and never
+ * opens a descriptor, as none of its own methods can be reached any more.
+ */
+import { AsyncResource } from 'node:async_hooks';
+import type { PodTcpServer, PodTcpSocket } from '../../../../shared/podnet/pod-network.ts';
+import type { SocketNetwork } from '../../../../shared/podnet/socket-client.ts';
+import {
+  binding,
+  errorNumber,
+  errorNumberOf,
+  inContext,
+  type NativeHandle,
+  type RequestWrap,
+  replaceMethods,
+  type SocketName,
+} from './bindings.ts';
+import { type ByteSink, ByteStream } from './byte-stream.ts';
+import type { PodLink } from './pod-link.ts';
+import { isBeingWrapped } from './tls-wrapping.ts';
+
+interface ServerHandle extends NativeHandle {
+  onconnection(status: number, client?: NativeHandle): void;
+}
+
+const { TCP, constants } = binding('tcp_wrap');
+const { streamBaseState, kReadBytesOrError, kArrayBufferOffset, kBytesWritten, kLastWriteWasAsync } =
+  binding('stream_wrap');
+const END_OF_FILE = -4095;
+
+/** What stands behind one native handle. */
+class TcpState {
+  stream: ByteStream | undefined;
+  /** Takes what arrives; the native handle's `onread` by default. */
+  sink: ByteSink | undefined;
+  bound: { readonly address: string; readonly port: number } | undefined;
+  server: { readonly listener: PodTcpServer; readonly network: SocketNetwork } | undefined;
+  attempt: AbortController | undefined;
+  userBuffer: Uint8Array | undefined;
+  readonly resource = new AsyncResource('POD_TCP');
+  bytesRead = 0;
+  bytesWritten = 0;
+  closed = false;
+  reading = false;
+  noDelay = false;
+  private readonly link: PodLink;
+  private wantsProcess = true;
+  private holdsLink = false;
+
+  constructor(link: PodLink) {
+    this.link = link;
+  }
+
+  get referenced(): boolean {
+    return this.wantsProcess && !this.closed;
+  }
+
+  setReferenced(on: boolean): void {
+    this.wantsProcess = on;
+    this.settleReferences();
+  }
+
+  settleReferences(): void {
+    const { server } = this;
+    if (server !== undefined) {
+      if (this.referenced) server.network.ref();
+      else server.network.unref();
+    }
+    const holds = this.referenced && (this.stream !== undefined || this.attempt !== undefined);
+    if (holds === this.holdsLink) return;
+    this.holdsLink = holds;
+    if (holds) this.link.retain();
+    else this.link.release();
+  }
+}
+
+const states = new WeakMap<NativeHandle, TcpState>();
+let podLink: PodLink;
+let podHasIpv6: boolean;
+
+export function isTcpHandle(handle: NativeHandle): boolean {
+  return handle instanceof TCP;
+}
+
+export function stateOf(handle: NativeHandle): TcpState {
+  let state = states.get(handle);
+  if (state === undefined) {
+    state = new TcpState(podLink);
+    states.set(handle, state);
+  }
+  return state;
+}
+
+export function installTcp(link: PodLink, hasIpv6: boolean): void {
+  podLink = link;
+  podHasIpv6 = hasIpv6;
+  replaceMethods(TCP.prototype, tcpMethods);
+  // Whoever wants to read the native stream is told that there is none, and takes the socket; TLS is given another one.
+  Object.defineProperty(TCP.prototype, 'isStreamBase', { get: isBeingWrapped, configurable: true });
+  for (const [name, get] of Object.entries(tcpProperties)) {
+    Object.defineProperty(TCP.prototype, name, { get, configurable: true });
+  }
+}
+
+const tcpProperties = {
+  fd: () => -1,
+  writeQueueSize: () => 0,
+  bytesRead(this: NativeHandle): number {
+    return stateOf(this).bytesRead;
+  },
+  bytesWritten(this: NativeHandle): number {
+    return stateOf(this).bytesWritten;
+  },
+};
+
+const tcpMethods = {
+  open: () => errorNumber('EINVAL'),
+  setBlocking: () => 0,
+  getTypeOfService: () => 0,
+  setTypeOfService: () => 0,
+
+  bind(this: NativeHandle, address: string, port: number): number {
+    stateOf(this).bound = { address, port };
+    return 0;
+  },
+
+  bind6(this: NativeHandle, address: string, port: number): number {
+    if (!podHasIpv6 && address !== '::1') return errorNumber('EAFNOSUPPORT');
+    return tcpMethods.bind.call(this, address, port);
+  },
+
+  listen(this: ServerHandle, backlog: number): number {
+    const state = stateOf(this);
+    const { address: host, port } = state.bound ?? { address: '0.0.0.0', port: 0 };
+    const network = podLink.own();
+    try {
+      const listener = network.listenTcpNow({ host, port, backlog, allowHalfOpen: true });
+      state.bound = listener.address();
+      state.server = { listener, network };
+      listener.on('connection', (socket: PodTcpSocket) => accept(this, state, socket));
+      state.settleReferences();
+      return 0;
+    } catch (error) {
+      network.close();
+      return errorNumberOf(error);
+    }
+  },
+
+  connect(this: NativeHandle, request: RequestWrap, address: string, port: number): number {
+    connect(this, request, address, port);
+    return 0;
+  },
+
+  connect6(this: NativeHandle, request: RequestWrap, address: string, port: number): number {
+    connect(this, request, address, port);
+    return 0;
+  },
+
+  getsockname(this: NativeHandle, name: SocketName): number {
+    const state = stateOf(this);
+    if (state.stream !== undefined) Object.assign(name, state.stream.local);
+    else if (state.bound === undefined) return errorNumber('EBADF');
+    else Object.assign(name, state.bound, { family: state.bound.address.includes(':') ? 'IPv6' : 'IPv4' });
+    return 0;
+  },
+
+  getpeername(this: NativeHandle, name: SocketName): number {
+    const { stream } = stateOf(this);
+    if (stream === undefined) return errorNumber('ENOTCONN');
+    Object.assign(name, stream.remote);
+    return 0;
+  },
+
+  setNoDelay(this: NativeHandle, on: boolean): number {
+    const state = stateOf(this);
+    state.noDelay = on;
+    state.stream?.setNoDelay(on);
+    return 0;
+  },
+
+  /** The delay comes in seconds. */
+  setKeepAlive(this: NativeHandle, on: boolean, initialDelaySeconds: number): number {
+    stateOf(this).stream?.setKeepAlive(on, initialDelaySeconds * 1000);
+    return 0;
+  },
+
+  readStart(this: NativeHandle): number {
+    const state = stateOf(this);
+    state.reading = true;
+    state.stream?.readStart();
+    return 0;
+  },
+
+  readStop(this: NativeHandle): number {
+    const state = stateOf(this);
+    state.reading = false;
+    state.stream?.readStop();
+    return 0;
+  },
+
+  useUserBuffer(this: NativeHandle, buffer: Uint8Array): void {
+    stateOf(this).userBuffer = buffer;
+  },
+
+  writeBuffer(this: NativeHandle, request: RequestWrap, bytes: Uint8Array): number {
+    return write(this, request, [bytes]);
+  },
+
+  writev(this: NativeHandle, request: RequestWrap, chunks: unknown[], allBuffers: boolean): number {
+    return write(this, request, allBuffers ? (chunks as Uint8Array[]) : decodeChunks(chunks));
+  },
+
+  writeAsciiString: writeString('latin1'),
+  writeLatin1String: writeString('latin1'),
+  writeUtf8String: writeString('utf8'),
+  writeUcs2String: writeString('utf16le'),
+
+  shutdown(this: NativeHandle, request: RequestWrap): number {
+    const { stream } = stateOf(this);
+    if (stream === undefined) return errorNumber('ENOTCONN');
+    stream.shutdown(inContext((status) => request.oncomplete?.(status)));
+    return 0;
+  },
+
+  close(this: NativeHandle, callback?: () => void): void {
+    end(this, callback, (stream) => stream.close());
+  },
+
+  reset(this: NativeHandle, callback?: () => void): number {
+    end(this, callback, (stream) => stream.reset());
+    return 0;
+  },
+
+  ref(this: NativeHandle): void {
+    stateOf(this).setReferenced(true);
+  },
+
+  unref(this: NativeHandle): void {
+    stateOf(this).setReferenced(false);
+  },
+
+  hasRef(this: NativeHandle): boolean {
+    return stateOf(this).referenced;
+  },
+};
+
+function connect(handle: NativeHandle, request: RequestWrap, host: string, port: number): void {
+  const state = stateOf(handle);
+  const attempt = new AbortController();
+  state.attempt = attempt;
+  state.settleReferences();
+  const complete = inContext((status: number) => request.oncomplete?.(status, handle, request, true, true));
+  const { address: localAddress, port: localPort } = state.bound ?? {};
+  // Completed outside the promise, so that what a program throws is an uncaught exception as ever.
+  podLink.shared.connectTcp({ host, port, localAddress, localPort, allowHalfOpen: true }, attempt.signal).then(
+    (socket) => {
+      if (state.closed) {
+        socket.destroy();
+        return;
+      }
+      state.attempt = undefined;
+      // Before whatever has arrived by now.
+      process.nextTick(complete, 0);
+      open(handle, state, socket);
+    },
+    (error: unknown) => process.nextTick(complete, state.closed ? errorNumber('ECANCELED') : errorNumberOf(error)),
+  );
+}
+
+function open(handle: NativeHandle, state: TcpState, socket: PodTcpSocket): void {
+  const stream = new ByteStream(socket);
+  state.stream = stream;
+  stream.sink = state.sink ?? readerOf(handle, state);
+  if (state.noDelay) stream.setNoDelay(true);
+  if (state.reading) stream.readStart();
+  state.settleReferences();
+}
+
+function readerOf(handle: NativeHandle, state: TcpState): ByteSink {
+  return {
+    bytes: (chunk) => {
+      state.bytesRead += chunk.length;
+      state.resource.runInAsyncScope(deliver, undefined, handle, state, chunk);
+    },
+    end: (status) => {
+      state.resource.runInAsyncScope(deliverEnd, undefined, handle, status === 0 ? END_OF_FILE : status);
+    },
+  };
+}
+
+/** Lets somebody else than the handle's own reader take what arrives, whether it is connected by now or not. */
+export function divert(handle: NativeHandle, sink: ByteSink): void {
+  const state = stateOf(handle);
+  state.sink = sink;
+  if (state.stream !== undefined) state.stream.sink = sink;
+}
+
+function accept(server: ServerHandle, state: TcpState, socket: PodTcpSocket): void {
+  const client = new TCP(constants.SOCKET);
+  open(client, stateOf(client), socket);
+  process.nextTick(() => {
+    if (state.closed) stateOf(client).stream?.reset();
+    else state.resource.runInAsyncScope(() => server.onconnection(0, client));
+  });
+}
+
+function deliver(handle: NativeHandle, state: TcpState, chunk: Uint8Array): void {
+  if (state.userBuffer === undefined) {
+    streamBaseState[kReadBytesOrError] = chunk.length;
+    streamBaseState[kArrayBufferOffset] = chunk.byteOffset;
+    handle.onread(chunk.buffer as ArrayBuffer);
+    return;
+  }
+  for (let start = 0; start < chunk.length; ) {
+    const part = chunk.subarray(start, start + state.userBuffer.length);
+    state.userBuffer.set(part);
+    start += part.length;
+    streamBaseState[kReadBytesOrError] = part.length;
+    state.userBuffer = handle.onread(undefined) ?? state.userBuffer;
+  }
+}
+
+/** End of file, or the error by which reading ended. */
+export function deliverEnd(handle: NativeHandle, status: number): void {
+  streamBaseState[kReadBytesOrError] = status;
+  handle.onread(undefined);
+}
+
+function write(handle: NativeHandle, request: RequestWrap, chunks: readonly Uint8Array[]): number {
+  const state = stateOf(handle);
+  if (state.stream === undefined) return errorNumber('EPIPE');
+  const byteCount = chunks.reduce((sum, chunk) => sum + chunk.length, 0);
+  state.bytesWritten += byteCount;
+  streamBaseState[kBytesWritten] = byteCount;
+  streamBaseState[kLastWriteWasAsync] = 1;
+  state.stream.write(
+    chunks,
+    inContext((status) => request.oncomplete?.(status, handle, undefined)),
+  );
+  return 0;
+}
+
+function writeString(encoding: BufferEncoding) {
+  return function writeText(this: NativeHandle, request: RequestWrap, text: string): number {
+    return write(this, request, [Buffer.from(text, encoding)]);
+  };
+}
+
+/** Chunks and their encodings in turn. */
+function decodeChunks(chunks: readonly unknown[]): Uint8Array[] {
+  const decoded: Uint8Array[] = [];
+  for (let index = 0; index < chunks.length; index += 2) {
+    const chunk = chunks[index];
+    if (typeof chunk !== 'string') decoded.push(chunk as Uint8Array);
+    else decoded.push(Buffer.from(chunk, chunks[index + 1] as BufferEncoding));
+  }
+  return decoded;
+}
+
+function end(handle: NativeHandle, callback: (() => void) | undefined, finish: (stream: ByteStream) => void): void {
+  const state = stateOf(handle);
+  if (state.closed) return;
+  state.closed = true;
+  state.attempt?.abort();
+  if (state.stream !== undefined) finish(state.stream);
+  const { server } = state;
+  // The listener's connections live on its link.
+  if (server !== undefined) void server.listener.close(() => server.network.close());
+  state.settleReferences();
+  if (callback !== undefined) {
+    const done = inContext(() => callback.call(handle));
+    process.nextTick(done);
+  }
+}

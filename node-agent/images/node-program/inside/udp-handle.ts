@@ -1,0 +1,216 @@
+/** libuv's UDP handle over the pod's network: the methods that `dgram` calls on it. */
+import type { PodUdpSocket, SocketAddress, UdpBindOptions } from '../../../../shared/podnet/pod-network.ts';
+import type { SocketNetwork } from '../../../../shared/podnet/socket-client.ts';
+import {
+  binding,
+  errorNumber,
+  errorNumberOf,
+  inContext,
+  type NativeHandle,
+  type RequestWrap,
+  replaceMethods,
+  type SocketName,
+} from './bindings.ts';
+import type { PodLink } from './pod-link.ts';
+
+interface UdpHandle extends NativeHandle {
+  onmessage(status: number, handle: UdpHandle, data?: Buffer, from?: SocketAddress & { family: string }): void;
+}
+
+interface UdpState {
+  socket?: PodUdpSocket;
+  network?: SocketNetwork;
+  /** Of a connected socket: where datagrams go and whose are heard. */
+  peer?: SocketAddress;
+  receiving: boolean;
+  referenced: boolean;
+  closed: boolean;
+}
+
+/** Each waits for the node, which has seen by then that the earlier socket is gone. */
+const REOPEN_ATTEMPTS = 100;
+const RECEIVE_BUFFER_BYTES = 212_992;
+
+const { UDP } = binding('udp_wrap');
+const states = new WeakMap<NativeHandle, UdpState>();
+let podLink: PodLink;
+let podHasIpv6: boolean;
+
+export function installUdp(link: PodLink, hasIpv6: boolean): void {
+  podLink = link;
+  podHasIpv6 = hasIpv6;
+  replaceMethods(UDP.prototype, udpMethods);
+}
+
+function stateOf(handle: NativeHandle): UdpState {
+  let state = states.get(handle);
+  if (state === undefined) {
+    state = { receiving: false, referenced: true, closed: false };
+    states.set(handle, state);
+  }
+  return state;
+}
+
+const accepted = (): number => 0;
+const notThere = (): number => errorNumber('ENODEV');
+
+const udpMethods = {
+  open: () => errorNumber('EINVAL'),
+
+  bind(this: UdpHandle, address: string, port: number): number {
+    const state = stateOf(this);
+    if (state.socket !== undefined) return errorNumber('EINVAL');
+    return open(this, state, { address, port });
+  },
+
+  bind6(this: UdpHandle, address: string, port: number): number {
+    return podHasIpv6 ? udpMethods.bind.call(this, address, port) : errorNumber('EAFNOSUPPORT');
+  },
+
+  connect(this: UdpHandle, address: string, port: number): number {
+    const state = stateOf(this);
+    const local = state.socket?.address() ?? { address: address.includes(':') ? '::' : '0.0.0.0', port: 0 };
+    return reopen(this, state, { ...local, remote: { address, port } });
+  },
+
+  connect6(this: UdpHandle, address: string, port: number): number {
+    return udpMethods.connect.call(this, address, port);
+  },
+
+  disconnect(this: UdpHandle): number {
+    const state = stateOf(this);
+    if (state.peer === undefined || state.socket === undefined) return errorNumber('ENOTCONN');
+    return reopen(this, state, state.socket.address());
+  },
+
+  /** `(request, list, count, port, address, hasCallback)`, or of a connected socket `(request, list, count, hasCallback)`. */
+  send(this: UdpHandle, request: RequestWrap, list: Uint8Array[], _count: number, ...rest: unknown[]): number {
+    const state = stateOf(this);
+    const connected = rest.length < 3;
+    const port = connected ? state.peer?.port : (rest[0] as number);
+    const address = connected ? state.peer?.address : (rest[1] as string);
+    if (port === undefined || address === undefined) return errorNumber('EDESTADDRREQ');
+    if (state.socket === undefined) {
+      const failure = udpMethods.bind.call(this, address.includes(':') ? '::' : '0.0.0.0', 0);
+      if (failure !== 0) return failure;
+    }
+    const data = Buffer.concat(list);
+    const complete = inContext((status: number) => request.oncomplete?.(status, data.length));
+    state.socket?.send(data, port, address).then(
+      () => process.nextTick(complete, 0),
+      (error: unknown) => process.nextTick(complete, errorNumberOf(error)),
+    );
+    return 0;
+  },
+
+  send6(this: UdpHandle, request: RequestWrap, list: Uint8Array[], count: number, ...rest: unknown[]): number {
+    return udpMethods.send.call(this, request, list, count, ...rest);
+  },
+
+  recvStart(this: UdpHandle): number {
+    stateOf(this).receiving = true;
+    return 0;
+  },
+
+  recvStop(this: UdpHandle): number {
+    stateOf(this).receiving = false;
+    return 0;
+  },
+
+  getsockname(this: UdpHandle, name: SocketName): number {
+    const { socket } = stateOf(this);
+    if (socket === undefined) return errorNumber('EBADF');
+    Object.assign(name, named(socket.address()));
+    return 0;
+  },
+
+  getpeername(this: UdpHandle, name: SocketName): number {
+    const { peer } = stateOf(this);
+    if (peer === undefined) return errorNumber('ENOTCONN');
+    Object.assign(name, named(peer));
+    return 0;
+  },
+
+  close(this: UdpHandle, callback?: () => void): void {
+    const state = stateOf(this);
+    if (state.closed) return;
+    state.closed = true;
+    state.socket?.close();
+    state.network?.close();
+    if (callback !== undefined) process.nextTick(inContext(() => callback.call(this)));
+  },
+
+  ref(this: UdpHandle): void {
+    const state = stateOf(this);
+    state.referenced = true;
+    state.network?.ref();
+  },
+
+  unref(this: UdpHandle): void {
+    const state = stateOf(this);
+    state.referenced = false;
+    state.network?.unref();
+  },
+
+  hasRef(this: UdpHandle): boolean {
+    const { referenced, closed } = stateOf(this);
+    return referenced && !closed;
+  },
+
+  bufferSize: () => RECEIVE_BUFFER_BYTES,
+  getSendQueueSize: accepted,
+  getSendQueueCount: accepted,
+  setBroadcast: accepted,
+  setTTL: accepted,
+  setMulticastTTL: accepted,
+  setMulticastLoopback: accepted,
+  // A pod's network carries no multicast.
+  setMulticastInterface: notThere,
+  addMembership: notThere,
+  dropMembership: notThere,
+  addSourceSpecificMembership: notThere,
+  dropSourceSpecificMembership: notThere,
+};
+
+function open(handle: UdpHandle, state: UdpState, options: UdpBindOptions): number {
+  const network = podLink.own();
+  try {
+    const socket = network.bindUdpNow(options);
+    socket.on('message', (data: Uint8Array, from: SocketAddress) => receive(handle, state, data, from));
+    if (options.remote !== undefined) socket.on('error', (error) => fail(handle, state, error));
+    Object.assign(state, { socket, network, peer: options.remote });
+    if (!state.referenced) network.unref();
+    return 0;
+  } catch (error) {
+    network.close();
+    return errorNumberOf(error);
+  }
+}
+
+/** A socket is connected from its beginning or not at all: another one takes its port as soon as the node has freed it. */
+function reopen(handle: UdpHandle, state: UdpState, options: UdpBindOptions): number {
+  state.socket?.close();
+  state.network?.close();
+  Object.assign(state, { socket: undefined, network: undefined });
+  for (let attempt = 1; ; attempt++) {
+    const status = open(handle, state, options);
+    if (status !== errorNumber('EADDRINUSE') || attempt === REOPEN_ATTEMPTS) return status;
+  }
+}
+
+function fail(handle: UdpHandle, state: UdpState, error: Error): void {
+  process.nextTick(() => {
+    if (!state.closed) handle.onmessage(errorNumberOf(error), handle);
+  });
+}
+
+function receive(handle: UdpHandle, state: UdpState, data: Uint8Array, from: SocketAddress): void {
+  const bytes = Buffer.from(data.buffer, data.byteOffset, data.length);
+  process.nextTick(() => {
+    if (state.receiving && !state.closed) handle.onmessage(bytes.length, handle, bytes, named(from));
+  });
+}
+
+function named({ address, port }: SocketAddress): SocketAddress & { family: string } {
+  return { address, port, family: address.includes(':') ? 'IPv6' : 'IPv4' };
+}
