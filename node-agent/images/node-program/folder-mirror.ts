@@ -2,7 +2,7 @@
  * A container's files as a folder of the machine, kept alike in both directions: what changed on one side since the last
  * `sync` is brought to the other, and where both changed, the container's own side wins.
  */
-import { chmod, lstat, mkdir, readdir, readFile, rm, symlink, utimes, writeFile } from 'node:fs/promises';
+import { chmod, lstat, mkdir, readdir, readFile, rename, rm, symlink, utimes, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { ContainerFiles } from '../files/container-files.ts';
 import { FileError } from '../files/file-error.ts';
@@ -74,9 +74,12 @@ export class FolderMirror {
       await symlink(node.target.startsWith('/') ? join(this.folder, node.target) : node.target, target);
     } else if (node instanceof FileNode) {
       if (there?.startsWith('directory')) await rm(target, { recursive: true });
-      await writeFile(target, node.bytes);
-      await chmod(target, node.mode | 0o200);
-      await utimes(target, node.modifiedAtMs / 1000, node.modifiedAtMs / 1000);
+      // In one step: no program sees half of it.
+      const draft = `${this.folder}.draft`;
+      await writeFile(draft, node.bytes);
+      await chmod(draft, node.mode | 0o200);
+      await utimes(draft, node.modifiedAtMs / 1000, node.modifiedAtMs / 1000);
+      await rename(draft, target);
     }
     this.known.set(path, { inside: here, outside: (await this.outsideState(path)) ?? '' });
   }

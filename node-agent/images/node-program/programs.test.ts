@@ -263,7 +263,8 @@ describe('a container', () => {
       console.log(process.cwd(), process.argv[1], fs.readdirSync('/app').join());
       fs.writeFileSync('/data/from-node', 'hello'); fs.mkdirSync('/tmp/made', { recursive: true });
       setInterval(() => {
-        if (!fs.existsSync('/data/from-shell')) return;
+        // The shell makes it first, and fills it then.
+        if (!fs.existsSync('/data/from-shell') || fs.statSync('/data/from-shell').size === 0) return;
         console.log('heard', fs.readFileSync('/data/from-shell', 'utf8'));
         process.exit(4);
       }, 20);

@@ -132,16 +132,16 @@ const tcpMethods = {
   listen(this: ServerHandle, backlog: number): number {
     const state = stateOf(this);
     const { address: host, port } = state.bound ?? { address: '0.0.0.0', port: 0 };
-    const network = podLink.own();
     try {
-      const listener = network.listenTcpNow({ host, port, backlog, allowHalfOpen: true });
+      const { opened: listener, network } = podLink.openNow((link) =>
+        link.listenTcpNow({ host, port, backlog, allowHalfOpen: true }),
+      );
       state.bound = listener.address();
       state.server = { listener, network };
       listener.on('connection', (socket: PodTcpSocket) => accept(this, state, socket));
       state.settleReferences();
       return 0;
     } catch (error) {
-      network.close();
       return errorNumberOf(error);
     }
   },
@@ -252,7 +252,9 @@ function connect(handle: NativeHandle, request: RequestWrap, host: string, port:
   const complete = inContext((status: number) => request.oncomplete?.(status, handle, request, true, true));
   const { address: localAddress, port: localPort } = state.bound ?? {};
   // Completed outside the promise, so that what a program throws is an uncaught exception as ever.
-  podLink.shared.connectTcp({ host, port, localAddress, localPort, allowHalfOpen: true }, attempt.signal).then(
+  const options = { host, port, localAddress, localPort, allowHalfOpen: true };
+  const connected = podLink.afterGoodbyes().then(() => podLink.shared.connectTcp(options, attempt.signal));
+  connected.then(
     (socket) => {
       if (state.closed) {
         socket.destroy();
@@ -364,8 +366,13 @@ function end(handle: NativeHandle, callback: (() => void) | undefined, finish: (
   state.attempt?.abort();
   if (state.stream !== undefined) finish(state.stream);
   const { server } = state;
-  // The listener's connections live on its link.
-  if (server !== undefined) void server.listener.close(() => server.network.close());
+  if (server !== undefined) {
+    const { listener, network } = server;
+    const gone = new Promise((resolve) => listener.once('close', resolve));
+    void listener.close();
+    // The listener's connections live on its link.
+    void Promise.all([gone, podLink.sayGoodbye(network)]).then(() => network.close());
+  }
   state.settleReferences();
   if (callback !== undefined) {
     const done = inContext(() => callback.call(handle));

@@ -27,8 +27,6 @@ interface UdpState {
   closed: boolean;
 }
 
-/** Each waits for the node, which has seen by then that the earlier socket is gone. */
-const REOPEN_ATTEMPTS = 100;
 const RECEIVE_BUFFER_BYTES = 212_992;
 
 const { UDP } = binding('udp_wrap');
@@ -96,7 +94,8 @@ const udpMethods = {
     }
     const data = Buffer.concat(list);
     const complete = inContext((status: number) => request.oncomplete?.(status, data.length));
-    state.socket?.send(data, port, address).then(
+    const sent = podLink.afterGoodbyes().then(() => state.socket?.send(data, port, address));
+    sent.then(
       () => process.nextTick(complete, 0),
       (error: unknown) => process.nextTick(complete, errorNumberOf(error)),
     );
@@ -135,8 +134,7 @@ const udpMethods = {
     const state = stateOf(this);
     if (state.closed) return;
     state.closed = true;
-    state.socket?.close();
-    state.network?.close();
+    close(state);
     if (callback !== undefined) process.nextTick(inContext(() => callback.call(this)));
   },
 
@@ -173,29 +171,31 @@ const udpMethods = {
 };
 
 function open(handle: UdpHandle, state: UdpState, options: UdpBindOptions): number {
-  const network = podLink.own();
   try {
-    const socket = network.bindUdpNow(options);
+    const { opened: socket, network } = podLink.openNow((link) => link.bindUdpNow(options));
     socket.on('message', (data: Uint8Array, from: SocketAddress) => receive(handle, state, data, from));
     if (options.remote !== undefined) socket.on('error', (error) => fail(handle, state, error));
     Object.assign(state, { socket, network, peer: options.remote });
     if (!state.referenced) network.unref();
     return 0;
   } catch (error) {
-    network.close();
     return errorNumberOf(error);
   }
 }
 
-/** A socket is connected from its beginning or not at all: another one takes its port as soon as the node has freed it. */
+/** A socket is connected from its beginning or not at all: another one takes its port. */
 function reopen(handle: UdpHandle, state: UdpState, options: UdpBindOptions): number {
-  state.socket?.close();
-  state.network?.close();
-  Object.assign(state, { socket: undefined, network: undefined });
-  for (let attempt = 1; ; attempt++) {
-    const status = open(handle, state, options);
-    if (status !== errorNumber('EADDRINUSE') || attempt === REOPEN_ATTEMPTS) return status;
-  }
+  close(state);
+  return open(handle, state, options);
+}
+
+function close(state: UdpState): void {
+  const { socket, network } = state;
+  state.socket = undefined;
+  state.network = undefined;
+  if (socket === undefined || network === undefined) return;
+  socket.close();
+  void podLink.sayGoodbye(network).then(() => network.close());
 }
 
 function fail(handle: UdpHandle, state: UdpState, error: Error): void {
