@@ -175,6 +175,16 @@ export class SocketNetwork implements PodNetwork, ChannelLink {
     this.link.destroy();
   }
 
+  /** Closes the link when all that was sent has left. */
+  finish(): void {
+    this.link.end();
+  }
+
+  /** What was sent in this turn leaves now instead of after it. */
+  flush(): void {
+    this.link.uncork();
+  }
+
   /** Keeps the process alive, as an open socket does by default; `unref` lets it end. */
   ref(): void {
     this.link.ref();

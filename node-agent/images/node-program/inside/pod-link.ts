@@ -34,13 +34,24 @@ export class PodLink {
     }
   }
 
-  /** The network's socket has been closed: resolves when the node has heard of it. */
-  sayGoodbye(network: SocketNetwork): Promise<void> {
-    const over = (): void => void this.goodbyes.delete(goodbye);
+  /** Ends a link and all that is open on it, at once. */
+  end(network: SocketNetwork): void {
+    network.close();
+    // The node reads all links that have something for it before it asks for more: the second answer comes after that.
+    this.await(this.shared.addresses().then(() => this.shared.addresses()));
+  }
+
+  /** What was closed on a link that others still use is closed for whoever comes next. */
+  flush(network: SocketNetwork): void {
+    network.flush();
     // Frames keep their order: an answer to a later one means that the close was seen.
-    const goodbye: Promise<void> = network.addresses().then(over, over);
+    this.await(network.addresses());
+  }
+
+  private await(answer: Promise<unknown>): void {
+    const over = (): void => void this.goodbyes.delete(goodbye);
+    const goodbye: Promise<void> = answer.then(over, over);
     this.goodbyes.add(goodbye);
-    return goodbye;
   }
 
   /** What was closed before is closed for whoever connects now. */

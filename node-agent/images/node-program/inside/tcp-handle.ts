@@ -38,6 +38,8 @@ class TcpState {
   attempt: AbortController | undefined;
   userBuffer: Uint8Array | undefined;
   readonly resource = new AsyncResource('POD_TCP');
+  /** Connections of a listener that are open. */
+  accepted = 0;
   bytesRead = 0;
   bytesWritten = 0;
   closed = false;
@@ -299,6 +301,11 @@ export function divert(handle: NativeHandle, sink: ByteSink): void {
 
 function accept(server: ServerHandle, state: TcpState, socket: PodTcpSocket): void {
   const client = new TCP(constants.SOCKET);
+  state.accepted += 1;
+  socket.once('close', () => {
+    state.accepted -= 1;
+    if (state.closed && state.accepted === 0) state.server?.network.finish();
+  });
   open(client, stateOf(client), socket);
   process.nextTick(() => {
     if (state.closed) stateOf(client).stream?.reset();
@@ -368,10 +375,10 @@ function end(handle: NativeHandle, callback: (() => void) | undefined, finish: (
   const { server } = state;
   if (server !== undefined) {
     const { listener, network } = server;
-    const gone = new Promise((resolve) => listener.once('close', resolve));
     void listener.close();
     // The listener's connections live on its link.
-    void Promise.all([gone, podLink.sayGoodbye(network)]).then(() => network.close());
+    if (state.accepted === 0) podLink.end(network);
+    else podLink.flush(network);
   }
   state.settleReferences();
   if (callback !== undefined) {

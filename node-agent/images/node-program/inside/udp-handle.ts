@@ -190,12 +190,11 @@ function reopen(handle: UdpHandle, state: UdpState, options: UdpBindOptions): nu
 }
 
 function close(state: UdpState): void {
-  const { socket, network } = state;
+  const { network } = state;
   state.socket = undefined;
   state.network = undefined;
-  if (socket === undefined || network === undefined) return;
-  socket.close();
-  void podLink.sayGoodbye(network).then(() => network.close());
+  if (network === undefined) return;
+  podLink.end(network);
 }
 
 function fail(handle: UdpHandle, state: UdpState, error: Error): void {
