@@ -56,14 +56,11 @@ export class HostNetwork implements PodNetwork {
     const adapted = new HostUdpSocket(
       () => socket.address(),
       (data, toPort, to) => {
-        try {
-          if (remote === undefined) socket.send(data, toPort, to);
-          else socket.send(data);
-          return HANDED_OVER;
-        } catch (error) {
-          // It was closed meanwhile.
-          return Promise.reject(error);
-        }
+        const target = remote === undefined ? ([toPort, to] as const) : ([] as const);
+        return new Promise((sent, failed) =>
+          // Node's types know of no call with as few arguments as a connected socket takes.
+          socket.send(data, ...(target as [number, string]), (error) => (error === null ? sent() : failed(error))),
+        );
       },
       () => socket.close(),
     );
@@ -85,9 +82,6 @@ export class HostNetwork implements PodNetwork {
     // Listeners are closed one by one by their owners.
   }
 }
-
-/** What becomes of a datagram the socket tells by its `error` event: a promise each would cost as much as the answer. */
-const HANDED_OVER = Promise.resolve();
 
 /** Queries that come in a burst wait here. */
 const RECEIVE_BUFFER_BYTES = 1024 * 1024;
