@@ -104,7 +104,8 @@ function fakeApi(): ApiClient {
       return Promise.resolve(object);
     },
     patch: <T>(_resource: unknown, _name: string, _namespace: string | undefined, patch: Patch) => {
-      const body = patch.body as { status?: PodStatus };
+      const given: unknown = typeof patch.body === 'function' ? patch.body() : patch.body;
+      const body = given as { status?: PodStatus };
       if (body.status !== undefined) statuses.push(body.status);
       return Promise.resolve({} as T);
     },
