@@ -25,8 +25,9 @@ export const PODS: Chapter = {
     { command: 'logs shell', stdout: /^begun\nbad\n$/, stderr: /Defaulted container "main"/ },
     { command: 'logs shell -c side', stdout: /^beside\n$/ },
     {
+      // kubectl takes the containers in the order of a Go map, which is none.
       command: 'logs shell --all-containers --prefix',
-      stdout: /^\[pod\/shell\/main\] begun\n[\s\S]*^\[pod\/shell\/side\] beside/m,
+      stdout: /^(?=[\s\S]*^\[pod\/shell\/main\] begun\n)(?=[\s\S]*^\[pod\/shell\/side\] beside\n)/m,
     },
     { command: 'logs shell -c main --tail 1', stdout: /^bad\n$/ },
     { command: 'logs shell -c main --since 1h --timestamps', stdout: /^\d{4}-\d\d-\d\dT[\d:.]+Z begun$/m },
