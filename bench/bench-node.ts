@@ -1,12 +1,14 @@
 /** A node with one pod in this process, over a real socket, for benchmarks: the same parts as a node-agent's kernel. */
+
 import { vxlanNetwork } from '../node-agent/datapath/network/bridged-network.ts';
 import { NodeDatapath } from '../node-agent/datapath/path.ts';
 import { EventLoop } from '../node-agent/io/event-loop.ts';
 import { type IoTier, openLink } from '../node-agent/io/open-link.ts';
 import { EventEngine } from '../shared/netstack/event-engine.ts';
 import type { Host } from '../shared/netstack/host.ts';
-import { formatIpv4, parseIpv4, parseIpv4Prefix } from '../shared/wire/address.ts';
+import { formatIpv4 } from '../shared/wire/address.ts';
 import { PacketMemory } from '../shared/wire/packet-memory.ts';
+import { address, cidr } from './address.ts';
 import type { Introduction } from './datapath-message.ts';
 
 export interface BenchNode {
@@ -60,16 +62,4 @@ function introduce(loop: EventLoop, datapath: NodeDatapath, { endpoint, node }: 
   if (node === undefined) throw new Error('the other end is no node');
   const internalIp = address(node.internalIp);
   loop.run(() => datapath.setPeer({ ...node, internalIp, podCidr: cidr(node.podCidr), endpoint }));
-}
-
-function address(text: string): number {
-  const parsed = parseIpv4(text);
-  if (parsed === undefined) throw new Error(`${text} is no address`);
-  return parsed;
-}
-
-function cidr(text: string) {
-  const parsed = parseIpv4Prefix(text);
-  if (parsed === undefined) throw new Error(`${text} is no block of addresses`);
-  return parsed;
 }

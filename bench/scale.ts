@@ -4,14 +4,15 @@
  * cost. Where all talk, each packet to another pod than the last, it is the processor's caches that are measured; that row
  * has no goal.
  */
+
 import type { UnderlayLink } from '../node-agent/datapath/link.ts';
 import { vxlanNetwork } from '../node-agent/datapath/network/bridged-network.ts';
 import { NodeDatapath } from '../node-agent/datapath/path.ts';
 import { EventEngine } from '../shared/netstack/event-engine.ts';
 import { seededRandom } from '../shared/netstack/seeded-random.ts';
 import type { UdpSocket } from '../shared/netstack/udp-socket.ts';
-import { parseIpv4, parseIpv4Prefix } from '../shared/wire/address.ts';
 import { PacketMemory } from '../shared/wire/packet-memory.ts';
+import { address, cidr } from './address.ts';
 import type { Benchmark, BenchmarkContext } from './benchmark.ts';
 import { type FigureInput, median } from './figure.ts';
 
@@ -232,16 +233,4 @@ function shuffled(count: number): number[] {
     [order[i], order[j]] = [order[j]!, order[i]!];
   }
   return order;
-}
-
-function address(text: string): number {
-  const parsed = parseIpv4(text);
-  if (parsed === undefined) throw new Error(`${text} is no address`);
-  return parsed;
-}
-
-function cidr(text: string) {
-  const parsed = parseIpv4Prefix(text);
-  if (parsed === undefined) throw new Error(`${text} is no block of addresses`);
-  return parsed;
 }

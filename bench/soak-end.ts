@@ -2,6 +2,7 @@
  * The process under load of the soak benchmark: two nodes' data paths with a real socket each, a TCP stream between their
  * pods as fast as it goes, and short connections beside it. Says once a second, over IPC, how it is.
  */
+
 import type { UnderlayLink } from '../node-agent/datapath/link.ts';
 import { vxlanNetwork } from '../node-agent/datapath/network/bridged-network.ts';
 import { NodeDatapath } from '../node-agent/datapath/path.ts';
@@ -9,8 +10,8 @@ import { EventLoop } from '../node-agent/io/event-loop.ts';
 import { openLink } from '../node-agent/io/open-link.ts';
 import { EventEngine } from '../shared/netstack/event-engine.ts';
 import type { Host } from '../shared/netstack/host.ts';
-import { parseIpv4, parseIpv4Prefix } from '../shared/wire/address.ts';
 import { PacketMemory } from '../shared/wire/packet-memory.ts';
+import { address, cidr } from './address.ts';
 import type { SoakSample } from './soak-message.ts';
 
 const BULK_PORT = 5201;
@@ -26,18 +27,6 @@ const memory = new PacketMemory();
 const loop = new EventLoop(engine);
 let received = 0;
 let connections = 0;
-
-function address(text: string): number {
-  const parsed = parseIpv4(text);
-  if (parsed === undefined) throw new Error(`${text} is no address`);
-  return parsed;
-}
-
-function cidr(text: string) {
-  const parsed = parseIpv4Prefix(text);
-  if (parsed === undefined) throw new Error(`${text} is no block of addresses`);
-  return parsed;
-}
 
 async function createNode(number: number): Promise<{ datapath: NodeDatapath; link: UnderlayLink }> {
   const { link } = await openLink({
