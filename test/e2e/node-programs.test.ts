@@ -1,4 +1,5 @@
 /** Unmodified Node programs in pods of two nodes: the lab, packages, policies, the machine's folders, kubectl. */
+import { once } from 'node:events';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
@@ -22,7 +23,7 @@ function podOf(name: string, node: string, spec: object, volumes: readonly objec
     metadata: { name, labels: { app: name } },
     spec: {
       nodeName: node,
-      terminationGracePeriodSeconds: 2,
+      terminationGracePeriodSeconds: 30,
       containers: [{ name: 'main', image: 'node:18.1-bullseye', ...spec }],
       volumes,
     },
@@ -112,9 +113,11 @@ describe.skipIf(cluster === undefined)('Node programs', () => {
       following.stdout?.on('data', (text) => {
         log += String(text);
       });
+      const over = once(following, 'close');
+      await waitFor('the first words', () => log.includes('express listens'));
       await cluster!.kubectlOut(['delete', 'pod', 'express']);
-      await waitFor('the last words', () => log.includes('bye'));
-      following.kill();
+      await over;
+      expect(log).toBe('express listens\nbye\n');
     },
     SLOW_MS,
   );
