@@ -10,7 +10,7 @@ import type { DropReason } from './hooks.ts';
 import type { Host } from './host.ts';
 import * as icmpError from './icmp-error.ts';
 import { transmitRouted } from './ip-output.ts';
-import type { Route } from './route.ts';
+import { type Route, routeMtu } from './route.ts';
 import { segmentedLength } from './super-segment.ts';
 
 /** Takes ownership; `packet.offset` is at the IP header. `hooks` is null for a packet that FORWARD is not asked about. */
@@ -37,7 +37,7 @@ export function ipForward(host: Host, packet: Packet, inDevice: NetDevice, hooks
     host.drop(packet, drop.TTL_EXCEEDED, 'ip-forward');
     return;
   }
-  const mtuBytes = route.device.mtuBytes;
+  const mtuBytes = routeMtu(route, route.device);
   if (segmentedLength(view, packet) > mtuBytes && !packet.mayFragment && ip.dontFragment(view, packet.offset)) {
     host.icmp.sendError(packet, icmpError.PACKET_TOO_BIG, mtuBytes);
     host.drop(packet, drop.FRAGMENTATION_NEEDED, 'ip-forward');

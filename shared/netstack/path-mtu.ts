@@ -1,7 +1,7 @@
 import { MIN_MTU_BYTES } from '../wire/ipv6.ts';
 import { isIpv6 } from '../wire/ipv6-table.ts';
 import type { Engine } from './engine.ts';
-import type { Route } from './route.ts';
+import { type Route, routeMtu } from './route.ts';
 
 /** Destinations one host remembers a smaller path MTU for. */
 export const MAX_PATH_MTUS = 1024;
@@ -30,8 +30,7 @@ export class PathMtuTable {
 
   /** What fits on the way: the device's MTU, the route's, or what was learned. */
   towards(destination: number, route: Route): number {
-    const deviceMtu = route.device!.mtuBytes;
-    const limit = route.mtuBytes > 0 && route.mtuBytes < deviceMtu ? route.mtuBytes : deviceMtu;
+    const limit = routeMtu(route, route.device!);
     if (this.learned.size === 0) return limit;
     const entry = this.learned.get(destination | 0);
     if (entry === undefined) return limit;

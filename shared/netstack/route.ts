@@ -33,6 +33,11 @@ export interface Route {
   readonly mtuBytes: number;
 }
 
+/** Of what may leave along a route through its device: the route's own where it says less. */
+export function routeMtu({ mtuBytes }: Route, device: NetDevice): number {
+  return mtuBytes > 0 && mtuBytes < device.mtuBytes ? mtuBytes : device.mtuBytes;
+}
+
 /** What `ip route add` is told; the rest has defaults. */
 export type RouteSpec = Pick<Route, 'destination' | 'prefixLength'> & Partial<Route>;
 

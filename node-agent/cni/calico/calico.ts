@@ -9,6 +9,7 @@ import { type IpPrefix, networkOf } from '../../../shared/wire/ip-address.ts';
 import { type Encapsulation, RoutedNetwork } from '../../datapath/network/routed-network.ts';
 import { BgpSpeaker } from '../bgp/speaker.ts';
 import { HostLocalIpam } from '../ipam/host-local.ts';
+import { attachLeased } from '../leased-pod.ts';
 import type { CniAttachment, CniContext, CniPlugin, NodeNetworkUp, PeerNode, PodAttachRequest } from '../plugin.ts';
 import { decodeUnderlay } from '../underlay-annotations.ts';
 import { birdc } from './birdc.ts';
@@ -69,38 +70,27 @@ export class Calico implements CniPlugin {
     this.ipam = new HostLocalIpam({ network: podCidr.address, prefixLength: podCidr.prefixLength }, leases);
     if (this.survivors !== undefined) this.ipam.retainOnly(this.survivors);
     const isIpip = this.encapsulation === 'ipip' || this.encapsulation === 'ipip-cross-subnet';
-    if (isIpip) this.network.setTunnelAddress(this.allocate(this.ipam, TUNNEL_OWNER));
+    if (isIpip) {
+      const address = this.ipam.allocate(TUNNEL_OWNER);
+      this.claimBlockOf(address);
+      this.network.setTunnelAddress(address);
+    }
     return { reason: 'CalicoIsUp', message: 'Calico is running on this node' };
   }
 
-  attach({ uid, id }: PodAttachRequest): CniAttachment {
-    const { ipam } = this;
-    if (ipam === undefined) throw new Error(`pod ${id} is attached before the node has a pod CIDR`);
-    const address = this.allocate(ipam, uid);
-    try {
-      const attachment = this.context.datapath.attachPod({ id, address });
-      const detach = (): void => {
-        attachment.detach();
-        ipam.release(uid);
-      };
-      return { address, addressIpv6: undefined, host: attachment.host, detach };
-    } catch (error) {
-      ipam.release(uid);
-      throw error;
-    }
+  attach(request: PodAttachRequest): CniAttachment {
+    const given = (address: number) => this.claimBlockOf(address);
+    return attachLeased({ datapath: this.context.datapath, ipam: this.ipam, given }, request);
   }
 
   /** The first address of a block claims it. */
-  private allocate(ipam: HostLocalIpam, owner: string): number {
-    const address = ipam.allocate(owner);
+  private claimBlockOf(address: number): void {
     const network = networkOf(address, BLOCK_PREFIX_LENGTH);
-    if (!this.blocks.has(network) && this.speaker !== undefined) {
-      const block = { address: network, prefixLength: BLOCK_PREFIX_LENGTH };
-      this.blocks.set(network, block);
-      this.network.claimBlock(block);
-      this.speaker.announce(block);
-    }
-    return address;
+    if (this.blocks.has(network) || this.speaker === undefined) return;
+    const block = { address: network, prefixLength: BLOCK_PREFIX_LENGTH };
+    this.blocks.set(network, block);
+    this.network.claimBlock(block);
+    this.speaker.announce(block);
   }
 
   retainOnly(podUids: ReadonlySet<string>): void {

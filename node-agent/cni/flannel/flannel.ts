@@ -15,6 +15,7 @@ import { formatIpv4 } from '../../../shared/wire/address.ts';
 import { addressPlus, type IpPrefix } from '../../../shared/wire/ip-address.ts';
 import { hostGatewayNetwork, vxlanNetwork } from '../../datapath/network/bridged-network.ts';
 import { HostLocalIpam } from '../ipam/host-local.ts';
+import { attachLeased } from '../leased-pod.ts';
 import type { CniAttachment, CniContext, CniPlugin, NodeNetworkUp, PeerNode, PodAttachRequest } from '../plugin.ts';
 import { decodeUnderlay } from '../underlay-annotations.ts';
 import { decodeBackendData, encodeBackendData, type FlannelBackend } from './backend-data.ts';
@@ -46,26 +47,10 @@ export class Flannel implements CniPlugin {
     return { reason: 'FlannelIsUp', message: 'Flannel is running on this node' };
   }
 
-  attach({ uid, id }: PodAttachRequest): CniAttachment {
-    const { ipam } = this;
-    if (ipam === undefined) throw new Error(`pod ${id} is attached before the node has a pod CIDR`);
-    const address = ipam.allocate(uid);
-    try {
-      const addressIpv6 = this.pairOf(address);
-      const attachment = this.context.datapath.attachPod({ id, address, addressIpv6 });
-      return {
-        address,
-        addressIpv6,
-        host: attachment.host,
-        detach: () => {
-          attachment.detach();
-          ipam.release(uid);
-        },
-      };
-    } catch (error) {
-      ipam.release(uid);
-      throw error;
-    }
+  attach(request: PodAttachRequest): CniAttachment {
+    const { datapath } = this.context;
+    const addressIpv6 = (address: number) => this.pairOf(address);
+    return attachLeased({ datapath, ipam: this.ipam, addressIpv6 }, request);
   }
 
   /** A pod has the same place in both of its node's networks, so that one lease stands for both. */

@@ -7,10 +7,6 @@
  * nothing of the network. IPv4 alone.
  */
 import type { NetDevice } from '../../../shared/netstack/device.ts';
-import { Host } from '../../../shared/netstack/host.ts';
-import type { VethDevice } from '../../../shared/netstack/veth.ts';
-import { createVethPair } from '../../../shared/netstack/veth.ts';
-import { macOfIpv4 } from '../../../shared/wire/address.ts';
 import { addressBits, type IpPrefix, isInNetwork, networkOf } from '../../../shared/wire/ip-address.ts';
 import { OVERHEAD_BYTES } from '../../../shared/wire/ipip.ts';
 import type { FrameObserver } from '../frame-observer.ts';
@@ -20,6 +16,7 @@ import type { PodAttachment, PodAttachOptions } from '../pod-attachment.ts';
 import type { TunnelDevice } from '../tunnel-device.ts';
 import { calicoRules } from './calico-rules.ts';
 import type { NetworkParts, NodeNetwork } from './node-network.ts';
+import { cableName, plugPod } from './pod-cable.ts';
 import { VxlanBackend } from './vxlan-backend.ts';
 
 /** How packets for pods of other nodes leave: `ipip-cross-subnet` tunnels only to nodes that are no neighbours. */
@@ -29,7 +26,6 @@ export const CALICO_VNI = 4096;
 /** The node's end of every pod's cable has this MAC, as in the original. */
 const HOST_MAC = 0xeeee_eeee_eeee;
 const POD_GATEWAY = 0xa9fe_0101;
-const POD_DEVICE_INDEX = 2;
 
 export class RoutedNetwork implements NodeNetwork {
   readonly bridge = null;
@@ -108,39 +104,18 @@ export class RoutedNetwork implements NodeNetwork {
   }
 
   attach(pod: PodAttachOptions, detached: () => void): PodAttachment {
-    const { engine, memory, root, drops, secret } = this.parts;
-    const mtuBytes = this.podMtuBytes;
-    const host = new Host({ engine, memory, name: pod.id, observer: drops.of(pod.id), secret });
-    const name = pod.hostDeviceName ?? calicoName(engine.random);
-    const [hostDevice, podDevice] = createVethPair(
-      engine,
-      memory,
-      { name, index: this.parts.nextIndex(), macAddress: HOST_MAC, mtuBytes },
-      { name: 'eth0', index: POD_DEVICE_INDEX, macAddress: pod.macAddress ?? macOfIpv4(pod.address), mtuBytes },
-    );
-    this.plugIntoNode(pod.address, hostDevice);
-    plugIntoPod(host, pod.address, podDevice);
-    return {
-      id: pod.id,
-      address: pod.address,
-      addressIpv6: undefined,
-      host,
-      hostDevice,
-      podDevice,
-      detach: () => {
-        if (hostDevice.peer === null) return;
-        root.removeDevice(hostDevice);
-        host.removeDevice(podDevice);
-        hostDevice.delete();
-        detached();
-      },
+    const { root, engine } = this.parts;
+    const cable = {
+      hostDeviceName: cableName('cali', 11, engine.random),
+      hostMac: HOST_MAC,
+      mtuBytes: this.podMtuBytes,
+      gateway: POD_GATEWAY,
     };
-  }
-
-  private plugIntoNode(address: number, device: VethDevice): void {
-    const { root } = this.parts;
+    const attachment = plugPod(this.parts, pod, cable, detached);
+    const { hostDevice: device } = attachment;
     root.addDevice(device).proxyArp = true;
-    root.routes.add({ destination: address, prefixLength: 32, device, scope: 'link' });
+    root.routes.add({ destination: pod.address, prefixLength: 32, device, scope: 'link' });
+    return attachment;
   }
 
   peerAdded(peer: KnownPeer): void {
@@ -155,17 +130,4 @@ export class RoutedNetwork implements NodeNetwork {
     if (this.tunl0 !== null) this.tunl0.observer = observer;
     if (this.vxlan !== null) this.vxlan.device.observer = observer;
   }
-}
-
-function plugIntoPod(host: Host, address: number, device: VethDevice): void {
-  host.addDevice(device);
-  host.addAddress(device, address, addressBits(address));
-  host.routes.add({ destination: POD_GATEWAY, prefixLength: 32, device, scope: 'link' });
-  host.routes.add({ destination: 0, prefixLength: 0, gateway: POD_GATEWAY, device });
-}
-
-/** `cali0123456789a` */
-function calicoName(random: () => number): string {
-  const digits = Math.floor(random() * 2 ** 44).toString(16);
-  return `cali${digits.padStart(11, '0')}`;
 }

@@ -15,6 +15,7 @@ export interface RouteRow {
   readonly scope?: string;
   readonly prefsrc?: string;
   readonly metric?: number;
+  readonly metrics?: readonly [{ readonly mtu: number }];
   /** Of IPv6 alone (RFC 4191). */
   readonly pref?: string;
   readonly flags: readonly string[];
@@ -37,6 +38,7 @@ function routeRow(route: Route): RouteRow {
     scope: route.scope === 'global' || isIpv6(route.destination) ? undefined : route.scope,
     prefsrc: route.source === 0 ? undefined : formatAddress(route.source),
     metric: route.metric === 0 ? undefined : route.metric,
+    metrics: route.mtuBytes === 0 ? undefined : [{ mtu: route.mtuBytes }],
     pref: isIpv6(route.destination) ? 'medium' : undefined,
     flags: [...(route.onLink ? ['onlink'] : []), ...(route.device?.up === false ? ['linkdown'] : [])],
   };
@@ -64,6 +66,7 @@ function formatRoute(row: RouteRow): string {
   add('scope', row.scope);
   add('src', row.prefsrc);
   add('metric', row.metric);
+  add('mtu', row.metrics?.[0].mtu);
   parts.push(...row.flags);
   add('pref', row.pref);
   return `${parts.filter((part) => part !== undefined).join(' ')} `;
