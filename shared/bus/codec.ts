@@ -18,6 +18,10 @@ export function encodeMessage(value: unknown): Uint8Array {
   return packr.pack(value);
 }
 
+/**
+ * The JSON value that was encoded. A key `__proto__` arrives as `__proto_`: msgpackr lets no message reach a prototype.
+ * @throws MalformedMessageError for bytes that are not one MessagePack value.
+ */
 export function decodeMessage(bytes: Uint8Array): unknown {
   try {
     return packr.unpack(bytes);

@@ -20,7 +20,7 @@ export interface LeaderElectionOptions {
   readonly identity: string;
   readonly clock: Clock;
   readonly log?: Logger;
-  /** How long a silent holder keeps the Lease; 4000 by default. It is renewed three times as often. */
+  /** How long a silent holder keeps the Lease; by default 15 s, as kube-scheduler --leader-elect-lease-duration has it. It is renewed three times as often. */
   readonly leaseMs?: number;
   /** Ends the election; a held Lease is released. */
   readonly signal: AbortSignal;
@@ -29,7 +29,7 @@ export interface LeaderElectionOptions {
 }
 
 const NAMESPACE = 'kube-system';
-const DEFAULT_LEASE_MS = 4000;
+const DEFAULT_LEASE_MS = 15_000;
 
 /** Resolves when `signal` is aborted. Rejects when `onStarted` fails. */
 export async function runAsLeader(api: ApiClient, options: LeaderElectionOptions): Promise<void> {

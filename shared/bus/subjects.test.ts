@@ -52,9 +52,15 @@ describe('the codec', () => {
   it('keeps JSON values and drops what is undefined', () => {
     fc.assert(
       fc.property(fc.jsonValue(), (value) => {
-        expect(JSON.stringify(decodeMessage(encodeMessage(value)))).toBe(JSON.stringify(value));
+        const text = JSON.stringify(value);
+        fc.pre(!text.includes('"__proto__"'));
+        expect(JSON.stringify(decodeMessage(encodeMessage(value)))).toBe(text);
       }),
     );
+    // The one exception, and why it is one.
+    const hostile = decodeMessage(encodeMessage(JSON.parse('{"__proto__":{"polluted":true}}'))) as object;
+    expect(JSON.stringify(hostile)).toBe('{"__proto_":{"polluted":true}}');
+    expect('polluted' in hostile).toBe(false);
     expect(Object.keys(decodeMessage(encodeMessage({ a: 1, b: undefined })) as object)).toEqual(['a']);
   });
 
