@@ -45,6 +45,8 @@ export class UdpSocket {
   private queuedBytes = 0;
   private paused = false;
   private translations: SocketTranslations | null = null;
+  /** Of a connected socket: the peer as the program named it, which may be a Service. */
+  private askedPeer: SocketBackend | null = null;
 
   constructor(host: Host, localAddress: number, localPort: number, release: () => void) {
     this.host = host;
@@ -72,6 +74,7 @@ export class UdpSocket {
     if (error !== null) return error;
     this.remoteAddress = remoteAddress;
     this.remotePort = remotePort;
+    this.askedPeer = { address: askedAddress, port: askedPort };
     return null;
   }
 
@@ -84,6 +87,7 @@ export class UdpSocket {
   sendTo(data: Uint8Array, destination: number, port: number): SendError | null {
     if (this.closed || port === 0 || !this.reaches(destination)) return 'EINVAL';
     if (data.length > udp.MAX_DATA_BYTES) return 'EMSGSIZE';
+    if (this.isPeer(destination, port)) return this.sendDatagram(data, this.remoteAddress, this.remotePort);
     const backend = this.translate(destination, port);
     if (backend === 'unreachable') return 'EHOSTUNREACH';
     return this.sendDatagram(data, backend.address, backend.port);
@@ -105,12 +109,19 @@ export class UdpSocket {
     return sendIp(this.host, packet, route!, ipv4.PROTOCOL_UDP, source, destination, this.ttl, 0, !this.dontFragment);
   }
 
+  /**
+   * A connected socket was translated when it connected, and hears that backend alone; where there was no Service yet, the
+   * devices still translate.
+   */
+  private isPeer(address: number, port: number): boolean {
+    if (port === this.remotePort && address === this.remoteAddress) return true;
+    return this.askedPeer !== null && port === this.askedPeer.port && address === this.askedPeer.address;
+  }
+
   /** Where a datagram, or all of a connected socket, goes. */
   private translate(address: number, port: number): SocketBackend | 'unreachable' {
     const { socketBalancer } = this.host;
-    // A connected socket was translated when it connected; where there was no Service yet, the devices still translate.
-    const isPeer = port === this.remotePort && address === this.remoteAddress;
-    if (socketBalancer === null || isPeer) return { address, port };
+    if (socketBalancer === null) return { address, port };
     const backend = socketBalancer.choose(ipv4.PROTOCOL_UDP, address, port);
     if (backend === null || backend === 'unreachable') return backend ?? { address, port };
     this.translations ??= new SocketTranslations();
@@ -121,6 +132,7 @@ export class UdpSocket {
   visitAddresses(visit: (address: number) => void): void {
     visit(this.localAddress);
     visit(this.remoteAddress);
+    if (this.askedPeer !== null) visit(this.askedPeer.address);
     this.translations?.visitAddresses(visit);
     for (const { address } of this.queue) visit(address);
   }

@@ -71,13 +71,17 @@ describe.each(['ipvs', 'nftables', 'ebpf'] as const)('podwire up --proxy-mode %s
 
     const listing = await c.podwire(['node', 'exec', 'worker-1', '--', ...shown[mode].command]);
     expect(listing.stdout).toMatch(shown[mode].text);
-    const logs = await c.kubectlOut(['logs', '-n', 'kube-system', '-l', 'k8s-app=kube-proxy']);
+    const logs = await c.kubectlOut(['logs', '-n', 'kube-system', '-l', 'k8s-app=kube-proxy', '--tail=-1']);
     expect(logs).toMatch(new RegExp(`^I\\d{4} [\\d:.]{15} +1 server_linux\\.go:\\d+\\] "Using ${mode} Proxier"$`, 'm'));
 
-    const { stdout } = await c.podwire(['status', '-o', 'json']);
-    const { entrances } = JSON.parse(stdout) as { entrances: { realAddress: string; realPort: number }[] }; // podwire's own output
-    const { realAddress, realPort } = entrances[0]!;
-    const answer = await run('curl', ['-s', '--max-time', '5', `http://${realAddress}:${realPort}/hostname`]);
-    expect(names).toContain(answer.stdout);
+    const fromHost = await waitFor('the real node port to answer', async () => {
+      const { stdout } = await c.podwire(['status', '-o', 'json']);
+      const { entrances } = JSON.parse(stdout) as { entrances: { realAddress: string; realPort: number }[] }; // podwire's own output
+      const [entrance] = entrances;
+      if (entrance === undefined) return undefined;
+      const url = `http://${entrance.realAddress}:${entrance.realPort}/hostname`;
+      return (await run('curl', ['-s', '--max-time', '5', url])).stdout;
+    });
+    expect(names).toContain(fromHost);
   });
 });

@@ -1,7 +1,9 @@
 /** Services that change while connections last, and rules that only some addresses pass, in each mode. */
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { connectOutside } from '../../node-agent/datapath/outside.ts';
 import { staleUdpConnections } from '../../proxy/kube-proxy/modes/udp-flows.ts';
+import { TestLoop } from '../../shared/podnet/pod-pair.testkit.ts';
+import { StackNetwork } from '../../shared/podnet/stack-network.ts';
 import { decodeTransaction } from '../../shared/rules/decode-transaction.ts';
 import { TestCluster } from './cluster.testkit.ts';
 import { NodeProxy, PROXY_MODES, type ProxyMode, serviceState, type TestedService } from './service-world.testkit.ts';
@@ -66,11 +68,7 @@ describe.each(PROXY_MODES)('%s', (mode) => {
     const socket = client.udp.bind({ port: 40_000 });
     expect(answeredBy(cluster.askFrom(socket, '10.96.12.3', 80).answer)).toBe(ADDRESSES[0]);
     proxy.update(after);
-    proxy.sync();
-    const forget = staleUdpConnections(serviceState(before), serviceState(after));
-    const node = cluster.node(1);
-    const sync = proxy.positioned({ forget });
-    expect(node.applyRules(sync).kind).toBe('applied');
+    proxy.sync(staleUdpConnections(serviceState(before), serviceState(after)));
     expect(answeredBy(cluster.askFrom(socket, '10.96.12.3', 80).answer), cluster.journey()).toBe(ADDRESSES[1]);
   });
 
@@ -78,9 +76,9 @@ describe.each(PROXY_MODES)('%s', (mode) => {
     const { cluster, client, proxy } = world(mode);
     const socket = client.udp.bind({ port: 40_000 });
     expect(cluster.askFrom(socket, '10.96.12.3', 80).answer).toBeNull();
-    cluster.node(1).conntrack.delete(() => true);
-    proxy.update(service([ADDRESSES[0]!]));
-    proxy.sync();
+    const made = service([ADDRESSES[0]!]);
+    proxy.update(made);
+    proxy.sync(staleUdpConnections(undefined, serviceState(made)));
     let answer = '';
     socket.onMessage = (data) => {
       answer = new TextDecoder().decode(data);
@@ -88,6 +86,25 @@ describe.each(PROXY_MODES)('%s', (mode) => {
     socket.send(new Uint8Array([63]));
     cluster.settle();
     expect(answeredBy(answer), cluster.journey()).toBe(ADDRESSES[0]);
+  });
+
+  it('answers a connected socket of a program from the backend that it is connected to', async () => {
+    const { cluster, client } = world(mode, service(ADDRESSES));
+    const loop = new TestLoop(cluster.engine);
+    const network = new StackNetwork({ host: client, loop });
+    const peer = { address: '10.96.12.3', port: 80 };
+    for (let i = 0; i < 20; i++) {
+      const socket = await network.bindUdp({ remote: peer });
+      const answers: string[] = [];
+      socket.on('message', (data: Uint8Array) => answers.push(new TextDecoder().decode(data)));
+      for (let question = 1; question <= 3; question++) {
+        await socket.send(new Uint8Array([63]), peer.port, peer.address);
+        await vi.waitUntil(() => answers.length === question, { interval: 1, timeout: 5000 });
+      }
+      expect(new Set(answers.map(answeredBy)).size).toBe(1);
+      socket.close();
+    }
+    loop.close();
   });
 
   it('takes all of a Service away', () => {

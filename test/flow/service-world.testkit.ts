@@ -15,7 +15,7 @@ import type { ServiceState } from '../../proxy/kube-proxy/compile/service-state.
 import { PROXY_MODES, type ProxyMode } from '../../proxy/kube-proxy/modes/proxier.ts';
 import type { Live } from '../../shared/api/live.ts';
 import type { Scheduler } from '../../shared/rules/ipvs.ts';
-import type { RulesTransaction } from '../../shared/rules/transaction.ts';
+import type { ForgottenConnections } from '../../shared/rules/transaction.ts';
 
 export { PROXY_MODES, type ProxyMode };
 
@@ -72,17 +72,12 @@ export class NodeProxy {
     for (const service of services) this.compiler.update(serviceState(service));
   }
 
-  /** A transaction that builds on the last one. */
-  positioned(part: Pick<RulesTransaction, 'forget'>): RulesTransaction {
-    return { owner: 'kube-proxy', bootId: this.node.bootId, base: this.generation, tables: {}, ...part };
-  }
-
   /** The bytes of what was sent; 0 when nothing changed. */
-  sync(): number {
+  sync(forget: readonly ForgottenConnections[] = []): number {
     const step = this.compiler.step(this.generation === null);
     if (step === undefined) return 0;
     const { bootId } = this.node;
-    const sent = JSON.stringify({ owner: 'kube-proxy', bootId, base: this.generation, ...step.part });
+    const sent = JSON.stringify({ owner: 'kube-proxy', bootId, base: this.generation, ...step.part, forget });
     const reply = this.node.applyRules(JSON.parse(sent));
     if (reply.kind !== 'applied') throw new Error(JSON.stringify(reply));
     this.generation = reply.generation;
