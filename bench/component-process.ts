@@ -20,7 +20,7 @@ export interface ComponentProcess {
 export async function startComponent(options: ComponentProcess): Promise<ChildProcess> {
   const { program, nats, environment, core } = options;
   const file = await programFile(program, () => undefined);
-  const command = [process.execPath, ...nodeOptions(), file, ...(options.arguments ?? [])];
+  const command = [process.execPath, ...nodeOptions(program), file, ...(options.arguments ?? [])];
   const [first = '', ...rest] = core === undefined ? command : ['taskset', '-c', String(core), ...command];
   const child = spawn(first, rest, {
     stdio: ['ignore', 'ignore', 'inherit', 'ipc'],

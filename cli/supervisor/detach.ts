@@ -20,7 +20,12 @@ export async function startDetached(
   folder.prepare();
   const logFile = folder.logFile('supervisor');
   const program = await programFile('podwire', (text) => reporter.progress(text));
-  const args = [...nodeOptions(), program, ...commandLine.filter((word) => word !== '--detach'), REPORT_TO_PARENT];
+  const args = [
+    ...nodeOptions('podwire'),
+    program,
+    ...commandLine.filter((word) => word !== '--detach'),
+    REPORT_TO_PARENT,
+  ];
   rotateLog(logFile);
   const log = openSync(logFile, 'a', 0o600);
   const child = spawn(process.execPath, args, { detached: true, stdio: ['ignore', log, log, 'ipc'] });

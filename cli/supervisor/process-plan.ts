@@ -73,7 +73,7 @@ function component(plan: ClusterPlan, name: ProcessName, environment: Environmen
     kind: 'node',
     program: plan.programs(name),
     arguments: [],
-    nodeOptions: nodeOptions(),
+    nodeOptions: nodeOptions(name),
     environment: { ...commonEnvironment(plan), ...environment },
     logFile: plan.folder.logFile(name),
     whenItEnds: 'restart',

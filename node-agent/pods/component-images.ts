@@ -4,7 +4,7 @@ import type { ProcessImage } from './process-runtime.ts';
 
 export function componentImages(): ProcessImage[] {
   return [
-    { repository: 'kube-proxy', entry: entryPoint('kube-proxy'), nodeOptions: nodeOptions() },
-    { repository: 'coredns', entry: entryPoint('coredns'), nodeOptions: nodeOptions() },
+    { repository: 'kube-proxy', entry: entryPoint('kube-proxy'), nodeOptions: nodeOptions('kube-proxy') },
+    { repository: 'coredns', entry: entryPoint('coredns'), nodeOptions: nodeOptions('coredns') },
   ];
 }
