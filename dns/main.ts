@@ -9,8 +9,9 @@ import { parseArgs } from 'node:util';
 import type { ConfigMap } from 'kubernetes-types/core/v1.js';
 import type { Live } from '../shared/api/live.ts';
 import { CONFIGMAPS } from '../shared/api/resources.ts';
-import { type Bus, connectBus } from '../shared/bus/connection.ts';
+import type { Bus } from '../shared/bus/connection.ts';
 import { createInformer } from '../shared/bus/informer.ts';
+import { connectProcessBus } from '../shared/bus/process-bus.ts';
 import { connectPodNetwork } from '../shared/podnet/socket-client.ts';
 import { ConfigError, type HostPort } from '../shared/runtime/config.ts';
 import { type ProcessContext, runProcess } from '../shared/runtime/process.ts';
@@ -30,17 +31,9 @@ const { values: options } = parseArgs({ options: { conf: { type: 'string' }, lis
 await runProcess({
   name: 'coredns',
   async start(context) {
-    const { config, environment, log, metrics, shutdown, clock, random, health } = context;
+    const { config, environment, metrics, shutdown, clock, random } = context;
     const listen = listenOption(options.listen);
-    const bus = await connectBus({
-      url: config.natsUrl,
-      token: config.natsToken,
-      cluster: config.cluster,
-      clientName: `coredns ${environment.PODWIRE_POD_NAME ?? ''}`.trim(),
-      log,
-    });
-    shutdown.onStop('bus', () => bus.close());
-    health.addCheck('nats', () => (bus.connected ? undefined : 'the connection is down'));
+    const bus = await connectProcessBus(context, `coredns ${environment.PODWIRE_POD_NAME ?? ''}`.trim());
     const server = new DnsServer({
       ...(listen === undefined ? { network: await podNetwork(context) } : hostNetwork(listen)),
       egress: config.egress === 'host' ? new HostNetwork('0.0.0.0') : undefined,

@@ -5,7 +5,7 @@
  */
 import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
-import { connectBus } from '../shared/bus/connection.ts';
+import { connectProcessBus } from '../shared/bus/process-bus.ts';
 import { NODE_RULES } from '../shared/bus/subjects.ts';
 import { RulesDecodeError } from '../shared/rules/decode-error.ts';
 import { decodeTransaction } from '../shared/rules/decode-transaction.ts';
@@ -35,16 +35,9 @@ async function start(context: ProcessContext): Promise<void> {
   if (clusterCidr === undefined) throw new ConfigError(`PODWIRE_POD_CIDR is '${config.podCidr}': expected a block`);
   const clusterCidrIpv6 = config.ipv6 === undefined ? undefined : parsePrefix(config.ipv6.podCidr);
   const [bus, kernel] = await Promise.all([
-    connectBus({
-      url: config.natsUrl,
-      token: config.natsToken,
-      cluster: config.cluster,
-      clientName: `node-agent ${node.nodeName}`,
-      log,
-    }),
+    connectProcessBus(context, `node-agent ${node.nodeName}`),
     startKernel({ node, clusterCidr, clusterCidrIpv6, bootId: randomUUID(), random }),
   ]);
-  shutdown.onStop('bus', () => bus.close());
   shutdown.onStop('kernel', () => kernel.close());
   context.compileWhen.push(() => kernel.datapath.netfilter.forwarded > FORWARDED_TO_COMPILE);
   log.info({ endpoint: kernel.endpoint, io: kernel.io, bootId: kernel.datapath.bootId }, 'kernel started');
@@ -63,7 +56,6 @@ async function start(context: ProcessContext): Promise<void> {
   shutdown.onStop('io', () => io.unsubscribe());
   const pods = await startKubelet({ context, node, stateFolder, bus, kernel });
   registerMetrics(context.metrics, kernel, pods);
-  context.health.addCheck('nats', () => (bus.connected ? undefined : 'not connected'));
 }
 
 async function applyRules({ loop, datapath }: NodeKernel, message: RulesMessage): Promise<RulesReply> {

@@ -1,8 +1,7 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
-import { CNI_BACKENDS, CNI_PLUGINS, type CniBackend, type CniPluginName } from '../../shared/runtime/cni-plugins.ts';
+import { CNI_BACKENDS, CNI_PLUGINS } from '../../shared/runtime/cni-plugins.ts';
 import {
   AUTHORIZATION_MODES,
-  type AuthorizationMode,
   DEFAULT_LOAD_BALANCER_POOL,
   EGRESSES,
   type Egress,
@@ -10,14 +9,13 @@ import {
   IO_TIERS,
   type IoTierName,
   IP_FAMILIES,
-  type IpFamilies,
   MAX_API_SERVERS,
 } from '../../shared/runtime/config.ts';
 import { LOG_LEVELS, type LogLevel } from '../../shared/runtime/log.ts';
 import { MOST_PODS_A_NODE } from '../../shared/runtime/node-block.ts';
 import { MAX_NODES } from '../address-plan.ts';
 import type { ClusterFolder } from '../cluster-folder.ts';
-import { PROXY_MODES, type ProxyMode, TIMINGS, type Timing } from '../cluster-settings.ts';
+import { PROXY_MODES, TIMINGS } from '../cluster-settings.ts';
 import { print } from '../output.ts';
 import { REPORT_TO_PARENT, startDetached } from '../supervisor/detach.ts';
 import type { RunningCluster } from '../supervisor/running-cluster.ts';
@@ -26,19 +24,7 @@ import { parentReporter, type StartReporter, terminalReporter } from '../supervi
 import { messageOf } from '../user-error.ts';
 import { addressAndPort, type FormattedOptions, folderOf, formattedCommand, wholeNumber } from './cluster-option.ts';
 
-interface UpOptions extends FormattedOptions {
-  readonly nodes?: number;
-  readonly cni?: CniPluginName;
-  readonly cniBackend?: CniBackend;
-  readonly proxyMode?: ProxyMode;
-  readonly ipFamily?: IpFamilies;
-  readonly loadBalancerPool?: string;
-  readonly maxPods?: number;
-  readonly timing?: Timing;
-  readonly authorizationMode?: AuthorizationMode;
-  readonly apiservers?: number;
-  readonly apiPort?: number;
-  readonly natsPort?: number;
+interface UpOptions extends FormattedOptions, RequestedSettings {
   readonly logLevel: LogLevel;
   readonly fresh?: boolean;
   readonly allowNetns?: boolean;
@@ -178,39 +164,10 @@ async function run(folder: ClusterFolder, options: UpOptions, reporter: StartRep
   const cluster = await RunningCluster.claim(folder, reporter);
   stopOnSignals(cluster);
   try {
-    const {
-      nodes,
-      cni,
-      cniBackend,
-      proxyMode,
-      ipFamily,
-      loadBalancerPool,
-      maxPods,
-      timing,
-      authorizationMode,
-      apiservers,
-      apiPort,
-      natsPort,
-      logLevel,
-    } = options;
-    const requested: RequestedSettings = {
-      nodes,
-      cni,
-      cniBackend,
-      proxyMode,
-      ipFamily,
-      loadBalancerPool,
-      maxPods,
-      timing,
-      authorizationMode,
-      apiservers,
-      apiPort,
-      natsPort,
-    };
     await Promise.race([
       cluster.start({
-        requested,
-        logLevel,
+        requested: options,
+        logLevel: options.logLevel,
         fresh: options.fresh === true,
         allowNetns: options.allowNetns === true,
         egress: options.egress,

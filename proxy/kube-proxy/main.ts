@@ -5,8 +5,8 @@ import type { EndpointSlice } from 'kubernetes-types/discovery/v1.js';
 import type { Live } from '../../shared/api/live.ts';
 import { CONFIGMAPS, ENDPOINTSLICES, NODES, SERVICES } from '../../shared/api/resources.ts';
 import { createApiClient } from '../../shared/bus/api-client.ts';
-import { connectBus } from '../../shared/bus/connection.ts';
 import { createInformer } from '../../shared/bus/informer.ts';
+import { connectProcessBus } from '../../shared/bus/process-bus.ts';
 import { NODE_RULES } from '../../shared/bus/subjects.ts';
 import { encodeTransaction } from '../../shared/rules/encode-transaction.ts';
 import { readPodConfig } from '../../shared/runtime/config.ts';
@@ -31,17 +31,9 @@ const CONFIG_KEY = 'config.conf';
 const ZONE_LABEL = 'topology.kubernetes.io/zone';
 
 async function start(context: ProcessContext): Promise<void> {
-  const { config, environment, log, shutdown, clock, health } = context;
+  const { environment, log, shutdown, clock } = context;
   const pod = readPodConfig(environment);
-  const bus = await connectBus({
-    url: config.natsUrl,
-    token: config.natsToken,
-    cluster: config.cluster,
-    clientName: `kube-proxy ${pod.nodeName}`,
-    log,
-  });
-  shutdown.onStop('bus', () => bus.close());
-  health.addCheck('nats', () => (bus.connected ? undefined : 'the connection is down'));
+  const bus = await connectProcessBus(context, `kube-proxy ${pod.nodeName}`);
   const api = createApiClient(bus, { user: 'system:kube-proxy' });
   const [configMap, node] = await Promise.all([
     api.get<ConfigMap>(CONFIGMAPS, CONFIG_MAP, pod.podNamespace),

@@ -1,5 +1,4 @@
 /** The controller-manager: all controllers in one process; of several such processes the holder of a Lease works. */
-import { hostname } from 'node:os';
 import type { Node } from 'kubernetes-types/core/v1.js';
 import type { Live } from '../../shared/api/live.ts';
 import { isNodeReady } from '../../shared/api/node-condition.ts';
@@ -8,8 +7,9 @@ import { groupResourceText, type ResourceRef } from '../../shared/api/resource.t
 import { NODES } from '../../shared/api/resources.ts';
 import { untoleratedTaint } from '../../shared/api/toleration.ts';
 import { createComponentClients } from '../../shared/bus/api-client.ts';
-import { connectBus } from '../../shared/bus/connection.ts';
-import { runAsLeader } from '../../shared/bus/leader-election.ts';
+import type { Bus } from '../../shared/bus/connection.ts';
+import { leadProcess } from '../../shared/bus/leading-process.ts';
+import { connectProcessBus } from '../../shared/bus/process-bus.ts';
 import { type ProcessContext, runProcess } from '../../shared/runtime/process.ts';
 import { bootstrapCluster } from './bootstrap/bootstrap.ts';
 import { type ControllerEnvironment, type ControllerLoop, createLoop } from './controller.ts';
@@ -55,33 +55,17 @@ function isSameResource(a: ResourceRef, b: ResourceRef): boolean {
 await runProcess({
   name: 'controller-manager',
   async start(context) {
-    const { config, log, shutdown, clock, health } = context;
-    const bus = await connectBus({
-      url: config.natsUrl,
-      token: config.natsToken,
-      cluster: config.cluster,
-      clientName: 'controller-manager',
-      log,
-    });
-    shutdown.onStop('bus', () => bus.close());
-    health.addCheck('nats', () => (bus.connected ? undefined : 'the connection is down'));
+    const { config, log, shutdown, clock } = context;
+    const bus = await connectProcessBus(context, 'controller-manager');
     const clients = createComponentClients(bus, 'system:kube-controller-manager');
     const { api } = clients;
     const informers = new Informers(bus);
     const environment = { api, eventApi: clients.events, informers, clock, log };
     const loops = controllers(context, environment, bus);
-    const election = runAsLeader(clients.urgent, {
-      name: 'kube-controller-manager',
-      // The same after a restart, so that a killed leader's successor need not wait for the Lease to run out.
-      identity: `controller-manager_${hostname()}`,
-      clock,
-      log,
-      signal: shutdown.signal,
+    leadProcess(context, {
+      lease: 'kube-controller-manager',
+      api: clients.urgent,
       async onStarted(signal) {
-        signal.addEventListener('abort', () => {
-          // What is under way was decided as the leader: another one may be at work already.
-          if (!shutdown.signal.aborted) process.exit(1);
-        });
         const placeableNodes = (): number => informers.of<Live<Node>>(NODES).list().filter(isPlaceable).length;
         const bootstrapped = bootstrapCluster({ api, clock, log, signal, config, placeableNodes });
         await informers.start();
@@ -90,11 +74,6 @@ await runProcess({
         await bootstrapped;
       },
     });
-    election.catch((error: unknown) => {
-      log.fatal({ error }, 'the controllers could not be started');
-      process.exit(1);
-    });
-    shutdown.onStop('election', () => election);
     shutdown.onStop('controllers', () => {
       for (const loop of loops) loop.stop();
     });
@@ -108,7 +87,7 @@ function isPlaceable(node: Live<Node>): boolean {
 function controllers(
   { config, clock }: ProcessContext,
   environment: ControllerEnvironment,
-  bus: Awaited<ReturnType<typeof connectBus>>,
+  bus: Bus,
 ): ControllerLoop[] {
   const { api, informers } = environment;
   const nodeOptions = {
