@@ -30,6 +30,8 @@ export interface LeaderElectionOptions {
 
 const NAMESPACE = 'kube-system';
 const DEFAULT_LEASE_MS = 15_000;
+/** Before the next look at an API that did not answer: a cluster that starts waits for its scheduler. */
+const UNREACHABLE_PAUSE_MS = 250;
 
 /** Resolves when `signal` is aborted. Rejects when `onStarted` fails. */
 export async function runAsLeader(api: ApiClient, options: LeaderElectionOptions): Promise<void> {
@@ -65,13 +67,15 @@ class Election {
   /** Resolves to the Lease once it is held; undefined when the election ends. */
   async acquire(): Promise<Lease | undefined> {
     while (!this.options.signal.aborted) {
+      let pauseMs = this.leaseMs / 8;
       try {
         const lease = await this.tryAcquire();
         if (lease !== undefined) return lease;
       } catch (error) {
         this.log.debug({ error, lease: this.options.name }, 'the lease could not be taken');
+        pauseMs = Math.min(pauseMs, UNREACHABLE_PAUSE_MS);
       }
-      await this.clock.sleep(this.leaseMs / 4, this.options.signal);
+      await this.clock.sleep(pauseMs, this.options.signal);
     }
     return undefined;
   }
