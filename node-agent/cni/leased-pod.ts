@@ -1,12 +1,18 @@
-/** Plugs pods in with the addresses of host-local IPAM: what fails gives its address back, and so does what is detached. */
+/** Plugs pods in with addresses that they hold for life: what fails gives its address back, and so does what is detached. */
 import type { NodeDatapath } from '../datapath/path.ts';
-import type { HostLocalIpam } from './ipam/host-local.ts';
 import type { CniAttachment, PodAttachRequest } from './plugin.ts';
+
+/** Who gives out addresses; owners are the uids of pods. */
+export interface AddressPool {
+  /** The owner's address, a new one if it has none. Throws AddressesExhaustedError. */
+  allocate(owner: string): number;
+  release(owner: string): void;
+}
 
 export interface PodLeases {
   readonly datapath: NodeDatapath;
   /** Undefined before the node has a pod CIDR. */
-  readonly ipam: HostLocalIpam | undefined;
+  readonly ipam: AddressPool | undefined;
   /** Of a dual-stack node: what goes with an address. */
   readonly addressIpv6?: (address: number) => number | undefined;
   /** Told of an address before the pod has it. */

@@ -8,10 +8,10 @@ import { formatIpv4, type Ipv4Prefix } from '../../../shared/wire/address.ts';
 import { type IpPrefix, networkOf } from '../../../shared/wire/ip-address.ts';
 import { type Encapsulation, RoutedNetwork } from '../../datapath/network/routed-network.ts';
 import { BgpSpeaker } from '../bgp/speaker.ts';
+import { datapathPeer } from '../datapath-peer.ts';
 import { HostLocalIpam } from '../ipam/host-local.ts';
 import { attachLeased } from '../leased-pod.ts';
 import type { CniAttachment, CniContext, CniPlugin, NodeNetworkUp, PeerNode, PodAttachRequest } from '../plugin.ts';
-import { decodeUnderlay } from '../underlay-annotations.ts';
 import { birdc } from './birdc.ts';
 
 /** The original's default. */
@@ -99,18 +99,11 @@ export class Calico implements CniPlugin {
   }
 
   setPeer(peer: PeerNode): void {
-    const underlay = decodeUnderlay(peer.annotations);
-    if (underlay === undefined || peer.annotations[BACKEND_ANNOTATION] !== this.encapsulation) return;
+    if (peer.annotations[BACKEND_ANNOTATION] !== this.encapsulation) return;
     const vtepMac = Number(peer.annotations[VTEP_ANNOTATION]);
-    this.context.datapath.setPeer({
-      nodeName: peer.name,
-      internalIp: peer.internalIp,
-      endpoint: underlay.endpoint,
-      podCidr: peer.podCidr,
-      internalIpv6: peer.internalIpv6,
-      vtepMac: Number.isSafeInteger(vtepMac) ? vtepMac : undefined,
-      underlayMac: underlay.mac,
-    });
+    const known = datapathPeer(peer, Number.isSafeInteger(vtepMac) ? vtepMac : undefined);
+    if (known === undefined) return;
+    this.context.datapath.setPeer(known);
     this.speaker?.addPeer(`Mesh_${formatIpv4(peer.internalIp).replaceAll('.', '_')}`, peer.internalIp);
   }
 

@@ -12,23 +12,22 @@
  */
 import type { Ipv4Prefix } from '../../../shared/wire/address.ts';
 import { formatIpv4 } from '../../../shared/wire/address.ts';
-import { addressPlus, type IpPrefix } from '../../../shared/wire/ip-address.ts';
+import type { IpPrefix } from '../../../shared/wire/ip-address.ts';
 import { hostGatewayNetwork, vxlanNetwork } from '../../datapath/network/bridged-network.ts';
-import { HostLocalIpam } from '../ipam/host-local.ts';
-import { attachLeased } from '../leased-pod.ts';
+import { datapathPeer } from '../datapath-peer.ts';
+import { HostLocalPods } from '../ipam/host-local-pods.ts';
 import type { CniAttachment, CniContext, CniPlugin, NodeNetworkUp, PeerNode, PodAttachRequest } from '../plugin.ts';
-import { decodeUnderlay } from '../underlay-annotations.ts';
 import { decodeBackendData, encodeBackendData, type FlannelBackend } from './backend-data.ts';
 
 export class Flannel implements CniPlugin {
   private readonly context: CniContext;
   private readonly backend: FlannelBackend;
-  private ipam: HostLocalIpam | undefined;
-  private survivors: ReadonlySet<string> | undefined;
+  private readonly pods: HostLocalPods;
 
   constructor(context: CniContext, backend: FlannelBackend) {
     this.context = context;
     this.backend = backend;
+    this.pods = new HostLocalPods(context);
     context.datapath.use(backend === 'vxlan' ? vxlanNetwork : hostGatewayNetwork);
   }
 
@@ -39,48 +38,24 @@ export class Flannel implements CniPlugin {
   }
 
   setUpNode(podCidr: Ipv4Prefix, podCidrIpv6: IpPrefix | undefined): NodeNetworkUp {
-    const { datapath, leases } = this.context;
-    datapath.setPodCidr(podCidr);
-    if (podCidrIpv6 !== undefined) datapath.setPodCidrIpv6(podCidrIpv6);
-    this.ipam = new HostLocalIpam({ network: podCidr.address, prefixLength: podCidr.prefixLength }, leases);
-    if (this.survivors !== undefined) this.ipam.retainOnly(this.survivors);
+    this.pods.setUpNode(podCidr, podCidrIpv6);
     return { reason: 'FlannelIsUp', message: 'Flannel is running on this node' };
   }
 
   attach(request: PodAttachRequest): CniAttachment {
-    const { datapath } = this.context;
-    const addressIpv6 = (address: number) => this.pairOf(address);
-    return attachLeased({ datapath, ipam: this.ipam, addressIpv6 }, request);
-  }
-
-  /** A pod has the same place in both of its node's networks, so that one lease stands for both. */
-  private pairOf(address: number): number | undefined {
-    const { podCidr, podCidrIpv6 } = this.context.datapath;
-    if (podCidr === null || podCidrIpv6 === null) return undefined;
-    return addressPlus(podCidrIpv6.address, address - podCidr.address);
+    return this.pods.attach(request);
   }
 
   retainOnly(podUids: ReadonlySet<string>): void {
-    this.survivors = podUids;
-    this.ipam?.retainOnly(podUids);
+    this.pods.retainOnly(podUids);
   }
 
   setPeer(peer: PeerNode): void {
-    const { datapath } = this.context;
-    const underlay = decodeUnderlay(peer.annotations);
     const backend = decodeBackendData(peer.annotations);
     // A node that has not published itself yet is known once it has.
-    if (underlay === undefined || backend?.type !== this.backend) return;
-    datapath.setPeer({
-      nodeName: peer.name,
-      internalIp: peer.internalIp,
-      endpoint: underlay.endpoint,
-      podCidr: peer.podCidr,
-      internalIpv6: peer.internalIpv6,
-      podCidrIpv6: peer.podCidrIpv6,
-      vtepMac: backend.vtepMac,
-      underlayMac: underlay.mac,
-    });
+    if (backend?.type !== this.backend) return;
+    const known = datapathPeer(peer, backend.vtepMac);
+    if (known !== undefined) this.context.datapath.setPeer(known);
   }
 
   removePeer(name: string): void {
