@@ -1,5 +1,5 @@
 /** Which pod network a cluster gets: what was asked for, what it had, or the default. */
-import { backendsOf, type CniBackend, type CniPluginName } from '../shared/runtime/cni-plugins.ts';
+import { backendsOf, type CniBackend, type CniPluginName, hasIpv6 } from '../shared/runtime/cni-plugins.ts';
 import type { IpFamilies } from '../shared/runtime/config.ts';
 import { UserError } from './user-error.ts';
 
@@ -23,8 +23,8 @@ export function chooseCni(
     const has = backends.length === 0 ? 'none' : backends.join(', ');
     throw new UserError(`--cni-backend ${cniBackend}: the plugin '${cni}' does not have it; it has ${has}`);
   }
-  if (cni === 'calico' && ipFamily !== 'ipv4') {
-    throw new UserError('--cni calico has IPv4 alone here: use --ip-family ipv4, or another plugin');
+  if (!hasIpv6(cni) && ipFamily !== 'ipv4') {
+    throw new UserError(`--cni ${cni} has IPv4 alone here: use --ip-family ipv4, or another plugin`);
   }
   return { cni, cniBackend };
 }

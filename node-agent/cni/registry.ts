@@ -1,8 +1,11 @@
 /** CNI plugins by name. */
 import { backendsOf, type CniBackend, type CniPluginName } from '../../shared/runtime/cni-plugins.ts';
+import type { Tunnelling } from '../datapath/network/bgp-backend.ts';
 import type { Encapsulation } from '../datapath/network/routed-network.ts';
+import { Bridge } from './bridge/bridge.ts';
 import { Calico } from './calico/calico.ts';
 import { Flannel } from './flannel/flannel.ts';
+import { KubeRouter } from './kube-router/kube-router.ts';
 import type { CniContext, CniPlugin } from './plugin.ts';
 
 /** Undefined for `none`: the node stays NotReady and its pods ContainerCreating, as before a network is installed. */
@@ -17,6 +20,10 @@ export function createPlugin(
       return undefined;
     case 'calico':
       return new Calico(context, encapsulationOf(chosen));
+    case 'kube-router':
+      return new KubeRouter(context, tunnellingOf(chosen));
+    case 'bridge':
+      return new Bridge(context);
     case 'flannel':
     // canal is flannel's network with NetworkPolicy in force.
     case 'canal':
@@ -25,5 +32,9 @@ export function createPlugin(
 }
 
 function encapsulationOf(backend: CniBackend | undefined): Encapsulation {
-  return backend === undefined || backend === 'host-gw' ? 'ipip' : backend;
+  return backend === 'vxlan' ? backend : tunnellingOf(backend);
+}
+
+function tunnellingOf(backend: CniBackend | undefined): Tunnelling {
+  return backend === 'none' || backend === 'ipip-cross-subnet' ? backend : 'ipip';
 }

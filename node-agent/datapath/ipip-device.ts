@@ -1,6 +1,6 @@
 /**
- * `tunl0`: IP in IP (RFC 2003). It has no link addresses; a packet goes within another to the gateway of its route, and what
- * comes in protocol 4 appears here. The outer packets are the node's own: they pass OUTPUT and are routed to eth0.
+ * `tunl0`: IP in IP (RFC 2003). It has no link addresses; a packet goes within another to the device's remote end or, where it
+ * has none, to the gateway of its route, and what comes in protocol 4 appears here. The outer packets are the node's own: they pass OUTPUT and are routed to eth0.
  *
  *   route 10.244.2.0/26 via 192.168.1.11 dev tunl0 onlink -> outer header 192.168.1.10 > 192.168.1.11
  */
@@ -28,7 +28,32 @@ export interface IpipOptions {
   readonly index: number;
   /** Of the outer packets. */
   readonly local: number;
+  /** Of the outer packets too; null for a device with many ends. */
+  readonly remote: number | null;
   readonly mtuBytes: number;
+}
+
+/** A host's packets in protocol 4, each for the device whose remote end sent it, or for the one with many. */
+export class IpipInput {
+  private readonly host: Host;
+  private readonly byRemote = new Map<number | null, IpipDevice>();
+
+  constructor(host: Host) {
+    this.host = host;
+    host.tunnels.set(ipv4.PROTOCOL_IPIP, (packet) => this.take(packet));
+  }
+
+  add(device: IpipDevice): void {
+    this.byRemote.set(device.remote, device);
+  }
+
+  /** From the stack, at the inner header; the outer one was checked. Takes ownership. */
+  private take(packet: Packet): void {
+    const { view } = this.host.memory;
+    const device = this.byRemote.get(ipv4.source(view, packet.networkOffset)) ?? this.byRemote.get(null);
+    if (device === undefined) this.host.drop(packet, drop.PROTOCOL_UNKNOWN, 'ipip');
+    else device.decapsulate(packet);
+  }
 }
 
 export class IpipDevice implements NetDevice {
@@ -45,15 +70,16 @@ export class IpipDevice implements NetDevice {
   tap: FrameTap | null = null;
   observer: FrameObserver | null = null;
   private readonly host: Host;
-  private readonly local: number;
+  readonly local: number;
+  readonly remote: number | null;
 
   constructor(options: IpipOptions) {
     this.host = options.host;
     this.name = options.name;
     this.index = options.index;
     this.local = options.local;
+    this.remote = options.remote;
     this.mtuBytes = options.mtuBytes;
-    this.host.tunnels.set(ipv4.PROTOCOL_IPIP, (packet) => this.decapsulate(packet));
   }
 
   transmit(frame: Packet): void {
@@ -62,8 +88,8 @@ export class IpipDevice implements NetDevice {
       this.refuse(frame, drop.ETHERTYPE_UNKNOWN);
       return;
     }
-    const gateway = this.host.routes.lookup(ipv4.destination(view, frame.offset + ethernet.HEADER_BYTES))?.gateway ?? 0;
-    const route = gateway === 0 ? undefined : this.host.route(gateway);
+    const end = this.remote ?? this.gatewayOf(ipv4.destination(view, frame.offset + ethernet.HEADER_BYTES));
+    const route = end === 0 ? undefined : this.host.route(end);
     if (route === undefined || route.device === null || route.device === this) {
       this.refuse(frame, drop.NO_ROUTE);
       return;
@@ -73,14 +99,18 @@ export class IpipDevice implements NetDevice {
     this.observer?.frame('sent', this, frame, '');
     this.tap?.frame(this, frame, true);
     completeChecksums(this.host.memory, frame);
-    const packet = this.encapsulate(frame, gateway);
+    const packet = this.encapsulate(frame, end);
     const verdict = this.host.hooks?.output(packet) ?? null;
     if (verdict === null) transmitRouted(this.host, packet, route);
     else this.host.refuse(packet, verdict, 'output');
   }
 
-  /** From the stack, at the inner header; the outer one was checked. Takes ownership. */
-  private decapsulate(packet: Packet): void {
+  private gatewayOf(destination: number): number {
+    return this.host.routes.lookup(destination)?.gateway ?? 0;
+  }
+
+  /** As `IpipInput` has it from the stack. */
+  decapsulate(packet: Packet): void {
     const { view } = this.host.memory;
     if (!ipip.check(view, packet.networkOffset, packet.length + packet.offset - packet.networkOffset)) {
       this.host.drop(packet, drop.IP_MALFORMED, this.name);
@@ -107,10 +137,10 @@ export class IpipDevice implements NetDevice {
     this.upcall.input(this, frame);
   }
 
-  private encapsulate(frame: Packet, gateway: number): Packet {
+  private encapsulate(frame: Packet, end: number): Packet {
     frame.strip(ethernet.HEADER_BYTES);
     frame.prepend(ipip.OVERHEAD_BYTES);
-    ipip.encode(this.host.memory.view, frame.offset, this.host.nextIdentification(), DEFAULT_TTL, this.local, gateway);
+    ipip.encode(this.host.memory.view, frame.offset, this.host.nextIdentification(), DEFAULT_TTL, this.local, end);
     frame.networkOffset = frame.offset;
     frame.transportOffset = frame.offset + ipip.OVERHEAD_BYTES;
     frame.connection = null;

@@ -189,6 +189,11 @@ export class NodeDatapath implements AddressHolder {
     return this.network?.bridge ?? null;
   }
 
+  /** Of all pods of the cluster. */
+  get clusterCidr(): IpPrefix {
+    return this.options.clusterCidr;
+  }
+
   /** null until the node has one. */
   get podCidr(): IpPrefix | null {
     return this.network?.podCidr ?? null;

@@ -3,15 +3,19 @@
 interface CniPluginTraits {
   /** Whether NetworkPolicies have an effect. */
   readonly enforcesPolicy: boolean;
+  /** Whether pods can have IPv6 addresses, too. */
+  readonly hasIpv6: boolean;
   /** How it can carry packets between nodes (`--cni-backend`); the first is its default. */
   readonly backends: readonly string[];
 }
 
 const TRAITS = {
-  flannel: { enforcesPolicy: false, backends: ['vxlan', 'host-gw'] },
-  canal: { enforcesPolicy: true, backends: ['vxlan', 'host-gw'] },
-  calico: { enforcesPolicy: true, backends: ['ipip', 'ipip-cross-subnet', 'none', 'vxlan'] },
-  none: { enforcesPolicy: false, backends: [] },
+  flannel: { enforcesPolicy: false, hasIpv6: true, backends: ['vxlan', 'host-gw'] },
+  canal: { enforcesPolicy: true, hasIpv6: true, backends: ['vxlan', 'host-gw'] },
+  calico: { enforcesPolicy: true, hasIpv6: false, backends: ['ipip', 'ipip-cross-subnet', 'none', 'vxlan'] },
+  'kube-router': { enforcesPolicy: true, hasIpv6: false, backends: ['ipip-cross-subnet', 'ipip', 'none'] },
+  bridge: { enforcesPolicy: false, hasIpv6: true, backends: [] },
+  none: { enforcesPolicy: false, hasIpv6: true, backends: [] },
 } as const satisfies Record<string, CniPluginTraits>;
 
 export type CniPluginName = keyof typeof TRAITS;
@@ -24,6 +28,10 @@ export const CNI_BACKENDS: readonly CniBackend[] = [
 
 export function enforcesPolicy(plugin: CniPluginName): boolean {
   return TRAITS[plugin].enforcesPolicy;
+}
+
+export function hasIpv6(plugin: CniPluginName): boolean {
+  return TRAITS[plugin].hasIpv6;
 }
 
 /** Of a plugin, its default first. */

@@ -5,77 +5,20 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { Calico } from '../../node-agent/cni/calico/calico.ts';
-import type { Leases } from '../../node-agent/cni/ipam/host-local.ts';
-import { encodeUnderlay } from '../../node-agent/cni/underlay-annotations.ts';
 import type { Encapsulation } from '../../node-agent/datapath/network/routed-network.ts';
 import { nodeNamespace } from '../../node-agent/datapath/show/namespace.ts';
-import { formatRoutes, routeRows } from '../../node-agent/datapath/show/route.ts';
-import { parseIpv4Prefix } from '../../shared/wire/address.ts';
 import { enhancedPacket, interfaceDescription, sectionHeader } from '../../shared/wire/pcap.ts';
 import * as vxlan from '../../shared/wire/vxlan.ts';
-import { TestCluster } from './cluster.testkit.ts';
+import { HOLD_SECONDS, PluginCluster, SECOND_US } from './plugin-cluster.testkit.ts';
 
 const NODES = 3;
-const HOLD_SECONDS = 4;
-const SECOND_US = 1_000_000;
 
-class CalicoCluster {
-  readonly plugins: Calico[] = [];
-  readonly cluster: TestCluster;
-
-  constructor(encapsulation: Encapsulation) {
-    this.cluster = new TestCluster(NODES, 1, {
-      traced: false,
-      prepare: (datapath) => {
-        let leases: Leases | undefined;
-        const save = (saved: Leases): void => {
-          leases = saved;
-        };
-        const store = { load: () => leases, save };
-        this.plugins.push(new Calico({ datapath, leases: store, bgpHoldSeconds: HOLD_SECONDS }, encapsulation));
-      },
-    });
-    for (const [i, plugin] of this.plugins.entries()) {
-      plugin.setUpNode(podCidrOf(i));
-      for (let other = 0; other < NODES; other++) if (other !== i) this.introduce(plugin, other);
-    }
-    this.cluster.advance(3 * SECOND_US);
-  }
-
-  pod(node: number, name: string) {
-    return this.plugins[node - 1]!.attach({ uid: name, id: `default/${name}` });
-  }
-
-  routes(node: number): string {
-    return formatRoutes(routeRows(this.cluster.node(node).root, 'ipv4'));
-  }
-
-  birdc(node: number, ...words: string[]): string {
-    return this.plugins[node - 1]!.commands().birdc!(words);
-  }
-
-  private introduce(plugin: Calico, index: number): void {
-    const { nodeName, internalIp, underlayMac: mac } = this.cluster.nodes[index]!;
-    const endpoint = this.cluster.links.get(`127.0.1.${10 + index}`)!.local;
-    plugin.setPeer({
-      name: nodeName,
-      internalIp,
-      podCidr: podCidrOf(index),
-      internalIpv6: undefined,
-      podCidrIpv6: undefined,
-      annotations: { ...encodeUnderlay({ endpoint, mac }), ...this.plugins[index]!.annotations() },
-    });
-  }
-}
-
-function podCidrOf(index: number) {
-  return parseIpv4Prefix(`10.244.${index + 1}.0/24`)!;
-}
+const calico = (encapsulation: Encapsulation) => new PluginCluster((context) => new Calico(context, encapsulation));
 
 describe('calico with IP-in-IP', () => {
-  let world: CalicoCluster;
+  let world: ReturnType<typeof calico>;
   beforeEach(() => {
-    world = new CalicoCluster('ipip');
+    world = calico('ipip');
   });
 
   it('every node has the blocks of the others by BGP, and its own as a blackhole', () => {
@@ -100,10 +43,10 @@ describe('calico with IP-in-IP', () => {
   });
 
   it('birdc shows the sessions and the routes', () => {
-    const protocols = world.birdc(1, 'show', 'protocols');
+    const protocols = world.run(1, 'birdc', 'show', 'protocols');
     expect(protocols).toMatch(/Mesh_192_168_1_11 +BGP +master +up +00:00:0\d +Established/);
     expect(protocols.match(/Established/g)).toHaveLength(NODES - 1);
-    expect(world.birdc(1, 'show', 'route')).toContain(
+    expect(world.run(1, 'birdc', 'show', 'route')).toContain(
       '10.244.3.0/26      via 192.168.1.12 on eth0 [Mesh_192_168_1_12]',
     );
   });
@@ -118,7 +61,7 @@ describe('calico with IP-in-IP', () => {
     expect(world.routes(1)).not.toContain('10.244.2.0/26');
     expect(world.routes(3)).not.toContain('10.244.2.0/26');
     expect(world.routes(1)).toContain('10.244.3.0/26');
-    expect(world.birdc(1, 'show', 'protocols')).toMatch(/Mesh_192_168_1_11 .*start.*Hold timer expired/);
+    expect(world.run(1, 'birdc', 'show', 'protocols')).toMatch(/Mesh_192_168_1_11 .*start.*Hold timer expired/);
     eth0.up = true;
     cluster.advance(20 * SECOND_US);
     expect(world.routes(1)).toContain('10.244.2.0/26 via 192.168.1.11 dev tunl0');
@@ -127,7 +70,7 @@ describe('calico with IP-in-IP', () => {
   it('a node that leaves the cluster takes its session and routes along', () => {
     world.plugins[0]!.removePeer('worker-2');
     expect(world.routes(1)).not.toContain('10.244.2.0/26');
-    expect(world.birdc(1, 'show', 'protocols')).not.toContain('192_168_1_11');
+    expect(world.run(1, 'birdc', 'show', 'protocols')).not.toContain('192_168_1_11');
   });
 
   it('tunl0 is shown as an IP-in-IP device', () => {
@@ -137,7 +80,7 @@ describe('calico with IP-in-IP', () => {
 
 describe('calico without encapsulation', () => {
   it('routes go to the nodes themselves', () => {
-    const world = new CalicoCluster('none');
+    const world = calico('none');
     expect(world.routes(1)).not.toContain('10.244.2.0/26');
     world.pod(2, 'first');
     world.cluster.settle();
@@ -150,7 +93,7 @@ const tsharkMissing = spawnSync('tshark', ['--version']).error !== undefined;
 describe('a BGP session on the wire', () => {
   if (tsharkMissing) console.log('skipped: no tshark on this machine');
   it.skipIf(tsharkMissing)('is what tshark decodes', () => {
-    const { cluster } = new CalicoCluster('ipip');
+    const { cluster } = calico('ipip');
     // Frames of the nodes' plain network, as their eth0 has them.
     const frames = cluster.captured.map((datagram) => datagram.subarray(vxlan.HEADER_BYTES));
     const packets = frames.map((bytes, i) => enhancedPacket({ interfaceId: 0, timestampNs: BigInt(i) * 1000n, bytes }));

@@ -3,6 +3,10 @@
  * promises. A new one is a row of NETWORKS.
  */
 import { beforeEach, describe, expect, it } from 'vitest';
+import type { RouteInstaller } from '../../node-agent/cni/bgp/node-speaker.ts';
+import { staticRoutesNetwork } from '../../node-agent/cni/bridge/bridge.ts';
+import { kubeRouterNetwork } from '../../node-agent/cni/kube-router/kube-router.ts';
+import type { Tunnelling } from '../../node-agent/datapath/network/bgp-backend.ts';
 import { hostGatewayNetwork, vxlanNetwork } from '../../node-agent/datapath/network/bridged-network.ts';
 import type { NetworkParts, NodeNetwork } from '../../node-agent/datapath/network/node-network.ts';
 import { type Encapsulation, RoutedNetwork } from '../../node-agent/datapath/network/routed-network.ts';
@@ -35,6 +39,25 @@ const NETWORKS: Readonly<Record<string, NetworkCase>> = {
     vni: 0,
     route: { device: 'eth0', gateway: '192.168.1.11' },
   },
+  'bridge with static routes': {
+    network: staticRoutesNetwork,
+    mtuBytes: 1500,
+    vni: 0,
+    route: { device: 'eth0', gateway: '192.168.1.11' },
+  },
+  'kube-router between neighbours': {
+    network: kubeRouter('ipip-cross-subnet'),
+    mtuBytes: 1480,
+    vni: 0,
+    route: { device: 'eth0', gateway: '192.168.1.11' },
+  },
+  'kube-router with tunnels everywhere': {
+    network: kubeRouter('ipip'),
+    mtuBytes: 1480,
+    vni: 0,
+    route: { device: 'tun-192168111', gateway: '0.0.0.0' },
+    outerProtocol: 4,
+  },
   'calico without encapsulation': {
     network: routed('none'),
     mtuBytes: 1500,
@@ -62,16 +85,26 @@ const NETWORKS: Readonly<Record<string, NetworkCase>> = {
   },
 };
 
-/** A calico whose routes are as BGP would make them; the sessions have tests of their own. */
+function kubeRouter(tunnelling: Tunnelling) {
+  return (parts: NetworkParts): NodeNetwork => {
+    const network = kubeRouterNetwork(parts, tunnelling);
+    return withBgpRoutes(network, network.backend);
+  };
+}
+
 function routed(encapsulation: Encapsulation) {
   return (parts: NetworkParts): NodeNetwork => {
     const network = new RoutedNetwork(parts, encapsulation);
-    if (encapsulation === 'vxlan') return network;
-    return Object.assign(network, {
-      peerAdded: ({ options }: KnownPeer) => network.setRoute(options.podCidr!, options.internalIp),
-      peerRemoved: ({ options }: KnownPeer) => network.removeRoute(options.podCidr!),
-    });
+    return encapsulation === 'vxlan' ? network : withBgpRoutes(network, network);
   };
+}
+
+/** Routes are as BGP would make them; the sessions have tests of their own. */
+function withBgpRoutes(network: NodeNetwork, routes: RouteInstaller): NodeNetwork {
+  return Object.assign(network, {
+    peerAdded: ({ options }: KnownPeer) => routes.setRoute(options.podCidr!, options.internalIp),
+    peerRemoved: ({ options }: KnownPeer) => routes.removeRoute(options.podCidr!),
+  });
 }
 
 const ICMP_HEADERS_BYTES = 28;

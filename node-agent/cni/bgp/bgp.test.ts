@@ -147,17 +147,18 @@ describe('session', () => {
 describe('routes', () => {
   const block = prefix('10.244.1.0/26');
   const announce = { kind: 'update', withdrawn: [], reachable: [block], attributes } as const;
+  const peer = (number: number) => ({ from: number, peerIdentifier: number });
   const withdraw = { kind: 'update', withdrawn: [block], reachable: [], attributes: undefined } as const;
 
   it('the best of several stays until it is withdrawn', () => {
     const routes = new BgpRoutes();
-    expect(routes.update(20, 20, announce)).toMatchObject([{ best: { from: 20 } }]);
-    expect(routes.update(10, 10, announce)).toMatchObject([{ best: { from: 10 } }]);
+    expect(routes.update(peer(20), announce, 0)).toMatchObject([{ best: { from: 20 } }]);
+    expect(routes.update(peer(10), announce, 0)).toMatchObject([{ best: { from: 10 } }]);
     const preferred = { ...announce, attributes: { ...attributes, localPreference: 200 } };
-    expect(routes.update(30, 30, preferred)).toMatchObject([{ best: { from: 30 } }]);
-    expect(routes.update(20, 20, withdraw)).toEqual([]);
+    expect(routes.update(peer(30), preferred, 0)).toMatchObject([{ best: { from: 30 } }]);
+    expect(routes.update(peer(20), withdraw, 0)).toEqual([]);
     expect(routes.forget(30)).toMatchObject([{ best: { from: 10 } }]);
-    expect(routes.update(10, 10, withdraw)).toMatchObject([{ best: undefined }]);
+    expect(routes.update(peer(10), withdraw, 0)).toMatchObject([{ best: undefined }]);
     expect([10, 20, 30].map((peer) => routes.countOf(peer))).toEqual([0, 0, 0]);
   });
 });

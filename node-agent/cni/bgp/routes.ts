@@ -5,12 +5,18 @@
 import type { IpPrefix } from '../../../shared/wire/ip-address.ts';
 import type { PathAttributes, UpdateMessage } from './message.ts';
 
-export interface BgpRoute {
-  readonly prefix: IpPrefix;
-  readonly attributes: PathAttributes;
+/** Who announced it. */
+export interface RouteSource {
   /** The peer's address. */
   readonly from: number;
   readonly peerIdentifier: number;
+}
+
+export interface BgpRoute extends RouteSource {
+  readonly prefix: IpPrefix;
+  readonly attributes: PathAttributes;
+  /** When it was announced. */
+  readonly sinceUs: number;
 }
 
 /** The best route to a prefix is another one now, or there is none any more. */
@@ -29,13 +35,14 @@ export class BgpRoutes {
   private readonly ofPeer = new Map<number, number>();
 
   /** Takes in an UPDATE and says what it changed. */
-  update(from: number, peerIdentifier: number, { withdrawn, reachable, attributes }: UpdateMessage): RouteChange[] {
+  update(source: RouteSource, { withdrawn, reachable, attributes }: UpdateMessage, sinceUs: number): RouteChange[] {
+    const { from } = source;
     const changes: RouteChange[] = withdrawn.flatMap((prefix) =>
       this.change(prefix, (routes) => this.take(routes, from)),
     );
     if (attributes === undefined) return changes;
     for (const prefix of reachable) {
-      changes.push(...this.change(prefix, (routes) => this.put(routes, { prefix, attributes, from, peerIdentifier })));
+      changes.push(...this.change(prefix, (routes) => this.put(routes, { ...source, prefix, attributes, sinceUs })));
     }
     return changes;
   }

@@ -33,6 +33,12 @@ export interface PeerStatus {
   readonly imported: number;
 }
 
+/** A prefix that is reached through this node. */
+export interface Announcement {
+  readonly prefix: IpPrefix;
+  readonly sinceUs: number;
+}
+
 const LOCAL_PREFERENCE = 100;
 /** Of one UPDATE: 600 prefixes of 5 bytes fit a message with room for the attributes. */
 const PREFIXES_A_MESSAGE = 600;
@@ -51,7 +57,7 @@ export class BgpSpeaker {
   readonly routes = new BgpRoutes();
   private readonly options: SpeakerOptions;
   private readonly peers = new Map<number, Peer>();
-  private readonly announced = new Map<string, IpPrefix>();
+  private readonly announced = new Map<string, Announcement>();
   private readonly listener: TcpListener;
 
   constructor(options: SpeakerOptions) {
@@ -94,7 +100,7 @@ export class BgpSpeaker {
 
   /** Tells all peers that a prefix is reached through this node. */
   announce(prefix: IpPrefix): void {
-    this.announced.set(prefixKey(prefix), prefix);
+    this.announced.set(prefixKey(prefix), { prefix, sinceUs: this.options.host.engine.nowUs });
     this.tellAll({ kind: 'update', withdrawn: [], reachable: [prefix], attributes: this.attributes() });
   }
 
@@ -113,7 +119,11 @@ export class BgpSpeaker {
     }));
   }
 
-  get announcements(): readonly IpPrefix[] {
+  get as(): number {
+    return this.options.as;
+  }
+
+  get announcements(): readonly Announcement[] {
     return [...this.announced.values()];
   }
 
@@ -151,9 +161,17 @@ export class BgpSpeaker {
         this.changed(this.routes.forget(peer.address));
         break;
       case 'routes':
-        this.changed(this.routes.update(peer.address, peer.session.peerIdentifier, action.update));
+        this.changed(this.learn(peer, action.update));
         break;
     }
+  }
+
+  private learn({ address, session }: Peer, update: UpdateMessage): RouteChange[] {
+    return this.routes.update(
+      { from: address, peerIdentifier: session.peerIdentifier },
+      update,
+      this.options.host.engine.nowUs,
+    );
   }
 
   private setTimer(alarm: Alarm, afterMs: number): void {
@@ -204,7 +222,7 @@ export class BgpSpeaker {
   }
 
   private tellEverything({ transport }: Peer): void {
-    const all = this.announcements;
+    const all = this.announcements.map(({ prefix }) => prefix);
     for (let i = 0; i < all.length; i += PREFIXES_A_MESSAGE) {
       const reachable = all.slice(i, i + PREFIXES_A_MESSAGE);
       transport?.send({ kind: 'update', withdrawn: [], reachable, attributes: this.attributes() });

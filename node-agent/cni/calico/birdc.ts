@@ -3,6 +3,7 @@ import { formatIpv4 } from '../../../shared/wire/address.ts';
 import { formatPrefix } from '../../../shared/wire/ip-address.ts';
 import type { BgpRoute } from '../bgp/routes.ts';
 import type { BgpSpeaker, PeerStatus } from '../bgp/speaker.ts';
+import { uptime } from '../bgp/uptime.ts';
 
 export interface BirdView {
   readonly speaker: BgpSpeaker;
@@ -40,7 +41,7 @@ function protocols({ speaker, nowUs }: BirdView, all: boolean): string {
       'BGP     ',
       'master  ',
       state.padEnd(6),
-      since(nowUs - sinceUs).padEnd(11),
+      uptime(nowUs - sinceUs).padEnd(11),
       info,
     ].join(' ');
     return all ? `${row.trimEnd()}\n${details(peer)}` : row.trimEnd();
@@ -58,7 +59,9 @@ function details({ address, session, imported }: PeerStatus): string {
 }
 
 function routes({ speaker }: BirdView): string {
-  const own = speaker.announcements.map((prefix) => `${formatPrefix(prefix).padEnd(18)} blackhole [static1] * (200)`);
+  const own = speaker.announcements.map(
+    ({ prefix }) => `${formatPrefix(prefix).padEnd(18)} blackhole [static1] * (200)`,
+  );
   const learned = speaker.routes.list().map(([best]) => (best === undefined ? '' : routeLine(speaker, best)));
   return [...own, ...learned].map((line) => `${line}\n`).join('');
 }
@@ -70,11 +73,4 @@ function routeLine(speaker: BgpSpeaker, { prefix, attributes, from }: BgpRoute):
 
 function status({ internalIp }: BirdView): string {
   return `BIRD v0.3.3+birdv1.6.8\nRouter ID is ${formatIpv4(internalIp)}\nDaemon is up and running\n`;
-}
-
-/** `00:04:10`, since the state is what it is. */
-function since(elapsedUs: number): string {
-  const seconds = Math.floor(elapsedUs / 1e6);
-  const two = (value: number): string => String(value).padStart(2, '0');
-  return `${two(Math.floor(seconds / 3600))}:${two(Math.floor(seconds / 60) % 60)}:${two(seconds % 60)}`;
 }

@@ -7,15 +7,14 @@
 import { formatIpv4, type Ipv4Prefix } from '../../../shared/wire/address.ts';
 import { type IpPrefix, networkOf } from '../../../shared/wire/ip-address.ts';
 import { type Encapsulation, RoutedNetwork } from '../../datapath/network/routed-network.ts';
-import { BgpSpeaker } from '../bgp/speaker.ts';
+import { nodeSpeaker } from '../bgp/node-speaker.ts';
+import type { BgpSpeaker } from '../bgp/speaker.ts';
 import { datapathPeer } from '../datapath-peer.ts';
 import { HostLocalIpam } from '../ipam/host-local.ts';
 import { attachLeased } from '../leased-pod.ts';
 import type { CniAttachment, CniContext, CniPlugin, NodeNetworkUp, PeerNode, PodAttachRequest } from '../plugin.ts';
 import { birdc } from './birdc.ts';
 
-/** The original's default. */
-const AS = 64_512;
 const BLOCK_PREFIX_LENGTH = 26;
 /** Owns the address of `tunl0`. */
 const TUNNEL_OWNER = 'tunl0';
@@ -38,21 +37,7 @@ export class Calico implements CniPlugin {
     this.context = context;
     this.encapsulation = encapsulation;
     this.network = datapath.use((parts) => new RoutedNetwork(parts, encapsulation));
-    this.speaker = encapsulation === 'vxlan' ? undefined : this.createSpeaker();
-  }
-
-  private createSpeaker(): BgpSpeaker {
-    const { datapath, bgpHoldSeconds } = this.context;
-    return new BgpSpeaker({
-      host: datapath.root,
-      address: datapath.internalIp,
-      as: AS,
-      holdTimeSeconds: bgpHoldSeconds,
-      onChange: ({ prefix, best }) => {
-        if (best === undefined) this.network.removeRoute(prefix);
-        else this.network.setRoute(prefix, best.attributes.nextHop);
-      },
-    });
+    this.speaker = encapsulation === 'vxlan' ? undefined : nodeSpeaker(context, this.network);
   }
 
   annotations(): Record<string, string> {

@@ -1,10 +1,11 @@
 /**
- * Pods as ports of one bridge, and a way to the other nodes' pods behind it: flannel's network, and that of the CNI plugin
- * `bridge` where there is no other node.
+ * Pods as ports of one bridge, and a way to the other nodes' pods behind it: the network of flannel, of kube-router, and of the
+ * CNI plugin `bridge` with routes that an administrator makes.
  *
  *   pod eth0 ~ veth -- cni0 (first address of the node's pod CIDR) -- routes of the backend -> the other nodes
  */
 import type { NetDevice } from '../../../shared/netstack/device.ts';
+import type { RulesTransaction } from '../../../shared/rules/transaction.ts';
 import { macOfIpv4 } from '../../../shared/wire/address.ts';
 import { addressPlus, formatPrefix, type IpPrefix, networkOf } from '../../../shared/wire/ip-address.ts';
 import { BridgeDevice } from '../bridge.ts';
@@ -13,42 +14,58 @@ import { flannelRules } from '../flannel-rules.ts';
 import type { FrameObserver } from '../frame-observer.ts';
 import type { KnownPeer } from '../peer-table.ts';
 import { attachPod, type PodAttachment, type PodAttachOptions } from '../pod-attachment.ts';
-import type { VxlanDevice } from '../vxlan-device.ts';
+import { TunnelDevice } from '../tunnel-device.ts';
 import { HostGatewayBackend } from './host-gateway-backend.ts';
 import type { NetworkParts, NodeNetwork } from './node-network.ts';
 import { VxlanBackend } from './vxlan-backend.ts';
 
+/** A device whose frames can be seen. */
+export interface WatchedDevice extends NetDevice {
+  observer: FrameObserver | null;
+}
+
 /** How the pods of the other nodes are reached. */
 export interface NetworkBackend {
-  /** null where packets leave as they are. */
-  readonly device: VxlanDevice | null;
+  /** None where packets leave as they are. */
+  readonly devices: readonly WatchedDevice[];
   /** Of what fits through it. */
   readonly mtuBytes: number;
   /** The zeroth address of the node's CIDR is its end of the tunnel. */
   setOwnNetwork(network: number): void;
   peerAdded(peer: KnownPeer): void;
   peerRemoved(peer: KnownPeer): void;
+  observe(observer: FrameObserver | null): void;
 }
 
-export class BridgedNetwork implements NodeNetwork {
-  readonly backend: NetworkBackend;
+export interface BridgedOptions {
+  /** `cni0` */
+  readonly bridgeName: string;
+  /** What the plugin adds to the node's tables for a pod CIDR of the node; absent where it does so itself. */
+  readonly rules?: (bootId: string, clusterCidr: IpPrefix, podCidr: IpPrefix) => RulesTransaction;
+}
+
+export class BridgedNetwork<Backend extends NetworkBackend = NetworkBackend> implements NodeNetwork {
+  readonly backend: Backend;
   private readonly parts: NetworkParts;
+  private readonly options: BridgedOptions;
   private cni0: BridgeDevice | null = null;
   private cidr: IpPrefix | null = null;
   private cidrIpv6: IpPrefix | null = null;
   private observer: FrameObserver | null = null;
 
-  constructor(parts: NetworkParts, backend: NetworkBackend) {
+  constructor(parts: NetworkParts, backend: Backend, options: BridgedOptions) {
     this.parts = parts;
     this.backend = backend;
+    this.options = options;
   }
 
   get devices(): readonly NetDevice[] {
-    return [this.backend.device, this.cni0].filter((device) => device !== null);
+    const made = this.backend.devices;
+    return this.cni0 === null ? made : [...made, this.cni0].sort((a, b) => a.index - b.index);
   }
 
-  get tunnels(): readonly VxlanDevice[] {
-    return this.backend.device === null ? [] : [this.backend.device];
+  get tunnels(): readonly TunnelDevice[] {
+    return this.backend.devices.filter((device) => device instanceof TunnelDevice);
   }
 
   get bridge(): BridgeDevice | null {
@@ -78,7 +95,7 @@ export class BridgedNetwork implements NodeNetwork {
       memory,
       host: root,
       rulePorts: rules.ports,
-      name: 'cni0',
+      name: this.options.bridgeName,
       index: this.parts.nextIndex(),
       macAddress: macOfIpv4(network + 1),
       mtuBytes: this.backend.mtuBytes,
@@ -100,8 +117,11 @@ export class BridgedNetwork implements NodeNetwork {
     const { address: network, prefixLength } = podCidr;
     this.backend.setOwnNetwork(network);
     root.addAddress(bridge, addressPlus(network, 1), prefixLength);
-    const reply = rules.apply(flannelRules(bootId, clusterCidr, podCidr));
-    if (reply.kind !== 'applied') throw new Error(`flannel's rules were refused: ${JSON.stringify(reply)}`);
+    const transaction = this.options.rules?.(bootId, clusterCidr, podCidr);
+    const reply = transaction && rules.apply(transaction);
+    if (reply !== undefined && reply.kind !== 'applied') {
+      throw new Error(`the rules of ${transaction?.owner} were refused: ${JSON.stringify(reply)}`);
+    }
   }
 
   attach(pod: PodAttachOptions, detached: () => void): PodAttachment {
@@ -136,19 +156,20 @@ export class BridgedNetwork implements NodeNetwork {
 
   observe(observer: FrameObserver | null): void {
     this.observer = observer;
-    if (this.backend.device !== null) this.backend.device.observer = observer;
+    this.backend.observe(observer);
     if (this.cni0 !== null) this.cni0.observer = observer;
   }
 }
 
 const FLANNEL_VNI = 1;
+const FLANNEL: BridgedOptions = { bridgeName: 'cni0', rules: flannelRules };
 
 /** flannel's `vxlan`. */
 export function vxlanNetwork(parts: NetworkParts): BridgedNetwork {
-  return new BridgedNetwork(parts, new VxlanBackend(parts, { name: 'flannel.1', vni: FLANNEL_VNI }));
+  return new BridgedNetwork(parts, new VxlanBackend(parts, { name: 'flannel.1', vni: FLANNEL_VNI }), FLANNEL);
 }
 
 /** flannel's `host-gw`. */
 export function hostGatewayNetwork(parts: NetworkParts): BridgedNetwork {
-  return new BridgedNetwork(parts, new HostGatewayBackend(parts));
+  return new BridgedNetwork(parts, new HostGatewayBackend(parts), FLANNEL);
 }

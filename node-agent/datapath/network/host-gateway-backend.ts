@@ -6,7 +6,7 @@ import type { NetworkBackend } from './bridged-network.ts';
 import type { NetworkParts } from './node-network.ts';
 
 export class HostGatewayBackend implements NetworkBackend {
-  readonly device = null;
+  readonly devices = [];
   private readonly parts: NetworkParts;
 
   constructor(parts: NetworkParts) {
@@ -15,6 +15,10 @@ export class HostGatewayBackend implements NetworkBackend {
 
   get mtuBytes(): number {
     return this.parts.eth0.mtuBytes;
+  }
+
+  observe(): void {
+    // It has no device.
   }
 
   setOwnNetwork(): void {

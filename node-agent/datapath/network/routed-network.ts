@@ -7,20 +7,19 @@
  * nothing of the network. IPv4 alone.
  */
 import type { NetDevice } from '../../../shared/netstack/device.ts';
-import { addressBits, type IpPrefix, isInNetwork, networkOf } from '../../../shared/wire/ip-address.ts';
-import { OVERHEAD_BYTES } from '../../../shared/wire/ipip.ts';
+import { addressBits, type IpPrefix, networkOf } from '../../../shared/wire/ip-address.ts';
 import type { FrameObserver } from '../frame-observer.ts';
-import { IpipDevice } from '../ipip-device.ts';
 import type { KnownPeer } from '../peer-table.ts';
 import type { PodAttachment, PodAttachOptions } from '../pod-attachment.ts';
 import type { TunnelDevice } from '../tunnel-device.ts';
+import { BgpBackend, type Tunnelling } from './bgp-backend.ts';
 import { calicoRules } from './calico-rules.ts';
 import type { NetworkParts, NodeNetwork } from './node-network.ts';
 import { cableName, plugPod } from './pod-cable.ts';
 import { VxlanBackend } from './vxlan-backend.ts';
 
-/** How packets for pods of other nodes leave: `ipip-cross-subnet` tunnels only to nodes that are no neighbours. */
-export type Encapsulation = 'none' | 'ipip' | 'ipip-cross-subnet' | 'vxlan';
+/** How packets for pods of other nodes leave. */
+export type Encapsulation = Tunnelling | 'vxlan';
 
 export const CALICO_VNI = 4096;
 /** The node's end of every pod's cable has this MAC, as in the original. */
@@ -31,32 +30,28 @@ export class RoutedNetwork implements NodeNetwork {
   readonly bridge = null;
   readonly podCidrIpv6 = null;
   private readonly parts: NetworkParts;
-  private readonly encapsulation: Encapsulation;
-  private readonly tunl0: IpipDevice | null;
   private readonly vxlan: VxlanBackend | null;
+  private readonly bgp: BgpBackend | null;
   private cidr: IpPrefix | null = null;
 
   constructor(parts: NetworkParts, encapsulation: Encapsulation) {
-    const { root, internalIp: local, eth0, rules, bootId, clusterCidr } = parts;
+    const { rules, bootId, clusterCidr } = parts;
     this.parts = parts;
-    this.encapsulation = encapsulation;
     this.vxlan = encapsulation === 'vxlan' ? new VxlanBackend(parts, { name: 'vxlan.calico', vni: CALICO_VNI }) : null;
-    const isIpip = encapsulation === 'ipip' || encapsulation === 'ipip-cross-subnet';
-    const mtuBytes = eth0.mtuBytes - OVERHEAD_BYTES;
-    this.tunl0 = isIpip
-      ? new IpipDevice({ host: root, name: 'tunl0', index: parts.nextIndex(), local, mtuBytes })
-      : null;
-    if (this.tunl0 !== null) root.addDevice(this.tunl0);
+    this.bgp =
+      encapsulation === 'vxlan'
+        ? null
+        : new BgpBackend(parts, { tunnelling: encapsulation, protocol: 'bird', tunnel: { shared: 'tunl0' } });
     const reply = rules.apply(calicoRules(bootId, clusterCidr));
     if (reply.kind !== 'applied') throw new Error(`calico's rules were refused: ${JSON.stringify(reply)}`);
   }
 
   get devices(): readonly NetDevice[] {
-    return [this.tunl0, this.vxlan?.device ?? null].filter((device) => device !== null);
+    return this.vxlan?.devices ?? this.bgp?.devices ?? [];
   }
 
   get tunnels(): readonly TunnelDevice[] {
-    return this.vxlan === null ? [] : [this.vxlan.device];
+    return this.vxlan?.devices ?? [];
   }
 
   get podCidr(): IpPrefix | null {
@@ -65,7 +60,7 @@ export class RoutedNetwork implements NodeNetwork {
 
   /** Of what a pod may send to another node without being cut. */
   get podMtuBytes(): number {
-    return this.vxlan?.mtuBytes ?? this.tunl0?.mtuBytes ?? this.parts.eth0.mtuBytes;
+    return this.vxlan?.mtuBytes ?? this.bgp?.mtuBytes ?? this.parts.eth0.mtuBytes;
   }
 
   setPodCidr(podCidr: IpPrefix): void {
@@ -81,7 +76,7 @@ export class RoutedNetwork implements NodeNetwork {
 
   /** The address with which the node sends through `tunl0`. */
   setTunnelAddress(address: number): void {
-    if (this.tunl0 !== null) this.parts.root.addAddress(this.tunl0, address, addressBits(address));
+    for (const device of this.bgp?.devices ?? []) this.parts.root.addAddress(device, address, addressBits(address));
   }
 
   /** A block of this node: what none of its pods has goes nowhere, instead of to the default route and back. */
@@ -91,16 +86,12 @@ export class RoutedNetwork implements NodeNetwork {
   }
 
   /** To the pods of another node. */
-  setRoute({ address: destination, prefixLength }: IpPrefix, gateway: number): void {
-    const { root, eth0, internalIp, internalPrefixLength } = this.parts;
-    const isNeighbour = isInNetwork(gateway, internalIp, internalPrefixLength);
-    const direct = this.tunl0 === null || (this.encapsulation === 'ipip-cross-subnet' && isNeighbour);
-    const device = direct ? eth0 : this.tunl0!; // null only where all is direct
-    root.routes.replace({ destination, prefixLength, gateway, device, onLink: !direct, protocol: 'bird' });
+  setRoute(prefix: IpPrefix, gateway: number): void {
+    this.bgp?.setRoute(prefix, gateway);
   }
 
-  removeRoute({ address: destination, prefixLength }: IpPrefix): void {
-    this.parts.root.routes.remove({ destination, prefixLength, protocol: 'bird' });
+  removeRoute(prefix: IpPrefix): void {
+    this.bgp?.removeRoute(prefix);
   }
 
   attach(pod: PodAttachOptions, detached: () => void): PodAttachment {
@@ -127,7 +118,7 @@ export class RoutedNetwork implements NodeNetwork {
   }
 
   observe(observer: FrameObserver | null): void {
-    if (this.tunl0 !== null) this.tunl0.observer = observer;
-    if (this.vxlan !== null) this.vxlan.device.observer = observer;
+    this.vxlan?.observe(observer);
+    this.bgp?.observe(observer);
   }
 }

@@ -2,6 +2,7 @@
 import { addressBits, type IpPrefix } from '../../../shared/wire/ip-address.ts';
 import { OVERHEAD_BYTES } from '../../../shared/wire/vxlan.ts';
 import { randomMac } from '../device-identity.ts';
+import type { FrameObserver } from '../frame-observer.ts';
 import type { KnownPeer } from '../peer-table.ts';
 import { podCidrsOf } from '../peer-table.ts';
 import { VxlanDevice } from '../vxlan-device.ts';
@@ -28,6 +29,10 @@ export class VxlanBackend implements NetworkBackend {
     root.addDevice(this.device);
   }
 
+  get devices(): readonly VxlanDevice[] {
+    return [this.device];
+  }
+
   get mtuBytes(): number {
     return this.device.mtuBytes;
   }
@@ -50,6 +55,10 @@ export class VxlanBackend implements NetworkBackend {
       root.neighbours.remove(this.device, address);
     }
     if (options.vtepMac !== undefined) this.device.removeFdbEntry(options.vtepMac);
+  }
+
+  observe(observer: FrameObserver | null): void {
+    this.device.observer = observer;
   }
 
   private addRoute({ address, prefixLength }: IpPrefix, vtepMac: number): void {

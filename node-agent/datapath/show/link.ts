@@ -6,6 +6,7 @@ import { isIpv6 } from '../../../shared/wire/ipv6-table.ts';
 import * as vxlan from '../../../shared/wire/vxlan.ts';
 import { BridgeDevice } from '../bridge.ts';
 import { FDB_AGEING_US } from '../fdb.ts';
+import { IpipDevice } from '../ipip-device.ts';
 import { VxlanDevice } from '../vxlan-device.ts';
 import { bridgesOf, masterOf, peerIndex, type ShownNamespace } from './namespace.ts';
 
@@ -69,8 +70,8 @@ function linkRow(namespace: ShownNamespace, device: NetDevice): LinkRow {
     group: 'default',
     txqlen: device.kind === 'veth' || device.kind === 'vxlan' ? undefined : QUEUE_LENGTH,
     link_type: kindOf(device),
-    address: tunnel ? NO_ADDRESS : formatMac(device.macAddress),
-    broadcast: tunnel ? NO_ADDRESS : loopback ? formatMac(0) : formatMac(ethernet.BROADCAST),
+    address: tunnel ? tunnelEnd(device, 'local') : formatMac(device.macAddress),
+    broadcast: tunnel ? tunnelEnd(device, 'remote') : loopback ? formatMac(0) : formatMac(ethernet.BROADCAST),
     link_netnsid: otherEnd === undefined ? undefined : 0,
     stats64: {
       rx: { bytes: counters.rxBytes, packets: counters.rxPackets, errors: 0, dropped: counters.rxDropped },
@@ -83,6 +84,12 @@ function linkRow(namespace: ShownNamespace, device: NetDevice): LinkRow {
 const FLAGS_OF_KIND = { loopback: ['LOOPBACK'], ether: ['BROADCAST', 'MULTICAST'], ipip: ['NOARP'] } as const;
 /** The link address of a tunnel with no end of its own. */
 const NO_ADDRESS = '0.0.0.0';
+
+/** A tunnel with many ends has no link addresses. */
+function tunnelEnd(device: NetDevice, end: 'local' | 'remote'): string {
+  const hasOne = device instanceof IpipDevice && device.remote !== null;
+  return hasOne ? formatIpv4(device[end] ?? 0) : NO_ADDRESS;
+}
 
 function kindOf({ kind }: NetDevice): LinkRow['link_type'] {
   return kind === 'loopback' || kind === 'ipip' ? kind : 'ether';
@@ -108,6 +115,11 @@ function details(namespace: ShownNamespace, device: NetDevice): string[] {
       `bridge forward_delay 1500 hello_time 200 max_age 2000 ageing_time ${FDB_AGEING_US / 10_000} stp_state 0 priority 32768 vlan_filtering 0 nf_call_iptables ${filter}`,
     ];
   }
+  if (device instanceof IpipDevice) {
+    const [remote, local] = [tunnelEnd(device, 'remote'), tunnelEnd(device, 'local')];
+    const ends = device.remote === null ? 'remote any local any' : `remote ${remote} local ${local}`;
+    return [`ipip ipip ${ends} ttl inherit nopmtudisc`];
+  }
   if (device.kind !== 'veth') return [];
   const port = masterOf(namespace, device)?.ports.get(device);
   const slave = `bridge_slave state forwarding priority 32 cost 2 hairpin ${port?.hairpin ? 'on' : 'off'} guard off root_block off fastleave off learning on flood on`;
@@ -126,7 +138,8 @@ export function linkHeading(row: LinkRow, mode: string): string {
 /** The second line: `    link/ether 0a:58:0a:f4:01:05 brd ff:ff:ff:ff:ff:ff link-netnsid 0`. */
 export function linkAddress(row: LinkRow): string {
   const netns = row.link_netnsid === undefined ? '' : ` link-netnsid ${row.link_netnsid}`;
-  return `    link/${row.link_type} ${row.address} brd ${row.broadcast}${netns}`;
+  const other = row.link_type === 'ipip' && row.address !== NO_ADDRESS ? 'peer' : 'brd';
+  return `    link/${row.link_type} ${row.address} ${other} ${row.broadcast}${netns}`;
 }
 
 export function formatLinks(rows: readonly LinkRow[], options: LinkTextOptions = {}): string {

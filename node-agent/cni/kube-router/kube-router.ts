@@ -1,0 +1,101 @@
+/**
+ * kube-router: pods on a bridge, and each node's pod CIDR announced to all others by BGP; see README.md.
+ *
+ *   own pod CIDR -> UPDATE to every node -> 10.244.1.0/24 via 192.168.1.10 dev eth0 proto 17
+ */
+import { createHash } from 'node:crypto';
+import { formatIpv4, type Ipv4Prefix } from '../../../shared/wire/address.ts';
+import { BgpBackend, type Tunnelling } from '../../datapath/network/bgp-backend.ts';
+import { BridgedNetwork } from '../../datapath/network/bridged-network.ts';
+import type { NetworkParts } from '../../datapath/network/node-network.ts';
+import { nodeSpeaker } from '../bgp/node-speaker.ts';
+import type { BgpSpeaker } from '../bgp/speaker.ts';
+import { datapathPeer } from '../datapath-peer.ts';
+import { HostLocalPods } from '../ipam/host-local-pods.ts';
+import type { CniAttachment, CniContext, CniPlugin, NodeNetworkUp, PeerNode, PodAttachRequest } from '../plugin.ts';
+import { gobgp } from './gobgp.ts';
+import { kubeRouterRules } from './kube-router-rules.ts';
+
+/** 0x11, which `ip route` has no name for. */
+const ROUTE_PROTOCOL = '17';
+
+export function kubeRouterNetwork(parts: NetworkParts, tunnelling: Tunnelling): BridgedNetwork<BgpBackend> {
+  const backend = new BgpBackend(parts, {
+    tunnelling,
+    protocol: ROUTE_PROTOCOL,
+    tunnel: { nameFor: tunnelName },
+  });
+  return new BridgedNetwork(parts, backend, { bridgeName: 'kube-bridge' });
+}
+
+/** `tun-192168111`; an address that is too long for a device's name is hashed. */
+export function tunnelName(node: number): string {
+  const digits = formatIpv4(node).replaceAll('.', '');
+  const short = digits.length < 12 ? digits : createHash('sha256').update(digits).digest('hex').slice(0, 11);
+  return `tun-${short}`;
+}
+
+export class KubeRouter implements CniPlugin {
+  readonly speaker: BgpSpeaker;
+  private readonly context: CniContext;
+  private readonly pods: HostLocalPods;
+
+  constructor(context: CniContext, tunnelling: Tunnelling) {
+    this.context = context;
+    this.pods = new HostLocalPods(context);
+    const { backend } = context.datapath.use((parts) => kubeRouterNetwork(parts, tunnelling));
+    this.speaker = nodeSpeaker(context, backend);
+    this.applyRules();
+  }
+
+  annotations(): Record<string, string> {
+    return {};
+  }
+
+  /** Pods have IPv4 alone. */
+  setUpNode(podCidr: Ipv4Prefix): NodeNetworkUp {
+    this.pods.setUpNode(podCidr, undefined);
+    this.speaker.announce(podCidr);
+    return { reason: 'KubeRouterIsUp', message: 'kube-router is running on this node' };
+  }
+
+  attach(request: PodAttachRequest): CniAttachment {
+    return this.pods.attach(request);
+  }
+
+  retainOnly(podUids: ReadonlySet<string>): void {
+    this.pods.retainOnly(podUids);
+  }
+
+  setPeer(peer: PeerNode): void {
+    const known = datapathPeer(peer);
+    if (known === undefined) return;
+    this.context.datapath.setPeer(known);
+    this.speaker.addPeer(formatIpv4(peer.internalIp), peer.internalIp);
+    this.applyRules();
+  }
+
+  removePeer(name: string): void {
+    const { datapath } = this.context;
+    const known = datapath.peers.get(name);
+    if (known !== undefined) this.speaker.removePeer(known.options.internalIp);
+    datapath.removePeer(name);
+    this.applyRules();
+  }
+
+  /** `gobgp`, as in the node's kube-router container. */
+  commands(): Record<string, (words: readonly string[]) => string> {
+    const { root, internalIp } = this.context.datapath;
+    const { speaker } = this;
+    return { gobgp: (words) => gobgp({ speaker, nowUs: root.engine.nowUs, internalIp }, words) };
+  }
+
+  /** They name all nodes. */
+  private applyRules(): void {
+    const { datapath } = this.context;
+    const nodes = datapath.peers.list().map(({ options }) => options.internalIp);
+    const rules = kubeRouterRules(datapath.bootId, datapath.clusterCidr, [datapath.internalIp, ...nodes]);
+    const reply = datapath.applyRules(rules);
+    if (reply.kind !== 'applied') throw new Error(`kube-router's rules were refused: ${JSON.stringify(reply)}`);
+  }
+}

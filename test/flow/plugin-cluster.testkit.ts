@@ -1,0 +1,67 @@
+/** A CNI plugin on a few nodes in virtual time, which know of each other by their annotations, as the kubelet tells them. */
+import type { Leases } from '../../node-agent/cni/ipam/host-local.ts';
+import type { CniAttachment, CniContext, CniPlugin } from '../../node-agent/cni/plugin.ts';
+import { encodeUnderlay } from '../../node-agent/cni/underlay-annotations.ts';
+import { formatRoutes, routeRows } from '../../node-agent/datapath/show/route.ts';
+import { type Ipv4Prefix, parseIpv4Prefix } from '../../shared/wire/address.ts';
+import { TestCluster } from './cluster.testkit.ts';
+
+const NODES = 3;
+export const HOLD_SECONDS = 4;
+export const SECOND_US = 1_000_000;
+
+export class PluginCluster<Plugin extends CniPlugin> {
+  readonly plugins: Plugin[] = [];
+  readonly cluster: TestCluster;
+
+  constructor(create: (context: CniContext) => Plugin) {
+    this.cluster = new TestCluster(NODES, 1, {
+      traced: false,
+      prepare: (datapath) => {
+        let leases: Leases | undefined;
+        const save = (saved: Leases): void => {
+          leases = saved;
+        };
+        const store = { load: () => leases, save };
+        this.plugins.push(create({ datapath, leases: store, bgpHoldSeconds: HOLD_SECONDS }));
+      },
+    });
+    for (const [i, plugin] of this.plugins.entries()) {
+      plugin.setUpNode(podCidrOf(i), undefined);
+      for (let other = 0; other < NODES; other++) if (other !== i) this.introduce(plugin, other);
+    }
+    this.cluster.advance(3 * SECOND_US);
+  }
+
+  /** Nodes are counted from 1. */
+  pod(node: number, name: string): CniAttachment {
+    return this.plugins[node - 1]!.attach({ uid: name, id: `default/${name}` });
+  }
+
+  /** `ip route` of a node. */
+  routes(node: number): string {
+    return formatRoutes(routeRows(this.cluster.node(node).root, 'ipv4'));
+  }
+
+  /** A command of the plugin on a node. */
+  run(node: number, name: string, ...words: string[]): string {
+    return this.plugins[node - 1]!.commands?.()[name]?.(words) ?? '';
+  }
+
+  private introduce(plugin: Plugin, index: number): void {
+    const { nodeName, internalIp, underlayMac: mac } = this.cluster.nodes[index]!;
+    const endpoint = this.cluster.links.get(`127.0.1.${10 + index}`)!.local;
+    plugin.setPeer({
+      name: nodeName,
+      internalIp,
+      podCidr: podCidrOf(index),
+      internalIpv6: undefined,
+      podCidrIpv6: undefined,
+      annotations: { ...encodeUnderlay({ endpoint, mac }), ...this.plugins[index]!.annotations() },
+    });
+  }
+}
+
+function podCidrOf(index: number): Ipv4Prefix {
+  return parseIpv4Prefix(`10.244.${index + 1}.0/24`)!;
+}
