@@ -2,9 +2,13 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { RIGHT_ADDRESS } from '../../../../shared/podnet/pod-pair.testkit.ts';
 import { waitFor } from '../../../../test/wait-for.ts';
 import { startTestContainer, type TestContainer } from '../../container.testkit.ts';
+import { nextChunk } from '../../program-io.ts';
 import { ALL_NETWORK } from '../toolset.ts';
 import { startTwoPods, type TwoPods } from '../two-pods.testkit.ts';
+import { ControlChannel, newCookie, STATE } from './control.ts';
+import { encodeParameters } from './parameters.ts';
 import { reportRow } from './report.ts';
+import { decodeResults } from './running-test.ts';
 
 let pods: TwoPods;
 let server: TestContainer;
@@ -59,6 +63,36 @@ describe('iperf3', () => {
     const { end } = JSON.parse(stdout);
     expect(end.sum_received.bytes).toBeGreaterThan(100_000);
     expect(end.sum_sent.bytes).toBeLessThan(2_000_000);
+    expect((await printed).stdout).toMatch(/ sender\n$/);
+  });
+
+  it('ends what it sends before it says its results: the original reads a stream to its end first', async () => {
+    const { printed } = await serveOnce(5204);
+    const { signal } = new AbortController();
+    const where = { host: RIGHT_ADDRESS, port: 5204 };
+    const cookie = newCookie();
+    const socket = await pods.left.connectTcp(where);
+    const control = new ControlChannel(socket, signal);
+    socket.write(cookie);
+    expect(await control.receiveState()).toBe(STATE.paramExchange);
+    const test = { seconds: 1, bytes: 0, streams: 1, blockBytes: 1000, reverse: true, bitsPerSecond: 0 };
+    control.sendJson(encodeParameters(test));
+    expect(await control.receiveState()).toBe(STATE.createStreams);
+    const data = await pods.left.connectTcp(where);
+    data.write(cookie);
+    expect(await control.receiveState()).toBe(STATE.testStart);
+    expect(await control.receiveState()).toBe(STATE.testRunning);
+    control.sendState(STATE.testEnd);
+    let bytes = 0;
+    for (let chunk = await nextChunk(data, signal); chunk !== undefined; chunk = await nextChunk(data, signal)) {
+      bytes += chunk.length;
+    }
+    expect(await control.receiveState()).toBe(STATE.exchangeResults);
+    control.sendJson({ sender_has_retransmits: -1, streams: [{ id: 1, bytes }] });
+    expect(decodeResults(await control.receiveJson())[0]?.bytes).toBe(bytes);
+    expect(await control.receiveState()).toBe(STATE.displayResults);
+    control.sendState(STATE.done);
+    socket.end();
     expect((await printed).stdout).toMatch(/ sender\n$/);
   });
 

@@ -50,6 +50,11 @@ export class RunningTest {
     await this.work;
   }
 
+  /** The other end is told that no more comes; what was sent before still arrives. */
+  endStreams(): void {
+    for (const { socket } of this.streams) socket.end();
+  }
+
   close(): void {
     for (const { socket } of this.streams) socket.destroy();
   }

@@ -113,6 +113,8 @@ export class Iperf3Server {
     const reporting = test.reportIntervals(intervalSeconds, print);
     const said = await control.receiveState();
     await Promise.all([test.stop(), sending, reporting]);
+    // Before the results: a client of the original that receives may read a stream to its end first.
+    test.endStreams();
     try {
       if (said !== STATE.testEnd) throw new Error('the client has terminated');
       await this.exchange(control, test);
