@@ -89,7 +89,7 @@ export function buildChain(directives: readonly Directive[], block: BlockContext
       .map((directive) => ({ name, plugin: setup(directive, context) })),
   );
   // Nobody answered: this server knows nothing of the name and will not ask others.
-  let handler: Handler = () => Promise.resolve(emptyReply('REFUSED'));
+  let handler: Handler = () => emptyReply('REFUSED');
   for (const { plugin } of [...plugins].reverse()) handler = plugin.handler?.(handler) ?? handler;
   return { handler, plugins };
 }

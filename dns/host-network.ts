@@ -38,7 +38,7 @@ export class HostNetwork implements PodNetwork {
     });
   }
 
-  async bindUdp(options: UdpBindOptions = {}): Promise<PodUdpSocket> {
+  async bindUdp(options: UdpBindOptions = {}): Promise<HostUdpSocket> {
     const { port = 0, remote } = options;
     const family = isIP(remote?.address ?? options.address ?? this.host) === 6 ? 6 : 4;
     // To a server of the other family it leaves from any address.
@@ -62,9 +62,10 @@ export class HostNetwork implements PodNetwork {
           socket.send(data, ...(target as [number, string]), (error) => (error === null ? sent() : failed(error))),
         );
       },
+      (data, toPort, to) => socket.send(data, toPort, to),
       () => socket.close(),
     );
-    socket.on('message', (data, from) => adapted.emit('message', data, { address: from.address, port: from.port }));
+    socket.on('message', (data, from) => adapted.emit('message', data, from));
     socket.on('error', (error) => adapted.emit('error', error));
     socket.on('close', () => adapted.emit('close'));
     return adapted;
@@ -100,15 +101,22 @@ function asPodSocket(socket: Socket): PodTcpSocket {
   return socket as unknown as PodTcpSocket;
 }
 
-class HostUdpSocket extends EventEmitter implements PodUdpSocket {
+export class HostUdpSocket extends EventEmitter implements PodUdpSocket {
   readonly address: () => SocketAddress;
   readonly send: (data: Uint8Array, port: number, address: string) => Promise<void>;
+  readonly post: (data: Uint8Array, port: number, address: string) => void;
   readonly close: () => void;
 
-  constructor(address: () => SocketAddress, send: PodUdpSocket['send'], close: () => void) {
+  constructor(
+    address: () => SocketAddress,
+    send: PodUdpSocket['send'],
+    post: (data: Uint8Array, port: number, address: string) => void,
+    close: () => void,
+  ) {
     super();
     this.address = address;
     this.send = send;
+    this.post = post;
     this.close = close;
   }
 }

@@ -25,6 +25,8 @@ import { type Corefile, DnsServer, type DnsServerOptions } from './server.ts';
 const VERSION = '1.11.3';
 const CONFIG_MAP = 'coredns';
 const COREFILE_KEY = 'Corefile';
+/** More than an idle cluster asks for in hours: somebody waits for answers. */
+const ASKED_TO_COMPILE = 2000;
 
 const { values: options } = parseArgs({ options: { conf: { type: 'string' }, listen: { type: 'string' } } });
 
@@ -52,6 +54,7 @@ await runProcess({
         process.exit(1);
       },
     });
+    context.compileWhen.push(() => server.asked > ASKED_TO_COMPILE);
     shutdown.onStop('server', () => server.stop({ lameDuck: listen === undefined }));
     try {
       await server.start();

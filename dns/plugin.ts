@@ -1,8 +1,9 @@
 /** What a plugin is: it answers a query, or passes it on, or changes what the next one answered. */
-import type { PodNetwork } from '../shared/podnet/pod-network.ts';
+import type { PodNetwork, PodUdpSocket, UdpBindOptions } from '../shared/podnet/pod-network.ts';
 import type { Clock } from '../shared/runtime/clock.ts';
 import type { Metrics } from '../shared/runtime/metrics.ts';
 import type { Random } from '../shared/runtime/random.ts';
+import type { Answering } from './answering.ts';
 import type { Directive } from './corefile.ts';
 import type { DecodedQuery, Reply, ResourceRecord } from './message.ts';
 import type { ClusterSource } from './plugins/kubernetes/cluster-source.ts';
@@ -17,8 +18,8 @@ export interface Query extends DecodedQuery {
   readonly depth: number;
 }
 
-/** Rejects for a failure that the `errors` plugin logs; the client then gets SERVFAIL. */
-export type Handler = (query: Query) => Promise<Reply>;
+/** Throws or rejects for a failure that the `errors` plugin logs; the client then gets SERVFAIL. */
+export type Handler = (query: Query) => Answering;
 
 export interface Plugin {
   readonly handler?: (next: Handler) => Handler;
@@ -34,8 +35,15 @@ export interface Plugin {
   stop?(reason: 'shutdown' | 'reload'): Promise<void> | void;
 }
 
+export interface DnsUdpSocket extends PodUdpSocket {
+  /** Of an unconnected socket: sends without ever telling how it went, which costs less than a promise. */
+  post?(data: Uint8Array, port: number, address: string): void;
+}
+
 /** The network that the server and its plugins use: the pod's, or the host's with `--listen`. */
-export type DnsNetwork = Pick<PodNetwork, 'bindUdp' | 'listenTcp' | 'connectTcp'>;
+export interface DnsNetwork extends Pick<PodNetwork, 'listenTcp' | 'connectTcp'> {
+  bindUdp(options?: UdpBindOptions): Promise<DnsUdpSocket>;
+}
 
 export type LogLevel = 'DEBUG' | 'INFO' | 'WARNING' | 'ERROR' | 'FATAL';
 

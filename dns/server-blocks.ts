@@ -1,4 +1,5 @@
 /** A parsed Corefile made into running chains: one a server block, found by port and the longest zone that fits. */
+import type { Answering } from './answering.ts';
 import { type BlockContext, buildChain, type Chain } from './chain.ts';
 import { CorefileError, type ServerBlock } from './corefile.ts';
 import { emptyReply, type Reply } from './message.ts';
@@ -44,9 +45,9 @@ export class ServerBlocks {
     this.ports = [...this.routes.keys()];
   }
 
-  answer(port: number, query: Query): Promise<Reply> {
+  answer(port: number, query: Query): Answering {
     const found = this.routes.get(port)?.find(({ zone }) => isInZone(query.question.key, zone));
-    return found === undefined ? Promise.resolve(emptyReply('REFUSED')) : found.handler(query);
+    return found === undefined ? emptyReply('REFUSED') : found.handler(query);
   }
 
   /** Resolves when every plugin has started; rejects when one cannot (a port is taken). */

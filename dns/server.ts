@@ -1,7 +1,8 @@
 /** The DNS server: a configuration that can be exchanged while its sockets stay, so that a reload loses no query. */
 import { createHash } from 'node:crypto';
+import type { Answering } from './answering.ts';
 import { parseCorefile } from './corefile.ts';
-import { emptyReply, type Reply } from './message.ts';
+import { emptyReply } from './message.ts';
 import type { DnsNetwork, LogLevel, Query } from './plugin.ts';
 import { ServerBlocks, type SharedContext } from './server-blocks.ts';
 import { type Listener, listenTcp, listenUdp } from './transport.ts';
@@ -27,6 +28,8 @@ export interface DnsServerOptions extends Omit<SharedContext, 'reload'> {
 export class DnsServer {
   private readonly options: DnsServerOptions;
   private readonly listeners = new Map<number, Listener[]>();
+  /** Queries so far. */
+  asked = 0;
   private blocks: ServerBlocks | undefined;
   private text = '';
   private reloading: Promise<void> | undefined;
@@ -131,11 +134,13 @@ export class DnsServer {
     }
   }
 
-  private async answer(port: number, query: Query): Promise<Reply> {
+  private answer(port: number, query: Query): Answering {
+    this.asked++;
+    // Failures are the errors plugin's to print; without it only the client learns of them.
     try {
-      return (await this.blocks?.answer(port, query)) ?? emptyReply('SERVFAIL');
+      const answering = this.blocks?.answer(port, query) ?? emptyReply('SERVFAIL');
+      return answering instanceof Promise ? answering.catch(() => emptyReply('SERVFAIL')) : answering;
     } catch {
-      // Failures are the errors plugin's to print; without it only the client learns of them.
       return emptyReply('SERVFAIL');
     }
   }

@@ -1,5 +1,6 @@
 /** DNS over UDP and TCP (RFC 7766) on a pod's or the host's sockets: bytes in, a query; a reply, bytes out. */
 import type { PodTcpSocket, SocketAddress } from '../shared/podnet/pod-network.ts';
+import { type Answering, whenAnswered } from './answering.ts';
 import { type Asked, decodeQuery, emptyReply, encodeReply, type Reply } from './message.ts';
 import { SERVER_PAYLOAD_BYTES } from './message-writer.ts';
 import type { DnsNetwork, Query } from './plugin.ts';
@@ -7,7 +8,7 @@ import type { DnsNetwork, Query } from './plugin.ts';
 export interface TransportOptions {
   readonly network: DnsNetwork;
   readonly port: number;
-  readonly answer: (query: Query) => Promise<Reply>;
+  readonly answer: (query: Query) => Answering;
   /** Told of answers that could not be made or sent. */
   readonly failed: (error: unknown) => void;
 }
@@ -29,10 +30,20 @@ const MAX_PIPELINED = 128;
 /** Rejects with EADDRINUSE when the port is taken. */
 export async function listenUdp({ network, port, answer, failed }: TransportOptions): Promise<Listener> {
   const socket = await network.bindUdp({ port });
+  // A client whose answer could not leave asks again.
+  const send = (bytes: Uint8Array | undefined, { port: toPort, address }: SocketAddress): void => {
+    if (bytes === undefined) return;
+    if (socket.post !== undefined) socket.post(bytes, toPort, address);
+    else socket.send(bytes, toPort, address).catch(failed);
+  };
   socket.on('message', (data: Uint8Array, from: SocketAddress) => {
-    respond(data, from, 'udp', answer).then(([bytes]) => {
-      if (bytes !== undefined) socket.send(bytes, from.port, from.address).catch(failed);
-    }, failed);
+    try {
+      const responding = respond(data, from, 'udp', answer);
+      if (responding instanceof Promise) responding.then(([bytes]) => send(bytes, from)).catch(failed);
+      else send(responding[0], from);
+    } catch (error) {
+      failed(error);
+    }
   });
   // An ICMP answer to an earlier response: that client has gone, the others have not.
   socket.on('error', failed);
@@ -62,19 +73,23 @@ export async function listenTcp({ network, port, answer, failed }: TransportOpti
 }
 
 /** The bytes of the answer. Nothing for what gets none; several messages for a zone transfer over TCP. */
-export async function respond(
+export function respond(
   bytes: Uint8Array,
   remote: SocketAddress,
   transport: 'udp' | 'tcp',
   answer: TransportOptions['answer'],
-): Promise<Uint8Array[]> {
+): Uint8Array[] | Promise<Uint8Array[]> {
   const decoded = decodeQuery(bytes);
   if (decoded.kind === 'ignore') return [];
   if (decoded.kind === 'error') return [encodeReply(decoded, emptyReply(decoded.rcode), PLAIN_UDP_BYTES)];
   const { query } = decoded;
   const limitBytes = transport === 'tcp' ? TCP_BYTES : udpLimit(query);
   if ((query.edns?.version ?? 0) !== 0) return [encodeReply(query, emptyReply('BADVERS'), limitBytes)];
-  const reply = await answer({ ...query, remote, transport, sizeBytes: bytes.length, depth: 0 });
+  const answering = answer({ ...query, remote, transport, sizeBytes: bytes.length, depth: 0 });
+  return whenAnswered(answering, (reply) => messagesOf(query, reply, transport, limitBytes));
+}
+
+function messagesOf(query: Asked, reply: Reply, transport: 'udp' | 'tcp', limitBytes: number): Uint8Array[] {
   if (reply.dropped) return [];
   if (transport === 'udp') return [encodeReply(query, reply, Math.min(limitBytes, reply.udpLimitBytes ?? limitBytes))];
   return [reply, ...(reply.following ?? [])].map((message) => encodeReply(query, message, limitBytes));

@@ -32,7 +32,7 @@ export const setupAcl: PluginSetup = (directive, { directives, zones }) => {
   return {
     handler: (next) => (query) => {
       const action = rules.find((rule) => fits(rule, query))?.action ?? 'allow';
-      return action === 'allow' ? next(query) : Promise.resolve(refusal(action));
+      return action === 'allow' ? next(query) : refusal(action);
     },
   };
 };

@@ -13,7 +13,7 @@ export const setupAny: PluginSetup = (directive) => {
       if (type !== 'ANY') return next(query);
       const data = { cpu: 'ANY obsoleted', os: 'See RFC 8482' };
       const record: ResourceRecord = { type: 'HINFO', name, ttl: TTL_SECONDS, data };
-      return Promise.resolve({ ...emptyReply('NOERROR', true), answers: [record] });
+      return { ...emptyReply('NOERROR', true), answers: [record] };
     },
   };
 };

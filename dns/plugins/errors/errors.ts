@@ -2,8 +2,8 @@
 import type { Timer } from '../../../shared/runtime/clock.ts';
 import { CorefileError, type Directive } from '../../corefile.ts';
 import { durationWord, expectWords, unknownProperty, wrong } from '../../directive.ts';
-import { emptyReply } from '../../message.ts';
-import type { LogLevel, PluginContext, PluginSetup } from '../../plugin.ts';
+import { emptyReply, type Reply } from '../../message.ts';
+import type { LogLevel, PluginContext, PluginSetup, Query } from '../../plugin.ts';
 import { shownType } from '../../record-type.ts';
 
 interface Consolidation {
@@ -31,16 +31,19 @@ export const setupErrors: PluginSetup = (directive, context) => {
   const showsStack =
     directive.block?.some(({ name }) => name === 'stacktrace') ||
     context.directives.some(({ name }) => name === 'debug');
+  const failed = ({ question: { name, type } }: Query, error: unknown): Reply => {
+    const text = error instanceof Error ? error.message : String(error);
+    report(`plugin/errors: 2 ${name}. ${shownType(type)}: ${text}`, consolidations, context);
+    if (showsStack && error instanceof Error) context.print('DEBUG', error.stack ?? text);
+    return emptyReply('SERVFAIL');
+  };
   return {
-    handler: (next) => async (query) => {
+    handler: (next) => (query) => {
       try {
-        return await next(query);
+        const answering = next(query);
+        return answering instanceof Promise ? answering.catch((error: unknown) => failed(query, error)) : answering;
       } catch (error) {
-        const text = error instanceof Error ? error.message : String(error);
-        const { name, type } = query.question;
-        report(`plugin/errors: 2 ${name}. ${shownType(type)}: ${text}`, consolidations, context);
-        if (showsStack && error instanceof Error) context.print('DEBUG', error.stack ?? text);
-        return emptyReply('SERVFAIL');
+        return failed(query, error);
       }
     },
     stop() {

@@ -138,6 +138,11 @@ function serviceRecords(request: LookupRequest, parsed: ServiceName, view: Clust
   const service = exposedService(parsed.namespace, parsed.service, view);
   if (service === undefined) return NXDOMAIN;
   if (service.kind === 'external') return externalRecords(request, parsed, service, view);
+  const isWhole = parsed.endpoint === undefined && parsed.port === undefined;
+  // What is asked for most, and most often.
+  if (isWhole && service.kind === 'cluster' && service.ports.length > 0 && request.type !== 'SRV') {
+    return addressRecords(request, view, service.clusterIps);
+  }
   const targets = targetsOf(request.zone, parsed, service, view);
   if (targets.length === 0) return NXDOMAIN;
   if (request.type === 'SRV') return srvRecords(request, targets, view);
@@ -153,8 +158,8 @@ function exposedService(namespace: string, name: string, view: ClusterView): Dns
   if (service === undefined || !isExposed(namespace, view)) return undefined;
   const { labels, ignoreEmptyService } = view.options;
   if (labels !== undefined && !labelSelectorMatches(labels, service.labels)) return undefined;
-  const isEmpty = service.kind === 'cluster' && view.records.endpoints(namespace, name).length === 0;
-  return ignoreEmptyService && isEmpty ? undefined : service;
+  if (!ignoreEmptyService || service.kind !== 'cluster') return service;
+  return view.records.endpoints(namespace, name).length === 0 ? undefined : service;
 }
 
 function externalRecords(
@@ -205,8 +210,9 @@ export function endpointName(
 
 function addressRecords({ name, type }: LookupRequest, { options }: ClusterView, addresses: readonly string[]): Lookup {
   if (type !== 'A' && type !== 'AAAA') return NODATA;
-  const ofFamily = [...new Set(addresses)].filter((address) => address.includes(':') === (type === 'AAAA'));
-  return records(ofFamily.map((address) => addressRecord(name, address, options.ttlSeconds)));
+  const ofFamily = addresses.filter((address) => address.includes(':') === (type === 'AAAA'));
+  const distinct = ofFamily.length < 2 ? ofFamily : [...new Set(ofFamily)];
+  return records(distinct.map((address) => addressRecord(name, address, options.ttlSeconds)));
 }
 
 function addressRecord(name: string, address: string, ttl: number): ResourceRecord {

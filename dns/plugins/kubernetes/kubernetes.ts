@@ -1,7 +1,8 @@
 /** Answers for the cluster's zone from the cluster's objects. */
 import { parseResolvConf } from '../../../shared/podnet/resolv-conf.ts';
+import type { Answering } from '../../answering.ts';
 import { fallsThrough } from '../../fallthrough.ts';
-import { emptyReply, type Reply } from '../../message.ts';
+import { emptyReply, type Reply, type ResourceRecord } from '../../message.ts';
 import type { Handler, PluginContext, PluginSetup, Query } from '../../plugin.ts';
 import { matchingZone } from '../../zone.ts';
 import { type ClusterView, type Lookup, lookupRecords, soaRecord } from './answer.ts';
@@ -23,7 +24,7 @@ export const setupKubernetes: PluginSetup = (directive, context) => {
     handler: (next) => (query) => {
       const zone = matchingZone(query.question.key, options.zones);
       if (zone === undefined || query.question.class !== 'IN') return next(query);
-      if (!cluster.synced()) return Promise.resolve(emptyReply('SERVFAIL', true));
+      if (!cluster.synced()) return emptyReply('SERVFAIL', true);
       return answer(query, zone, view, context, next);
     },
     start: () => waitForSync(() => cluster.synced(), options.startupTimeoutMs, context),
@@ -61,13 +62,7 @@ async function waitForSync(synced: () => boolean, timeoutMs: number, { clock, pr
   }
 }
 
-async function answer(
-  query: Query,
-  zone: string,
-  view: ClusterView,
-  context: PluginContext,
-  next: Handler,
-): Promise<Reply> {
+function answer(query: Query, zone: string, view: ClusterView, context: PluginContext, next: Handler): Answering {
   const { name, key, type } = query.question;
   if (type === 'AXFR' || type === 'IXFR') return emptyReply('REFUSED');
   const found = lookupRecords({ name, key, type, zone }, view);
@@ -75,31 +70,24 @@ async function answer(
   return replyOf(found, query, zone, view, context);
 }
 
-async function replyOf(
-  found: Lookup,
-  query: Query,
-  zone: string,
-  view: ClusterView,
-  context: PluginContext,
-): Promise<Reply> {
+function replyOf(found: Lookup, query: Query, zone: string, view: ClusterView, context: PluginContext): Answering {
   switch (found.kind) {
     case 'records': {
       const { answers, additionals } = found;
       return { ...emptyReply('NOERROR', true), answers, additionals };
     }
-    case 'cname': {
-      const { answers, truncated } = await resolveTarget(found.target, query, context);
-      return {
-        ...emptyReply('NOERROR', true),
-        answers: [found.record, ...answers],
-        ...(truncated ? { truncated } : {}),
-      };
-    }
+    case 'cname':
+      return aliased(found.record, found.target, query, context);
     case 'nodata':
       return negative('NOERROR', zone, view);
     case 'nxdomain':
       return negative('NXDOMAIN', zone, view);
   }
+}
+
+async function aliased(record: ResourceRecord, target: string, query: Query, context: PluginContext): Promise<Reply> {
+  const { answers, truncated } = await resolveTarget(target, query, context);
+  return { ...emptyReply('NOERROR', true), answers: [record, ...answers], ...(truncated ? { truncated } : {}) };
 }
 
 /** A target that cannot be resolved leaves the alias alone, as the client may know better. */

@@ -1,4 +1,5 @@
 /** Changes the order of address records, so that clients which take the first one spread. */
+import { whenAnswered } from '../../answering.ts';
 import { expectWords, wrong } from '../../directive.ts';
 import type { ResourceRecord } from '../../message.ts';
 import type { PluginSetup } from '../../plugin.ts';
@@ -7,13 +8,13 @@ export const setupLoadbalance: PluginSetup = (directive, { random }) => {
   expectWords(directive, 0, 1, "'round_robin'");
   if ((directive.words[0] ?? 'round_robin') !== 'round_robin') throw wrong(directive, "'round_robin'");
   return {
-    handler: (next) => async (query) => {
-      const reply = await next(query);
-      const { type } = query.question;
-      // The order of a zone transfer is its meaning (RFC 5936 section 2.2).
-      if (reply.answers.length < 2 || type === 'AXFR' || type === 'IXFR') return reply;
-      return { ...reply, answers: shuffled(reply.answers, (limit) => Math.floor(random.next() * limit)) };
-    },
+    handler: (next) => (query) =>
+      whenAnswered(next(query), (reply) => {
+        const { type } = query.question;
+        // The order of a zone transfer is its meaning (RFC 5936 section 2.2).
+        if (reply.answers.length < 2 || type === 'AXFR' || type === 'IXFR') return reply;
+        return { ...reply, answers: shuffled(reply.answers, (limit) => Math.floor(random.next() * limit)) };
+      }),
   };
 };
 

@@ -30,7 +30,7 @@ export const setupLoop: PluginSetup = (directive, { clock, random, zones, lookup
         `plugin/loop: Loop (${source} -> :53) detected for zone "${zone}.": this server is one of its own upstreams; ` +
           `name others in the forward plugin. Query: "HINFO ${probe}."`,
       );
-      return Promise.resolve(emptyReply('SERVFAIL'));
+      return emptyReply('SERVFAIL');
     },
     start() {
       timer = clock.setTimer(PROBE_MS, () => {

@@ -1,4 +1,5 @@
 /** `/metrics` in the Prometheus text format, with CoreDNS' names. */
+import { whenAnswered } from '../../answering.ts';
 import { expectWords, wrong } from '../../directive.ts';
 import { type HttpEndpoint, parseListenAddress, serveHttp } from '../../http-endpoint.ts';
 import type { PluginSetup } from '../../plugin.ts';
@@ -9,20 +10,17 @@ export const setupPrometheus: PluginSetup = (directive, { queryMetrics, metrics,
   const listen = parseListenAddress(directive.words[0] ?? ':9153');
   if (listen === undefined) throw wrong(directive, 'an address such as :9153');
   const server = `dns://:${port}`;
+  const shownZones = new Map(zones.map((zone) => [zone, `${zone}.`]));
   let endpoint: HttpEndpoint | undefined;
   return {
-    handler: (next) => async (query) => {
+    handler: (next) => (query) => {
       const startMs = clock.monotonicMs();
-      const zone = `${matchingZone(query.question.key, zones) ?? ''}.`;
-      const reply = await next(query);
-      queryMetrics.observe({
-        server,
-        zone,
-        query,
-        rcode: reply.rcode,
-        seconds: (clock.monotonicMs() - startMs) / 1000,
+      return whenAnswered(next(query), (reply) => {
+        const zone = shownZones.get(matchingZone(query.question.key, zones) ?? '') ?? '.';
+        const seconds = (clock.monotonicMs() - startMs) / 1000;
+        queryMetrics.observe({ server, zone, query, rcode: reply.rcode, seconds });
+        return reply;
       });
-      return reply;
     },
     async start() {
       endpoint = await serveHttp(network, listen, '/metrics', async () => ({

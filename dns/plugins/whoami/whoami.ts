@@ -17,7 +17,7 @@ export const setupWhoami: PluginSetup = (directive) => {
         ttl: 0,
         data: { port, target: '' },
       };
-      return Promise.resolve({ ...emptyReply('NOERROR', true), additionals: [source, service] });
+      return { ...emptyReply('NOERROR', true), additionals: [source, service] };
     },
   };
 };
