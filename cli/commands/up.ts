@@ -14,6 +14,7 @@ import {
 import { LOG_LEVELS, type LogLevel } from '../../shared/runtime/log.ts';
 import { MOST_PODS_A_NODE } from '../../shared/runtime/node-block.ts';
 import { MAX_NODES } from '../address-plan.ts';
+import { type CiliumValues, ciliumValues } from '../cilium-values.ts';
 import type { ClusterFolder } from '../cluster-folder.ts';
 import { PROXY_MODES, TIMINGS } from '../cluster-settings.ts';
 import { print } from '../output.ts';
@@ -21,10 +22,11 @@ import { REPORT_TO_PARENT, startDetached } from '../supervisor/detach.ts';
 import type { RunningCluster } from '../supervisor/running-cluster.ts';
 import type { RequestedSettings } from '../supervisor/start-plan.ts';
 import { parentReporter, type StartReporter, terminalReporter } from '../supervisor/start-report.ts';
-import { messageOf } from '../user-error.ts';
+import { messageOf, UserError } from '../user-error.ts';
 import { addressAndPort, type FormattedOptions, folderOf, formattedCommand, wholeNumber } from './cluster-option.ts';
 
 interface UpOptions extends FormattedOptions, RequestedSettings {
+  readonly set?: readonly string[];
   readonly logLevel: LogLevel;
   readonly fresh?: boolean;
   readonly allowNetns?: boolean;
@@ -45,6 +47,16 @@ function addressRange(text: string): string {
   throw new InvalidArgumentError('expected the first and the last address, such as 192.168.1.240-192.168.1.250');
 }
 
+function repeated(text: string, earlier: readonly string[] = []): readonly string[] {
+  return [...earlier, text];
+}
+
+/** What the plugin's own values say; options of the same meaning come first. */
+function chosenByValues({ cni, set = [] }: UpOptions): CiliumValues {
+  if (set.length > 0 && cni !== 'cilium') throw new UserError('--set is for --cni cilium: name both');
+  return ciliumValues(set);
+}
+
 export function upCommand(): Command {
   return formattedCommand({
     name: 'up',
@@ -55,6 +67,7 @@ export function upCommand(): Command {
       ['podwire up --name lab-2', 'a second cluster beside the first'],
       ['podwire up --dns-listen 127.0.0.1:1053', 'then: dig @127.0.0.1 -p 1053 kubernetes.default.svc.cluster.local'],
       ['podwire up --egress host', 'names outside the cluster resolve, by the name servers of this machine'],
+      ['podwire up --cni cilium --set kubeProxyReplacement=true', 'another pod network, with values of its Helm chart'],
       ['podwire up --fresh', 'an empty cluster, whatever was stored'],
     ],
   })
@@ -65,6 +78,11 @@ export function upCommand(): Command {
         '--cni-backend <backend>',
         "how the plugin carries packets between nodes (default: the plugin's first)",
       ).choices(CNI_BACKENDS),
+    )
+    .option(
+      '--set <name=value>',
+      "a value of the plugin's Helm chart, with --cni cilium: routingMode, tunnelProtocol, kubeProxyReplacement (may be repeated)",
+      repeated,
     )
     .addOption(new Option('--proxy-mode <mode>', 'how kube-proxy works (default: iptables)').choices(PROXY_MODES))
     .addOption(
@@ -109,7 +127,7 @@ export function upCommand(): Command {
     .option(
       '--allow-host-path <folder>',
       'hostPath volumes of Node programs may be this folder of the machine, or be in it (may be repeated)',
-      (folder: string, earlier: readonly string[] = []) => [...earlier, folder],
+      repeated,
     )
     .addOption(
       new Option(
@@ -166,7 +184,7 @@ async function run(folder: ClusterFolder, options: UpOptions, reporter: StartRep
   try {
     await Promise.race([
       cluster.start({
-        requested: options,
+        requested: { ...chosenByValues(options), ...options },
         logLevel: options.logLevel,
         fresh: options.fresh === true,
         allowNetns: options.allowNetns === true,

@@ -4,6 +4,7 @@ import type { Tunnelling } from '../datapath/network/bgp-backend.ts';
 import type { Encapsulation } from '../datapath/network/routed-network.ts';
 import { Bridge } from './bridge/bridge.ts';
 import { Calico } from './calico/calico.ts';
+import { Cilium } from './cilium/cilium.ts';
 import { Flannel } from './flannel/flannel.ts';
 import { KubeRouter } from './kube-router/kube-router.ts';
 import type { CniContext, CniPlugin } from './plugin.ts';
@@ -24,6 +25,8 @@ export function createPlugin(
       return new KubeRouter(context, tunnellingOf(chosen));
     case 'bridge':
       return new Bridge(context);
+    case 'cilium':
+      return new Cilium(context, chosen === 'geneve' || chosen === 'native' ? chosen : 'vxlan');
     case 'flannel':
     // canal is flannel's network with NetworkPolicy in force.
     case 'canal':

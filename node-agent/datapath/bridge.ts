@@ -21,13 +21,14 @@ import { transmitFragments } from '../../shared/netstack/fragment.ts';
 import type { DropReason } from '../../shared/netstack/hooks.ts';
 import type { Host } from '../../shared/netstack/host.ts';
 import { prepareReceived } from '../../shared/netstack/received-packet.ts';
-import { cutSuperSegment, SUPER_SEGMENT_BYTES, segmentedLength } from '../../shared/netstack/super-segment.ts';
+import { SUPER_SEGMENT_BYTES, segmentedLength } from '../../shared/netstack/super-segment.ts';
 import * as ethernet from '../../shared/wire/ethernet.ts';
 import * as ip from '../../shared/wire/ip.ts';
 import type { Packet, PacketMemory } from '../../shared/wire/packet-memory.ts';
 import { Fdb } from './fdb.ts';
 import type { FrameObserver } from './frame-observer.ts';
 import type { BridgePorts } from './rule-tables.ts';
+import { transmitFrame } from './transmit-frame.ts';
 
 /** Ports one bridge may have (Linux: 1024). */
 export const MAX_BRIDGE_PORTS = 4096;
@@ -263,18 +264,6 @@ export class BridgeDevice implements NetDevice, FrameUpcall {
 
   private send(frame: Packet, to: NetDevice): void {
     this.observer?.frame('sent', to, frame);
-    frame.connection = null;
-    frame.mark = 0;
-    if (frame.segmentBytes === 0 || to.superSegmentBytes > 0) to.transmit(frame);
-    else this.cutAndTransmit(frame, to);
-  }
-
-  /** The port takes no super-segments: a TAP device, say. */
-  private cutAndTransmit(frame: Packet, to: NetDevice): void {
-    const network = frame.offset + ethernet.HEADER_BYTES;
-    const lost = cutSuperSegment(this.host.segmentCutter, this.memory, frame, network, (segment) =>
-      to.transmit(segment),
-    );
-    for (let i = 0; i < lost; i++) this.host.countDrop(drop.NO_PACKET_MEMORY);
+    transmitFrame(this.host, frame, to);
   }
 }

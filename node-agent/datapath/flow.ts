@@ -78,7 +78,7 @@ export class Connection {
   /** As its backend counts it. */
   backendActive = false;
   /** What the eBPF data path wants of the source: the node's address, always or where it leaves for another node. */
-  masquerade: 'never' | 'beyond-bridge' | 'always' = 'never';
+  masquerade: 'never' | 'beyond-node' | 'always' = 'never';
   tcpState: TcpState = 'NONE';
   startedUs: number;
   expiresUs: number;

@@ -34,6 +34,8 @@ export interface NetfilterOptions {
   /** The address MASQUERADE takes for packets to `destination` through `device`; 0 when the device has none. */
   readonly sourceFor: (device: NetDevice, destination: number) => number;
   readonly isLocalAddress: (address: number) => boolean;
+  /** Of a pod that is plugged in here. */
+  readonly isOwnPod: (address: number) => boolean;
   readonly nowUs: () => number;
   readonly policy?: PacketPolicy;
 }
@@ -257,7 +259,9 @@ export class Netfilter implements NetfilterHooks {
     let address = connection.original.source >>> 0;
     let randomly = false;
     const target =
-      rule?.target ?? bpfSource(connection, outDevice) ?? this.nftSource(chain, packet, inDevice, outDevice);
+      rule?.target ??
+      bpfSource(connection, this.options.isOwnPod) ??
+      this.nftSource(chain, packet, inDevice, outDevice);
     if (target?.kind === 'snat') {
       address = target.address;
       randomly = target.randomFully ?? false;
@@ -308,8 +312,11 @@ export class Netfilter implements NetfilterHooks {
   }
 }
 
-function bpfSource({ masquerade }: Connection, outDevice: NetDevice | null): MasqueradeTarget | undefined {
-  const wanted = masquerade === 'always' || (masquerade === 'beyond-bridge' && outDevice?.kind !== 'bridge');
+function bpfSource(
+  { masquerade, reply }: Connection,
+  isOwnPod: (address: number) => boolean,
+): MasqueradeTarget | undefined {
+  const wanted = masquerade === 'always' || (masquerade === 'beyond-node' && !isOwnPod(reply.source >>> 0));
   return wanted ? { kind: 'masquerade' } : undefined;
 }
 

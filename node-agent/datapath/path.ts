@@ -77,6 +77,7 @@ export class NodeDatapath implements AddressHolder {
   private readonly options: NodeDatapathOptions;
   private readonly tracer: Tracer;
   private readonly attachments = new Map<string, PodAttachment>();
+  private readonly podAddresses = new Set<number>();
   private network: NodeNetwork | null = null;
   private nextIndex = ETH0_INDEX + 1;
 
@@ -101,6 +102,7 @@ export class NodeDatapath implements AddressHolder {
       random: engine.random,
       sourceFor: (device, destination) => this.root.sourceFor(device, destination),
       isLocalAddress: (address) => this.root.isLocal(address),
+      isOwnPod: (address) => this.podAddresses.has(address),
       nowUs: () => engine.nowUs,
     });
     this.root = new Host({
@@ -257,6 +259,7 @@ export class NodeDatapath implements AddressHolder {
     }
     const attachment = this.network.attach(pod, () => this.detached(pod.id));
     this.attachments.set(pod.id, attachment);
+    for (const address of addressesOf(attachment)) this.podAddresses.add(address);
     this.socketBalancers.add(attachment.host, pod.address);
     this.captures.devicesChanged();
     return attachment;
@@ -359,9 +362,11 @@ export class NodeDatapath implements AddressHolder {
 
   private detached(podId: string): void {
     const attachment = this.attachments.get(podId);
+    if (attachment === undefined) return;
     this.attachments.delete(podId);
-    if (attachment !== undefined) this.socketBalancers.remove(attachment.host);
-    if (attachment !== undefined) for (const key of deviceKeys(attachment)) this.faults.forget(key);
+    for (const address of addressesOf(attachment)) this.podAddresses.delete(address);
+    this.socketBalancers.remove(attachment.host);
+    for (const key of deviceKeys(attachment)) this.faults.forget(key);
     this.captures.devicesChanged();
   }
 
@@ -374,4 +379,8 @@ export class NodeDatapath implements AddressHolder {
     this.rules.observer =
       tracer === null ? null : (packet, table, chain, rule) => tracer.matched(packet, table, chain, rule);
   }
+}
+
+function addressesOf({ address, addressIpv6 }: PodAttachment): number[] {
+  return addressIpv6 === undefined ? [address] : [address, addressIpv6];
 }

@@ -89,6 +89,11 @@ export abstract class TunnelDevice implements NetDevice, QueuedDevice, TunnelEnd
       this.drop(frame, defect);
       return;
     }
+    this.forward(frame);
+  }
+
+  /** To the node that the FDB has for the frame's destination. */
+  protected forward(frame: Packet): void {
     const destination = ethernet.destination(this.memory.view, frame.offset);
     if (ethernet.isGroup(destination)) {
       this.transmitGroup(frame);
@@ -131,12 +136,12 @@ export abstract class TunnelDevice implements NetDevice, QueuedDevice, TunnelEnd
     this.drop(frame, NO_FDB_ENTRY);
   }
 
-  protected sendTo(peer: Peer, frame: Packet): void {
+  protected sendTo(peer: Peer, frame: Packet, vni = this.vni): void {
     this.counters.txPackets++;
     this.counters.txBytes += frame.length;
     this.observer?.frame('sent', this, frame, peer.nodeName);
     this.tap?.frame(this, frame, true);
-    this.underlay.send(peer, this.vni, frame);
+    this.underlay.send(peer, vni, frame);
   }
 
   protected drop(frame: Packet, reason: DropReason): void {

@@ -62,6 +62,7 @@ export class Underlay {
   private readonly link: UnderlayLink;
   private readonly drops: DropLedger;
   private readonly ends = new Map<number, TunnelEnd>();
+  private otherEnd: TunnelEnd | undefined;
   private readonly peers = new Map<PeerId, Peer>();
   private readonly waiting: Peer[] = [];
   private readonly cutter: SegmentCutter;
@@ -80,6 +81,11 @@ export class Underlay {
 
   addEnd(vni: number, end: TunnelEnd): void {
     this.ends.set(vni, end);
+  }
+
+  /** For network identifiers that are no other end's, which then say something else: who sends, in cilium's overlay. */
+  addOtherEnd(end: TunnelEnd): void {
+    this.otherEnd = end;
   }
 
   addPeer(nodeName: string, endpoint: LinkEndpoint): Peer {
@@ -146,7 +152,7 @@ export class Underlay {
       this.drop(datagram, VXLAN_MALFORMED);
       return;
     }
-    const end = this.ends.get(vxlan.vni(view, datagram.offset));
+    const end = this.ends.get(vxlan.vni(view, datagram.offset)) ?? this.otherEnd;
     if (end === undefined) {
       this.drop(datagram, UNKNOWN_VNI);
       return;

@@ -49,7 +49,17 @@ export interface NetDevice extends FrameReceiver {
   readonly name: string;
   /** Linux' ifindex, unique within a host. */
   readonly index: number;
-  readonly kind: 'loopback' | 'veth' | 'bridge' | 'vxlan' | 'ethernet' | 'ipip' | 'tap' | 'dummy' | 'wireguard';
+  readonly kind:
+    | 'loopback'
+    | 'veth'
+    | 'bridge'
+    | 'vxlan'
+    | 'geneve'
+    | 'ethernet'
+    | 'ipip'
+    | 'tap'
+    | 'dummy'
+    | 'wireguard';
   /** 48-bit address as a number (exact below 2^53). */
   readonly macAddress: number;
   mtuBytes: number;

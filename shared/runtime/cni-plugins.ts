@@ -13,6 +13,7 @@ const TRAITS = {
   flannel: { enforcesPolicy: false, hasIpv6: true, backends: ['vxlan', 'host-gw'] },
   canal: { enforcesPolicy: true, hasIpv6: true, backends: ['vxlan', 'host-gw'] },
   calico: { enforcesPolicy: true, hasIpv6: false, backends: ['ipip', 'ipip-cross-subnet', 'none', 'vxlan'] },
+  cilium: { enforcesPolicy: true, hasIpv6: false, backends: ['vxlan', 'geneve', 'native'] },
   'kube-router': { enforcesPolicy: true, hasIpv6: false, backends: ['ipip-cross-subnet', 'ipip', 'none'] },
   bridge: { enforcesPolicy: false, hasIpv6: true, backends: [] },
   none: { enforcesPolicy: false, hasIpv6: true, backends: [] },

@@ -7,11 +7,15 @@ import type { RouteInstaller } from '../../node-agent/cni/bgp/node-speaker.ts';
 import { staticRoutesNetwork } from '../../node-agent/cni/bridge/bridge.ts';
 import { kubeRouterNetwork } from '../../node-agent/cni/kube-router/kube-router.ts';
 import type { Tunnelling } from '../../node-agent/datapath/network/bgp-backend.ts';
+import { RESERVED_IDENTITIES } from '../../node-agent/datapath/cilium/identity.ts';
 import { hostGatewayNetwork, vxlanNetwork } from '../../node-agent/datapath/network/bridged-network.ts';
+import { CiliumNetwork, type CiliumRouting } from '../../node-agent/datapath/network/cilium-network.ts';
 import type { NetworkParts, NodeNetwork } from '../../node-agent/datapath/network/node-network.ts';
 import { type Encapsulation, RoutedNetwork } from '../../node-agent/datapath/network/routed-network.ts';
 import type { KnownPeer } from '../../node-agent/datapath/peer-table.ts';
 import type { PodAttachment } from '../../node-agent/datapath/pod-attachment.ts';
+import * as geneve from '../../shared/wire/geneve.ts';
+import type { IpPrefix } from '../../shared/wire/ip-address.ts';
 import * as vxlan from '../../shared/wire/vxlan.ts';
 import { ip, TestCluster } from './cluster.testkit.ts';
 
@@ -24,6 +28,10 @@ interface NetworkCase {
   /** IP protocol of the outermost packet in the frame: UDP where there is none around it. */
   readonly outerProtocol?: number;
   readonly route: { readonly device: string; readonly gateway: string };
+  /** Of the outermost UDP packet; anything where pods' own packets are the outermost. */
+  readonly outerPort?: number;
+  /** Of pods' devices, where the way to other nodes has less. */
+  readonly cableMtuBytes?: number;
 }
 
 const NETWORKS: Readonly<Record<string, NetworkCase>> = {
@@ -83,6 +91,27 @@ const NETWORKS: Readonly<Record<string, NetworkCase>> = {
     vni: 4096,
     route: { device: 'vxlan.calico', gateway: '10.244.2.0' },
   },
+  'cilium VXLAN': {
+    network: cilium('vxlan'),
+    mtuBytes: 1450,
+    cableMtuBytes: 1500,
+    vni: RESERVED_IDENTITIES.init,
+    route: { device: 'cilium_host', gateway: '10.244.1.2' },
+  },
+  'cilium Geneve': {
+    network: cilium('geneve'),
+    mtuBytes: 1450,
+    cableMtuBytes: 1500,
+    vni: 0,
+    outerPort: geneve.PORT,
+    route: { device: 'cilium_host', gateway: '10.244.1.2' },
+  },
+  'cilium native': {
+    network: cilium('native'),
+    mtuBytes: 1500,
+    vni: 0,
+    route: { device: 'eth0', gateway: '192.168.1.11' },
+  },
 };
 
 function kubeRouter(tunnelling: Tunnelling) {
@@ -107,13 +136,28 @@ function withBgpRoutes(network: NodeNetwork, routes: RouteInstaller): NodeNetwor
   });
 }
 
+/** The second address of a node is its router's, as its plugin leases it; identities of pods have tests of their own. */
+function cilium(routing: CiliumRouting) {
+  return (parts: NetworkParts): NodeNetwork => {
+    const network = new CiliumNetwork(parts, routing);
+    return Object.assign(network, {
+      setPodCidr: (podCidr: IpPrefix) => {
+        CiliumNetwork.prototype.setPodCidr.call(network, podCidr);
+        network.setRouterAddress(podCidr.address + 2);
+        for (const last of [5, 6, 7]) network.ipCache.set(podCidr.address + last, RESERVED_IDENTITIES.init);
+      },
+    });
+  };
+}
+
 const ICMP_HEADERS_BYTES = 28;
 /** In a datagram between nodes: behind the headers of VXLAN and Ethernet. */
 const PROTOCOL_OFFSET = 8 + 14 + 9;
+const PORT_OFFSET = 8 + 14 + 20 + 2;
 const NEAR = '10.244.1.6';
 const FAR = '10.244.2.7';
 
-describe.each(Object.entries(NETWORKS))('%s', (_, { network, mtuBytes, vni, route, outerProtocol = 17 }) => {
+describe.each(Object.entries(NETWORKS))('%s', (_, { network, mtuBytes, vni, route, outerProtocol = 17, ...rest }) => {
   let cluster: TestCluster;
   let client: PodAttachment;
 
@@ -162,7 +206,7 @@ describe.each(Object.entries(NETWORKS))('%s', (_, { network, mtuBytes, vni, rout
   });
 
   it('has the MTU it promises: one byte more does not pass whole', () => {
-    expect(client.podDevice.mtuBytes).toBe(mtuBytes);
+    expect(client.podDevice.mtuBytes).toBe(rest.cableMtuBytes ?? mtuBytes);
     const ping = (payloadBytes: number) =>
       cluster.ping(client.host, { to: FAR, payloadBytes, dontFragment: true }).kind;
     expect(ping(mtuBytes - ICMP_HEADERS_BYTES)).toBe('reply');
@@ -175,6 +219,8 @@ describe.each(Object.entries(NETWORKS))('%s', (_, { network, mtuBytes, vni, rout
     cluster.ask(client.host, FAR, 80);
     expect(cluster.captured.map(vniOf)).toEqual([vni, vni]);
     expect(cluster.captured.map((datagram) => datagram[PROTOCOL_OFFSET])).toEqual([outerProtocol, outerProtocol]);
+    if (rest.outerPort !== undefined)
+      expect(cluster.captured.map(outerPortOf)).toEqual([rest.outerPort, rest.outerPort]);
     const used = cluster.node(1).root.route(ip(FAR));
     expect(used?.device?.name).toBe(route.device);
     expect(used?.gateway).toBe(ip(route.gateway));
@@ -189,4 +235,8 @@ describe.each(Object.entries(NETWORKS))('%s', (_, { network, mtuBytes, vni, rout
 
 function vniOf(datagram: Uint8Array): number {
   return vxlan.vni(new DataView(datagram.buffer, datagram.byteOffset, datagram.byteLength), 0);
+}
+
+function outerPortOf(datagram: Uint8Array): number {
+  return (datagram[PORT_OFFSET]! << 8) | datagram[PORT_OFFSET + 1]!;
 }

@@ -120,7 +120,7 @@ export class BpfTable {
     const backend = frontend.choose(client, original.sourcePort, fromOutside);
     if (backend === null) return { reject: 'port-unreachable', reason: { code: 'bpf-no-backend', cause } };
     bindDestination(connection, backend.address, backend.port);
-    connection.masquerade = backend.address === client ? 'always' : fromOutside ? 'beyond-bridge' : 'never';
+    connection.masquerade = backend.address === client ? 'always' : fromOutside ? 'beyond-node' : 'never';
     return null;
   }
 

@@ -2,19 +2,24 @@
 import type { NetDevice } from '../../../shared/netstack/device.ts';
 import { formatIpv4, formatMac } from '../../../shared/wire/address.ts';
 import * as ethernet from '../../../shared/wire/ethernet.ts';
+import * as geneve from '../../../shared/wire/geneve.ts';
 import { isIpv6 } from '../../../shared/wire/ipv6-table.ts';
 import * as vxlan from '../../../shared/wire/vxlan.ts';
 import { BridgeDevice } from '../bridge.ts';
+import { CiliumVxlanDevice } from '../cilium/cilium-vxlan-device.ts';
+import { GeneveDevice } from '../cilium/geneve-device.ts';
 import { FDB_AGEING_US } from '../fdb.ts';
 import { IpipDevice } from '../ipip-device.ts';
 import { VxlanDevice } from '../vxlan-device.ts';
-import { bridgesOf, masterOf, peerIndex, type ShownNamespace } from './namespace.ts';
+import { bridgesOf, masterOf, nearPeer, peerIndex, type ShownNamespace } from './namespace.ts';
 
 export interface LinkRow {
   readonly ifindex: number;
   readonly ifname: string;
   /** The peer's index in another namespace. */
   readonly link_index?: number;
+  /** The peer's name in this one. */
+  readonly link?: string;
   readonly flags: readonly string[];
   readonly mtu: number;
   readonly qdisc: string;
@@ -55,12 +60,14 @@ export function linkRows(namespace: ShownNamespace): LinkRow[] {
 function linkRow(namespace: ShownNamespace, device: NetDevice): LinkRow {
   const loopback = device.kind === 'loopback';
   const tunnel = device.kind === 'ipip';
-  const otherEnd = peerIndex(device);
+  const near = nearPeer(namespace, device);
+  const otherEnd = near === undefined ? peerIndex(device) : undefined;
   const { counters } = device;
   return {
     ifindex: device.index,
     ifname: device.name,
     link_index: otherEnd,
+    link: near?.name,
     flags: [...FLAGS_OF_KIND[kindOf(device)], ...(device.up ? ['UP', 'LOWER_UP'] : [])],
     mtu: device.mtuBytes,
     qdisc: device.kind === 'ethernet' ? 'fq_codel' : 'noqueue',
@@ -68,7 +75,7 @@ function linkRow(namespace: ShownNamespace, device: NetDevice): LinkRow {
     operstate: operstate(device),
     linkmode: 'DEFAULT',
     group: 'default',
-    txqlen: device.kind === 'veth' || device.kind === 'vxlan' ? undefined : QUEUE_LENGTH,
+    txqlen: HAS_NO_QUEUE.has(device.kind) ? undefined : QUEUE_LENGTH,
     link_type: kindOf(device),
     address: tunnel ? tunnelEnd(device, 'local') : formatMac(device.macAddress),
     broadcast: tunnel ? tunnelEnd(device, 'remote') : loopback ? formatMac(0) : formatMac(ethernet.BROADCAST),
@@ -95,10 +102,13 @@ function kindOf({ kind }: NetDevice): LinkRow['link_type'] {
   return kind === 'loopback' || kind === 'ipip' ? kind : 'ether';
 }
 
+const HAS_NO_QUEUE: ReadonlySet<NetDevice['kind']> = new Set(['veth', 'vxlan', 'geneve']);
+/** Their drivers know no carrier. */
+const SAYS_NOTHING: ReadonlySet<NetDevice['kind']> = new Set(['loopback', 'vxlan', 'geneve', 'ipip']);
+
 function operstate(device: NetDevice): LinkRow['operstate'] {
   if (!device.up) return 'DOWN';
-  const saysNothing = device.kind === 'loopback' || device.kind === 'vxlan' || device.kind === 'ipip';
-  return saysNothing ? 'UNKNOWN' : 'UP';
+  return SAYS_NOTHING.has(device.kind) ? 'UNKNOWN' : 'UP';
 }
 
 function details(namespace: ShownNamespace, device: NetDevice): string[] {
@@ -109,6 +119,9 @@ function details(namespace: ShownNamespace, device: NetDevice): string[] {
     const source = local === undefined ? '' : `local ${formatIpv4(local.address)} dev ${local.device.name} `;
     return [`vxlan id ${device.vni} ${source}srcport 0 0 dstport ${vxlan.PORT} nolearning ttl auto ageing 300 udpcsum`];
   }
+  if (device instanceof CiliumVxlanDevice)
+    return ['vxlan external dstport 8472 nolearning ttl auto ageing 300 udpcsum'];
+  if (device instanceof GeneveDevice) return [`geneve external id 0 ttl auto dstport ${geneve.PORT} udpcsum`];
   if (device instanceof BridgeDevice) {
     const filter = device.callIptables ? 1 : 0;
     return [
@@ -128,11 +141,16 @@ function details(namespace: ShownNamespace, device: NetDevice): string[] {
 
 /** The first line of a device in `ip link` and `ip addr`. */
 export function linkHeading(row: LinkRow, mode: string): string {
-  const peer = row.link_type === 'ipip' ? '@NONE' : row.link_index === undefined ? '' : `@if${row.link_index}`;
-  const name = `${row.ifname}${peer}`;
+  const name = `${row.ifname}${peerText(row)}`;
   const master = row.master === undefined ? '' : `master ${row.master} `;
   const queue = row.txqlen === undefined ? '' : `qlen ${row.txqlen}`;
   return `${row.ifindex}: ${name}: <${row.flags.join(',')}> mtu ${row.mtu} qdisc ${row.qdisc} ${master}state ${row.operstate} ${mode}group ${row.group} ${queue}`;
+}
+
+function peerText({ link_type, link, link_index }: LinkRow): string {
+  if (link_type === 'ipip') return '@NONE';
+  if (link !== undefined) return `@${link}`;
+  return link_index === undefined ? '' : `@if${link_index}`;
 }
 
 /** The second line: `    link/ether 0a:58:0a:f4:01:05 brd ff:ff:ff:ff:ff:ff link-netnsid 0`. */

@@ -38,3 +38,10 @@ export function bridgesOf(namespace: ShownNamespace): BridgeDevice[] {
 export function peerIndex(device: NetDevice): number | undefined {
   return device instanceof VethDevice ? device.peer?.index : undefined;
 }
+
+/** The other end of a cable that does not leave the namespace. */
+export function nearPeer({ devices }: ShownNamespace, device: NetDevice): NetDevice | undefined {
+  return device instanceof VethDevice && device.peer !== null && devices.includes(device.peer)
+    ? device.peer
+    : undefined;
+}

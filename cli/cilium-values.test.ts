@@ -1,0 +1,22 @@
+import { describe, expect, it } from 'vitest';
+import { ciliumValues } from './cilium-values.ts';
+
+describe('ciliumValues', () => {
+  it.each([
+    [[], {}],
+    [['routingMode=native'], { cniBackend: 'native' }],
+    [['routingMode=tunnel'], { cniBackend: 'vxlan' }],
+    [['tunnelProtocol=geneve', 'kubeProxyReplacement=true'], { cniBackend: 'geneve', proxyMode: 'ebpf' }],
+    [['kubeProxyReplacement=false'], {}],
+  ])('%j', (assignments, chosen) => {
+    expect(ciliumValues(assignments)).toEqual(chosen);
+  });
+
+  it.each([
+    [['hubble.relay.enabled=true'], "--set hubble.relay.enabled=true: of cilium's values there are routingMode"],
+    [['routingMode=bgp'], '--set routingMode=bgp: routingMode may be tunnel or native'],
+    [['routingMode=native', 'tunnelProtocol=vxlan'], 'with routingMode=native there is no tunnel'],
+  ])('%j is refused', (assignments, message) => {
+    expect(() => ciliumValues(assignments)).toThrow(message);
+  });
+});

@@ -1,0 +1,66 @@
+/**
+ * cilium: pods behind programs at devices, no bridge, no chains; see README.md.
+ *
+ *   pod CIDR -> router address (cilium_host) -> pods' gateway; nodes publish theirs, so that all know whose packets those are
+ */
+import type { Ipv4Prefix } from '../../../shared/wire/address.ts';
+import { CiliumNetwork, type CiliumRouting } from '../../datapath/network/cilium-network.ts';
+import { HostLocalIpam } from '../ipam/host-local.ts';
+import { attachLeased } from '../leased-pod.ts';
+import type { CniAttachment, CniContext, CniPlugin, NodeNetworkUp, PeerNode, PodAttachRequest } from '../plugin.ts';
+import { decodeUnderlay } from '../underlay-annotations.ts';
+
+const ROUTER_OWNER = 'router';
+const ROUTING_ANNOTATION = 'podwire.dev/cilium-routing';
+
+export class Cilium implements CniPlugin {
+  private readonly context: CniContext;
+  private readonly network: CiliumNetwork;
+  private readonly routing: CiliumRouting;
+  private ipam: HostLocalIpam | undefined;
+  private survivors: ReadonlySet<string> | undefined;
+
+  constructor(context: CniContext, routing: CiliumRouting) {
+    this.context = context;
+    this.routing = routing;
+    this.network = context.datapath.use((parts) => new CiliumNetwork(parts, routing));
+  }
+
+  annotations(): Record<string, string> {
+    return { [ROUTING_ANNOTATION]: this.routing };
+  }
+
+  setUpNode(podCidr: Ipv4Prefix): NodeNetworkUp {
+    const { datapath, leases } = this.context;
+    datapath.setPodCidr(podCidr);
+    this.ipam = new HostLocalIpam({ network: podCidr.address, prefixLength: podCidr.prefixLength }, leases);
+    if (this.survivors !== undefined) this.ipam.retainOnly(this.survivors);
+    this.network.setRouterAddress(this.ipam.allocate(ROUTER_OWNER));
+    return { reason: 'CiliumIsUp', message: 'Cilium is running on this node' };
+  }
+
+  attach(request: PodAttachRequest): CniAttachment {
+    return attachLeased({ datapath: this.context.datapath, ipam: this.ipam }, request);
+  }
+
+  retainOnly(podUids: ReadonlySet<string>): void {
+    this.survivors = new Set([...podUids, ROUTER_OWNER]);
+    this.ipam?.retainOnly(this.survivors);
+  }
+
+  setPeer(peer: PeerNode): void {
+    const underlay = decodeUnderlay(peer.annotations);
+    if (underlay === undefined || peer.annotations[ROUTING_ANNOTATION] !== this.routing) return;
+    this.context.datapath.setPeer({
+      nodeName: peer.name,
+      internalIp: peer.internalIp,
+      endpoint: underlay.endpoint,
+      podCidr: peer.podCidr,
+      underlayMac: underlay.mac,
+    });
+  }
+
+  removePeer(name: string): void {
+    this.context.datapath.removePeer(name);
+  }
+}
