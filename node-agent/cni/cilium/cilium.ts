@@ -5,10 +5,10 @@
  */
 import type { Ipv4Prefix } from '../../../shared/wire/address.ts';
 import { CiliumNetwork, type CiliumRouting } from '../../datapath/network/cilium-network.ts';
+import { datapathPeer } from '../datapath-peer.ts';
 import { HostLocalIpam } from '../ipam/host-local.ts';
 import { attachLeased } from '../leased-pod.ts';
 import type { CniAttachment, CniContext, CniPlugin, NodeNetworkUp, PeerNode, PodAttachRequest } from '../plugin.ts';
-import { decodeUnderlay } from '../underlay-annotations.ts';
 
 const ROUTER_OWNER = 'router';
 const ROUTING_ANNOTATION = 'podwire.dev/cilium-routing';
@@ -49,15 +49,9 @@ export class Cilium implements CniPlugin {
   }
 
   setPeer(peer: PeerNode): void {
-    const underlay = decodeUnderlay(peer.annotations);
-    if (underlay === undefined || peer.annotations[ROUTING_ANNOTATION] !== this.routing) return;
-    this.context.datapath.setPeer({
-      nodeName: peer.name,
-      internalIp: peer.internalIp,
-      endpoint: underlay.endpoint,
-      podCidr: peer.podCidr,
-      underlayMac: underlay.mac,
-    });
+    if (peer.annotations[ROUTING_ANNOTATION] !== this.routing) return;
+    const known = datapathPeer(peer);
+    if (known !== undefined) this.context.datapath.setPeer(known);
   }
 
   removePeer(name: string): void {
