@@ -22,6 +22,7 @@ import { ApiEndpoints, RENEW_MS } from './maintenance/api-endpoints.ts';
 import { Compaction } from './maintenance/compaction.ts';
 import { cleanUpDefinitions } from './maintenance/definition-cleanup.ts';
 import { expireEvents } from './maintenance/event-expiry.ts';
+import { QuotaStatus } from './maintenance/quota-status.ts';
 import { scheduleTasks } from './maintenance/schedule.ts';
 import { loadPki, writePrivateFile } from './pki/pki.ts';
 import { ApiCore } from './registry/api-core.ts';
@@ -109,11 +110,13 @@ async function start(context: ProcessContext): Promise<void> {
   shutdown.onStop('api requests', () => subscription.unsubscribe());
 
   const compaction = new Compaction(storage.cache, store);
+  const quotaStatus = new QuotaStatus(storage);
   const stopTasks = scheduleTasks(
     [
       { name: 'endpoints', everyMs: RENEW_MS, run: (nowMs) => endpoints.renew(nowMs) },
       { name: 'event expiry', everyMs: 60_000, run: (nowMs) => expireEvents(storage, nowMs) },
       { name: 'definition cleanup', everyMs: 500, run: () => cleanUpDefinitions(core.context) },
+      { name: 'quota status', everyMs: 250, run: (nowMs) => quotaStatus.run(nowMs) },
       { name: 'compaction', everyMs: 30_000, run: (nowMs) => compaction.run(nowMs) },
       { name: 'allocation repair', everyMs: 60_000, run: (nowMs) => repairAllocations(storage, ranges, nowMs) },
     ],

@@ -1,13 +1,16 @@
 /**
  * POST of an object:
  *
- *   decoded -> system metadata -> defaults -> namespace check -> strategy (admission) -> validation -> allocation -> store
+ *   decoded -> system metadata -> defaults -> namespace check -> strategy (admission) -> validation -> limits, quotas
+ *   -> allocation -> store
  */
 
 import { fromStorage, toStorage } from '../../../shared/api/conversion/convert.ts';
 import type { KubeObject } from '../../../shared/api/object.ts';
 import type { ResourceDefinition } from '../../../shared/api/registry.ts';
 import { ApiError, alreadyExists, badRequest, invalid, isApiError } from '../../../shared/api/status.ts';
+import { checkLimitRanges } from './admission/limit-ranges.ts';
+import { chargeQuotas } from './admission/quotas.ts';
 import type { ApiAnswer, ApiCall } from './api-call.ts';
 import { type Tracker, trackerFor } from './managed-fields.ts';
 import { checkNamespace } from './namespace-check.ts';
@@ -74,6 +77,9 @@ async function createOnce(
   try {
     const errors = await validateNew(definition, object);
     if (errors.length > 0) throw invalid(definition, name, errors);
+    checkLimitRanges(context.storage, definition, object);
+    const { storage } = context;
+    undo.push(await chargeQuotas({ storage, resource: definition, object, old: undefined, ...writing }));
     undo.push(await strategy.allocate?.(object, writing));
     return await store(context, definition, tracker(undefined, object), dryRun);
   } catch (error) {

@@ -7,6 +7,7 @@ import { fromStorage, toStorage } from '../../../shared/api/conversion/convert.t
 import type { KubeObject } from '../../../shared/api/object.ts';
 import { badRequest, conflict, invalid } from '../../../shared/api/status.ts';
 import type { Attempt } from '../storage/object-storage.ts';
+import { chargeQuotas } from './admission/quotas.ts';
 import type { ApiAnswer, ApiCall } from './api-call.ts';
 import { checkPlace, type Writing } from './create.ts';
 import { trackerFor } from './managed-fields.ts';
@@ -70,7 +71,7 @@ export async function updateObject(
     if (isReleased(next, strategy.holds?.(next) ?? false))
       return dryRun ? { kind: 'unchanged' } : { kind: 'remove', object: next };
     if (dryRun) return { kind: 'unchanged' };
-    return { kind: 'write', object: next, ...(undo === undefined ? {} : { rollback: undo }) };
+    return { kind: 'write', object: next, rollback: undo };
   };
   const result = await context.storage.update(definition.storage, name, namespace, attempt);
   if (dryRun) return withRevision(outcome!, previous!);
@@ -86,7 +87,7 @@ function withRevision(object: KubeObject, { metadata: { resourceVersion } }: Kub
 
 interface Prepared {
   readonly object: KubeObject;
-  readonly undo: Undo | undefined;
+  readonly undo: Undo;
 }
 
 async function prepare(
@@ -106,7 +107,7 @@ async function prepare(
   applyDefaults(definition, object);
   const writing = writeContext(context, call, dryRun);
   const strategy = context.strategyOf(definition);
-  const undo = call.subresource === undefined ? await strategy.update?.(object, current, writing) : undefined;
+  const undo = [call.subresource === undefined ? await strategy.update?.(object, current, writing) : undefined];
   try {
     if (countsGeneration(definition, object) && desiredStateDiffers(definition, object, current)) {
       object.metadata.generation = (current.metadata.generation ?? 0) + 1;
@@ -114,11 +115,18 @@ async function prepare(
     checkFinalizers(call, current, object);
     const errors = await validateChanged(definition, object, current, call.subresource?.name);
     if (errors.length > 0) throw invalid(definition, call.name ?? '', errors);
-    return { object: tracker(current, object), undo };
+    const { storage } = context;
+    if (call.subresource === undefined)
+      undo.push(await chargeQuotas({ storage, resource: definition, object, old: current, ...writing }));
+    return { object: tracker(current, object), undo: () => undoAll(undo) };
   } catch (error) {
-    await undo?.();
+    await undoAll(undo);
     throw error;
   }
+}
+
+async function undoAll(steps: readonly (Undo | undefined)[]): Promise<void> {
+  for (const step of steps.toReversed()) await step?.();
 }
 
 function keepStatus(object: KubeObject, { status }: KubeObject): void {

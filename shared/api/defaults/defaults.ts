@@ -7,6 +7,7 @@ import type { StorageClass } from 'kubernetes-types/storage/v1.js';
 import type { JsonObject } from '../object.ts';
 import { defaultHorizontalPodAutoscaler, defaultHorizontalPodAutoscalerV1 } from './autoscaling.ts';
 import { defaultCustomResourceDefinition } from './custom-resource.ts';
+import { defaultLimitRange } from './limit-range.ts';
 import { defaultNetworkPolicy } from './network-policy.ts';
 import { defaultPod } from './pod.ts';
 import { defaultRoleBinding } from './rbac.ts';
@@ -71,6 +72,7 @@ const DEFAULTERS: Readonly<Record<string, Defaulter>> = {
   'batch.v1.CronJob': defaultCronJob,
   'batch.v1.Job': defaultJob,
   'core.v1.Endpoints': defaultEndpoints,
+  'core.v1.LimitRange': defaultLimitRange,
   'core.v1.Namespace': defaultNamespace,
   'core.v1.PersistentVolume': defaultPersistentVolume,
   'core.v1.PersistentVolumeClaim': defaultPersistentVolumeClaim,

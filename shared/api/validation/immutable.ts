@@ -14,6 +14,7 @@ const IMMUTABLE_FIELDS: Readonly<Record<string, readonly string[]>> = {
   'apps.v1.ReplicaSet': ['spec.selector'],
   'batch.v1.Job': ['spec.selector', 'spec.template', 'spec.completionMode', 'spec.podFailurePolicy'],
   'core.v1.PersistentVolumeClaim': ['spec.accessModes', 'spec.storageClassName', 'spec.volumeMode', 'spec.selector'],
+  'core.v1.ResourceQuota': ['spec.scopes'],
   'core.v1.Secret': ['type'],
   'discovery.v1.EndpointSlice': ['addressType'],
   'networking.v1.IPAddress': ['spec.parentRef'],

@@ -7,6 +7,7 @@ import { requiredValue } from './field-error.ts';
 import { LABEL_RULES } from './labels.ts';
 import { NETWORK_POLICY_RULES } from './network-policy.ts';
 import { POD_RULES } from './pod.ts';
+import { QUOTA_RULES } from './quota.ts';
 import { RBAC_RULES } from './rbac.ts';
 import type { TypeRules } from './rule.ts';
 import { SERVICE_RULES } from './service.ts';
@@ -20,6 +21,7 @@ const RULES: Readonly<Record<string, TypeRules>> = {
   ...NETWORK_POLICY_RULES,
   ...WORKLOAD_RULES,
   ...CONFIGURATION_RULES,
+  ...QUOTA_RULES,
   ...RBAC_RULES,
   ...STORAGE_RULES,
 };

@@ -1,5 +1,5 @@
 /**
- * Pods: what admission adds (service account, tolerations, priority), the first status, and their slow death
+ * Pods: what admission adds (limits, service account, tolerations, priority), the first status, and their slow death
  * (Kubernetes "Configure Service Accounts for Pods", "Taints and Tolerations", "Pod Priority", "Pod Lifecycle").
  */
 import type { Container, Pod, PodSpec, Toleration, Volume } from 'kubernetes-types/core/v1.js';
@@ -8,6 +8,7 @@ import { PODS, PRIORITYCLASSES, RUNTIMECLASSES, SERVICEACCOUNTS } from '../../..
 import { forbidden } from '../../../../shared/api/status.ts';
 import { nameSuffix, type Random } from '../../../../shared/runtime/random.ts';
 import type { ObjectStorage } from '../../storage/object-storage.ts';
+import { applyLimitRanges } from '../admission/limit-ranges.ts';
 import type { Strategy } from '../strategy.ts';
 import { qosClass } from './qos-class.ts';
 
@@ -30,6 +31,7 @@ export function podStrategy(admission: PodAdmission): Strategy {
   return {
     async create(object) {
       const pod = asPod(object);
+      applyLimitRanges(admission.storage, pod, object.metadata.namespace);
       await admitServiceAccount(admission, object, pod.spec);
       addTolerations(pod.spec, Math.ceil(admission.evictionAfterMs / 1000));
       admitPriority(admission, object, pod.spec);
