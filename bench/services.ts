@@ -34,20 +34,21 @@ function measureMode(mode: ProxyMode, { repeats, progress }: BenchmarkContext): 
   const firstPacketUs = new Map<number, number[]>(COUNTS.map((count) => [count, []]));
   const syncMs: number[] = [];
   const trips = { service: [] as number[], direct: [] as number[] };
-  for (const count of COUNTS) {
-    progress(`${mode}, ${count} Services`);
-    const world = makeWorld(mode, count);
-    for (let i = 0; i < WARM_UP; i++) firstPackets(world, count);
-    for (let i = 0; i < repeats; i++) firstPacketUs.get(count)!.push(firstPackets(world, count));
-    if (count !== COUNTS.at(-1)) continue;
-    syncs(world, repeats);
-    syncMs.push(...syncs(world, repeats));
-    roundTrips(world);
-    for (let i = 0; i < repeats; i++) {
-      const { service, direct } = roundTrips(world);
-      trips.service.push(service);
-      trips.direct.push(direct);
-    }
+  progress(`${mode}, ${COUNTS.join(', ')} Services`);
+  const worlds = COUNTS.map((count) => ({ count, world: makeWorld(mode, count) }));
+  // In turns, so that what the processor and the compilers do meanwhile is the same for every count.
+  for (let i = 0; i < WARM_UP; i++) for (const { count, world } of worlds) firstPackets(world, count);
+  for (let i = 0; i < repeats; i++) {
+    for (const { count, world } of worlds) firstPacketUs.get(count)!.push(firstPackets(world, count));
+  }
+  const { world } = worlds.at(-1)!;
+  syncs(world, repeats);
+  syncMs.push(...syncs(world, repeats));
+  roundTrips(world);
+  for (let i = 0; i < repeats; i++) {
+    const { service, direct } = roundTrips(world);
+    trips.service.push(service);
+    trips.direct.push(direct);
   }
   return { ...firstPacketFigures(mode, firstPacketUs), ...lastingFigures(mode, syncMs, trips) };
 }

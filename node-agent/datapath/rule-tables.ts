@@ -4,7 +4,7 @@
  */
 import type { NetDevice } from '../../shared/netstack/device.ts';
 import { formatRule, type RuleCounter } from '../../shared/rules/iptables-save.ts';
-import { applyTransaction, emptyRuleset, type Ruleset } from '../../shared/rules/ruleset.ts';
+import { applyTransaction, type ChainChanges, emptyRuleset, type Ruleset } from '../../shared/rules/ruleset.ts';
 import { type BuiltInChain, type Chain, TABLE_NAMES, type TableName } from '../../shared/rules/table.ts';
 import type { RulesReply, RulesTransaction } from '../../shared/rules/transaction.ts';
 import type { Packet } from '../../shared/wire/packet-memory.ts';
@@ -52,13 +52,15 @@ export class RuleTables {
     this.context = { ...context, ipSet: (name) => this.ipvs?.sets.get(name) };
     this.ruleset = emptyRuleset(bootId);
     this.chains = { mangle: new Map(), nat: new Map(), filter: new Map() };
-    for (const table of TABLE_NAMES) this.compileTable(table, null);
+    for (const table of TABLE_NAMES) {
+      this.compileTable(table, { changed: [...this.ruleset.tables[table].chains.keys()], gone: [] });
+    }
   }
 
   /** Between two packets: all of it or nothing. */
   apply(transaction: RulesTransaction): RulesReply {
     const before = this.ruleset;
-    const { ruleset, reply } = applyTransaction(before, transaction);
+    const { ruleset, reply, changes } = applyTransaction(before, transaction);
     if (ruleset === before) return reply;
     const nft = this.nftFor(transaction);
     const problems = transaction.nft === undefined ? [] : (nft?.check(transaction.nft) ?? []);
@@ -68,9 +70,7 @@ export class RuleTables {
     if (transaction.nft !== undefined) nft?.apply(transaction.nft);
     this.applyIpvs(transaction);
     this.applyBpf(transaction);
-    for (const table of TABLE_NAMES) {
-      if (ruleset.tables[table] !== before.tables[table]) this.compileTable(table, before);
-    }
+    for (const table of TABLE_NAMES) this.compileTable(table, changes[table]);
     return reply;
   }
 
@@ -207,15 +207,13 @@ export class RuleTables {
     return observer === null ? null : (packet, chain, rule) => observer(packet, `nft ${NFT_TABLE}`, chain, rule);
   }
 
-  /** Compiles the chains that changed; `before` is what the present compiled forms stand for. */
-  private compileTable(name: TableName, before: Ruleset | null): void {
+  /** Compiles the chains that changed, which may lead to each other. */
+  private compileTable(name: TableName, { changed, gone }: ChainChanges): void {
     const present = this.chains[name];
     const { chains } = this.ruleset.tables[name];
-    for (const chain of chains.keys()) if (!present.has(chain)) present.set(chain, new CompiledChain(chain));
-    for (const chain of chains.values()) {
-      if (chain !== before?.tables[name].chains.get(chain.name)) this.compileChain(name, chain);
-    }
-    for (const chain of present.keys()) if (!chains.has(chain)) present.delete(chain);
+    for (const chain of changed) if (!present.has(chain)) present.set(chain, new CompiledChain(chain));
+    for (const chain of changed) this.compileChain(name, chains.get(chain)!);
+    for (const chain of gone) present.delete(chain);
   }
 
   private compileChain(table: TableName, chain: Chain): void {

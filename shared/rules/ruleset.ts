@@ -36,6 +36,7 @@ export function emptyRuleset(bootId: string): Ruleset {
   const table = (name: TableName): Table => ({
     name,
     chains: new Map(BUILT_IN_CHAINS[name].map((chain) => [chain, { name: chain, owner: null, rules: [] }])),
+    ruleCount: 0,
   });
   return {
     bootId,
@@ -44,30 +45,48 @@ export function emptyRuleset(bootId: string): Ruleset {
   };
 }
 
+/** Names of chains that are new or other than before, and of those that are gone. */
+export interface ChainChanges {
+  readonly changed: readonly string[];
+  readonly gone: readonly string[];
+}
+
 export interface Applied {
   readonly ruleset: Ruleset;
   readonly reply: RulesReply;
+  /** What the ruleset has other than the one before. */
+  readonly changes: Readonly<Record<TableName, ChainChanges>>;
 }
+
+const NO_CHANGES: ChainChanges = { changed: [], gone: [] };
+const NOTHING_CHANGED: Applied['changes'] = { mangle: NO_CHANGES, nat: NO_CHANGES, filter: NO_CHANGES };
 
 /** The ruleset after a transaction; the same one when the reply is not `applied`. */
 export function applyTransaction(ruleset: Ruleset, transaction: RulesTransaction): Applied {
   const { bootId } = ruleset;
   const stale = staleness(ruleset, transaction);
-  if (stale !== undefined) return { ruleset, reply: { kind: 'resync', bootId, reason: stale } };
+  if (stale !== undefined) {
+    return { ruleset, reply: { kind: 'resync', bootId, reason: stale }, changes: NOTHING_CHANGED };
+  }
 
   const before = ruleset.owners.get(transaction.owner);
   const hooks = { ...(transaction.base === null || before === undefined ? noHooks : before.hooks) };
   const generation = (before?.generation ?? 0) + 1;
   const owners = new Map(ruleset.owners).set(transaction.owner, { generation, hooks });
   const tables = { ...ruleset.tables };
+  const changes = { ...NOTHING_CHANGED };
   const problems: RuleProblem[] = [];
   for (const name of TABLE_NAMES) {
     const change = transaction.tables[name] ?? {};
     if (change.hooks !== undefined) hooks[name] = change.hooks;
-    tables[name] = changeTable(ruleset.tables[name], transaction, change, owners, problems);
+    const result = changeTable(ruleset.tables[name], transaction, change, owners, problems);
+    tables[name] = result.table;
+    changes[name] = result.changes;
   }
-  if (problems.length > 0) return { ruleset, reply: { kind: 'invalid', bootId, problems } };
-  return { ruleset: { bootId, tables, owners }, reply: { kind: 'applied', bootId, generation } };
+  if (problems.length > 0) {
+    return { ruleset, reply: { kind: 'invalid', bootId, problems }, changes: NOTHING_CHANGED };
+  }
+  return { ruleset: { bootId, tables, owners }, reply: { kind: 'applied', bootId, generation }, changes };
 }
 
 const noHooks: OwnerState['hooks'] = { mangle: [], nat: [], filter: [] };
@@ -90,20 +109,27 @@ function changeTable(
   change: TableChange,
   owners: ReadonlyMap<string, OwnerState>,
   problems: RuleProblem[],
-): Table {
+): { readonly table: Table; readonly changes: ChainChanges } {
   const { owner } = transaction;
   const whole = transaction.base === null;
-  if (!whole && change.set === undefined && change.delete === undefined && change.hooks === undefined) return table;
+  if (!whole && change.set === undefined && change.delete === undefined && change.hooks === undefined) {
+    return { table, changes: NO_CHANGES };
+  }
   const { name } = table;
-  const chains = new Map<string, Chain>();
+  const chains = new Map(table.chains);
   for (const builtIn of BUILT_IN_CHAINS[name]) {
     chains.set(builtIn, keepIfEqual(table.chains.get(builtIn), null, hookedRules(name, builtIn, owners)));
   }
-  const dropped = new Set(change.delete);
-  for (const chain of table.chains.values()) {
-    if (chain.owner === null || (whole && chain.owner === owner && change.set?.[chain.name] === undefined)) continue;
-    if (!dropped.has(chain.name)) chains.set(chain.name, chain);
-    else if (chain.owner !== owner) problems.push(foreign(name, chain));
+  for (const dropped of change.delete ?? []) {
+    const chain = table.chains.get(dropped);
+    if (chain === undefined || chain.owner === null) continue;
+    if (chain.owner === owner) chains.delete(dropped);
+    else problems.push(foreign(name, chain));
+  }
+  if (whole) {
+    for (const chain of table.chains.values()) {
+      if (chain.owner === owner && change.set?.[chain.name] === undefined) chains.delete(chain.name);
+    }
   }
   for (const [chainName, rules] of Object.entries(change.set ?? {})) {
     const present = table.chains.get(chainName);
@@ -115,8 +141,31 @@ function changeTable(
       chains.set(chainName, keepIfEqual(present, owner, rules, chainName));
     }
   }
-  checkTable(name, chains, table.chains, problems);
-  return { name, chains };
+  const changes = changesBetween(table.chains, chains, transaction, change);
+  return { table: { name, chains, ruleCount: checkTable(table, chains, changes, problems) }, changes };
+}
+
+/** Of a transaction that builds on the present state only what it names can have changed, and what it hooks into. */
+function changesBetween(
+  before: ReadonlyMap<string, Chain>,
+  after: ReadonlyMap<string, Chain>,
+  { base }: RulesTransaction,
+  change: TableChange,
+): ChainChanges {
+  const named = new Set([...Object.keys(change.set ?? {}), ...(change.delete ?? [])]);
+  const candidates = base === null ? new Set([...before.keys(), ...after.keys()]) : named;
+  if (base !== null)
+    for (const [name, { owner }] of after)
+      if (owner === null) candidates.add(name);
+      else break;
+  const changed: string[] = [];
+  const gone: string[] = [];
+  for (const name of candidates) {
+    const chain = after.get(name);
+    if (chain === before.get(name)) continue;
+    (chain === undefined ? gone : changed).push(name);
+  }
+  return { changed, gone };
 }
 
 /** An unchanged chain stays the same object, so that its compiled form and its counters stay too. */
@@ -161,29 +210,41 @@ function foreign(table: TableName, chain: Chain): RuleProblem {
   return { where: `${table} ${chain.name}`, message: `belongs to ${chain.owner}, who alone may change it` };
 }
 
-/** Checks the chains that changed, and that every jump leads somewhere and none leads in a circle. */
+/** Checks the chains that changed, and that every jump leads somewhere and none leads in a circle. How many rules there are. */
 function checkTable(
-  table: TableName,
+  { name: table, chains: before, ruleCount: countBefore }: Table,
   chains: ReadonlyMap<string, Chain>,
-  before: ReadonlyMap<string, Chain>,
+  { changed, gone }: ChainChanges,
   problems: RuleProblem[],
-): void {
-  let ruleCount = 0;
-  const changed: string[] = [];
-  const deletes = [...before.keys()].some((name) => !chains.has(name));
-  for (const chain of chains.values()) {
-    ruleCount += chain.rules.length;
-    const isChanged = chain !== before.get(chain.name);
-    if (isChanged) {
-      changed.push(chain.name);
-      checkChain(table, chain, problems);
+): number {
+  let ruleCount = countBefore;
+  for (const name of gone) ruleCount -= before.get(name)?.rules.length ?? 0;
+  for (const name of changed) {
+    const chain = chains.get(name)!;
+    ruleCount += chain.rules.length - (before.get(name)?.rules.length ?? 0);
+    checkChain(table, chain, problems);
+    checkJumps(table, chain, chains, problems);
+  }
+  // What an unchanged chain jumps to was there; it can only have been deleted.
+  if (gone.length > 0) {
+    const lost = new Set(gone);
+    for (const chain of chains.values()) {
+      if (chain === before.get(chain.name) && leadsTo(chain, lost)) checkJumps(table, chain, chains, problems);
     }
-    // What an unchanged chain jumps to was there; it can only have been deleted.
-    if (isChanged || deletes) checkJumps(table, chain, chains, problems);
   }
   if (chains.size > MAX_CHAINS) problems.push({ where: table, message: `has more than ${MAX_CHAINS} chains` });
   if (ruleCount > MAX_RULES) problems.push({ where: table, message: `has more than ${MAX_RULES} rules` });
   if (problems.length === 0) checkLoops(table, chains, changed, problems);
+  return ruleCount;
+}
+
+/** One look at every rule of the table when a chain goes: no closures. */
+function leadsTo({ rules }: Chain, lost: ReadonlySet<string>): boolean {
+  for (let i = 0; i < rules.length; i++) {
+    const next = calledChain(rules[i]!);
+    if (next !== undefined && lost.has(next)) return true;
+  }
+  return false;
 }
 
 function checkChain(table: TableName, chain: Chain, problems: RuleProblem[]): void {

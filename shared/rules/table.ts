@@ -29,6 +29,8 @@ export interface Table {
   readonly name: TableName;
   /** Built-in chains first, then user chains in the order in which they were made. */
   readonly chains: ReadonlyMap<string, Chain>;
+  /** Of all chains. */
+  readonly ruleCount: number;
 }
 
 export function isTableName(text: string): text is TableName {

@@ -2,56 +2,42 @@
 import type { ModeCompiler, Step } from '../mode-compiler.ts';
 import type { ProxyContext } from '../proxy-context.ts';
 import type { ServiceState } from '../service-state.ts';
-import { assembleProgram, changedTables, EMPTY_PROGRAM, fullTables, type Program } from './program.ts';
+import { Program } from './program.ts';
 import { compileServicePort, type ServiceRules } from './service-rules.ts';
+
+const NO_RULES: readonly ServiceRules[] = [];
 
 export class IptablesCompiler implements ModeCompiler {
   private readonly context: ProxyContext;
   private readonly compiled = new Map<string, readonly ServiceRules[]>();
   private sortedKeys: string[] | undefined;
-  private program: Program = EMPTY_PROGRAM;
-  /** What the node has. */
-  private applied: Program = EMPTY_PROGRAM;
+  private readonly program: Program;
 
   constructor(context: ProxyContext) {
     this.context = context;
+    this.program = new Program(context);
   }
 
   /** Takes a Service's present state; one without ports is forgotten. */
   update({ key, ports }: ServiceState): void {
-    const known = this.compiled.has(key);
-    if (known !== ports.length > 0) this.sortedKeys = undefined;
+    const before = this.compiled.get(key);
+    if ((before !== undefined) !== ports.length > 0) this.sortedKeys = undefined;
+    const rules = ports.map(({ port, endpoints }) => compileServicePort(port, endpoints, this.context));
+    const after = keepEqual(before, rules);
+    this.program.replace(before ?? NO_RULES, after);
     if (ports.length === 0) this.compiled.delete(key);
-    else {
-      const rules = ports.map(({ port, endpoints }) => compileServicePort(port, endpoints, this.context));
-      this.compiled.set(key, keepEqual(this.compiled.get(key), rules));
-    }
+    else this.compiled.set(key, after);
   }
 
   step(whole: boolean): Step | undefined {
-    const program = this.assemble();
-    const tables = whole ? fullTables(program) : changedTables(this.applied, program);
-    if (tables === undefined) return undefined;
-    return {
-      part: { tables },
-      applied: () => {
-        this.applied = program;
-      },
-    };
-  }
-
-  /** The program of all Services, in the order of their names. */
-  assemble(): Program {
     this.sortedKeys ??= [...this.compiled.keys()].sort();
-    const rules = this.sortedKeys.flatMap((key) => this.compiled.get(key) ?? []);
-    this.program = assembleProgram(rules, this.context, this.program);
-    return this.program;
+    this.program.join(this.sortedKeys.map((key) => this.compiled.get(key) ?? NO_RULES));
+    const tables = whole ? this.program.fullTables() : this.program.changedTables();
+    return tables === undefined ? undefined : { part: { tables }, applied: () => this.program.settle() };
   }
 
-  /** Rules now in the program, of each table. */
   ruleCounts(): { readonly nat: number; readonly filter: number } {
-    const count = (chains: Program['nat']): number => [...chains.values()].reduce((sum, { length }) => sum + length, 0);
-    return { nat: count(this.program.nat), filter: count(this.program.filter) };
+    return this.program.ruleCounts();
   }
 }
 

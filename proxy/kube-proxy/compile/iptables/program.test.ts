@@ -11,13 +11,13 @@ import { describe, expect, it } from 'vitest';
 import type { Live } from '../../../../shared/api/live.ts';
 import { iptablesSave } from '../../../../shared/rules/iptables-save.ts';
 import { applyTransaction, emptyRuleset } from '../../../../shared/rules/ruleset.ts';
+import type { RulesTransaction } from '../../../../shared/rules/transaction.ts';
 import { type IpFamily, parseAddress, parsePrefix } from '../../../../shared/wire/ip-address.ts';
 import { endpointsOfPort, serviceOfSlice } from '../endpoint.ts';
 import type { ProxyContext } from '../proxy-context.ts';
 import { servicePorts } from '../service-port.ts';
 import { serviceChainNames } from './chain-name.ts';
 import { IptablesCompiler } from './compiler.ts';
-import { changedTables, EMPTY_PROGRAM, fullTables, type Program } from './program.ts';
 
 const context: ProxyContext = {
   family: 'ipv4',
@@ -203,14 +203,20 @@ function feed(
   });
 }
 
-function compileAll(): { compiler: IptablesCompiler; program: Program } {
+function compileAll(): IptablesCompiler {
   const compiler = new IptablesCompiler(context);
   for (const one of services) feed(compiler, one);
-  return { compiler, program: compiler.assemble() };
+  return compiler;
 }
 
-function install(program: Program): ReturnType<typeof applyTransaction> {
-  const tables = fullTables(program);
+function fullTables(compiler: IptablesCompiler): RulesTransaction['tables'] {
+  const step = compiler.step(true)!;
+  step.applied();
+  return step.part.tables;
+}
+
+function install(compiler: IptablesCompiler): ReturnType<typeof applyTransaction> {
+  const tables = fullTables(compiler);
   return applyTransaction(emptyRuleset('boot'), { owner: 'kube-proxy', bootId: 'boot', base: null, tables });
 }
 
@@ -225,7 +231,7 @@ describe('iptables program', () => {
   });
 
   it('matches the golden dump, and the node accepts it', () => {
-    const { ruleset, reply } = install(compileAll().program);
+    const { ruleset, reply } = install(compileAll());
     expect(reply).toMatchObject({ kind: 'applied' });
     const path = join(import.meta.dirname, 'program.golden.txt');
     const dump = iptablesSave(ruleset);
@@ -236,7 +242,7 @@ describe('iptables program', () => {
   it('of the same cluster with IPv6 matches its golden dump', () => {
     const compiler = new IptablesCompiler(ipv6Context);
     for (const one of services) feed(compiler, inIpv6(one), inIpv6(slices.get(one) ?? []), 'ipv6');
-    const { ruleset, reply } = install(compiler.assemble());
+    const { ruleset, reply } = install(compiler);
     expect(reply).toMatchObject({ kind: 'applied' });
     const path = join(import.meta.dirname, 'program-ipv6.golden.txt');
     const dump = iptablesSave(ruleset, { family: 'ipv6' });
@@ -247,15 +253,15 @@ describe('iptables program', () => {
   it('of one family takes nothing of the other', () => {
     const compiler = new IptablesCompiler(ipv6Context);
     for (const one of services) feed(compiler, one, slices.get(one), 'ipv6');
-    expect(compiler.assemble()).toEqual(new IptablesCompiler(ipv6Context).assemble());
+    expect(fullTables(compiler)).toEqual(fullTables(new IptablesCompiler(ipv6Context)));
     expect(serviceOfSlice(inIpv6(slices.get(dns) ?? [])[0]!, 'ipv4')).toBeUndefined();
   });
 
   it('sends nothing when nothing changed, and only the chains of a changed endpoint', () => {
-    const { compiler, program } = compileAll();
+    const compiler = compileAll();
+    install(compiler);
     feed(compiler, web);
-    const again = compiler.assemble();
-    expect(changedTables(program, again)).toBeUndefined();
+    expect(compiler.step(false)).toBeUndefined();
     const grown = slice(
       web,
       [{ name: '', port: 8080 }],
@@ -266,27 +272,35 @@ describe('iptables program', () => {
       ],
     );
     feed(compiler, web, [grown]);
-    const tables = changedTables(again, compiler.assemble());
-    expect(tables?.filter).toBeUndefined();
-    expect(Object.keys(tables?.nat?.set ?? {}).map((name) => name.slice(0, 9))).toEqual(['KUBE-SVC-', 'KUBE-SEP-']);
-    expect(tables?.nat?.delete).toHaveLength(1);
+    const { tables } = compiler.step(false)!.part;
+    expect(tables.filter).toBeUndefined();
+    expect(Object.keys(tables.nat?.set ?? {}).map((name) => name.slice(0, 9))).toEqual(['KUBE-SVC-', 'KUBE-SEP-']);
+    expect(tables.nat?.delete).toHaveLength(1);
   });
 
   it('gives the same tables by steps as at once', () => {
     const compiler = new IptablesCompiler(context);
-    let program = EMPTY_PROGRAM;
-    let { ruleset } = install(compiler.assemble());
-    program = compiler.assemble();
+    let { ruleset } = install(compiler);
     let generation = 1;
-    for (const one of services) {
-      feed(compiler, one);
-      const next = compiler.assemble();
-      const tables = changedTables(program, next) ?? {};
+    const take = (): void => {
+      const step = compiler.step(false)!;
+      const { tables } = step.part;
       const applied = applyTransaction(ruleset, { owner: 'kube-proxy', bootId: 'boot', base: generation++, tables });
       expect(applied.reply).toMatchObject({ kind: 'applied' });
+      step.applied();
       ruleset = applied.ruleset;
-      program = next;
+    };
+    for (const one of services) {
+      feed(compiler, one);
+      take();
     }
-    expect(iptablesSave(ruleset)).toBe(iptablesSave(install(compileAll().program).ruleset));
+    const atOnce = compileAll();
+    expect(iptablesSave(ruleset)).toBe(iptablesSave(install(atOnce).ruleset));
+    expect(compiler.ruleCounts()).toEqual(atOnce.ruleCounts());
+    for (const one of services) {
+      compiler.update({ key: `${one.metadata.namespace}/${one.metadata.name}`, ports: [] });
+      take();
+    }
+    expect(iptablesSave(ruleset)).toBe(iptablesSave(install(new IptablesCompiler(context)).ruleset));
   });
 });
