@@ -2,7 +2,7 @@
 import type { Bus } from '../shared/bus/connection.ts';
 import type { NodeIo } from '../shared/bus/node-io.ts';
 
-const ANSWER_LIMIT_MS = 1000;
+const ANSWER_LIMIT_MS = 3000;
 
 /** Undefined for a node that does not answer. */
 export async function askNodeIo(

@@ -25,7 +25,7 @@ interface ProcessRow {
   readonly lastEnd?: string;
 }
 
-const NODE_ANSWER_LIMIT_MS = 1000;
+const NODE_ANSWER_LIMIT_MS = 3000;
 
 export function statusCommand(): Command {
   return formattedCommand({

@@ -40,7 +40,7 @@ async function expectRefused(args: readonly string[], words: string, environment
   expect(stderr).toContain(words);
 }
 
-describe('beside a running cluster', { timeout: 60_000 }, () => {
+describe('beside a running cluster', () => {
   afterEach(async () => {
     expect(await cluster.ownProcesses()).toEqual(before);
   });
@@ -99,7 +99,7 @@ describe('beside a running cluster', { timeout: 60_000 }, () => {
   });
 });
 
-describe('a foreign process', { timeout: 60_000 }, () => {
+describe('a foreign process', () => {
   it("on the API's port while the apiserver is away: it is told, nothing else suffers, and all is well when it leaves", async () => {
     const [apiPort = 0] = cluster.ports;
     await waitFor('the port', async () => {

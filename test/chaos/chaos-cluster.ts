@@ -21,9 +21,9 @@ import { waitFor } from '../wait-for.ts';
 
 /** The program of the command. */
 export const PODWIRE = resolve(import.meta.dirname, '../../cli/main.ts');
-const COMMAND_LIMIT_MS = 90_000;
-const HEAL_LIMIT_MS = 40_000;
-const NODE_ANSWER_LIMIT_MS = 1000;
+const COMMAND_LIMIT_MS = 150_000;
+const HEAL_LIMIT_MS = 90_000;
+const NODE_ANSWER_LIMIT_MS = 5000;
 
 /** A process of the control plane or a node-agent (`worker-1`), or of a pod on a node. */
 export interface ProcessRow {

@@ -5,7 +5,7 @@ import type { ConfigMap, Node, Pod, Service } from 'kubernetes-types/core/v1.js'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { CONFIGMAPS, DEPLOYMENTS, LEASES, NODES, PODS, SERVICES } from '../../shared/api/resources.ts';
 import { waitFor } from '../wait-for.ts';
-import { type ChaosCluster, ClusterHome, isAlive } from './chaos-cluster.ts';
+import { type ChaosCluster, ClusterHome, isAlive, type ProcessRow } from './chaos-cluster.ts';
 import { askingPod, Traffic } from './traffic.ts';
 
 const NAMESPACE = 'default';
@@ -121,7 +121,7 @@ async function scaleWeb(replicas: number): Promise<void> {
   await cluster.api.patch(DEPLOYMENTS, 'web', NAMESPACE, { type: 'merge', body: { spec: { replicas } } });
 }
 
-describe('the control plane', { timeout: 90_000 }, () => {
+describe('the control plane', () => {
   it('packets flow without NATS, also by name, and what was stored is there when it is back', async () => {
     await cluster.api.create(CONFIGMAPS, note('before-nats', 'kept'));
     const pods = await uidsOfPods();
@@ -236,18 +236,25 @@ async function removeNote(name: string): Promise<void> {
   await cluster.api.delete(CONFIGMAPS, name, NAMESPACE);
 }
 
-describe('what runs in pods', { timeout: 90_000 }, () => {
+async function proxyOf(wanted: string): Promise<ProcessRow> {
+  return waitFor('kube-proxy', async () =>
+    (await cluster.podProcesses()).find(({ name, node }) => name === 'kube-proxy' && node === wanted),
+  );
+}
+
+describe('what runs in pods', () => {
   it('without kube-proxy the rules stay and go stale; its successor brings them up to date', async () => {
     const late = new Traffic(cluster, CLIENT_NODE, 'late', 'address');
+    const { restarts } = await proxyOf(CLIENT_NODE);
     const pid = await cluster.whileAway('kube-proxy', CLIENT_NODE, async () => {
       await cluster.api.create<Service>(SERVICES, webService('late', '10.96.200.2'));
       await cluster.api.create<Pod>(PODS, askingPod('late', CLIENT_NODE, { address: 'http://10.96.200.2/hostname' }));
       expect(await byAddress.next(20)).not.toContain('failed');
       expect(await byName.next(10)).not.toContain('failed');
-      expect(await late.next(1)).toEqual(['failed']);
+      expect(new Set(await late.next(1))).toEqual(new Set(['failed']));
     });
     const successor = await cluster.successorOf(pid, 'kube-proxy', CLIENT_NODE);
-    expect(successor.restarts).toBe(1);
+    expect(successor.restarts).toBe(restarts + 1);
     await late.flows(5);
     await cluster.api.delete(PODS, 'late', NAMESPACE);
     await cluster.api.delete(SERVICES, 'late', NAMESPACE);
@@ -265,7 +272,7 @@ describe('what runs in pods', { timeout: 90_000 }, () => {
   });
 });
 
-describe('a node', { timeout: 120_000 }, () => {
+describe('a node', () => {
   it('takes its processes with it, is NotReady, its pods move, and it comes back', async () => {
     await cluster.api.create(CONFIGMAPS, note('before-node', 'kept'));
     const victim = (await webPods())[0]?.spec?.nodeName ?? '';

@@ -21,7 +21,7 @@ function writeNote(cluster: ChaosCluster, text: string): Promise<ConfigMap> {
   return cluster.api.create<ConfigMap>(CONFIGMAPS, { metadata: { name: text, namespace: 'default' }, data: { text } });
 }
 
-describe('nothing is left behind', { timeout: 60_000 }, () => {
+describe('nothing is left behind', { timeout: 300_000 }, () => {
   it('when the supervisor is killed, even while NATS hangs', async () => {
     const cluster = await home.up('one', '--nodes', '2');
     await cluster.healed();

@@ -8,12 +8,12 @@ import type { Pod } from 'kubernetes-types/core/v1.js';
 import { waitFor } from '../wait-for.ts';
 import type { ChaosCluster } from './chaos-cluster.ts';
 
-const FLOW_LIMIT_MS = 30_000;
+const FLOW_LIMIT_MS = 90_000;
 
 /** `urls`: what each container, named by its key, asks for. */
 export function askingPod(name: string, node: string, urls: Readonly<Record<string, string>>): Pod {
   const script = (url: string): string =>
-    `while true; do if wget -q -T 2 -O - ${url} >/dev/null 2>&1; then echo ok; else echo failed; fi; sleep 0.05; done`;
+    `while true; do if wget -q -T 5 -O - ${url} >/dev/null 2>&1; then echo ok; else echo failed; fi; sleep 0.05; done`;
   return {
     metadata: { name, namespace: 'default' },
     spec: {

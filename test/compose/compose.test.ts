@@ -23,6 +23,7 @@ if (skipReason !== undefined) console.warn(`test/compose skipped: ${skipReason}`
 
 describe.skipIf(skipReason !== undefined)(
   `docker compose${skipReason === undefined ? '' : ` (skipped: ${skipReason})`}`,
+  { timeout: 400_000 },
   () => {
     const engine: DockerEngine = 'engine' in outcome ? outcome.engine : neverHere();
     const kubectlPath: string = 'path' in kubectl ? kubectl.path : neverHere();
@@ -35,7 +36,7 @@ describe.skipIf(skipReason !== undefined)(
         cwd: root,
         timeoutMs: 600_000,
       });
-    const kube = (...args: string[]) => run(kubectlPath, ['--kubeconfig', kubeconfig, ...args], { timeoutMs: 60_000 });
+    const kube = (...args: string[]) => run(kubectlPath, ['--kubeconfig', kubeconfig, ...args], { timeoutMs: 150_000 });
     const nodeStates = async () => {
       const { stdout } = await kube('get', 'nodes', '--no-headers');
       return stdout
@@ -66,7 +67,7 @@ describe.skipIf(skipReason !== undefined)(
       await compose('down', '--volumes', '--timeout', '3');
       await engine.docker(['rmi', '-f', environment.PODWIRE_IMAGE ?? 'none']);
       await engine.stop();
-    }, 120_000);
+    });
 
     it('brings up three Ready workers', async () => {
       const startedAt = Date.now();
@@ -80,14 +81,14 @@ describe.skipIf(skipReason !== undefined)(
       await waitFor('three Ready workers', allReady);
       console.info(`compose: up to three Ready workers in ${((Date.now() - startedAt) / 1000).toFixed(1)} s`);
       expect(await nodeStates()).toHaveLength(3);
-    }, 120_000);
+    });
 
     it('carries a request from a pod on one worker to a Service on another', async () => {
       const applied = await kube('apply', '-f', join(import.meta.dirname, 'web.yaml'));
       expect(applied.code, applied.stderr).toBe(0);
-      const rolled = await kube('rollout', 'status', 'deployment/web', '--timeout=40s');
+      const rolled = await kube('rollout', 'status', 'deployment/web', '--timeout=120s');
       expect(rolled.code, rolled.stderr).toBe(0);
-      await kube('wait', '--for=condition=Ready', 'pod/client', '--timeout=40s');
+      await kube('wait', '--for=condition=Ready', 'pod/client', '--timeout=120s');
       const answers = await kube(
         'exec',
         'client',
@@ -98,7 +99,7 @@ describe.skipIf(skipReason !== undefined)(
       );
       expect(answers.code, answers.stderr).toBe(0);
       expect(new Set(answers.stdout.trim().split('\n')).size).toBe(3);
-    }, 120_000);
+    });
 
     it('publishes nothing beyond loopback and runs without root', async () => {
       const { stdout } = await engine.docker(['ps', '--filter', `name=${PROJECT}`, '--format', '{{.Ports}}']);
@@ -107,7 +108,7 @@ describe.skipIf(skipReason !== undefined)(
       expect(published.filter((port) => !port.startsWith('127.0.0.1:'))).toEqual([]);
       const user = await compose('exec', '-T', 'worker-1', 'node', '-p', 'process.getuid()');
       expect(user.stdout.trim()).toBe('10001');
-    }, 60_000);
+    });
 
     it('treats a killed worker as a failed node and takes it back', async () => {
       expect((await compose('kill', 'worker-2')).code).toBe(0);
@@ -139,7 +140,7 @@ describe.skipIf(skipReason !== undefined)(
       expect((await compose('up', '-d', 'worker-2')).code).toBe(0);
       await waitFor('three Ready workers again', allReady);
       expect(await nodeStates()).toContain('worker-2 Ready');
-    }, 180_000);
+    });
   },
 );
 

@@ -265,9 +265,9 @@ const ROWS: readonly Row[] = [
   { command: 'delete ct bad', stdout: /"bad" deleted/ },
   { command: 'delete ct --all', stdout: /"tab" deleted/ },
   { command: 'apply -f -', input: TAB, stdout: /created/ },
-  { command: 'delete crd rooms.stable.example.com --timeout 20s', stdout: /deleted/ },
+  { command: 'delete crd rooms.stable.example.com --timeout 60s', stdout: /deleted/ },
   { command: 'get rooms', code: 1, stderr: /doesn't have a resource type|could not find the requested resource/ },
-  { command: 'wait --for condition=established crd/halls.stable.example.com --timeout 10s', stdout: /condition met/ },
+  { command: 'wait --for condition=established crd/halls.stable.example.com --timeout 60s', stdout: /condition met/ },
 ];
 
 /** Split at blanks; no argument above has one. */
@@ -294,8 +294,8 @@ describe.skipIf(server === undefined)('custom resources', () => {
       seen += data;
     });
     const closed = once(watch, 'close');
-    await waitFor('the object', () => seen.includes('"ADDED"'), 10_000);
-    const deleted = await api.kubectl(['delete', 'crd', 'crontabs.stable.example.com', '--timeout', '20s']);
+    await waitFor('the object', () => seen.includes('"ADDED"'));
+    const deleted = await api.kubectl(['delete', 'crd', 'crontabs.stable.example.com', '--timeout', '60s']);
     expect(deleted.code, deleted.stderr).toBe(0);
     await closed;
     expect(seen).toMatch(/"type":"DELETED"/);
@@ -319,14 +319,13 @@ describe.skipIf(server === undefined)('custom resources', () => {
       'the object to be marked',
       async () =>
         (await api.kubectl(['get', 'ct', 'tab', '-o', 'jsonpath={.metadata.deletionTimestamp}'])).stdout !== '',
-      10_000,
     );
     const condition = 'jsonpath={.status.conditions[?(@.type=="Terminating")].status}';
     expect((await api.kubectl(['get', 'crd', 'crontabs.stable.example.com', '-o', condition])).stdout).toBe('True');
     const refused = await api.kubectl(['create', '-f', '-'], TAB.replace('name: tab', 'name: late'));
     expect(refused.stderr).toMatch(/create not allowed while custom resource definition is terminating/);
     await api.kubectl(['patch', 'ct', 'tab', '--type', 'merge', '-p', '{"metadata":{"finalizers":null}}']);
-    const gone = ['wait', '--for=delete', 'crd/crontabs.stable.example.com', '--timeout', '15s'];
+    const gone = ['wait', '--for=delete', 'crd/crontabs.stable.example.com', '--timeout', '60s'];
     expect((await api.kubectl(gone)).code).toBe(0);
   });
 });

@@ -157,7 +157,7 @@ const ROWS: readonly Row[] = [
   { command: 'autoscale deploy web --max 3', stdout: /autoscaled/ },
   { command: 'get hpa', stdout: /Deployment\/web/ },
   { command: 'delete deploy made', stdout: /deleted/ },
-  { command: 'wait --for=delete deploy/made --timeout 5s', code: 0 },
+  { command: 'wait --for=delete deploy/made --timeout 60s', code: 0 },
 
   // Services.
   { command: 'expose deploy web --port 80', stdout: /service\/web exposed/ },
@@ -260,7 +260,7 @@ const ROWS: readonly Row[] = [
     stderr: /serviceaccount "nobody" not found/,
   },
   { command: 'wait --for=condition=Ready pod/lonely --timeout 1s', code: 1, stderr: /timed out/ },
-  { command: 'wait --for=jsonpath={.status.phase}=Pending pod/lonely --timeout 5s', stdout: /condition met/ },
+  { command: 'wait --for=jsonpath={.status.phase}=Pending pod/lonely --timeout 60s', stdout: /condition met/ },
   { command: 'delete pod lonely', stdout: /deleted/ },
   { command: 'delete pods --all', stdout: /"pair" deleted/ },
 
@@ -336,7 +336,7 @@ describe.skipIf(server === undefined)('kubectl against the apiserver', () => {
         seen += data;
       });
       await api.kubectl(['patch', 'cm', 'watched', '-p', '{"data":{"n":"one"}}']);
-      await waitFor('the first change', () => seen.includes('one'), 10_000);
+      await waitFor('the first change', () => seen.includes('one'));
       watch.kill();
       await once(watch, 'close');
       await api.kill();

@@ -18,11 +18,11 @@ let cluster: TestCluster | undefined;
 beforeAll(async () => {
   cluster = await TestCluster.start({ nodes: 2, arguments: ['--cni', 'calico'] });
   await cluster?.apply(PODS);
-  await cluster?.kubectlOut(['wait', 'pod', '-l', 'app=probe', '--for=condition=Ready', '--timeout=60s']);
-}, 180_000);
+  await cluster?.kubectlOut(['wait', 'pod', '-l', 'app=probe', '--for=condition=Ready', '--timeout=120s']);
+});
 afterAll(async () => {
   await cluster?.down();
-}, 60_000);
+});
 
 test('pods, routes, birdc, and what the death of a node does', async (context) => {
   if (cluster === undefined) {
@@ -41,4 +41,4 @@ test('pods, routes, birdc, and what the death of a node does', async (context) =
 
   expect((await c.podwire(['node', 'kill', 'worker-2'])).code).toBe(0);
   await waitFor('the routes to go', async () => !(await onNode('ip', 'route')).includes('via 192.168.1.11'));
-}, 120_000);
+});

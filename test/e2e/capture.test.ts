@@ -65,8 +65,8 @@ describe.skipIf(cluster === undefined)('packets between nodes', () => {
 
   beforeAll(async () => {
     await cluster!.kubectlOut(['apply', '-f', MANIFEST]);
-    await cluster!.kubectlOut(['rollout', 'status', 'deployment/backend', '--timeout=60s']);
-    await cluster!.kubectlOut(['rollout', 'status', 'deployment/frontend', '--timeout=60s']);
+    await cluster!.kubectlOut(['rollout', 'status', 'deployment/backend', '--timeout=120s']);
+    await cluster!.kubectlOut(['rollout', 'status', 'deployment/frontend', '--timeout=120s']);
     const status = JSON.parse((await cluster!.podwire(['status', '-o', 'json'])).stdout) as {
       natsUrl: string;
       nodes: { endpoint: string }[];
@@ -83,12 +83,12 @@ describe.skipIf(cluster === undefined)('packets between nodes', () => {
     await waitFor('the requests in the capture', () => readFileSync(overlay).includes(REQUEST_LINE));
     await waitFor('the exec stream in the capture of NATS', () => readFileSync(bus).includes(answers.split('\n')[0]!));
     await Promise.all(stops.map((stop) => stop()));
-  }, 120_000);
+  });
 
   afterAll(async () => {
     await cluster!.down();
     rmSync(folder, { recursive: true, force: true });
-  }, 60_000);
+  });
 
   it('are VXLAN datagrams that decode whole, with good checksums inside', async () => {
     expect((await decode('vxlan', 'frame.number')).length).toBeGreaterThan(REQUESTS);

@@ -19,7 +19,7 @@ afterEach(() => {
 });
 
 function podwire(args: readonly string[], environment: Record<string, string> = {}): Promise<CommandResult> {
-  return run(process.execPath, [MAIN, ...args], { env: { PODWIRE_HOME: home, ...environment }, timeoutMs: 20_000 });
+  return run(process.execPath, [MAIN, ...args], { env: { PODWIRE_HOME: home, ...environment } });
 }
 
 async function takePort(): Promise<number> {

@@ -57,7 +57,7 @@ describe.skipIf(cluster === undefined)('@kubernetes/client-node', () => {
     config.loadFromFile(join(cluster!.home, 'e2e', 'kubeconfig'));
     core = config.makeApiClient(CoreV1Api);
     await cluster!.apply(PODS);
-    await cluster!.kubectlOut(['wait', '--for=condition=Ready', 'pod/shell', 'pod/web', '--timeout=30s']);
+    await cluster!.kubectlOut(['wait', '--for=condition=Ready', 'pod/shell', 'pod/web', '--timeout=120s']);
   });
   afterAll(() => cluster!.down());
 

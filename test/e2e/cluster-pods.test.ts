@@ -1,4 +1,5 @@
 /** What the kubelet does for pods, seen through a real kubectl: a cluster of one node. */
+import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createConnection } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -11,10 +12,10 @@ let cluster: TestCluster | undefined;
 
 beforeAll(async () => {
   cluster = await TestCluster.start({ nodes: 1 });
-}, 150_000);
+});
 afterAll(async () => {
   await cluster?.down();
-}, 60_000);
+});
 
 function clusterTest(name: string, body: (cluster: TestCluster) => Promise<void>): void {
   test(name, async (context) => {
@@ -23,7 +24,7 @@ function clusterTest(name: string, body: (cluster: TestCluster) => Promise<void>
       return;
     }
     await body(cluster);
-  }, 60_000);
+  });
 }
 
 function podManifest(name: string, spec: object): string {
@@ -194,7 +195,7 @@ stringData: { password: s3cret }
     const script = 'trap "echo term; exit 0" TERM; echo up; while true; do sleep 1; done';
     await c.apply(
       podManifest('ends', {
-        terminationGracePeriodSeconds: 20,
+        terminationGracePeriodSeconds: 60,
         containers: [
           {
             name: 'c',
@@ -206,9 +207,16 @@ stringData: { password: s3cret }
       }),
     );
     await c.waitForField(['pod', 'ends'], READY, 'True');
-    const following = c.kubectlOut(['logs', '-f', 'ends']);
+    const following = c.spawnKubectl(['logs', '-f', 'ends']);
+    let log = '';
+    following.stdout?.on('data', (data) => {
+      log += data;
+    });
+    const over = once(following, 'close');
+    await waitFor('the first line', () => log === 'up\n');
     await c.kubectlOut(['delete', 'pod', 'ends']);
-    expect(await following).toBe('up\nstopping\nterm\n');
+    await over;
+    expect(log).toBe('up\nstopping\nterm\n');
   });
 
   clusterTest('host network and host ports', async (c) => {
@@ -225,10 +233,12 @@ stringData: { password: s3cret }
       podManifest('client', { containers: [{ name: 'c', image: 'busybox', command: ['sleep', '100000'] }] }),
     );
     for (const name of ['on-host', 'port', 'client']) await c.waitForField(['pod', name], READY, 'True');
-    const wget = (address: string) =>
-      c.kubectlOut(['exec', 'client', '--', 'wget', '-qO-', '-T', '2', `http://${address}/hostname`]);
-    expect((await wget('192.168.1.10:7070')).trim()).toBe('worker-1');
-    expect((await wget('192.168.1.10:8888')).trim()).toBe('port');
+    const says = async (address: string, name: string) => {
+      const command = ['exec', 'client', '--', 'wget', '-qO-', '-T', '2', `http://${address}/hostname`];
+      await waitFor(`${name} to answer`, async () => (await c.kubectl(command)).stdout.trim() === name);
+    };
+    await says('192.168.1.10:7070', 'worker-1');
+    await says('192.168.1.10:8888', 'port');
     await c.kubectlOut(['delete', 'pod', 'on-host', 'port', 'client']);
   });
 });

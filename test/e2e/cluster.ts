@@ -12,7 +12,7 @@ import { type CommandResult, run } from './run-command.ts';
 
 const ROOT = resolve(import.meta.dirname, '../..');
 const NAME = 'e2e';
-const UP_LIMIT_MS = 120_000;
+const UP_LIMIT_MS = 180_000;
 
 export interface ClusterOptions {
   /** 3 by default. */

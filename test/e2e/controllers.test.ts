@@ -7,11 +7,11 @@ let cluster: TestCluster | undefined;
 
 beforeAll(async () => {
   cluster = await TestCluster.start({ nodes: 1 });
-}, 150_000);
-afterAll(() => cluster?.down(), 60_000);
+});
+afterAll(() => cluster?.down());
 
 function clusterTest(name: string, body: (cluster: TestCluster) => Promise<void>): void {
-  test(name, { timeout: 120_000 }, async (context) => {
+  test(name, async (context) => {
     if (cluster === undefined) return context.skip('no kubectl on this machine');
     await body(cluster);
   });
@@ -71,7 +71,7 @@ spec: { minAvailable: 2, selector: { matchLabels: { app: guarded } } }
 
 clusterTest('an autoscaler follows what the pods say they use', async (c) => {
   await c.apply(deployment('busy', 1));
-  await c.kubectlOut(['rollout', 'status', 'deployment/busy', '--timeout=60s']);
+  await c.kubectlOut(['rollout', 'status', 'deployment/busy', '--timeout=120s']);
   await c.kubectlOut(['autoscale', 'deployment/busy', '--cpu-percent=50', '--min=1', '--max=3']);
   await c.kubectlOut(['annotate', 'pods', '-l', 'app=busy', 'podwire.dev/cpu=150m']);
   await c.waitForField(['deployment', 'busy'], '{.status.readyReplicas}', '3');
@@ -81,7 +81,7 @@ clusterTest('an autoscaler follows what the pods say they use', async (c) => {
 
 clusterTest('Endpoints that are written by hand are reached through their Service', async (c) => {
   await c.apply(deployment('outside', 1));
-  await c.kubectlOut(['rollout', 'status', 'deployment/outside', '--timeout=60s']);
+  await c.kubectlOut(['rollout', 'status', 'deployment/outside', '--timeout=120s']);
   const [name = ''] = await podNames(c, 'outside');
   const address = await c.kubectlOut(['get', 'pod', name, '-o', 'jsonpath={.status.podIP}']);
   await c.apply(`

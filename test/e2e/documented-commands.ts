@@ -12,8 +12,19 @@ export function documentedCommands(path: string, heading?: string): string[] {
     .filter(Boolean);
 }
 
-/** A shell script that says each command before it runs it, and stops at the first that fails. */
+/** Asks something in a pod and changes nothing: right after a rollout it may come before the rules of a Service. */
+const QUESTION = /^kubectl exec |podwire(\.mjs)? trace /;
+const QUESTION_LIMIT_S = 60;
+
+/** A shell script that says each command before it runs it, and stops at the first that fails; questions are asked again. */
 export function scriptOf(commands: readonly string[]): string {
-  const said = commands.map((command) => `echo ">>> ${command.replaceAll(/["$`\\]/g, '\\$&')}"\n${command}`);
+  const said = commands.map(
+    (command) =>
+      `echo ">>> ${command.replaceAll(/["$`\\]/g, '\\$&')}"\n${QUESTION.test(command) ? asked(command) : command}`,
+  );
   return ['set -e', ...said].join('\n');
+}
+
+function asked(command: string): string {
+  return `SECONDS=0\nuntil ${command}; do [ $SECONDS -lt ${QUESTION_LIMIT_S} ] || exit 1; sleep 0.5; done`;
 }

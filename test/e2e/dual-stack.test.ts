@@ -3,7 +3,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { waitFor } from '../wait-for.ts';
 import { TestCluster } from './cluster.ts';
 
-const LIMIT_MS = 180_000;
+const LIMIT_MS = 300_000;
 let cluster: TestCluster | undefined;
 
 beforeAll(async () => {
@@ -27,7 +27,7 @@ test('pods of two nodes have two addresses each, and reach each other by both', 
   const on = (node: string) => `--overrides={"spec":{"nodeName":"${node}"}}`;
   await kubectl('run', 'client', '--image=nicolaka/netshoot', on('worker-1'), '--command', '--', 'sleep', '1000');
   await kubectl('run', 'server', '--image=nginx', on('worker-2'));
-  await kubectl('wait', '--for=condition=Ready', 'pod/client', 'pod/server', '--timeout=60s');
+  await kubectl('wait', '--for=condition=Ready', 'pod/client', 'pod/server', '--timeout=120s');
 
   const addresses = await kubectl(
     'get',

@@ -1,6 +1,5 @@
 /** Programs of this machine reach Services: NodePorts and LoadBalancer addresses as real sockets. */
 import { createSocket } from 'node:dgram';
-import { once } from 'node:events';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { waitFor } from '../wait-for.ts';
 import { TestCluster } from './cluster.ts';
@@ -28,6 +27,9 @@ spec:
     - { name: udp, port: 81, targetPort: 8081, nodePort: 30081, protocol: UDP }
 `;
 
+/** A datagram or a connection that came too early is lost. */
+const ASKED_AGAIN_AFTER_MS = 2000;
+
 interface Entrance {
   readonly service: string;
   readonly protocol: string;
@@ -40,26 +42,45 @@ let cluster: TestCluster | undefined;
 beforeAll(async () => {
   cluster = await TestCluster.start({ nodes: 2 });
   await cluster?.apply(MANIFEST);
-  await cluster?.kubectlOut(['rollout', 'status', 'deployment/web', '--timeout=60s']);
-}, 180_000);
+  await cluster?.kubectlOut(['rollout', 'status', 'deployment/web', '--timeout=120s']);
+});
 afterAll(async () => {
   await cluster?.down();
-}, 60_000);
+});
 
 async function entrances(c: TestCluster): Promise<Entrance[]> {
   const { stdout } = await c.podwire(['status', '-o', 'json']);
   return (JSON.parse(stdout) as { entrances: Entrance[] }).entrances; // podwire's own output
 }
 
-const hostname = async ({ realAddress, realPort }: Entrance): Promise<string> =>
-  (await fetch(`http://${realAddress}:${realPort}/hostname`)).text();
+/** The socket may be there a moment before kube-proxy has the rules: then nobody answers yet. */
+function hostname({ realAddress, realPort }: Entrance): Promise<string> {
+  const url = `http://${realAddress}:${realPort}/hostname`;
+  return waitFor(`an answer of ${url}`, async () => {
+    try {
+      return await (await fetch(url, { signal: AbortSignal.timeout(ASKED_AGAIN_AFTER_MS) })).text();
+    } catch (error) {
+      console.log(`${url} is asked again: ${error}`);
+      return undefined;
+    }
+  });
+}
 
 async function askUdp({ realAddress, realPort }: Entrance): Promise<string> {
   const socket = createSocket('udp4');
   try {
-    const answer = once(socket, 'message');
-    socket.send('hostname', realPort, realAddress);
-    return String((await answer)[0]).trim();
+    let answer = '';
+    socket.on('message', (data) => {
+      answer = String(data).trim();
+    });
+    let sentMs = Number.NEGATIVE_INFINITY;
+    return await waitFor(`an answer of ${realAddress}:${realPort}`, () => {
+      if (performance.now() - sentMs > ASKED_AGAIN_AFTER_MS) {
+        socket.send('hostname', realPort, realAddress);
+        sentMs = performance.now();
+      }
+      return answer;
+    });
   } finally {
     socket.close();
   }
@@ -90,12 +111,10 @@ test('NodePorts and LoadBalancer addresses are real sockets while their Service 
   const balanced = await waitFor('the LoadBalancer address', async () =>
     (await entrances(c)).find(({ address, protocol }) => address === '192.168.1.240' && protocol === 'tcp'),
   );
-  // The socket may be there a moment before kube-proxy has the rules.
-  const named = await waitFor('an answer', () => hostname(balanced).catch(() => ''));
-  expect(pods).toContain(`pod/${named}`);
+  expect(pods).toContain(`pod/${await hostname(balanced)}`);
 
   await c.kubectlOut(['delete', 'service', 'web']);
   await waitFor('the sockets to be closed', async () => (await entrances(c)).length === 0);
   const refused = await run('curl', ['-sS', '-m', '2', `http://${tcp?.realAddress}:${tcp?.realPort}/`]);
   expect(refused.code).toBe(7);
-}, 120_000);
+});

@@ -6,7 +6,7 @@ import { ApiException, CoordinationV1Api, KubeConfig, type V1Lease, V1MicroTime 
 
 const NAMESPACE = 'default';
 const NAME = 'elected';
-const LEASE_SECONDS = 2;
+const LEASE_SECONDS = 5;
 const RETRY_MS = 100;
 
 const identity = process.argv[2] ?? '';

@@ -53,8 +53,8 @@ describe.skipIf(cluster === undefined)('podwire link', () => {
     for (const pod of ['client', 'server']) await cluster!.waitForField(['pod', pod], '{.status.phase}', 'Running');
     server = await cluster!.kubectlOut(['get', 'pod', 'server', '-o', 'jsonpath={.status.podIP}']);
     await waitFor('the server', async () => (await curlCode()) === 0);
-  }, 60_000);
-  afterAll(() => cluster?.down(), 60_000);
+  });
+  afterAll(() => cluster?.down());
 
   it('a delay of both directions shows twice in a round trip, in the table and in the counters', async () => {
     const table = await podwire(['link', 'set', 'worker-1', 'worker-2', '--delay', '40ms', '--seed', '42']);
@@ -67,18 +67,21 @@ describe.skipIf(cluster === undefined)('podwire link', () => {
   });
 
   it('a partition for a while cuts, ends on the node by itself, and leaves the delay', async () => {
-    await podwire(['link', 'set', 'worker-1', 'all', '--partition', '--direction', 'to', '--for', '6s']);
+    const cutFor = (duration: string) =>
+      podwire(['link', 'set', 'worker-1', 'all', '--partition', '--direction', 'to', '--for', duration]);
+    await cutFor('60s');
     expect(await curlCode()).toBe(28);
     const cut = (await show()).find(({ impairment }) => impairment.partition);
     expect(cut).toMatchObject({ from: 'worker-1', to: 'worker-2' });
-    expect(cut!.remainingMs).toBeLessThanOrEqual(6000);
+    expect(cut!.remainingMs).toBeLessThanOrEqual(60_000);
     expect(cut!.counters.dropped['link-partition']).toBeGreaterThan(0);
+    await cutFor('1s');
     await waitFor(
       'the end of the partition',
       async () => !(await show()).some(({ impairment }) => impairment.partition),
     );
     expect((await show()).map(({ impairment }) => impairment.delayUs)).toEqual([40_000, 40_000]);
-    expect(await curlCode()).toBe(0);
+    await waitFor('an answer', async () => (await curlCode()) === 0);
   });
 
   it('a fault at a pod concerns that pod', async () => {
@@ -93,8 +96,8 @@ describe.skipIf(cluster === undefined)('podwire link', () => {
   it('clear --all makes everything well again', async () => {
     expect(await podwire(['link', 'clear', '--all'])).toContain('worker-2 -> default/server is well again');
     expect(await podwire(['link', 'show'])).toBe('no link has a fault\n');
-    expect(await curlCode()).toBe(0);
-    expect(await pingMs()).toBeLessThan(60);
+    await waitFor('an answer', async () => (await curlCode()) === 0);
+    await waitFor('round trips without the delay', async () => (await pingMs()) < 60);
   });
 
   it('a node that starts anew has no faults', async () => {
@@ -109,7 +112,7 @@ describe.skipIf(cluster === undefined)('podwire link', () => {
     await waitFor('worker-2', async () => (await cluster!.podwire(['link', 'show'])).code === 0);
     expect((await show()).map(({ from }) => from)).toEqual(['worker-1']);
     await podwire(['link', 'clear', '--all']);
-  }, 60_000);
+  });
 
   it.each([
     [['worker-1', 'worker-9', '--loss', '1%'], "there is no node 'worker-9': the nodes are worker-1, worker-2"],
@@ -148,5 +151,5 @@ describe.skipIf(cluster === undefined)('podwire link', () => {
     expect(result.stdout).toMatch(/^200 after /m);
     expect(result.stdout).toMatch(/^cut off$/m);
     expect(result.stdout).toMatch(/^well again$/m);
-  }, 120_000);
+  });
 });

@@ -78,15 +78,15 @@ describe.skipIf(cluster === undefined)('podwire capture', () => {
   beforeAll(async () => {
     await cluster!.kubectlOut(['apply', '-f', MANIFEST]);
     for (const name of ['backend', 'frontend']) {
-      await cluster!.kubectlOut(['rollout', 'status', `deployment/${name}`, '--timeout=60s']);
+      await cluster!.kubectlOut(['rollout', 'status', `deployment/${name}`, '--timeout=120s']);
     }
     frontend = await podName('frontend');
-  }, 120_000);
+  });
 
   afterAll(async () => {
     await cluster!.down();
     rmSync(folder, { recursive: true, force: true });
-  }, 60_000);
+  });
 
   it('shows requests on all nodes, whole, in the order of time and with good checksums', async () => {
     const file = join(folder, 'all.pcapng');
@@ -116,7 +116,7 @@ describe.skipIf(cluster === undefined)('podwire capture', () => {
     expect(named[0]).toMatch(new RegExp(`default/${frontend} > (service )?default/backend.*TCP ESTABLISHED, original`));
     const nested = await decode(file, 'vxlan && tcp contains "GET /hostname"', 'ip.dst');
     expect(nested.length).toBeGreaterThan(0);
-  }, 120_000);
+  });
 
   it('streams the packets of one pod to standard output, and ends by itself', async () => {
     const { process: child, said } = await capture('--pod', frontend, '-c', '4', 'udp port 53');
@@ -130,7 +130,7 @@ describe.skipIf(cluster === undefined)('podwire capture', () => {
     const rows = await decode(file, 'frame', 'frame.interface_name', 'dns.flags.response');
     expect(rows.map(([name]) => name)).toEqual(new Array(4).fill(`default/${frontend} eth0`));
     expect((await decode(file, 'udp.checksum.status != 1', 'frame.number')).length).toBe(0);
-  }, 60_000);
+  });
 
   it('shows a dropped packet with the reason', async () => {
     const file = join(folder, 'dropped.pcapng');
@@ -141,7 +141,7 @@ describe.skipIf(cluster === undefined)('podwire capture', () => {
     const dropped = await decode(file, 'frame.interface_name contains "dropped"', 'udp.dstport', 'frame.comment');
     expect(dropped[0]?.[0]).toBe('9');
     expect(dropped[0]?.[1]).toContain(`dropped at default/${frontend} udp: udp-no-socket`);
-  }, 60_000);
+  });
 
   it('keeps within its memory when nobody reads, counts what it drops, and lets the packets themselves pass', async () => {
     const running = await capture('--node', 'worker-1', '--node', 'worker-2', '--node', 'worker-3', 'tcp');
@@ -166,7 +166,7 @@ describe.skipIf(cluster === undefined)('podwire capture', () => {
     const [captured, received, dropped] = (counts ?? []).slice(1).map(Number);
     expect(captured! + dropped!).toBe(received);
     expect(dropped!).toBeGreaterThan(0);
-  }, 120_000);
+  });
 
   it('refuses what it cannot do with one sentence', async () => {
     const refused = async (...args: string[]) =>
@@ -175,5 +175,5 @@ describe.skipIf(cluster === undefined)('podwire capture', () => {
     expect(await refused('--node', 'worker-9')).toContain("no node 'worker-9' runs");
     expect(await refused('--node', 'worker-1', '--device', 'eth7')).toContain("there is no device 'eth7' on worker-1");
     expect(await refused('--pod', 'nobody')).toContain('pod default/nobody: ');
-  }, 60_000);
+  });
 });

@@ -48,16 +48,16 @@ const shown = {
 let cluster: TestCluster | undefined;
 afterEach(async () => {
   await cluster?.down();
-}, 60_000);
+});
 
 describe.each(['ipvs', 'nftables', 'ebpf'] as const)('podwire up --proxy-mode %s', (mode) => {
-  it('leads clients of a Service to its pods', { timeout: 200_000 }, async ({ skip }) => {
+  it('leads clients of a Service to its pods', { timeout: 300_000 }, async ({ skip }) => {
     cluster = await TestCluster.start({ nodes: 2, arguments: ['--proxy-mode', mode] });
     if (cluster === undefined) return skip('no kubectl');
     const c = cluster;
     await c.apply(MANIFEST);
-    await c.kubectlOut(['rollout', 'status', 'deployment/web', '--timeout=60s']);
-    await c.kubectlOut(['wait', '--for=condition=Ready', 'pod/client', '--timeout=60s']);
+    await c.kubectlOut(['rollout', 'status', 'deployment/web', '--timeout=120s']);
+    await c.kubectlOut(['wait', '--for=condition=Ready', 'pod/client', '--timeout=120s']);
     const names = (
       await c.kubectlOut(['get', 'pods', '-l', 'app=web', '-o', 'jsonpath={.items[*].metadata.name}'])
     ).split(' ');

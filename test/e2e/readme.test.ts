@@ -15,7 +15,7 @@ function asTested(line: string): string | undefined {
 const cluster = await TestCluster.start();
 
 describe.skipIf(cluster === undefined)("the README's first five minutes", () => {
-  afterAll(() => cluster?.down(), 60_000);
+  afterAll(() => cluster?.down());
 
   const commands = documentedCommands(join(root, 'README.md'), 'The first five minutes').flatMap(
     (line) => asTested(line) ?? [],
@@ -33,11 +33,11 @@ describe.skipIf(cluster === undefined)("the README's first five minutes", () => 
         PODWIRE_HOME: cluster!.home,
         PODWIRE_CLUSTER: 'e2e',
       },
-      timeoutMs: 120_000,
+      timeoutMs: 170_000,
     });
     expect(result.code, `${result.stdout}\n${result.stderr}`).toBe(0);
     expect(result.stdout).toContain('DNAT 10.');
     expect(result.stdout).toContain('-A KUBE-SERVICES');
     expect(result.stdout).toMatch(/^default via /m);
-  }, 150_000);
+  });
 });

@@ -10,6 +10,7 @@ import { type ApiAnswer, ApiProcess } from './api-process.testkit.ts';
 
 const SERVICES = '/api/v1/namespaces/default/services';
 const CONFIGMAPS = '/api/v1/namespaces/default/configmaps';
+const SLICES = '/apis/discovery.k8s.io/v1/namespaces/default/endpointslices';
 
 let nats: TestNatsServer;
 let folder: string;
@@ -58,10 +59,15 @@ function expectUnique<T>(what: string, values: readonly T[]): void {
 describe('two apiservers', () => {
   it('both stand in the endpoints of the kubernetes Service, each with a kubeconfig', async () => {
     const both = [`192.168.1.2:${first.port}`, `192.168.1.3:${second.port}`];
-    await waitFor('both endpoints', async () => (await endpointsSeenBy(first)).length === 2, 20_000);
+    await waitFor('both endpoints', async () => (await endpointsSeenBy(first)).length === 2);
     expect(await endpointsSeenBy(second)).toEqual(both);
-    const { body } = await first.call('GET', '/apis/discovery.k8s.io/v1/namespaces/default/endpointslices');
-    const ports = JSON.parse(body).items.map((slice: { ports: { port: number }[] }) => slice.ports[0]!.port);
+    const ports = await waitFor('both slices', async () => {
+      const { body } = await first.call('GET', SLICES);
+      const found: number[] = JSON.parse(body).items.map(
+        (slice: { ports: { port: number }[] }) => slice.ports[0]!.port,
+      );
+      return found.length === 2 ? found : undefined;
+    });
     expect(ports.sort()).toEqual([first.port, second.port].sort());
     for (const name of ['kubeconfig', 'kubeconfig-2']) expect(statSync(join(folder, name)).mode & 0o777).toBe(0o600);
   });
@@ -132,12 +138,7 @@ describe('two apiservers', () => {
 
   it('the endpoints of one that stays away are taken out', async () => {
     await second.kill();
-    await waitFor(
-      'one endpoint',
-      async () => (await endpointsSeenBy(first)).join() === `192.168.1.2:${first.port}`,
-      40_000,
-    );
-    const { body } = await first.call('GET', '/apis/discovery.k8s.io/v1/namespaces/default/endpointslices');
-    expect(JSON.parse(body).items).toHaveLength(1);
-  }, 60_000);
+    await waitFor('one endpoint', async () => (await endpointsSeenBy(first)).join() === `192.168.1.2:${first.port}`);
+    await waitFor('one slice', async () => JSON.parse((await first.call('GET', SLICES)).body).items.length === 1);
+  });
 });

@@ -39,7 +39,7 @@ export const VERSIONS: readonly VersionedInvocation[] = [
   { command: "create cronjob tick --image busybox --schedule '*/5 * * * *' -- true", from: 21, stdout: /created/ },
   { command: 'create pdb p --selector app=web --min-available 1', from: 21, stdout: /created/ },
   { command: 'apply -f -', input: POD, stdout: /shell created/ },
-  { command: 'wait --for=condition=Ready pod/shell --timeout=30s', stdout: /condition met/ },
+  { command: 'wait --for=condition=Ready pod/shell --timeout=120s', stdout: /condition met/ },
   { command: 'logs shell -c main', stdout: /^begun$/m },
   { command: 'exec shell -c main -- hostname', stdout: /^shell$/m },
   { command: 'exec -i shell -c main -- cat', input: 'through', stdout: /^through$/ },
