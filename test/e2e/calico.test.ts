@@ -16,7 +16,7 @@ spec: { nodeName: ${node}, containers: [{ name: c, image: agnhost, args: [netexe
 
 let cluster: TestCluster | undefined;
 beforeAll(async () => {
-  cluster = await TestCluster.start({ nodes: 2, arguments: ['--cni', 'calico'] });
+  cluster = await TestCluster.start({ nodes: 2, nodesDie: true, arguments: ['--cni', 'calico'] });
   await cluster?.apply(PODS);
   await cluster?.kubectlOut(['wait', 'pod', '-l', 'app=probe', '--for=condition=Ready', '--timeout=120s']);
 });

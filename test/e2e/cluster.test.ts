@@ -41,7 +41,7 @@ spec:
 let cluster: TestCluster | undefined;
 
 beforeAll(async () => {
-  cluster = await TestCluster.start();
+  cluster = await TestCluster.start({ nodesDie: true });
 });
 afterAll(async () => {
   await cluster?.down();

@@ -17,6 +17,11 @@ const UP_LIMIT_MS = 180_000;
 export interface ClusterOptions {
   /** 3 by default. */
   readonly nodes?: number;
+  /**
+   * Nodes that die are seen within seconds. Else they may be silent for as long as in the original: a machine with too much
+   * to do must not have the pods of a test evicted.
+   */
+  readonly nodesDie?: boolean;
   /** More arguments of `podwire up`. */
   readonly arguments?: readonly string[];
 }
@@ -45,7 +50,9 @@ export class TestCluster {
     }
     const cluster = new TestCluster(mkdtempSync(join(tmpdir(), 'pw-')), kubectl.path);
     const nodes = String(options.nodes ?? 3);
-    const up = await cluster.podwire(['up', '--detach', '--nodes', nodes, ...(options.arguments ?? [])]);
+    const timing = options.nodesDie === true ? 'lab' : 'kubernetes';
+    const more = options.arguments ?? [];
+    const up = await cluster.podwire(['up', '--detach', '--nodes', nodes, '--timing', timing, ...more]);
     if (up.code !== 0) {
       const logs = cluster.logTails();
       await cluster.down();
