@@ -2,7 +2,6 @@
  * `*.channel.k8s.io` over WebSocket: the first byte of a message is its channel. The `base64.` dialects send text: a
  * digit, then base64. From v5 on, byte 255 with a channel number ends that channel.
  */
-import { setTimeout as delay } from 'node:timers/promises';
 import type { WebSocket } from 'ws';
 import type { ClientChannels } from './client-channels.ts';
 
@@ -20,10 +19,14 @@ const CLOSE_SIGNAL = 255;
 const NORMAL_CLOSURE = 1000;
 const PROTOCOL_ERROR = 1002;
 /**
- * kubectl's client makes its streams one by one after the handshake, and drops what comes for one that is not there yet
- * ("Unknown stream id 1, discarding message"): whatever answers at once is held back for so long.
+ * kubectl before 1.34 begins to read after the handshake and makes its streams beside that, and drops what comes for one that
+ * is not there yet ("Unknown stream id 1, discarding message"; kubernetes/kubernetes pull request 131203). So whatever answers
+ * at once is held back until the client has answered so many pings, one after the other: it reads then, and has gone back to
+ * wait for more each time, so that its other work had its turn, however busy its machine is.
  */
-const CLIENT_SETTLES_MS = 5;
+const SETTLING_PINGS = 3;
+/** For clients that answer none. */
+const SETTLING_LIMIT_MS = 250;
 /** Above this, senders wait for the socket. */
 const MAX_BUFFERED_BYTES = 256 * 1024;
 
@@ -39,7 +42,7 @@ export class WebSocketChannels implements ClientChannels {
   private readonly halfClose: boolean;
   private work: Promise<void>;
   private readonly begin: () => void;
-  private readonly clientSettled = delay(CLIENT_SETTLES_MS);
+  private readonly clientSettled: Promise<void>;
 
   constructor(socket: WebSocket) {
     this.socket = socket;
@@ -50,6 +53,7 @@ export class WebSocketChannels implements ClientChannels {
     this.base64 = socket.protocol.includes('base64');
     this.halfClose = socket.protocol.startsWith('v5.');
     socket.on('message', (data, isBinary) => this.enqueue(toBuffer(data), isBinary));
+    this.clientSettled = settled(socket);
     socket.on('close', () => this.onClose());
     // 'close' follows; the reason is the client's.
     socket.on('error', () => socket.terminate());
@@ -106,6 +110,30 @@ export class WebSocketChannels implements ClientChannels {
     const content = this.base64 && !isBinary ? Buffer.from(data.toString('latin1', 1), 'base64') : data.subarray(1);
     await this.onData(channel, content);
   }
+}
+
+function settled(socket: WebSocket): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  let answers = 0;
+  const answered = (): void => {
+    answers++;
+    if (answers === SETTLING_PINGS) done();
+    else ask();
+  };
+  const ask = (): void => {
+    if (socket.readyState === socket.OPEN) socket.ping();
+  };
+  const timer = setTimeout(() => done(), SETTLING_LIMIT_MS);
+  const done = (): void => {
+    clearTimeout(timer);
+    socket.off('pong', answered);
+    socket.off('close', done);
+    resolve();
+  };
+  socket.on('pong', answered);
+  socket.on('close', done);
+  ask();
+  return promise;
 }
 
 function toBuffer(data: Buffer | ArrayBuffer | Buffer[]): Buffer {
