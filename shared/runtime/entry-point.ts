@@ -35,9 +35,10 @@ const MANY_REQUESTS: ReadonlySet<ProcessName> = new Set(['apiserver', 'controlle
 
 /**
  * What a request holds while it waits for its answer outlives a small young generation, and collecting it in the old one took a
- * third of a busy apiserver's time, and a quarter of its busy clients'. An idle process does not grow into this.
+ * third of a busy apiserver's time, and a quarter of its busy clients'. An idle process does not grow into this, and in small steps
+ * until it is busy.
  */
-const REQUESTS_IN_FLIGHT = ['--max-semi-space-size=4'];
+const REQUESTS_IN_FLIGHT = ['--optimize-for-size', '--max-semi-space-size=4'];
 
 /** Options for Node that keep a small process small: its heap, one helper thread, and no compilers before there is work. */
 export function nodeOptions(name: ProcessName): readonly string[] {
