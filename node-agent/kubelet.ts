@@ -14,15 +14,12 @@ import { NODE_ENTRANCES, NODE_PROCESSES } from '../shared/bus/subjects.ts';
 import type { Host } from '../shared/netstack/host.ts';
 import type { PodNetwork } from '../shared/podnet/pod-network.ts';
 import { StackNetwork } from '../shared/podnet/stack-network.ts';
-import { enforcesPolicy } from '../shared/runtime/cni-plugins.ts';
 import type { NodeConfig } from '../shared/runtime/config.ts';
 import { netnsFolder } from '../shared/runtime/node-folder.ts';
 import type { ProcessContext } from '../shared/runtime/process.ts';
 import { LeaseFile } from './cni/ipam/lease-file.ts';
 import { followNodes } from './cni/node-peers.ts';
 import type { CniPlugin } from './cni/plugin.ts';
-import { PortMap } from './cni/portmap/portmap.ts';
-import { createPlugin } from './cni/registry.ts';
 import { encodeUnderlay } from './cni/underlay-annotations.ts';
 import { PolicyEngine } from './datapath/policy/policy-engine.ts';
 import { wallClockNs } from './io/wall-clock.ts';
@@ -35,8 +32,8 @@ import { machineFacts } from './node/machine-facts.ts';
 import { NodeCommands } from './node/node-commands.ts';
 import { type NodeFacts, nodeCapacity } from './node/node-object.ts';
 import { NodeRegistration } from './node/registration.ts';
+import { NodeNetwork } from './node-network.ts';
 import { OutsideAgent } from './outside/outside-agent.ts';
-import { CniNetworks } from './pods/cni-networks.ts';
 import { componentImages } from './pods/component-images.ts';
 import { EmulatedRuntime } from './pods/emulated-runtime.ts';
 import { hostSearches } from './pods/host-searches.ts';
@@ -64,10 +61,7 @@ export interface KubeletOptions {
 }
 
 interface KubeletParts {
-  readonly plugin: CniPlugin | undefined;
-  readonly networks: CniNetworks;
-  /** Undefined where the CNI plugin enforces no NetworkPolicy. */
-  readonly policy: PolicyAgent | undefined;
+  readonly network: NodeNetwork;
   readonly objects: ReferencedObjectCache;
   readonly registration: NodeRegistration;
   readonly pods: PodManager;
@@ -80,11 +74,12 @@ interface KubeletParts {
 /** Resolves once the node is registered and its pods are looked after. */
 export async function startKubelet(options: KubeletOptions): Promise<PodManager> {
   const parts = assemble(options);
-  const { pods, objects, registration } = parts;
+  const { pods, objects, registration, network } = parts;
   const { shutdown } = options.context;
   shutdown.onStop('referenced objects', () => objects.stop());
-  shutdown.onStop('policies', () => parts.policy?.stop());
-  const [node] = await Promise.all([registration.register(), objects.start(), parts.policy?.start()]);
+  shutdown.onStop('policies', () => network.policy?.stop());
+  const [node] = await Promise.all([registration.register(), objects.start(), network.policy?.start()]);
+  announceNetwork(options, parts);
   void runHeartbeat({
     ...parts.shared,
     api: parts.urgent,
@@ -98,7 +93,7 @@ export async function startKubelet(options: KubeletOptions): Promise<PodManager>
   shutdown.onStop('pods', () => pods.stop());
   await pods.start(async (known) => {
     await parts.netns.collectGarbage();
-    parts.plugin?.retainOnly(new Set(known.map((pod) => pod.metadata?.uid ?? '')));
+    network.cni.retainOnly(new Set(known.map((pod) => pod.metadata?.uid ?? '')));
     await parts.shared.logs.retainOnly(known);
   });
   const outside = openOutside(options, parts);
@@ -115,22 +110,16 @@ function assemble(options: KubeletOptions): KubeletParts {
   const { api, events, urgent } = createComponentClients(bus, `system:node:${nodeName}`);
   const networkOf = (host: Host): PodNetwork => new StackNetwork({ host, loop });
   const nodeNetwork = networkOf(datapath.root);
-  const plugin = createPlugin(config.cni, config.cniBackend, {
-    bgpHoldSeconds: Math.max(MIN_HOLD_SECONDS, Math.ceil(config.nodeGraceMs / 1000)),
-
-    datapath,
+  const network = new NodeNetwork({
+    kernel,
     leases: new LeaseFile(join(stateFolder, 'ipam.json')),
-  });
-  const policy = enforcesPolicy(config.cni) ? enforcePolicy(options) : undefined;
-  const networks = new CniNetworks({
-    plugin,
-    portMap: new PortMap(datapath),
-    policy,
+    bgpHoldSeconds: Math.max(MIN_HOLD_SECONDS, Math.ceil(config.nodeGraceMs / 1000)),
     node: { host: datapath.root, network: nodeNetwork, address: internalIp, addressIpv6: node.internalIpv6 },
     networkOf,
-    inTurn: (call) => loop.run(call),
+    createPolicy: () => enforcePolicy(options),
   });
-  const facts = factsOf(options, plugin);
+  network.start(config.cni, config.cniBackend);
+  const facts = factsOf(options, network.cni.plugin);
   const objects = new ReferencedObjectCache(bus, api);
   const netns = new NetnsHandler({
     cluster: config.cluster,
@@ -153,7 +142,7 @@ function assemble(options: KubeletOptions): KubeletParts {
     nodeDns: config.egress === 'host' ? hostSearches() : NO_NODE_DNS,
     objects,
     tokens: new ServiceAccountTokens(api, clock),
-    networks,
+    networks: network.networks,
     runtimes: [
       new ProcessRuntime({
         images: componentImages(),
@@ -161,18 +150,20 @@ function assemble(options: KubeletOptions): KubeletParts {
         environment: componentEnvironment(context.environment),
       }),
       new EmulatedRuntime({
-        kernelOf: (host) => podKernelView(host, packetSockets(datapath, host)),
+        kernelOf: (host) =>
+          podKernelView(host, packetSockets(datapath, host), host === datapath.root ? network.commands : {}),
         machineFolder: join(stateFolder, 'programs'),
       }),
     ],
     runtimeClasses: new RuntimeClasses(api, { netns }),
+    nodeFolders: network.folders,
     allowedHostPaths: node.allowedHostPaths,
     logs: new PodLogs(stateFolder, () => clock.nowMs(), log),
     nodeNetwork,
     newContainerId: () => randomBytes(32).toString('hex'),
   };
   const registration = new NodeRegistration({ facts, api, clock, log, signal: shutdown.signal });
-  return { plugin, networks, policy, objects, registration, netns, shared, urgent, pods: new PodManager(bus, shared) };
+  return { network, objects, registration, netns, shared, urgent, pods: new PodManager(bus, shared) };
 }
 
 function enforcePolicy({ context, bus, kernel }: KubeletOptions): PolicyAgent {
@@ -201,22 +192,35 @@ function factsOf({ context, node, kernel }: KubeletOptions, plugin: CniPlugin | 
   });
 }
 
+/** A network that comes up, or is installed while the node runs: the API, the other nodes and the pods that wait are told. */
+function announceNetwork({ context }: KubeletOptions, { network, registration, pods }: KubeletParts): void {
+  const { log } = context;
+  network.listener = {
+    installed: (plugin) => {
+      void registration.annotate(plugin.annotations());
+      network.policy?.start().catch((error: unknown) => log.error({ error }, 'policies cannot be followed'));
+    },
+    up: (up) => {
+      log.info({ ...up }, 'the network is up');
+      network.writeConfiguration();
+      registration.setNetwork({ ready: true, ...up });
+      pods.networkReady();
+    },
+  };
+}
+
 /** The cluster's nodes, this one among them: its pod CIDR makes the network, the others become peers. */
 async function followCluster(options: KubeletOptions, parts: KubeletParts): Promise<void> {
   const { bus, kernel, node, context } = options;
-  const { plugin, networks, registration, pods } = parts;
+  const { registration } = parts;
+  const { cni } = parts.network;
   const nodes = await followNodes({
     bus,
     nodeName: node.nodeName,
     onSelf: (self) => registration.observe(self),
-    onPodCidr: (podCidr, podCidrIpv6) => {
-      const up = networks.setUpNode(podCidr, podCidrIpv6);
-      if (up === undefined) return;
-      registration.setNetwork({ ready: true, ...up });
-      pods.networkReady();
-    },
-    onPeer: (peer) => kernel.loop.run(() => plugin?.setPeer(peer)),
-    onPeerGone: (name) => kernel.loop.run(() => plugin?.removePeer(name)),
+    onPodCidr: (podCidr, podCidrIpv6) => kernel.loop.run(() => cni.setPodCidr(podCidr, podCidrIpv6)),
+    onPeer: (peer) => kernel.loop.run(() => cni.setPeer(peer)),
+    onPeerGone: (name) => kernel.loop.run(() => cni.removePeer(name)),
   });
   context.shutdown.onStop('nodes', () => nodes.stop());
 }
@@ -238,7 +242,7 @@ function openOutside({ context, bus, kernel, node }: KubeletOptions, { shared }:
 
 function serveRequests(
   { bus, kernel, node, context }: KubeletOptions,
-  { plugin, pods, shared }: KubeletParts,
+  { network, pods, shared }: KubeletParts,
   outside: OutsideAgent,
 ): void {
   const { nodeName } = node;
@@ -248,7 +252,8 @@ function serveRequests(
   const commands = new NodeCommands({
     nodeName,
     datapath: kernel.datapath,
-    pluginCommands: plugin?.commands?.() ?? {},
+    pluginCommands: () => network.cni.plugin?.commands?.() ?? {},
+    folders: network.folders,
     network: shared.nodeNetwork,
     hostsFile: () => hostsFile(likePod, [hostIp], nodeName, clusterDns),
     resolvConf: () => resolvConf(likePod, clusterDns, nodeDns),

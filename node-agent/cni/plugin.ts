@@ -12,6 +12,7 @@ import type { IpPrefix } from '../../shared/wire/ip-address.ts';
 import type { NodeDatapath } from '../datapath/path.ts';
 import type { PodAttachment as DatapathAttachment } from '../datapath/pod-attachment.ts';
 import type { LeaseStore } from './ipam/host-local.ts';
+import type { NetworkConfiguration } from './network-configuration.ts';
 
 /** What a plugin has to work with. */
 export interface CniContext {
@@ -56,6 +57,8 @@ export interface CniAttachment {
 export interface CniPlugin {
   /** What the other nodes must know of this one; published as annotations of the Node. */
   annotations(): Record<string, string>;
+  /** As its installer writes it into /etc/cni/net.d. */
+  configuration(): NetworkConfiguration;
   /** Builds the node's devices; called once. */
   setUpNode(podCidr: Ipv4Prefix, podCidrIpv6: IpPrefix | undefined): NodeNetworkUp;
   /** Throws AddressesExhaustedError. */

@@ -2,6 +2,9 @@
 import { agnhostImage } from './catalogue/agnhost/agnhost.ts';
 import { alpineImage } from './catalogue/alpine.ts';
 import { busyboxImage } from './catalogue/busybox.ts';
+import { calicoImage } from './catalogue/cni/calico.ts';
+import { flannelImage } from './catalogue/cni/flannel.ts';
+import { kubeRouterImage } from './catalogue/cni/kube-router.ts';
 import { curlImage } from './catalogue/curl.ts';
 import { echoAdvancedImage } from './catalogue/echo/echo-advanced.ts';
 import { echoBasicImage } from './catalogue/echo/echo-basic.ts';
@@ -21,13 +24,16 @@ const IMAGES: readonly Image[] = [
   agnhostImage,
   alpineImage,
   busyboxImage,
+  calicoImage,
   curlImage,
   echoAdvancedImage,
   echoBasicImage,
+  flannelImage,
   httpEchoImage,
   httpbinImage,
   httpdImage,
   jessieDnsutilsImage,
+  kubeRouterImage,
   netshootImage,
   nginxImage,
   nginxUnprivilegedImage,

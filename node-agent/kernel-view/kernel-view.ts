@@ -13,7 +13,7 @@ import { ciliumCommand, ipsetCommand, ipvsadmCommand, nftCommand } from './servi
 import { netstatCommand, ssCommand } from './socket-commands.ts';
 import { sysctlCommand } from './sysctl-command.ts';
 
-type Command = (words: readonly string[]) => CommandOutput;
+export type Command = (words: readonly string[]) => CommandOutput;
 
 /** Commands beyond those that every pod has. */
 export const NODE_ONLY_COMMANDS = [
@@ -29,11 +29,16 @@ export const NODE_ONLY_COMMANDS = [
   'cilium-dbg',
 ] as const;
 
-/** `packets` is what `tcpdump` captures with. */
-export function podKernelView(host: Host, packets?: PacketSockets): KernelView {
+/** `packets` is what `tcpdump` captures with; `more` what pods of some kind may ask beside the usual. */
+export function podKernelView(
+  host: Host,
+  packets?: PacketSockets,
+  more: Readonly<Record<string, Command>> = {},
+): KernelView {
   return viewOf(packets, {
     ...commonCommands(host, () => podNamespace(host)),
     sysctl: (words) => sysctlCommand(host, words, false),
+    ...more,
   });
 }
 

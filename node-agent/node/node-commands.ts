@@ -10,17 +10,22 @@ import { findImage } from '../images/registry.ts';
 import { CommandNotStartedError, type RunningContainer, startContainer } from '../images/runtime.ts';
 import { NODE_ONLY_COMMANDS, nodeKernelView } from '../kernel-view/kernel-view.ts';
 import { CommandStartError, type ProcessStreams } from '../pods/container-runtime.ts';
+import type { NodeFolders } from '../pods/node-folders.ts';
 
 export interface NodeCommandsOptions {
   readonly nodeName: string;
   readonly datapath: NodeDatapath;
-  /** Of the CNI plugin. */
-  readonly pluginCommands: Readonly<Record<string, (words: readonly string[]) => string>>;
+  /** Of the CNI plugin, which may come later. */
+  readonly pluginCommands: () => PluginCommands;
+  /** What of the node's file system is shared with pods. */
+  readonly folders: Pick<NodeFolders, 'mounts'>;
   /** Of the root namespace. */
   readonly network: PodNetwork;
   readonly hostsFile: () => string;
   readonly resolvConf: () => string;
 }
+
+type PluginCommands = Readonly<Record<string, (words: readonly string[]) => string>>;
 
 /** Has the tools that a node's administrator would use. */
 const TOOLS_IMAGE = 'nicolaka/netshoot';
@@ -28,6 +33,8 @@ const TOOLS_IMAGE = 'nicolaka/netshoot';
 export class NodeCommands {
   private readonly options: NodeCommandsOptions;
   private container: RunningContainer | undefined;
+  /** Of the plugin, as the container has them. */
+  private commands = '';
 
   constructor(options: NodeCommandsOptions) {
     this.options = options;
@@ -35,6 +42,10 @@ export class NodeCommands {
 
   /** Resolves with the exit code; rejects with CommandStartError when there is no such command. */
   async run(command: readonly string[], streams: ProcessStreams, signal: AbortSignal): Promise<number> {
+    const commands = Object.keys(this.options.pluginCommands()).join(' ');
+    // A plugin that came meanwhile brought commands of its own.
+    if (commands !== this.commands) this.stop();
+    this.commands = commands;
     this.container ??= this.start();
     try {
       return await this.container.exec(command, streams, signal);
@@ -46,10 +57,12 @@ export class NodeCommands {
 
   stop(): void {
     this.container?.signal('SIGKILL');
+    this.container = undefined;
   }
 
   private start(): RunningContainer {
-    const { nodeName, datapath, pluginCommands, network, hostsFile, resolvConf } = this.options;
+    const { nodeName, datapath, network, folders, hostsFile, resolvConf } = this.options;
+    const pluginCommands = this.options.pluginCommands();
     return startContainer({
       image: nodeImage(Object.keys(pluginCommands)),
       command: ['sleep', 'infinity'],
@@ -63,6 +76,7 @@ export class NodeCommands {
       kernel: nodeKernelView(datapath, pluginCommands),
       etcHosts: hostsFile(),
       resolvConf: resolvConf(),
+      mounts: folders.mounts(),
       onOutput: () => undefined,
     });
   }

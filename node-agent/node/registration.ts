@@ -61,6 +61,21 @@ export class NodeRegistration {
     }
   }
 
+  /** What the other nodes must know of a network that came after the node was registered. */
+  async annotate(annotations: Readonly<Record<string, string>>): Promise<void> {
+    const { api, clock, facts, log, signal } = this.options;
+    while (!signal.aborted) {
+      try {
+        await api.patch<Node>(NODES, facts.name, undefined, { type: 'merge', body: { metadata: { annotations } } });
+        return;
+      } catch (error) {
+        if (signal.aborted) return;
+        log.debug({ error }, 'the node could not be annotated yet');
+        await clock.sleep(RETRY_MS, signal);
+      }
+    }
+  }
+
   setNetwork(network: NetworkState): void {
     this.network = network;
     this.report();

@@ -2,18 +2,17 @@
 import type { Pod } from 'kubernetes-types/core/v1.d.ts';
 import type { Host } from '../../shared/netstack/host.ts';
 import type { PodNetwork } from '../../shared/podnet/pod-network.ts';
-import { formatIpv4, type Ipv4Prefix } from '../../shared/wire/address.ts';
-import { formatAddress, type IpPrefix } from '../../shared/wire/ip-address.ts';
-import type { CniPlugin, NodeNetworkUp } from '../cni/plugin.ts';
+import { formatIpv4 } from '../../shared/wire/address.ts';
+import { formatAddress } from '../../shared/wire/ip-address.ts';
+import type { NodeCni } from '../cni/node-cni.ts';
 import { hostPortsOf, type PortMap } from '../cni/portmap/portmap.ts';
 import type { PodAttachment, SandboxNetworks } from './sandbox.ts';
 
 export interface CniNetworksOptions {
-  /** Undefined with `--cni none`. */
-  readonly plugin: CniPlugin | undefined;
+  readonly cni: Pick<NodeCni, 'plugin' | 'isUp'>;
   readonly portMap: PortMap;
-  /** Told of every pod within the turn that plugs it in; absent where policies have no effect. */
-  readonly policy?: PodPolicy;
+  /** Told of every pod within the turn that plugs it in; undefined where policies have no effect. */
+  readonly policy: () => PodPolicy | undefined;
   readonly node: SandboxNetworks['node'];
   /** Sockets on a network namespace. */
   readonly networkOf: (host: Host) => PodNetwork;
@@ -31,7 +30,6 @@ const NOT_CONFIGURED = 'network plugin is not ready: cni config uninitialized';
 export class CniNetworks implements SandboxNetworks {
   readonly node: SandboxNetworks['node'];
   private readonly options: CniNetworksOptions;
-  private up: NodeNetworkUp | undefined;
 
   constructor(options: CniNetworksOptions) {
     this.options = options;
@@ -39,15 +37,7 @@ export class CniNetworks implements SandboxNetworks {
   }
 
   get notReadyReason(): string | undefined {
-    return this.up === undefined ? NOT_CONFIGURED : undefined;
-  }
-
-  /** The node has its pod CIDR; undefined when there is no plugin or the node is set up already. */
-  setUpNode(podCidr: Ipv4Prefix, podCidrIpv6: IpPrefix | undefined): NodeNetworkUp | undefined {
-    const { plugin, inTurn } = this.options;
-    if (plugin === undefined || this.up !== undefined) return undefined;
-    this.up = inTurn(() => plugin.setUpNode(podCidr, podCidrIpv6));
-    return this.up;
+    return this.options.cni.isUp ? undefined : NOT_CONFIGURED;
   }
 
   async attach(pod: Pod): Promise<PodAttachment> {
@@ -55,7 +45,9 @@ export class CniNetworks implements SandboxNetworks {
   }
 
   private attachNow(pod: Pod): PodAttachment {
-    const { plugin, portMap, policy, networkOf, inTurn } = this.options;
+    const { cni, portMap, networkOf, inTurn } = this.options;
+    const { plugin } = cni;
+    const policy = this.options.policy();
     if (plugin === undefined) throw new Error(NOT_CONFIGURED);
     const { namespace, name, uid = '' } = pod.metadata ?? {};
     const attachment = plugin.attach({ uid, id: `${namespace}/${name}` });

@@ -9,6 +9,7 @@ import type { ContainerRuntime } from './container-runtime.ts';
 import type { NodeFacts } from './downward-api.ts';
 import type { ReferencedObjects } from './environment.ts';
 import type { ClusterDns, NodeDns } from './name-resolution.ts';
+import type { NodeFolders } from './node-folders.ts';
 import type { PodLogs } from './pod-logs.ts';
 import type { RuntimeClasses } from './runtime-class.ts';
 import type { SandboxNetworks } from './sandbox.ts';
@@ -33,6 +34,8 @@ export interface KubeletContext {
   /** In the order in which they are asked for an image. */
   readonly runtimes: readonly ContainerRuntime[];
   readonly runtimeClasses: Pick<RuntimeClasses, 'handlerOf'>;
+  /** Folders of the emulated node that hostPath volumes may be. */
+  readonly nodeFolders: Pick<NodeFolders, 'find'>;
   /** Folders of the machine that hostPath volumes may be. */
   readonly allowedHostPaths: readonly string[];
   readonly logs: PodLogs;

@@ -50,8 +50,10 @@ export class PodVolumes {
   }
 }
 
-/** Kinds that are not made from objects begin empty: the emulated node has no folders but those that were allowed. */
+/** Kinds that are not made from objects begin empty: the emulated node has few folders beside those that were allowed. */
 function volumeWithoutFiles({ hostPath }: VolumeSpec, sources: VolumeSources): Volume {
+  const ofNode = hostPath === undefined ? undefined : sources.nodeFolder?.(hostPath.path);
+  if (ofNode !== undefined) return ofNode;
   const folder = hostPath === undefined ? undefined : sources.machineFolder?.(hostPath.path);
   return folder === undefined ? emptyVolume() : machineVolume(folder);
 }

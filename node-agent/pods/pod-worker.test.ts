@@ -17,6 +17,7 @@ import {
   type ContainerRuntime,
 } from './container-runtime.ts';
 import type { KubeletContext } from './kubelet-context.ts';
+import { NodeFolders } from './node-folders.ts';
 import { PodLogs } from './pod-logs.ts';
 import { PodWorker } from './pod-worker.ts';
 import type { SandboxNetworks } from './sandbox.ts';
@@ -161,6 +162,7 @@ function context(): KubeletContext {
     runtimes: [runtime],
     logs: new PodLogs(folder, () => clock.nowMs(), log),
     nodeNetwork: nothing as PodNetwork,
+    nodeFolders: new NodeFolders(),
     allowedHostPaths: [],
     newContainerId: () => `id-${runtime.started.length}`,
   };

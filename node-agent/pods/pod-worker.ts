@@ -238,6 +238,7 @@ export class PodWorker implements ContainerOwner {
       secret: (namespace, name) => objects.secret(namespace, name),
       services: (namespace) => objects.services(namespace),
       facts: nodeFacts(this.context, this.sandbox),
+      nodeFolder: (path) => this.context.nodeFolders.find(path),
       machineFolder: (path) => allowedFolder(path, this.context.allowedHostPaths),
       token: (audience, seconds) => tokens.token(this.currentPod, audience, seconds),
     });

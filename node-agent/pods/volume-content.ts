@@ -3,6 +3,7 @@
  * https://kubernetes.io/docs/concepts/storage/volumes/ https://kubernetes.io/docs/concepts/storage/projected-volumes/
  */
 import type { ConfigMap, KeyToPath, Pod, Secret, Volume } from 'kubernetes-types/core/v1.d.ts';
+import type { Volume as NodeVolume } from '../images/files/volume.ts';
 import { fieldRefValue, type NodeFacts, resourceFieldValue } from './downward-api.ts';
 import type { ReferencedObjects } from './environment.ts';
 
@@ -20,6 +21,8 @@ export class VolumeError extends Error {
 
 export interface VolumeSources extends ReferencedObjects {
   readonly facts: NodeFacts;
+  /** The emulated node's folder behind a hostPath, where it has one. */
+  nodeFolder?(hostPath: string): NodeVolume | undefined;
   /** The machine's folder behind a hostPath, where it may be used. */
   machineFolder?(hostPath: string): string | undefined;
   /** A token of the pod's service account for an audience. */

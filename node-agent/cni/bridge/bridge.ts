@@ -3,12 +3,13 @@
  * cluster by hand have it; see README.md.
  */
 import type { Ipv4Prefix } from '../../../shared/wire/address.ts';
-import type { IpPrefix } from '../../../shared/wire/ip-address.ts';
+import { formatPrefix, type IpPrefix } from '../../../shared/wire/ip-address.ts';
 import { BridgedNetwork } from '../../datapath/network/bridged-network.ts';
 import { HostGatewayBackend } from '../../datapath/network/host-gateway-backend.ts';
 import type { NetworkParts } from '../../datapath/network/node-network.ts';
 import { datapathPeer } from '../datapath-peer.ts';
 import { HostLocalPods } from '../ipam/host-local-pods.ts';
+import type { NetworkConfiguration } from '../network-configuration.ts';
 import type { CniAttachment, CniContext, CniPlugin, NodeNetworkUp, PeerNode, PodAttachRequest } from '../plugin.ts';
 import { kubenetRules } from './kubenet-rules.ts';
 
@@ -28,6 +29,24 @@ export class Bridge implements CniPlugin {
 
   annotations(): Record<string, string> {
     return {};
+  }
+
+  configuration(): NetworkConfiguration {
+    const { podCidr } = this.context.datapath;
+    const ranges = podCidr === null ? [] : [[{ subnet: formatPrefix(podCidr) }]];
+    return {
+      fileName: '10-bridge.conf',
+      content: {
+        cniVersion: '1.0.0',
+        name: 'bridge',
+        type: 'bridge',
+        bridge: 'cni0',
+        isGateway: true,
+        ipMasq: false,
+        hairpinMode: true,
+        ipam: { type: 'host-local', ranges, routes: [{ dst: '0.0.0.0/0' }] },
+      },
+    };
   }
 
   /** In the words of the route controller, which makes the routes where kubenet runs. */

@@ -12,6 +12,7 @@ import type { BgpSpeaker } from '../bgp/speaker.ts';
 import { datapathPeer } from '../datapath-peer.ts';
 import { HostLocalIpam } from '../ipam/host-local.ts';
 import { attachLeased } from '../leased-pod.ts';
+import { type NetworkConfiguration, PORTMAP } from '../network-configuration.ts';
 import type { CniAttachment, CniContext, CniPlugin, NodeNetworkUp, PeerNode, PodAttachRequest } from '../plugin.ts';
 import { birdc } from './birdc.ts';
 
@@ -46,6 +47,24 @@ export class Calico implements CniPlugin {
       [BACKEND_ANNOTATION]: this.encapsulation,
       [ADDRESS_ANNOTATION]: `${formatIpv4(internalIp)}/24`,
       ...(vtepMac === undefined ? {} : { [VTEP_ANNOTATION]: String(vtepMac) }),
+    };
+  }
+
+  configuration(): NetworkConfiguration {
+    const calico = {
+      type: 'calico',
+      log_level: 'info',
+      log_file_path: '/var/log/calico/cni/cni.log',
+      datastore_type: 'kubernetes',
+      nodename: this.context.datapath.nodeName,
+      mtu: this.network.podMtuBytes,
+      ipam: { type: 'calico-ipam' },
+      policy: { type: 'k8s' },
+      kubernetes: { kubeconfig: '/etc/cni/net.d/calico-kubeconfig' },
+    };
+    return {
+      fileName: '10-calico.conflist',
+      content: { name: 'k8s-pod-network', cniVersion: '0.3.1', plugins: [calico, { snat: true, ...PORTMAP }] },
     };
   }
 

@@ -16,6 +16,7 @@ import type { IpPrefix } from '../../../shared/wire/ip-address.ts';
 import { hostGatewayNetwork, vxlanNetwork } from '../../datapath/network/bridged-network.ts';
 import { datapathPeer } from '../datapath-peer.ts';
 import { HostLocalPods } from '../ipam/host-local-pods.ts';
+import { type NetworkConfiguration, PORTMAP } from '../network-configuration.ts';
 import type { CniAttachment, CniContext, CniPlugin, NodeNetworkUp, PeerNode, PodAttachRequest } from '../plugin.ts';
 import { decodeBackendData, encodeBackendData, type FlannelBackend } from './backend-data.ts';
 
@@ -35,6 +36,15 @@ export class Flannel implements CniPlugin {
     const { datapath } = this.context;
     const { vtepMac, internalIp } = datapath;
     return encodeBackendData({ type: this.backend, vtepMac, publicIp: formatIpv4(internalIp) });
+  }
+
+  /** The delegate is `bridge`; flannel's plugin takes its range from flanneld. */
+  configuration(): NetworkConfiguration {
+    const flannel = { type: 'flannel', delegate: { hairpinMode: true, isDefaultGateway: true } };
+    return {
+      fileName: '10-flannel.conflist',
+      content: { name: 'cbr0', cniVersion: '0.3.1', plugins: [flannel, PORTMAP] },
+    };
   }
 
   setUpNode(podCidr: Ipv4Prefix, podCidrIpv6: IpPrefix | undefined): NodeNetworkUp {

@@ -5,6 +5,7 @@
  */
 import { createHash } from 'node:crypto';
 import { formatIpv4, type Ipv4Prefix } from '../../../shared/wire/address.ts';
+import { formatPrefix } from '../../../shared/wire/ip-address.ts';
 import { BgpBackend, type Tunnelling } from '../../datapath/network/bgp-backend.ts';
 import { BridgedNetwork } from '../../datapath/network/bridged-network.ts';
 import type { NetworkParts } from '../../datapath/network/node-network.ts';
@@ -12,6 +13,7 @@ import { nodeSpeaker } from '../bgp/node-speaker.ts';
 import type { BgpSpeaker } from '../bgp/speaker.ts';
 import { datapathPeer } from '../datapath-peer.ts';
 import { HostLocalPods } from '../ipam/host-local-pods.ts';
+import { type NetworkConfiguration, PORTMAP } from '../network-configuration.ts';
 import type { CniAttachment, CniContext, CniPlugin, NodeNetworkUp, PeerNode, PodAttachRequest } from '../plugin.ts';
 import { gobgp } from './gobgp.ts';
 import { kubeRouterRules } from './kube-router-rules.ts';
@@ -39,17 +41,35 @@ export class KubeRouter implements CniPlugin {
   readonly speaker: BgpSpeaker;
   private readonly context: CniContext;
   private readonly pods: HostLocalPods;
+  private readonly backend: BgpBackend;
 
   constructor(context: CniContext, tunnelling: Tunnelling) {
     this.context = context;
     this.pods = new HostLocalPods(context);
     const { backend } = context.datapath.use((parts) => kubeRouterNetwork(parts, tunnelling));
+    this.backend = backend;
     this.speaker = nodeSpeaker(context, backend);
     this.applyRules();
   }
 
   annotations(): Record<string, string> {
     return {};
+  }
+
+  configuration(): NetworkConfiguration {
+    const { podCidr } = this.context.datapath;
+    const bridge = {
+      name: 'kubernetes',
+      type: 'bridge',
+      mtu: this.backend.mtuBytes,
+      bridge: 'kube-bridge',
+      isDefaultGateway: true,
+      ipam: { type: 'host-local', ...(podCidr === null ? {} : { subnet: formatPrefix(podCidr) }) },
+    };
+    return {
+      fileName: '10-kuberouter.conflist',
+      content: { cniVersion: '0.3.0', name: 'mynet', plugins: [bridge, PORTMAP] },
+    };
   }
 
   /** Pods have IPv4 alone. */

@@ -93,6 +93,7 @@ export class DirectoryNode {
   readonly shared: boolean;
   /** A read-only mount starts here. */
   readOnly = false;
+  private watchers: Set<() => void> | undefined;
 
   constructor(entries: Map<string, FileTreeNode> = new Map(), options: { mode?: number; shared?: boolean } = {}) {
     this.entries = entries;
@@ -110,17 +111,29 @@ export class DirectoryNode {
 
   set(name: string, node: FileTreeNode): void {
     this.entries.set(name, node);
-    this.modifiedAtMs = Date.now();
+    this.changed();
   }
 
   delete(name: string): void {
     this.entries.delete(name);
-    this.modifiedAtMs = Date.now();
+    this.changed();
+  }
+
+  /** Calls `changed` when a name comes or goes, until the returned function is called. */
+  watch(changed: () => void): () => void {
+    this.watchers ??= new Set();
+    this.watchers.add(changed);
+    return () => this.watchers?.delete(changed);
   }
 
   /** A directory of its own with the same entries: what a container writes into instead of the layer's. */
   copy(): DirectoryNode {
     return new DirectoryNode(new Map(this.entries), { mode: this.mode });
+  }
+
+  private changed(): void {
+    this.modifiedAtMs = Date.now();
+    if (this.watchers !== undefined) for (const watcher of [...this.watchers]) watcher();
   }
 }
 

@@ -1,0 +1,100 @@
+/**
+ * The CNI plugin of a node: there from the start (`--cni flannel`), or installed later by who writes a configuration into
+ * /etc/cni/net.d and runs the plugin's daemon. A plugin that comes late is told all that happened before.
+ */
+import type { CniBackend, CniPluginName } from '../../shared/runtime/cni-plugins.ts';
+import type { Ipv4Prefix } from '../../shared/wire/address.ts';
+import type { IpPrefix } from '../../shared/wire/ip-address.ts';
+import { type ConfigurationFile, configuredPlugins } from './network-configuration.ts';
+import type { CniPlugin, NodeNetworkUp, PeerNode } from './plugin.ts';
+
+/** Needs nobody who runs: the container runtime calls it, and it is done. */
+const WITHOUT_DAEMON: readonly CniPluginName[] = ['bridge'];
+
+export interface NodeCniOptions {
+  readonly create: (name: CniPluginName, backend: CniBackend | undefined) => CniPlugin | undefined;
+  /** A plugin is there; its node may not be set up yet. */
+  readonly installed: (name: CniPluginName, plugin: CniPlugin) => void;
+  readonly up: (network: NodeNetworkUp) => void;
+}
+
+interface Daemon {
+  readonly name: CniPluginName;
+  readonly backend: CniBackend | undefined;
+}
+
+export class NodeCni {
+  plugin: CniPlugin | undefined;
+  /** Pods can be attached. */
+  isUp = false;
+  private readonly options: NodeCniOptions;
+  private readonly peers = new Map<string, PeerNode>();
+  private podCidrs: { readonly ipv4: Ipv4Prefix; readonly ipv6: IpPrefix | undefined } | undefined;
+  private survivors: ReadonlySet<string> | undefined;
+  private configured: readonly CniPluginName[] = [];
+  private daemon: Daemon | undefined;
+
+  constructor(options: NodeCniOptions) {
+    this.options = options;
+  }
+
+  /** A node has one plugin in its life; another start of the node may have another one. */
+  install({ name, backend }: Daemon): void {
+    const plugin = this.plugin === undefined ? this.options.create(name, backend) : undefined;
+    if (plugin === undefined) return;
+    this.plugin = plugin;
+    this.options.installed(name, plugin);
+    if (this.survivors !== undefined) plugin.retainOnly(this.survivors);
+    this.setUp();
+    for (const peer of this.peers.values()) plugin.setPeer(peer);
+  }
+
+  /** What is in /etc/cni/net.d now. */
+  configurationChanged(files: readonly ConfigurationFile[]): void {
+    this.configured = configuredPlugins(files);
+    this.consider();
+  }
+
+  /** The node's pod CIDR, for the daemon to go on with; undefined while the node has none. */
+  daemonStarted(daemon: Daemon): Ipv4Prefix | undefined {
+    if (this.podCidrs === undefined) return undefined;
+    this.daemon = daemon;
+    this.consider();
+    return this.podCidrs.ipv4;
+  }
+
+  setPodCidr(ipv4: Ipv4Prefix, ipv6: IpPrefix | undefined): void {
+    if (this.podCidrs !== undefined) return;
+    this.podCidrs = { ipv4, ipv6 };
+    this.setUp();
+  }
+
+  setPeer(peer: PeerNode): void {
+    this.peers.set(peer.name, peer);
+    this.plugin?.setPeer(peer);
+  }
+
+  removePeer(name: string): void {
+    this.peers.delete(name);
+    this.plugin?.removePeer(name);
+  }
+
+  retainOnly(podUids: ReadonlySet<string>): void {
+    this.survivors = podUids;
+    this.plugin?.retainOnly(podUids);
+  }
+
+  private consider(): void {
+    const running = this.configured.find((name) => name === this.daemon?.name);
+    const alone = this.configured.find((name) => WITHOUT_DAEMON.includes(name));
+    if (running !== undefined) this.install({ name: running, backend: this.daemon?.backend });
+    else if (alone !== undefined) this.install({ name: alone, backend: undefined });
+  }
+
+  private setUp(): void {
+    const { plugin, podCidrs } = this;
+    if (plugin === undefined || podCidrs === undefined || this.isUp) return;
+    this.isUp = true;
+    this.options.up(plugin.setUpNode(podCidrs.ipv4, podCidrs.ipv6));
+  }
+}

@@ -1,0 +1,15 @@
+/** calico: `/opt/cni/bin/install` of calico/cni writes the configuration that its environment holds, calico/node runs. */
+import { type Image, lazyProgram } from '../../image.ts';
+import { busyboxImage } from '../busybox.ts';
+
+const load = () => import('./calico-programs.ts');
+
+export const calicoImage: Image = {
+  repositories: ['calico/node', 'calico/cni'],
+  defaultCommand: ['start_runit'],
+  programs: {
+    ...busyboxImage.programs,
+    '/opt/cni/bin/install': lazyProgram(async () => (await load()).installCni),
+    start_runit: lazyProgram(async () => (await load()).calicoNode),
+  },
+};

@@ -1,0 +1,70 @@
+/**
+ * The frame of the programs that bring a network to a node: they read their configuration, tell the node's kernel to set the
+ * network up, say what they do in their original's words, and run until they are told to end. What they set up stays.
+ */
+import { klogLine } from '../../../../shared/runtime/klog.ts';
+import { FileError } from '../../files/file-error.ts';
+import type { Program, ProgramContext } from '../../image.ts';
+import { type Service, serviceProgram } from '../service.ts';
+
+export interface NetworkRequest {
+  readonly plugin: string;
+  readonly backend: string;
+}
+
+export interface NetworkDaemon {
+  /** From arguments, environment and files. Throws DaemonConfigurationError. */
+  readonly request: (context: ProgramContext) => NetworkRequest;
+  /** Lines of its log before and after the network is there: place in its source, and text. */
+  readonly before: (request: NetworkRequest, context: ProgramContext) => readonly LogLine[];
+  readonly after: (request: NetworkRequest, podCidr: string, context: ProgramContext) => readonly LogLine[];
+}
+
+export type LogLine = readonly [source: string, text: string];
+
+/** What the daemon was given is no configuration of its own; the message says what would be. */
+export class DaemonConfigurationError extends Error {
+  override readonly name = 'DaemonConfigurationError';
+}
+
+export function networkDaemon(daemon: NetworkDaemon): Program {
+  return serviceProgram(async (service) => {
+    const { context } = service;
+    for (const name of ['SIGTERM', 'SIGINT'] as const) service.onSignals([name], () => service.finish(0));
+    try {
+      const request = daemon.request(context);
+      say(service, daemon.before(request, context));
+      const podCidr = setUp(context, request);
+      say(service, daemon.after(request, podCidr, context));
+    } catch (error) {
+      if (!(error instanceof DaemonConfigurationError)) throw error;
+      say(service, [['main.go:1', error.message]], 'error');
+      service.finish(1);
+    }
+  });
+}
+
+/** The node's pod CIDR. */
+function setUp({ container }: ProgramContext, { plugin, backend }: NetworkRequest): string {
+  const reply = container.kernel?.run(['cni-daemon', plugin, backend]);
+  if (reply === undefined || reply.code === 127) {
+    throw new DaemonConfigurationError('the pod is not on the network of its node: it needs hostNetwork: true');
+  }
+  if (reply.code !== 0) throw new DaemonConfigurationError(reply.stderr.trimEnd());
+  return reply.stdout;
+}
+
+function say(service: Service, lines: readonly LogLine[], level = 'info'): void {
+  const time = new Date().toISOString();
+  for (const [source, text] of lines) service.log(klogLine({ level, time, source, msg: text }));
+}
+
+/** Undefined when there is no such file. */
+export function fileText({ container }: ProgramContext, path: string): string | undefined {
+  try {
+    return container.files.readText(path);
+  } catch (error) {
+    if (error instanceof FileError) return undefined;
+    throw error;
+  }
+}

@@ -1,0 +1,119 @@
+/**
+ * The network of one node as its kubelet has it: the CNI plugin, the files that configure it, NetworkPolicy where the plugin
+ * enforces it.
+ *
+ *   --cni flannel -> plugin -> its file in /etc/cni/net.d
+ *   --cni none    -> somebody's file in /etc/cni/net.d, somebody's daemon -> plugin
+ */
+import type { Host } from '../shared/netstack/host.ts';
+import type { PodNetwork } from '../shared/podnet/pod-network.ts';
+import {
+  backendsOf,
+  CNI_PLUGINS,
+  type CniBackend,
+  type CniPluginName,
+  enforcesPolicy,
+} from '../shared/runtime/cni-plugins.ts';
+import { formatPrefix } from '../shared/wire/ip-address.ts';
+import type { NetworkConfiguration } from './cni/network-configuration.ts';
+import { NodeCni } from './cni/node-cni.ts';
+import type { CniContext, CniPlugin, NodeNetworkUp } from './cni/plugin.ts';
+import { PortMap } from './cni/portmap/portmap.ts';
+import { createPlugin } from './cni/registry.ts';
+import { FileNode } from './images/files/file-node.ts';
+import { watchedFiles } from './images/files/watched-files.ts';
+import type { NodeKernel } from './kernel.ts';
+import { type CommandOutput, failed, printed } from './kernel-view/command-output.ts';
+import type { Command } from './kernel-view/kernel-view.ts';
+import { CniNetworks } from './pods/cni-networks.ts';
+import { CNI_CONFIGURATION_FOLDER, NodeFolders } from './pods/node-folders.ts';
+import type { PolicyAgent } from './policy/policy-agent.ts';
+
+export interface NodeNetworkOptions {
+  readonly kernel: NodeKernel;
+  readonly leases: CniContext['leases'];
+  readonly bgpHoldSeconds: number;
+  readonly node: CniNetworks['node'];
+  readonly networkOf: (host: Host) => PodNetwork;
+  /** Begins to enforce policies. */
+  readonly createPolicy: () => PolicyAgent;
+}
+
+export interface NodeNetworkListener {
+  readonly installed: (plugin: CniPlugin) => void;
+  readonly up: (network: NodeNetworkUp) => void;
+}
+
+export class NodeNetwork {
+  readonly folders = new NodeFolders();
+  readonly cni: NodeCni;
+  readonly networks: CniNetworks;
+  /** Undefined where the CNI plugin enforces no NetworkPolicy. */
+  policy: PolicyAgent | undefined;
+  /** Who is told of a network that comes while the node runs. */
+  listener: NodeNetworkListener | undefined;
+  private readonly options: NodeNetworkOptions;
+
+  constructor(options: NodeNetworkOptions) {
+    const { kernel, leases, bgpHoldSeconds, node, networkOf } = options;
+    const { datapath, loop } = kernel;
+    this.options = options;
+    this.cni = new NodeCni({
+      create: (name, backend) => createPlugin(name, backend, { datapath, leases, bgpHoldSeconds }),
+      installed: (name, plugin) => this.installed(name, plugin),
+      up: (network) => this.listener?.up(network),
+    });
+    this.networks = new CniNetworks({
+      cni: this.cni,
+      portMap: new PortMap(datapath),
+      policy: () => this.policy,
+      node,
+      networkOf,
+      inTurn: (call) => loop.run(call),
+    });
+  }
+
+  /** For pods on the node's own network. */
+  readonly commands: Readonly<Record<string, Command>> = { 'cni-daemon': (words) => this.daemonStarted(words) };
+
+  /** `none` waits for files. */
+  start(name: CniPluginName, backend: CniBackend | undefined): void {
+    if (name === 'none') this.followFiles();
+    else this.options.kernel.loop.run(() => this.cni.install({ name, backend }));
+  }
+
+  /** Writes the file of a plugin that was there from the start, once it knows the node's pod CIDR. */
+  writeConfiguration(): void {
+    const configuration = this.cni.plugin?.configuration();
+    const folder = this.folders.find(CNI_CONFIGURATION_FOLDER)?.directory;
+    if (configuration === undefined || folder === undefined || folder.entries.size > 0) return;
+    folder.set(configuration.fileName, new FileNode(fileBytes(configuration)));
+  }
+
+  /** `cni-daemon PLUGIN BACKEND` prints the node's pod CIDR. */
+  private daemonStarted([pluginName = '', backendName = '']: readonly string[]): CommandOutput {
+    const name = CNI_PLUGINS.find((candidate) => candidate === pluginName);
+    if (name === undefined) return failed(`there is no plugin '${pluginName}'`);
+    const backend = backendsOf(name).find((candidate) => candidate === backendName);
+    if (backend === undefined) return failed(`the plugin '${name}' has no backend '${backendName}' here`);
+    const podCidr = this.options.kernel.loop.run(() => this.cni.daemonStarted({ name, backend }));
+    return podCidr === undefined
+      ? failed('failed to acquire lease: node pod cidr not assigned')
+      : printed(formatPrefix(podCidr));
+  }
+
+  private followFiles(): void {
+    const folder = this.folders.find(CNI_CONFIGURATION_FOLDER)?.directory;
+    if (folder === undefined) return;
+    watchedFiles(folder, (files) => this.options.kernel.loop.run(() => this.cni.configurationChanged(files)));
+  }
+
+  private installed(name: CniPluginName, plugin: CniPlugin): void {
+    if (enforcesPolicy(name)) this.policy = this.options.createPolicy();
+    this.listener?.installed(plugin);
+  }
+}
+
+function fileBytes({ content }: NetworkConfiguration): Uint8Array {
+  return new TextEncoder().encode(`${JSON.stringify(content, null, 2)}\n`);
+}
