@@ -14,6 +14,7 @@ import { NODE_ENTRANCES, NODE_PROCESSES } from '../shared/bus/subjects.ts';
 import type { Host } from '../shared/netstack/host.ts';
 import type { PodNetwork } from '../shared/podnet/pod-network.ts';
 import { StackNetwork } from '../shared/podnet/stack-network.ts';
+import { CNI_ANNOTATION } from '../shared/runtime/cni-plugins.ts';
 import type { NodeConfig } from '../shared/runtime/config.ts';
 import { netnsFolder } from '../shared/runtime/node-folder.ts';
 import type { ProcessContext } from '../shared/runtime/process.ts';
@@ -196,8 +197,8 @@ function factsOf({ context, node, kernel }: KubeletOptions, plugin: CniPlugin | 
 function announceNetwork({ context }: KubeletOptions, { network, registration, pods }: KubeletParts): void {
   const { log } = context;
   network.listener = {
-    installed: (plugin) => {
-      void registration.annotate(plugin.annotations());
+    installed: (name, plugin) => {
+      void registration.annotate({ ...plugin.annotations(), [CNI_ANNOTATION]: name });
       network.policy?.start().catch((error: unknown) => log.error({ error }, 'policies cannot be followed'));
     },
     up: (up) => {

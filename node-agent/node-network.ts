@@ -40,7 +40,7 @@ export interface NodeNetworkOptions {
 }
 
 export interface NodeNetworkListener {
-  readonly installed: (plugin: CniPlugin) => void;
+  readonly installed: (name: CniPluginName, plugin: CniPlugin) => void;
   readonly up: (network: NodeNetworkUp) => void;
 }
 
@@ -110,7 +110,7 @@ export class NodeNetwork {
 
   private installed(name: CniPluginName, plugin: CniPlugin): void {
     if (enforcesPolicy(name)) this.policy = this.options.createPolicy();
-    this.listener?.installed(plugin);
+    this.listener?.installed(name, plugin);
   }
 }
 

@@ -1,6 +1,6 @@
 import { type Command, Option } from 'commander';
-import type { Pod } from 'kubernetes-types/core/v1.js';
-import { enforcesPolicy } from '../../shared/runtime/cni-plugins.ts';
+import type { Node, Pod } from 'kubernetes-types/core/v1.js';
+import { CNI_ANNOTATION, CNI_PLUGINS, enforcesPolicy } from '../../shared/runtime/cni-plugins.ts';
 import { connectToCluster } from '../cluster-connection.ts';
 import { readSettings } from '../cluster-settings.ts';
 import type { ClusterObjects } from '../explain/cluster-objects.ts';
@@ -65,7 +65,12 @@ async function explainOne(pod: string | undefined, target: string | undefined, o
   const client = objects.pods.find(({ metadata }) => metadata?.name === name && metadata.namespace === namespace);
   if (client === undefined) throw new UserError(`there is no pod ${namespace}/${name}: kubectl get pods -A shows all`);
   const { protocol } = options;
-  const explanation = explain(objects, { client, target: wanted, protocol, enforced: isEnforced(options) });
+  const explanation = explain(objects, {
+    client,
+    target: wanted,
+    protocol,
+    enforced: isEnforced(options, objects.nodes),
+  });
   if (options.output === 'json') printJson(explanation);
   else print(explanationText(client, target, protocol, explanation));
   process.exitCode = explanation.passes ? 0 : 1;
@@ -83,7 +88,7 @@ async function whatIf(options: ExplainOptions): Promise<void> {
   const changes = changesBetween(objects, withPolicies(objects.policies, wanted));
   if (options.output === 'json') printJson({ changes });
   else print(changesText(changes));
-  if (!isEnforced(options))
+  if (!isEnforced(options, objects.nodes))
     process.stderr.write("the cluster's CNI plugin does not enforce policies: nothing would change\n");
   process.exitCode = changes.length === 0 ? 0 : 1;
 }
@@ -102,9 +107,12 @@ async function objectsOf(options: ExplainOptions): Promise<ClusterObjects> {
   }
 }
 
-function isEnforced(options: ExplainOptions): boolean {
+/** By what the cluster was started with, or what was installed into it since. */
+function isEnforced(options: ExplainOptions, nodes: readonly Node[]): boolean {
   const settings = readSettings(folderOf(options).settingsFile);
-  return settings !== undefined && enforcesPolicy(settings.cni);
+  if (settings?.cni !== 'none') return settings !== undefined && enforcesPolicy(settings.cni);
+  const installed = nodes.map((node) => node.metadata?.annotations?.[CNI_ANNOTATION]);
+  return CNI_PLUGINS.some((name) => enforcesPolicy(name) && installed.includes(name));
 }
 
 function explanationText(client: Pod, target: string, protocol: string, explanation: Explanation): string {

@@ -31,6 +31,9 @@ export function enforcesPolicy(plugin: CniPluginName): boolean {
   return TRAITS[plugin].enforcesPolicy;
 }
 
+/** On a Node: the plugin it has, which may have been installed into a cluster of `--cni none`. */
+export const CNI_ANNOTATION = 'podwire.dev/cni';
+
 export function hasIpv6(plugin: CniPluginName): boolean {
   return TRAITS[plugin].hasIpv6;
 }

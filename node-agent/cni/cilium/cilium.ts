@@ -8,6 +8,7 @@ import { CiliumNetwork, type CiliumRouting } from '../../datapath/network/cilium
 import { datapathPeer } from '../datapath-peer.ts';
 import { HostLocalIpam } from '../ipam/host-local.ts';
 import { attachLeased } from '../leased-pod.ts';
+import type { NetworkConfiguration } from '../network-configuration.ts';
 import type { CniAttachment, CniContext, CniPlugin, NodeNetworkUp, PeerNode, PodAttachRequest } from '../plugin.ts';
 
 const ROUTER_OWNER = 'router';
@@ -28,6 +29,14 @@ export class Cilium implements CniPlugin {
 
   annotations(): Record<string, string> {
     return { [ROUTING_ANNOTATION]: this.routing };
+  }
+
+  configuration(): NetworkConfiguration {
+    const cilium = { type: 'cilium-cni', 'enable-debug': false, 'log-file': '/var/run/cilium/cilium-cni.log' };
+    return {
+      fileName: '05-cilium.conflist',
+      content: { cniVersion: '0.3.1', name: 'cilium', plugins: [cilium] },
+    };
   }
 
   setUpNode(podCidr: Ipv4Prefix): NodeNetworkUp {

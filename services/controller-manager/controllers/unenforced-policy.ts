@@ -37,7 +37,8 @@ export function unenforcedPolicyController(
 
 export function reconcileUnenforcedPolicy({ policy, cni }: UnenforcedPolicyState): Outcome {
   const said = policy.metadata.annotations?.[NOT_ENFORCED_ANNOTATION];
-  const message = enforcesPolicy(cni) ? undefined : messageFor(cni);
+  // A plugin that is installed later may enforce them.
+  const message = cni === 'none' || enforcesPolicy(cni) ? undefined : messageFor(cni);
   if (said === message) return NOTHING;
   const note = annotate(policy, message ?? null);
   return { actions: message === undefined ? [note] : [note, eventAbout(policy, message)] };
