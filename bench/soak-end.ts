@@ -33,7 +33,7 @@ async function createNode(number: number): Promise<{ datapath: NodeDatapath; lin
     memory,
     loop,
     bind: { address: '127.0.0.1', port: 0 },
-    tier: 'dgram',
+    tier: 'auto',
     batches: true,
   });
   const datapath = loop.run(

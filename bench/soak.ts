@@ -4,6 +4,7 @@
  */
 import { fork } from 'node:child_process';
 import { join } from 'node:path';
+import { busyNodeOptions } from '../shared/runtime/entry-point.ts';
 import type { Benchmark, BenchmarkContext } from './benchmark.ts';
 import { type FigureInput, median } from './figure.ts';
 import type { SoakSample } from './soak-message.ts';
@@ -49,7 +50,10 @@ function secondsToRun(): number {
 }
 
 function measure(seconds: number, context: BenchmarkContext): Promise<SoakSample[]> {
-  const end = fork(END, { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
+  const end = fork(END, {
+    execArgv: [...busyNodeOptions('node-agent')],
+    stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+  });
   const samples: SoakSample[] = [];
   return new Promise<SoakSample[]>((resolve, reject) => {
     end.once('exit', () => reject(new Error('the process under load ended')));

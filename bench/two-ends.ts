@@ -1,5 +1,9 @@
-/** Runs a benchmark that has two ends, a process each: they are introduced to each other, one starts, one says the result. */
+/**
+ * Runs a benchmark that has two ends, a process each: they are introduced to each other, one starts, one says the result. They
+ * run as a node-agent does that was busy for a while.
+ */
 import { type ChildProcess, spawn } from 'node:child_process';
+import { busyNodeOptions } from '../shared/runtime/entry-point.ts';
 import type { EndMessage, EndResult, Introduction } from './datapath-message.ts';
 
 const LIMIT_MS = 30_000;
@@ -56,9 +60,11 @@ function startEnd(args: readonly string[], core: number | undefined): ChildProce
   const [command, ...rest] = [
     ...(core === undefined ? [] : ['taskset', '-c', String(core)]),
     process.execPath,
+    ...busyNodeOptions('node-agent'),
     ...args,
   ];
-  return spawn(command as string, rest, { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
+  const env = { ...process.env, MALLOC_ARENA_MAX: '1' };
+  return spawn(command as string, rest, { env, stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
 }
 
 async function introductionOf(end: ChildProcess): Promise<Introduction> {

@@ -42,8 +42,13 @@ const REQUESTS_IN_FLIGHT = ['--optimize-for-size', '--max-semi-space-size=4'];
 
 /** Options for Node that keep a small process small: its heap, one helper thread, and no compilers before there is work. */
 export function nodeOptions(name: ProcessName): readonly string[] {
+  return [...busyNodeOptions(name), ...COMPILERS_LATER];
+}
+
+/** The same for a process that has work from its start: what a long-running one has once it was busy. */
+export function busyNodeOptions(name: ProcessName): readonly string[] {
   const own = MANY_REQUESTS.has(name) ? REQUESTS_IN_FLIGHT : [...SMALL_HEAP, ...INLINE_MORE];
-  return [...own, '--v8-pool-size=1', ...COMPILERS_LATER];
+  return [...own, '--v8-pool-size=1'];
 }
 
 /** The file to run with Node for this process. */
