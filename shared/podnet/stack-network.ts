@@ -255,9 +255,10 @@ class StackTransport implements TcpTransport, Closable {
     this.established = connection.state !== 'SYN-SENT' && connection.state !== 'CLOSED';
     this.socket = new TcpSocket(this, endpointsOf(connection), { allowHalfOpen });
     connection.onEstablished = () => deliveries.add(() => this.hasEstablished());
-    connection.onData = (bytes) => {
+    connection.onData = (bytes, isLent) => {
       this.holdBack(bytes.length);
-      deliveries.add(() => this.deliver(bytes));
+      const own = isLent ? connection.host.memory.copyOf(bytes) : bytes;
+      deliveries.add(() => this.deliver(own));
     };
     connection.onEnd = () => deliveries.add(() => this.socket.deliverEnd());
     connection.onWritable = () => deliveries.add(() => this.socket.deliverWritable());

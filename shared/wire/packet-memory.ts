@@ -185,17 +185,28 @@ export class PacketMemory {
     else this.large.giveBack(packet);
   }
 
-  /** A copy of a range that outlives its packet; it may share its ArrayBuffer with other copies, but no byte. */
+  /** A range as it stands in packet memory: for as long as its packet is there. */
+  lend(offset: number, length: number): Uint8Array {
+    return this.bytes.subarray(offset, offset + length);
+  }
+
+  /** A copy of a range that outlives its packet. */
   copyOut(offset: number, length: number): Uint8Array {
+    return this.copyOf(this.lend(offset, length));
+  }
+
+  /** A copy for a program; it may share its ArrayBuffer with other copies, but no byte. */
+  copyOf(bytes: Uint8Array): Uint8Array {
+    const { length } = bytes;
     // Not `slice`, which clears the memory that it then fills.
-    if (length > MAX_SLAB_COPY_BYTES) return new Uint8Array(this.bytes.subarray(offset, offset + length));
+    if (length > MAX_SLAB_COPY_BYTES) return new Uint8Array(bytes);
     if (this.slabUsed + length > this.slab.length) {
       this.slab = new Uint8Array(COPY_SLAB_BYTES);
       this.slabUsed = 0;
     }
     const copy = this.slab.subarray(this.slabUsed, this.slabUsed + length);
     this.slabUsed += length;
-    copy.set(this.bytes.subarray(offset, offset + length));
+    copy.set(bytes);
     return copy;
   }
 

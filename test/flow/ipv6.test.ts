@@ -158,7 +158,7 @@ describe('TCP', () => {
       connection.onData = (chunk) => connection.write(chunk);
     };
     const connection = a.host.tcp.connect({ remoteAddress: ip(SERVICE), remotePort: 80 });
-    connection.onData = (chunk) => echoed.push(chunk);
+    connection.onData = (chunk) => echoed.push(chunk.slice());
     let sent = 0;
     const more = () => {
       while (sent < data.length) {

@@ -53,8 +53,8 @@ export class TcpConnection implements TcpEndpoint {
   nextInBucket: TcpEndpoint | null = null;
 
   onEstablished: (() => void) | null = null;
-  /** `bytes` belong to the callee. */
-  onData: ((bytes: Uint8Array) => void) | null = null;
+  /** `bytes` that are lent are the callee's until it returns: whoever keeps them copies them. Others are its own. */
+  onData: ((bytes: Uint8Array, isLent: boolean) => void) | null = null;
   /** The peer sent its FIN and all its data was handed over. */
   onEnd: (() => void) | null = null;
   /** Called once, when nothing more will happen; null when the connection closed in order or by `abort()`. */
@@ -312,12 +312,12 @@ export class TcpConnection implements TcpEndpoint {
 
   // ---- what the state machine calls ----
 
-  deliver(bytes: Uint8Array): void {
+  deliver(bytes: Uint8Array, isLent: boolean): void {
     if (this.readerGone) {
       this.abort();
       return;
     }
-    this.onData?.(bytes);
+    this.onData?.(bytes, isLent);
   }
 
   deliverEnd(): void {

@@ -124,3 +124,23 @@ test('a window that opened by less than a segment is not told (RFC 9293 section 
   connection.resume();
   expect(peer.takeOne()).toMatchObject({ window: 1000 });
 });
+
+test('data in order is lent to the program, data that had to wait is its own', () => {
+  const peer = new ScriptedPeer();
+  const { connection, hostSeq } = peer.connectToHost();
+  const got: [string, boolean, boolean][] = [];
+  const packetMemory = connection.host.memory.bytes.buffer;
+  connection.onData = (bytes, isLent) => got.push([text(bytes), isLent, bytes.buffer === packetMemory]);
+  peer.send({ flags: '.', ack: hostSeq, data: 'one' });
+  peer.send({ flags: '.', ack: hostSeq, seq: peer.seq + 6, data: 'late' });
+  peer.send({ flags: '.', ack: hostSeq, seq: peer.seq + 3, data: 'two' });
+  connection.pause();
+  peer.send({ flags: '.', ack: hostSeq, seq: peer.seq + 10, data: 'wait' });
+  connection.resume();
+  expect(got).toEqual([
+    ['one', true, true],
+    ['two', true, true],
+    ['late', false, false],
+    ['wait', false, false],
+  ]);
+});

@@ -125,7 +125,7 @@ export class Receiver {
       const { memory } = this.connection.host;
       const from = segment.dataOffset;
       if (known < 0) this.keep(sequence, memory.copyOut(from, usable));
-      else this.advance(memory.copyOut(from + known, usable - known));
+      else this.advance(memory.lend(from + known, usable - known));
     }
     if (this.connection.state === 'CLOSED') return;
     this.receiveFin();
@@ -156,7 +156,7 @@ export class Receiver {
     while (this.queue.length > 0 && !this.paused && this.connection.state !== 'CLOSED') {
       const bytes = this.queue.shift()!;
       this.queuedBytes -= bytes.length;
-      this.connection.deliver(bytes);
+      this.connection.deliver(bytes, false);
     }
     if (this.connection.state === 'CLOSED') return;
     this.deliverEnd();
@@ -179,7 +179,7 @@ export class Receiver {
     this.acknowledgeNow = true;
   }
 
-  /** `bytes` are the next in order, and may fill a hole. */
+  /** `bytes`, lent by packet memory, are the next in order, and may fill a hole. */
   private advance(bytes: Uint8Array): void {
     const fillsHole = !this.outOfOrder.isEmpty;
     this.next = seq.add(this.next, bytes.length);
@@ -189,23 +189,23 @@ export class Receiver {
       if (this.unacknowledgedBytes >= this.bufferBytes >>> ACKNOWLEDGED_SHARE_SHIFT) this.acknowledgeNow = true;
       else this.acknowledgeSoon = true;
     }
-    this.pass(bytes);
+    this.pass(bytes, true);
     if (!fillsHole) return;
     for (;;) {
       const more = this.outOfOrder.take(this.next);
       if (more === undefined || this.connection.state === 'CLOSED') return;
       this.next = seq.add(this.next, more.length);
-      this.pass(more);
+      this.pass(more, false);
     }
   }
 
-  private pass(bytes: Uint8Array): void {
+  private pass(bytes: Uint8Array, isLent: boolean): void {
     this.connection.counters.bytesReceived += bytes.length;
     if (!this.paused && this.queue.length === 0) {
-      this.connection.deliver(bytes);
+      this.connection.deliver(bytes, isLent);
       return;
     }
-    this.queue.push(bytes);
+    this.queue.push(isLent ? this.connection.host.memory.copyOf(bytes) : bytes);
     this.queuedBytes += bytes.length;
   }
 
