@@ -1,8 +1,9 @@
 /** The scheduler: gives every pod a node; of several such processes the holder of a Lease works. */
 import type { Namespace, Node, Pod } from 'kubernetes-types/core/v1.js';
+import type { PodDisruptionBudget } from 'kubernetes-types/policy/v1.js';
 import type { Live } from '../../shared/api/live.ts';
 import type { ResourceRef } from '../../shared/api/resource.ts';
-import { NAMESPACES, NODES, PODS } from '../../shared/api/resources.ts';
+import { NAMESPACES, NODES, PODDISRUPTIONBUDGETS, PODS } from '../../shared/api/resources.ts';
 import { createComponentClients } from '../../shared/bus/api-client.ts';
 import { EventRecorder } from '../../shared/bus/event-recorder.ts';
 import { createInformer, type Informer } from '../../shared/bus/informer.ts';
@@ -22,6 +23,7 @@ await runProcess({
     const pods = watched<Live<Pod>>(PODS);
     const nodes = watched<Live<Node>>(NODES);
     const namespaces = watched<Live<Namespace>>(NAMESPACES);
+    const budgets = watched<Live<PodDisruptionBudget>>(PODDISRUPTIONBUDGETS);
     const events = new EventRecorder({ api: clients.events, clock, log, source: { component: SCHEDULER_NAME } });
     const scheduler = new Scheduler({
       api: clients.api,
@@ -29,6 +31,7 @@ await runProcess({
       pods,
       nodes,
       namespaces,
+      budgets,
       clock,
       log,
       random: () => random.next(),
@@ -50,7 +53,7 @@ await runProcess({
       lease: 'kube-scheduler',
       api: clients.urgent,
       async onStarted() {
-        await Promise.all([pods.start(), nodes.start(), namespaces.start()]);
+        await Promise.all([pods.start(), nodes.start(), namespaces.start(), budgets.start()]);
         scheduler.start();
         log.info('scheduling');
       },

@@ -84,13 +84,7 @@ export class ClusterState {
   placePod(pod: Live<Pod>, nodeName = pod.spec.nodeName): void {
     this.removePod(pod.metadata.uid);
     if (!nodeName || isPodFinished(pod)) return;
-    const info = this.infoOf(nodeName);
-    const entry = scheduledPod(pod);
-    info.pods.set(pod.metadata.uid, entry);
-    addAmounts(info.requested, entry.request, 1);
-    addAmounts(info.reckoned, reckonedRequest(entry.request), 1);
-    countSibling(info, pod, 1);
-    if (requiredAntiAffinity(pod).length > 0) info.guarding.add(pod);
+    count(this.infoOf(nodeName), scheduledPod(pod));
     this.placed.set(pod.metadata.uid, nodeName);
   }
 
@@ -112,15 +106,7 @@ export class ClusterState {
   private infoOf(name: string): MutableNodeInfo {
     let info = this.infos.get(name);
     if (info === undefined) {
-      info = {
-        node: undefined,
-        allocatable: {},
-        pods: new Map(),
-        requested: {},
-        reckoned: {},
-        byController: new Map(),
-        guarding: new Set(),
-      };
+      info = emptyNode(undefined, {});
       this.infos.set(name, info);
     }
     return info;
@@ -136,6 +122,34 @@ interface MutableNodeInfo {
   readonly reckoned: Record<string, number>;
   readonly byController: Map<string, number>;
   readonly guarding: Set<Live<Pod>>;
+}
+
+/** The node as it would be with these pods instead of its own. */
+export function withPods({ node, allocatable }: NodeInfo, entries: Iterable<ScheduledPod>): NodeInfo {
+  const info = emptyNode(node, allocatable);
+  for (const entry of entries) count(info, entry);
+  return { ...info, node };
+}
+
+function emptyNode(node: Live<Node> | undefined, allocatable: ResourceAmounts): MutableNodeInfo {
+  return {
+    node,
+    allocatable,
+    pods: new Map(),
+    requested: {},
+    reckoned: {},
+    byController: new Map(),
+    guarding: new Set(),
+  };
+}
+
+function count(info: MutableNodeInfo, entry: ScheduledPod): void {
+  const { pod, request } = entry;
+  info.pods.set(pod.metadata.uid, entry);
+  addAmounts(info.requested, request, 1);
+  addAmounts(info.reckoned, reckonedRequest(request), 1);
+  countSibling(info, pod, 1);
+  if (requiredAntiAffinity(pod).length > 0) info.guarding.add(pod);
 }
 
 function countSibling({ byController }: MutableNodeInfo, pod: Live<Pod>, change: 1 | -1): void {

@@ -75,7 +75,14 @@ function decide(nodes: Live<Node>[], placed: [Live<Pod>, string][], one: Live<Po
   const cluster = new ClusterState();
   for (const each of nodes) cluster.setNode(each);
   for (const [other, where] of placed) cluster.placePod(other, where);
-  return schedule({ pod: one, request: podRequest(one.spec), nodes: cluster.nodes(), namespaces: new Map() }, () => 0);
+  const placement = {
+    pod: one,
+    request: podRequest(one.spec),
+    nodes: cluster.nodes(),
+    nominated: new Map(),
+    namespaces: new Map(),
+  };
+  return schedule(placement, () => 0);
 }
 
 const where = (decision: Decision): string => (decision.kind === 'bind' ? decision.nodeName : decision.message);
@@ -248,7 +255,10 @@ describe('where a pod goes', () => {
     const counts: Record<string, number> = {};
     for (let i = 0; i < 30; i++) {
       const one = pod(`p${i}`, {}, {}, 'rs');
-      const decision = schedule({ pod: one, request: {}, nodes: cluster.nodes(), namespaces: new Map() }, () => 0.5);
+      const decision = schedule(
+        { pod: one, request: {}, nodes: cluster.nodes(), nominated: new Map(), namespaces: new Map() },
+        () => 0.5,
+      );
       expect(decision.kind).toBe('bind');
       cluster.placePod(one, where(decision));
       counts[where(decision)] = (counts[where(decision)] ?? 0) + 1;

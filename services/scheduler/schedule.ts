@@ -1,63 +1,49 @@
 /**
- * Where a pod goes: filters say which nodes fit, scores which of them is best; among equals a random number decides.
- * A function of its arguments (Kubernetes documentation, "Scheduling Framework").
+ * Where a pod goes: filters say which nodes fit, scores which of them is best; among equals a random number decides. Where none
+ * fits, pods of lower priority may make room. A function of its arguments (Kubernetes documentation, "Scheduling Framework").
  */
-import type { Filter, Placement, Refusal } from './filters/filter.ts';
-import {
-  nodeAffinity,
-  nodeName,
-  nodePorts,
-  nodeResources,
-  nodeUnschedulable,
-  taintToleration,
-} from './filters/node-filters.ts';
-import { podAffinity } from './filters/pod-affinity.ts';
-import { topologySpread } from './filters/topology-spread-filter.ts';
+import type { PodDisruptionBudget } from 'kubernetes-types/policy/v1.js';
+import type { Live } from '../../shared/api/live.ts';
+import type { Placement } from './filters/filter.ts';
+import { nodeFit } from './node-fit.ts';
 import type { NodeInfo } from './node-info.ts';
+import { type Preemption, preempt, reasonCounts } from './preemption.ts';
 import { leastAllocated, nodeAffinityScore, taintScore } from './scores/node-scores.ts';
 import { normalize, type Score } from './scores/score.ts';
 import { podAffinityScore, topologySpreadScore } from './scores/spread-scores.ts';
-import { unschedulableMessage } from './unschedulable-message.ts';
-
-/** In the original's order: the first that refuses names the reason. */
-const FILTERS: readonly Filter[] = [
-  nodeUnschedulable,
-  nodeName,
-  taintToleration,
-  nodeAffinity,
-  nodePorts,
-  nodeResources,
-  topologySpread,
-  podAffinity,
-];
 
 const SCORES: readonly Score[] = [taintScore, nodeAffinityScore, leastAllocated, topologySpreadScore, podAffinityScore];
 
 export type Decision =
   | { readonly kind: 'bind'; readonly nodeName: string }
   /** `message`: `0/3 nodes are available: ...`. */
-  | { readonly kind: 'unschedulable'; readonly message: string };
+  | {
+      readonly kind: 'unschedulable';
+      readonly message: string;
+      readonly preemption?: Preemption;
+      /** Those that make room for it have not gone yet. */
+      readonly victimsAreLeaving?: true;
+    };
 
-export function schedule(placement: Placement, random: () => number): Decision {
+export function schedule(
+  placement: Placement,
+  random: () => number,
+  budgets: readonly Live<PodDisruptionBudget>[] = [],
+): Decision {
   const { nodes } = placement;
-  const nodeFilters = FILTERS.map((filter) => filter(placement));
-  const refusals: Refusal[][] = [];
-  const fitting: NodeInfo[] = [];
-  for (const info of nodes) {
-    const refused = firstRefusal(nodeFilters, info);
-    if (refused.length === 0) fitting.push(info);
-    else refusals.push([...refused]);
+  const fit = nodeFit(placement);
+  if (fit.fitting.length > 0) {
+    return { kind: 'bind', nodeName: best(placement, fit.fitting, random).node.metadata.name };
   }
-  if (fitting.length === 0) return { kind: 'unschedulable', message: unschedulableMessage(nodes.length, refusals) };
-  return { kind: 'bind', nodeName: best(placement, fitting, random).node.metadata.name };
-}
-
-function firstRefusal(filters: readonly ReturnType<Filter>[], info: NodeInfo): readonly Refusal[] {
-  for (const filter of filters) {
-    const refused = filter(info);
-    if (refused.length > 0) return refused;
+  if (nodes.length === 0) return { kind: 'unschedulable', message: 'no nodes available to schedule pods' };
+  const reasons = [...fit.refused.values()].flat().map(({ reason }) => reason);
+  const message = `0/${nodes.length} nodes are available: ${reasonCounts(reasons)}.`;
+  const outcome = preempt(placement, fit, budgets);
+  if ('text' in outcome) {
+    const { text, victimsAreLeaving } = outcome;
+    return { kind: 'unschedulable', message: `${message} ${text}`, victimsAreLeaving };
   }
-  return [];
+  return { kind: 'unschedulable', message, preemption: outcome };
 }
 
 function best(placement: Placement, fitting: readonly NodeInfo[], random: () => number): NodeInfo {

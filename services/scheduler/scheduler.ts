@@ -3,6 +3,7 @@
  * pods placed before (assumed), while their bindings are still on the way to the apiserver.
  */
 import type { Namespace, Node, Pod } from 'kubernetes-types/core/v1.js';
+import type { PodDisruptionBudget } from 'kubernetes-types/policy/v1.js';
 import type { Live } from '../../shared/api/live.ts';
 import { isPodFinished, isTerminating, podCondition } from '../../shared/api/pod-condition.ts';
 import { PODS } from '../../shared/api/resources.ts';
@@ -12,9 +13,12 @@ import type { EventRecorder } from '../../shared/bus/event-recorder.ts';
 import type { Informer } from '../../shared/bus/informer.ts';
 import type { Clock } from '../../shared/runtime/clock.ts';
 import type { Logger } from '../../shared/runtime/log.ts';
+import { evictVictims } from './evict-victims.ts';
 import { ClusterState } from './node-info.ts';
+import { Nominations } from './nominations.ts';
 import { podRequest } from './pod-request.ts';
-import { schedule } from './schedule.ts';
+import { priorityOf } from './preemption.ts';
+import { type Decision, schedule } from './schedule.ts';
 import { SchedulingQueue } from './scheduling-queue.ts';
 
 export const SCHEDULER_NAME = 'default-scheduler';
@@ -25,6 +29,7 @@ export interface SchedulerOptions {
   readonly pods: Informer<Live<Pod>>;
   readonly nodes: Informer<Live<Node>>;
   readonly namespaces: Informer<Live<Namespace>>;
+  readonly budgets: Informer<Live<PodDisruptionBudget>>;
   readonly clock: Clock;
   readonly log: Logger;
   /** Uniform in [0, 1). */
@@ -39,6 +44,8 @@ export interface SchedulerCounters {
   failed: number;
 }
 
+type Unschedulable = Extract<Decision, { kind: 'unschedulable' }>;
+
 /** Bindings under way at a time; beyond it placing waits. */
 const MAX_BINDINGS = 64;
 
@@ -46,6 +53,7 @@ export class Scheduler {
   readonly counters: SchedulerCounters = { scheduled: 0, unschedulable: 0, failed: 0 };
   private readonly options: SchedulerOptions;
   private readonly cluster = new ClusterState();
+  private readonly nominations = new Nominations();
   private readonly queue: SchedulingQueue;
   private readonly pending = new Map<string, Live<Pod>>();
   private readonly assumed = new Set<string>();
@@ -104,7 +112,8 @@ export class Scheduler {
     }
     if ((pod.spec.schedulingGates ?? []).length > 0 || this.assumed.has(uid)) return;
     this.pending.set(uid, pod);
-    this.queue.add(uid, pod.spec.priority ?? 0);
+    if (pod.status?.nominatedNodeName) this.nominations.set(pod, pod.status.nominatedNodeName);
+    this.queue.add(uid, priorityOf(pod));
   }
 
   private podDeleted(pod: Live<Pod>): void {
@@ -120,6 +129,7 @@ export class Scheduler {
 
   private forget(uid: string): void {
     this.pending.delete(uid);
+    this.nominations.remove(uid);
     this.queue.remove(uid);
   }
 
@@ -144,20 +154,43 @@ export class Scheduler {
 
   private place(pod: Live<Pod>, attempts: number): void {
     const namespaces = new Map(this.options.namespaces.list().map((one) => [one.metadata.name, one]));
-    const placement = { pod, request: podRequest(pod.spec), nodes: this.cluster.nodes(), namespaces };
-    const decision = schedule(placement, this.options.random);
+    const placement = {
+      pod,
+      request: podRequest(pod.spec),
+      nodes: this.cluster.nodes(),
+      nominated: this.nominations.before(pod),
+      namespaces,
+    };
+    const decision = schedule(placement, this.options.random, this.options.budgets.list());
     if (decision.kind === 'bind') {
       this.assumed.add(pod.metadata.uid);
       this.pending.delete(pod.metadata.uid);
+      this.nominations.remove(pod.metadata.uid);
       this.cluster.placePod(pod, decision.nodeName);
       this.bindings++;
       void this.bind(pod, decision.nodeName, attempts);
       return;
     }
     this.counters.unschedulable++;
-    this.queue.putBack(pod.metadata.uid, pod.spec.priority ?? 0, attempts, 'unschedulable');
+    this.queue.putBack(pod.metadata.uid, priorityOf(pod), attempts, 'unschedulable');
     this.options.events.record(about(pod), 'Warning', 'FailedScheduling', decision.message);
-    void this.noteUnschedulable(pod, decision.message);
+    void this.makeRoom(pod, decision);
+  }
+
+  /** The pod says where it is to go before anybody leaves for it. */
+  private async makeRoom(pod: Live<Pod>, decision: Unschedulable): Promise<void> {
+    const { message, preemption, victimsAreLeaving } = decision;
+    const before = victimsAreLeaving ? this.nominations.nodeOf(pod.metadata.uid) : undefined;
+    const nodeName = preemption?.nodeName ?? before;
+    if (nodeName === undefined) this.nominations.remove(pod.metadata.uid);
+    else this.nominations.set(pod, nodeName);
+    await this.noteUnschedulable(pod, message, nodeName);
+    if (preemption === undefined) return;
+    for (const pushed of this.nominations.below(priorityOf(pod), preemption.nodeName)) {
+      this.nominations.remove(pushed.metadata.uid);
+      await this.patchStatus(pushed, { nominatedNodeName: null });
+    }
+    await evictVictims(this.options, pod, preemption);
   }
 
   private async bind(pod: Live<Pod>, nodeName: string, attempts: number): Promise<void> {
@@ -197,28 +230,33 @@ export class Scheduler {
     // Its own picture decides: an apiserver that does not know the pod may only not know it yet.
     if (present?.metadata.uid !== uid) return;
     this.pending.set(uid, present);
-    this.queue.putBack(uid, pod.spec.priority ?? 0, attempts, 'error');
+    this.queue.putBack(uid, priorityOf(pod), attempts, 'error');
   }
 
-  /** The PodScheduled condition, which `kubectl describe` shows. */
-  private async noteUnschedulable(pod: Live<Pod>, message: string): Promise<void> {
+  /** The PodScheduled condition, which `kubectl describe` shows, and where room is being made. */
+  private async noteUnschedulable(pod: Live<Pod>, message: string, nominated: string | undefined): Promise<void> {
     const before = podCondition(pod, 'PodScheduled');
-    if (before?.status === 'False' && before.message === message) return;
-    const { api, clock, log } = this.options;
-    const { name, namespace, uid } = pod.metadata;
+    const known = pod.status?.nominatedNodeName || undefined;
+    if (before?.status === 'False' && before.message === message && known === nominated) return;
     const condition = {
       type: 'PodScheduled',
       status: 'False',
       reason: 'Unschedulable',
       message,
       lastProbeTime: null,
-      lastTransitionTime: formatTimestamp(clock.nowMs()),
+      lastTransitionTime: formatTimestamp(this.options.clock.nowMs()),
     };
-    const body = { metadata: { uid }, status: { conditions: [condition] } };
+    await this.patchStatus(pod, { conditions: [condition], nominatedNodeName: nominated ?? null });
+  }
+
+  private async patchStatus(pod: Live<Pod>, status: object): Promise<void> {
+    const { api, log } = this.options;
+    const { name, namespace, uid } = pod.metadata;
+    const body = { metadata: { uid }, status };
     try {
       await api.patch(PODS, name, namespace, { type: 'strategic', body, subresource: 'status' });
     } catch (error) {
-      log.debug({ error, pod: `${namespace ?? ''}/${name}` }, 'the condition PodScheduled could not be written');
+      log.debug({ error, pod: `${namespace ?? ''}/${name}` }, 'the status of a pod that waits could not be written');
     }
   }
 }

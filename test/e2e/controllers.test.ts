@@ -102,3 +102,40 @@ subsets: [{ addresses: [{ ip: ${address} }], ports: [{ port: 8080 }] }]
   const slices = ['get', 'endpointslices', '-l', 'kubernetes.io/service-name=by-hand', '-o'];
   expect(await c.kubectlOut([...slices, 'jsonpath={.items[*].endpoints[*].addresses}'])).toBe(`["${address}"]`);
 });
+
+clusterTest('a pod of higher priority pushes another one out', async (c) => {
+  const cores = Number(await c.kubectlOut(['get', 'nodes', '-o', 'jsonpath={.items[0].status.allocatable.cpu}']));
+  const pod = (name: string, more: string) => `
+apiVersion: v1
+kind: Pod
+metadata: { name: ${name} }
+spec:
+  terminationGracePeriodSeconds: 1
+  ${more}
+  containers:
+  - { name: c, image: agnhost, resources: { requests: { cpu: ${Math.round(cores * 600)}m } } }
+`;
+  await c.apply(pod('plain', ''));
+  await c.waitForField(['pod', 'plain'], '{.status.phase}', 'Running');
+  await c.apply(`
+apiVersion: scheduling.k8s.io/v1
+kind: PriorityClass
+metadata: { name: important }
+value: 1000
+---
+apiVersion: scheduling.k8s.io/v1
+kind: PriorityClass
+metadata: { name: important-later }
+value: 1000
+preemptionPolicy: Never
+---${pod('patient', 'priorityClassName: important-later')}---${pod('urgent', 'priorityClassName: important')}`);
+  await c.waitForField(['pod', 'urgent'], '{.status.phase}', 'Running');
+  expect((await c.kubectl(['get', 'pod', 'plain'])).stderr).toContain('NotFound');
+  await c.waitForField(['pod', 'patient'], '{.status.phase}', 'Pending');
+  const told = async (reason: string) => c.kubectlOut(['get', 'events', '--field-selector', `reason=${reason}`]);
+  await waitFor('the event', async () =>
+    /pod\/plain +Preempted by pod \S+ on node worker-1/.test(await told('Preempted')),
+  );
+  expect(await told('FailedScheduling')).toContain('preemption: not eligible due to preemptionPolicy=Never.');
+  await c.kubectlOut(['delete', 'pod', 'patient', 'urgent']);
+});

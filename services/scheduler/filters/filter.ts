@@ -1,7 +1,7 @@
 /** What a filter is: a question to one node about one pod, with the reason in the words that kubectl users know. */
 import type { Namespace, Pod } from 'kubernetes-types/core/v1.js';
 import type { Live } from '../../../shared/api/live.ts';
-import type { NodeInfo } from '../node-info.ts';
+import type { NodeInfo, ScheduledPod } from '../node-info.ts';
 import type { ResourceAmounts } from '../pod-request.ts';
 
 export interface Refusal {
@@ -16,6 +16,8 @@ export interface Placement {
   readonly pod: Live<Pod>;
   readonly request: ResourceAmounts;
   readonly nodes: readonly NodeInfo[];
+  /** By node: pods of no less importance that room is being made for there. */
+  readonly nominated: ReadonlyMap<string, readonly ScheduledPod[]>;
   /** Labels of the namespaces, for affinity terms with a namespaceSelector. */
   readonly namespaces: ReadonlyMap<string, Live<Namespace>>;
 }

@@ -132,6 +132,7 @@ function toleratesEviction({ key, effect }: Toleration, taint: string): boolean 
   return (!key || key === taint) && (!effect || effect === 'NoExecute');
 }
 
+const PREEMPT_LOWER = 'PreemptLowerPriority';
 /** Classes that every cluster has. */
 const SYSTEM_PRIORITIES: Readonly<Record<string, number>> = {
   'system-cluster-critical': 2_000_000_000,
@@ -149,19 +150,36 @@ function admitPriority({ storage }: PodAdmission, object: KubeObject, spec: PodS
     const byDefault = [...storage.of(PRIORITYCLASSES).values()].find((entry) => entry.object.globalDefault === true);
     if (byDefault !== undefined) spec.priorityClassName = byDefault.object.metadata.name;
   }
-  const { priorityClassName } = spec;
-  if (!priorityClassName) {
-    spec.priority ??= 0;
-    spec.preemptionPolicy ??= 'PreemptLowerPriority';
-    return;
+  const { priority, policy } = spec.priorityClassName
+    ? ofClass(storage, object, spec.priorityClassName)
+    : { priority: 0, policy: PREEMPT_LOWER };
+  const reject = (what: string, value: unknown, computed: unknown) =>
+    forbidden(
+      PODS,
+      object.metadata.name ?? '',
+      `${what} (${value}) must not be provided in pod spec; priority admission controller computed ${computed} from the given PriorityClass name`,
+    );
+  if (spec.priority !== undefined && spec.priority !== priority) {
+    throw reject('the integer value of priority', spec.priority, priority);
   }
-  const system = SYSTEM_PRIORITIES[priorityClassName];
-  const stored = storage.get(PRIORITYCLASSES, priorityClassName);
-  const value = system ?? fieldAt(stored, 'value');
-  if (typeof value !== 'number') {
-    throw forbidden(PODS, object.metadata.name ?? '', `no PriorityClass with name ${priorityClassName} was found`);
+  if (spec.preemptionPolicy !== undefined && spec.preemptionPolicy !== policy) {
+    throw reject('the string value of PreemptionPolicy', spec.preemptionPolicy, policy);
   }
-  spec.priority = value;
+  spec.priority = priority;
+  spec.preemptionPolicy = policy;
+}
+
+interface PodPriority {
+  readonly priority: number;
+  readonly policy: string;
+}
+
+function ofClass(storage: ObjectStorage, object: KubeObject, name: string): PodPriority {
+  const stored = storage.get(PRIORITYCLASSES, name);
+  const priority = SYSTEM_PRIORITIES[name] ?? fieldAt(stored, 'value');
+  if (typeof priority !== 'number') {
+    throw forbidden(PODS, object.metadata.name ?? '', `no PriorityClass with name ${name} was found`);
+  }
   const policy = fieldAt(stored, 'preemptionPolicy');
-  spec.preemptionPolicy ??= typeof policy === 'string' ? policy : 'PreemptLowerPriority';
+  return { priority, policy: typeof policy === 'string' ? policy : PREEMPT_LOWER };
 }

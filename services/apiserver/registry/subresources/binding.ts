@@ -56,7 +56,8 @@ function checkBindable(pod: KubeObject, name: string, uid: unknown): void {
 
 function boundPod(pod: KubeObject, node: string, binding: unknown, nowMs: number): KubeObject {
   const annotations = fieldAt(binding, 'metadata', 'annotations');
-  const status = isJsonObject(pod.status) ? pod.status : {};
+  // Where room was made for it is of no interest once it is somewhere.
+  const { nominatedNodeName: _, ...status } = isJsonObject(pod.status) ? pod.status : {};
   const conditions = Array.isArray(status.conditions) ? status.conditions : [];
   const scheduled = {
     type: 'PodScheduled',
