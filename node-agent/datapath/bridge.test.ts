@@ -133,8 +133,8 @@ describe('bridge', () => {
   it('forgets a port with all that was behind it', () => {
     const { send, bridge, ends } = bridgeWith(3);
     send(0, mac(9));
-    const port = [...bridge.ports.keys()][0]!;
-    bridge.removePort(port);
+    const port = [...bridge.ports.values()][0]!;
+    bridge.removePort(port.device);
     expect(send(2, mac(0))).toEqual(['port 1']);
     expect(bridge.fdb.list(1).some((entry) => entry.port === port)).toBe(false);
     expect(ends.length).toBe(3);

@@ -25,7 +25,7 @@ import { SUPER_SEGMENT_BYTES, segmentedLength } from '../../shared/netstack/supe
 import * as ethernet from '../../shared/wire/ethernet.ts';
 import * as ip from '../../shared/wire/ip.ts';
 import type { Packet, PacketMemory } from '../../shared/wire/packet-memory.ts';
-import { Fdb } from './fdb.ts';
+import { Fdb, type FdbEntry } from './fdb.ts';
 import type { FrameObserver } from './frame-observer.ts';
 import type { BridgePorts } from './rule-tables.ts';
 import { transmitFrame } from './transmit-frame.ts';
@@ -35,10 +35,25 @@ export const MAX_BRIDGE_PORTS = 4096;
 
 const HAIRPIN_OFF: DropReason = Object.freeze({ code: 'bridge-same-port' });
 
-export interface BridgePort {
+/** It takes its device's frames itself, so that none is looked for. */
+export class BridgePort implements FrameUpcall {
+  readonly bridge: BridgeDevice;
   readonly device: NetDevice;
   /** A frame may leave through the port it came from. */
   hairpin: boolean;
+  /** Of the last frame that came in here. */
+  source: FdbEntry | null = null;
+  destination: FdbEntry | null = null;
+
+  constructor(bridge: BridgeDevice, device: NetDevice, hairpin: boolean) {
+    this.bridge = bridge;
+    this.device = device;
+    this.hairpin = hairpin;
+  }
+
+  input(_device: NetDevice, frame: Packet): void {
+    this.bridge.input(this, frame);
+  }
 }
 
 export interface BridgeOptions {
@@ -54,7 +69,7 @@ export interface BridgeOptions {
   readonly rulePorts: BridgePorts;
 }
 
-export class BridgeDevice implements NetDevice, FrameUpcall {
+export class BridgeDevice implements NetDevice {
   readonly kind = 'bridge';
   readonly name: string;
   readonly index: number;
@@ -89,24 +104,26 @@ export class BridgeDevice implements NetDevice, FrameUpcall {
 
   addPort(device: NetDevice, hairpin: boolean): BridgePort {
     if (this.ports.size >= MAX_BRIDGE_PORTS) throw new Error(`${this.name} has ${MAX_BRIDGE_PORTS} ports, no more fit`);
-    const port: BridgePort = { device, hairpin };
+    const port = new BridgePort(this, device, hairpin);
     this.ports.set(device, port);
-    this.fdb.add(device.macAddress, device, this.engine.nowUs);
-    device.upcall = this;
+    this.fdb.add(device.macAddress, port, this.engine.nowUs);
+    device.upcall = port;
     return port;
   }
 
   removePort(device: NetDevice): void {
+    const port = this.ports.get(device);
+    if (port === undefined) return;
     this.ports.delete(device);
-    this.fdb.removePort(device);
-    if (device.upcall === this) device.upcall = null;
+    this.fdb.removePort(port);
+    if (device.upcall === port) device.upcall = null;
   }
 
   /** A frame from a port. Takes ownership. */
-  input(device: NetDevice, frame: Packet): void {
+  input(port: BridgePort, frame: Packet): void {
     const { view } = this.memory;
-    const port = this.ports.get(device);
-    if (port === undefined || !this.up || !ethernet.check(view, frame.offset, frame.length)) {
+    const { device } = port;
+    if (!this.up || !ethernet.check(view, frame.offset, frame.length)) {
       this.host.drop(frame, drop.FRAME_MALFORMED, device.name);
       return;
     }
@@ -117,7 +134,7 @@ export class BridgeDevice implements NetDevice, FrameUpcall {
     const destination = ethernet.destination(view, frame.offset);
     this.observer?.frame('received', device, frame);
     this.tap?.frame(this, frame, false);
-    if (!ethernet.isGroup(source)) this.fdb.learn(source, device, this.engine.nowUs);
+    if (!ethernet.isGroup(source)) port.source = this.fdb.learn(source, port, this.engine.nowUs, port.source);
     if (destination === this.macAddress || destination === device.macAddress) {
       this.passUp(frame, device);
       return;
@@ -126,9 +143,12 @@ export class BridgeDevice implements NetDevice, FrameUpcall {
       this.flood(frame, port, true);
       return;
     }
-    const out = this.fdb.lookup(destination, this.engine.nowUs);
-    if (out === undefined) this.flood(frame, port, false);
-    else this.forward(frame, port, this.ports.get(out)!);
+    const entry = this.fdb.lookup(destination, this.engine.nowUs, port.destination);
+    if (entry === undefined) this.flood(frame, port, false);
+    else {
+      port.destination = entry;
+      this.forward(frame, port, entry.port!);
+    }
   }
 
   /** A frame from the host's own stack. Takes ownership. */
@@ -143,9 +163,9 @@ export class BridgeDevice implements NetDevice, FrameUpcall {
     this.counters.txBytes += frame.length;
     this.tap?.frame(this, frame, true);
     const destination = ethernet.destination(this.memory.view, frame.offset);
-    const out = ethernet.isGroup(destination) ? undefined : this.fdb.lookup(destination, this.engine.nowUs);
-    if (out === undefined) this.flood(frame, null, false);
-    else this.send(frame, out);
+    const entry = ethernet.isGroup(destination) ? undefined : this.fdb.lookup(destination, this.engine.nowUs);
+    if (entry === undefined) this.flood(frame, null, false);
+    else this.send(frame, entry.port!.device);
   }
 
   /** Frames are handed over by `input`; as a device it has no wire of its own. */

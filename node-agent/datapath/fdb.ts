@@ -1,5 +1,5 @@
 /** The forwarding database of a bridge: behind which port a MAC is, learned from the frames it sends (IEEE 802.1D section 7.8). */
-import type { NetDevice } from '../../shared/netstack/device.ts';
+import type { BridgePort } from './bridge.ts';
 
 /** Linux' ageing_time. */
 export const FDB_AGEING_US = 300_000_000;
@@ -8,7 +8,8 @@ export const MAX_FDB_ENTRIES = 8192;
 
 export interface FdbEntry {
   readonly macAddress: number;
-  port: NetDevice;
+  /** null once the entry was deleted. */
+  port: BridgePort | null;
   /** Neither ages nor moves: the port's own address, or one that was configured. */
   readonly permanent: boolean;
   updatedUs: number;
@@ -23,37 +24,43 @@ export class Fdb {
     return this.entries.size;
   }
 
-  add(macAddress: number, port: NetDevice, nowUs: number): void {
+  add(macAddress: number, port: BridgePort, nowUs: number): void {
+    this.remove(macAddress);
     this.entries.set(macAddress, { macAddress, port, permanent: true, updatedUs: nowUs });
   }
 
   remove(macAddress: number): boolean {
-    return this.entries.delete(macAddress);
+    const entry = this.entries.get(macAddress);
+    if (entry !== undefined) this.delete(entry);
+    return entry !== undefined;
   }
 
-  /** The source of a frame that came in through `port`. */
-  learn(macAddress: number, port: NetDevice, nowUs: number): void {
-    const entry = this.entries.get(macAddress);
+  /** The source of a frame that came in through `port`, whose last one had the source of `recent`; the entry, if there is room. */
+  learn(macAddress: number, port: BridgePort, nowUs: number, recent: FdbEntry | null = null): FdbEntry | null {
+    const entry = this.find(macAddress, recent);
     if (entry !== undefined) {
-      if (entry.permanent) return;
+      if (entry.permanent) return entry;
       entry.port = port;
       entry.updatedUs = nowUs;
-      return;
+      return entry;
     }
     if (this.entries.size >= MAX_FDB_ENTRIES && this.sweep(nowUs) === 0) {
       this.refused++;
-      return;
+      return null;
     }
-    this.entries.set(macAddress, { macAddress, port, permanent: false, updatedUs: nowUs });
+    const learned: FdbEntry = { macAddress, port, permanent: false, updatedUs: nowUs };
+    this.entries.set(macAddress, learned);
+    return learned;
   }
 
-  lookup(macAddress: number, nowUs: number): NetDevice | undefined {
-    const entry = this.entries.get(macAddress);
-    return entry === undefined || isExpired(entry, nowUs) ? undefined : entry.port;
+  /** The entry of a destination; `recent` is that of the frame before, which often is the same. */
+  lookup(macAddress: number, nowUs: number, recent: FdbEntry | null = null): FdbEntry | undefined {
+    const entry = this.find(macAddress, recent);
+    return entry === undefined || isExpired(entry, nowUs) ? undefined : entry;
   }
 
-  removePort(port: NetDevice): void {
-    for (const [mac, entry] of this.entries) if (entry.port === port) this.entries.delete(mac);
+  removePort(port: BridgePort): void {
+    for (const entry of this.entries.values()) if (entry.port === port) this.delete(entry);
   }
 
   /** What has not expired, in the order in which it was learned. */
@@ -62,11 +69,21 @@ export class Fdb {
     return [...this.entries.values()];
   }
 
+  private find(macAddress: number, recent: FdbEntry | null): FdbEntry | undefined {
+    if (recent !== null && recent.macAddress === macAddress && recent.port !== null) return recent;
+    return this.entries.get(macAddress);
+  }
+
+  private delete(entry: FdbEntry): void {
+    this.entries.delete(entry.macAddress);
+    entry.port = null;
+  }
+
   private sweep(nowUs: number): number {
     let removed = 0;
-    for (const [mac, entry] of this.entries) {
+    for (const entry of this.entries.values()) {
       if (!isExpired(entry, nowUs)) continue;
-      this.entries.delete(mac);
+      this.delete(entry);
       removed++;
     }
     return removed;

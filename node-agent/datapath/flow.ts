@@ -6,21 +6,29 @@
  *
  * Addresses (of either version, see `ipv6-table.ts`) and ports are kept as signed 32-bit integers, which V8 stores unboxed.
  */
+import type { NetDevice } from '../../shared/netstack/device.ts';
+import type { FlowRoute } from '../../shared/netstack/hooks.ts';
+import type { Route } from '../../shared/netstack/route.ts';
 import type { TcpState } from './tcp-track.ts';
 
-export class Flow {
-  readonly connection: Connection;
-  readonly isReply: boolean;
-  /** The flow an ICMP error belongs to without being part of it; null for an ordinary flow. */
-  readonly relatedTo: Flow | null;
+export class Flow implements FlowRoute {
+  // What a lookup reads stands first, so that it is in one line of the processor's cache.
   source = 0;
   destination = 0;
   /** Source port in the upper half, destination port in the lower; for ICMP echo the identifier and the type. */
   ports = 0;
-  packets = 0;
-  bytes = 0;
   /** Next in the hash bucket. */
   next: Flow | null = null;
+  readonly connection: Connection;
+  readonly isReply: boolean;
+  /** The flow an ICMP error belongs to without being part of it; null for an ordinary flow. */
+  readonly relatedTo: Flow | null;
+  packets = 0;
+  bytes = 0;
+  route: Route | null = null;
+  routeGeneration = -1;
+  routedFrom: NetDevice | null = null;
+  routedTo = 0;
   private relatedFlow: Flow | null = null;
 
   constructor(connection: Connection, isReply: boolean, relatedTo: Flow | null) {

@@ -84,7 +84,8 @@ class ForwardingBench {
     });
     this.node.attachPod({ id: 'client', address: POD });
     const neighbour = this.node.attachPod({ id: 'neighbour', address: NEIGHBOUR_POD });
-    this.node.bridge!.fdb.learn(macOfIpv4(NEIGHBOUR_POD), neighbour.hostDevice, this.engine.nowUs);
+    const bridge = this.node.bridge!;
+    bridge.fdb.learn(macOfIpv4(NEIGHBOUR_POD), bridge.ports.get(neighbour.hostDevice)!, this.engine.nowUs);
     neighbour.podDevice.upcall = { input: (_, frame) => this.memory.free(frame) };
     this.node.applyRules({
       owner: 'bench',

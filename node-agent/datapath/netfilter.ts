@@ -11,7 +11,7 @@
  * alone translates. IPVS translates by conntrack too, in the hooks it hangs in.
  */
 import type { NetDevice } from '../../shared/netstack/device.ts';
-import { type NetfilterHooks, REDIRECTED, type Verdict } from '../../shared/netstack/hooks.ts';
+import { type FlowRoute, type NetfilterHooks, REDIRECTED, type Verdict } from '../../shared/netstack/hooks.ts';
 import type { BuiltInChain, TableName } from '../../shared/rules/table.ts';
 import type { MasqueradeTarget } from '../../shared/rules/target.ts';
 import * as ip from '../../shared/wire/ip.ts';
@@ -156,6 +156,10 @@ export class Netfilter implements NetfilterHooks {
       this.sourceNat('POSTROUTING', packet, null, outDevice);
     if (refused === null) this.conntrack.confirm(packet);
     return refused;
+  }
+
+  flowRoute(packet: Packet): FlowRoute | null {
+    return flowOf(packet);
   }
 
   private chainsFor(packet: Packet): FamilyChains {

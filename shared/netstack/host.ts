@@ -25,6 +25,7 @@ import type { DropObserver, DropReason, NetfilterHooks, Verdict } from './hooks.
 import { IcmpLayer } from './icmp.ts';
 import { PORT_UNREACHABLE } from './icmp-error.ts';
 import { ipInput } from './ip-input.ts';
+import { LastDelivery } from './last-delivery.ts';
 import { LoopbackDevice } from './loopback.ts';
 import { NeighbourTable } from './neighbour.ts';
 import { PathMtuTable } from './path-mtu.ts';
@@ -93,6 +94,7 @@ export class Host implements FrameUpcall, AddressHolder {
   readonly loopback: LoopbackDevice;
   readonly interfaces = new Map<NetDevice, HostInterface>();
   readonly routes = new Fib();
+  readonly lastDelivery = new LastDelivery(this.routes);
   readonly neighbours: NeighbourTable;
   readonly reassembly: Reassembly;
   readonly pathMtu: PathMtuTable;
@@ -345,7 +347,15 @@ export class Host implements FrameUpcall, AddressHolder {
   visitAddresses(visit: (address: number) => void): void {
     for (const local of this.localAddresses.keys()) visit(local);
     for (const group of this.groups) visit(group);
-    for (const holder of [this.routes, this.neighbours, this.reassembly, this.pathMtu, this.udp, this.tcp]) {
+    for (const holder of [
+      this.routes,
+      this.lastDelivery,
+      this.neighbours,
+      this.reassembly,
+      this.pathMtu,
+      this.udp,
+      this.tcp,
+    ]) {
       holder.visitAddresses(visit);
     }
   }

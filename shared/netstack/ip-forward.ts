@@ -6,7 +6,7 @@ import { isLinkLocal } from '../wire/ipv6-address.ts';
 import type { Packet } from '../wire/packet-memory.ts';
 import type { NetDevice } from './device.ts';
 import * as drop from './drop-reasons.ts';
-import type { DropReason } from './hooks.ts';
+import type { DropReason, NetfilterHooks } from './hooks.ts';
 import type { Host } from './host.ts';
 import * as icmpError from './icmp-error.ts';
 import { transmitRouted } from './ip-output.ts';
@@ -31,13 +31,34 @@ export function ipForward(host: Host, packet: Packet, inDevice: NetDevice, hooks
     refuseUnroutable(host, packet, route);
     return;
   }
+  const flow = hooks?.flowRoute(packet) ?? null;
+  if (flow !== null) {
+    flow.route = route;
+    flow.routeGeneration = host.routes.generation;
+    flow.routedFrom = inDevice;
+    flow.routedTo = destination | 0;
+  }
+  forwardAlong(host, packet, inDevice, route, hooks);
+}
+
+/** The same for a packet whose route is known; the route has a device. */
+export function forwardAlong(
+  host: Host,
+  packet: Packet,
+  inDevice: NetDevice,
+  route: Route,
+  hooks: NetfilterHooks | null,
+): void {
+  const { view } = host.memory;
+  const isIpv6 = ip.isIpv6(view, packet.offset);
+  const device = route.device!;
   const ttl = isIpv6 ? ipv6.hopLimit(view, packet.offset) : ipv4.ttl(view, packet.offset);
   if (ttl <= 1) {
     host.icmp.sendError(packet, icmpError.TTL_EXCEEDED);
     host.drop(packet, drop.TTL_EXCEEDED, 'ip-forward');
     return;
   }
-  const mtuBytes = routeMtu(route, route.device);
+  const mtuBytes = routeMtu(route, device);
   if (segmentedLength(view, packet) > mtuBytes && !packet.mayFragment && ip.dontFragment(view, packet.offset)) {
     host.icmp.sendError(packet, icmpError.PACKET_TOO_BIG, mtuBytes);
     host.drop(packet, drop.FRAGMENTATION_NEEDED, 'ip-forward');
@@ -46,7 +67,7 @@ export function ipForward(host: Host, packet: Packet, inDevice: NetDevice, hooks
   if (isIpv6) ipv6.decrementHopLimit(view, packet.offset);
   else ipv4.decrementTtl(view, packet.offset);
   if (hooks !== null) {
-    const verdict = hooks.forward(packet, inDevice, route.device);
+    const verdict = hooks.forward(packet, inDevice, device);
     if (verdict !== null) {
       host.refuse(packet, verdict, 'forward');
       return;

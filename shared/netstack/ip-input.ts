@@ -17,7 +17,7 @@ import * as drop from './drop-reasons.ts';
 import { type DropReason, REDIRECTED } from './hooks.ts';
 import type { Host } from './host.ts';
 import * as icmpError from './icmp-error.ts';
-import { ipForward } from './ip-forward.ts';
+import { forwardAlong, ipForward } from './ip-forward.ts';
 import { prepareReceived } from './received-packet.ts';
 
 /** Takes a packet whose IP header is at `packet.offset`; link padding may follow it. Takes ownership. */
@@ -51,14 +51,28 @@ function routeInput(host: Host, packet: Packet, device: NetDevice): void {
   const isIpv6Packet = ip.isIpv6(view, packet.offset);
   const source = isIpv6Packet ? ipv6.source(view, packet.offset) : ipv4.source(view, packet.offset);
   const destination = isIpv6Packet ? ipv6.destination(view, packet.offset) : ipv4.destination(view, packet.offset);
+  const remembered = host.hooks?.flowRoute(packet);
+  if (remembered?.routeGeneration === host.routes.generation && host.ipForward) {
+    // All that is asked below was asked for the flow's last packet.
+    if (remembered.routedTo === (destination | 0) && remembered.routedFrom === device) {
+      forwardAlong(host, packet, device, remembered.route!, host.hooks);
+      return;
+    }
+  }
+  const { lastDelivery } = host;
+  if (lastDelivery.isAlike(source, destination, device)) {
+    deliver(host, packet, device);
+    return;
+  }
   const martian = martianReason(host, source, destination, device);
   if (martian !== null) {
     host.drop(packet, martian, 'ip-input');
     return;
   }
-  if (host.isLocal(destination) || host.isBroadcast(destination) || host.hasJoined(destination))
+  if (host.isLocal(destination) || host.isBroadcast(destination) || host.hasJoined(destination)) {
+    lastDelivery.note(source, destination, device);
     deliver(host, packet, device);
-  else if (isMulticast(destination)) host.drop(packet, drop.MULTICAST_NOT_JOINED, 'ip-input');
+  } else if (isMulticast(destination)) host.drop(packet, drop.MULTICAST_NOT_JOINED, 'ip-input');
   else ipForward(host, packet, device);
 }
 

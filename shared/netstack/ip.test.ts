@@ -185,6 +185,7 @@ describe('hooks', () => {
       forward: (packet, from, to) => at('forward', packet, from, to),
       output: (packet) => at('output', packet),
       postrouting: (packet, device) => at('postrouting', packet, device),
+      flowRoute: () => null,
     };
   };
 

@@ -64,6 +64,8 @@ export class NeighbourTable {
   private readonly host: Host;
   private readonly byDevice = new Map<NetDevice, Map<number, Neighbour>>();
   private entries = 0;
+  /** The entry asked for last: a pod speaks to few. */
+  private recent: Neighbour | null = null;
 
   constructor(host: Host) {
     this.host = host;
@@ -74,7 +76,16 @@ export class NeighbourTable {
   }
 
   lookup(device: NetDevice, address: number): Neighbour | undefined {
-    return this.byDevice.get(device)?.get(address | 0);
+    if (this.isRecent(device, address)) return this.recent!;
+    const entry = this.byDevice.get(device)?.get(address | 0);
+    if (entry !== undefined) this.recent = entry;
+    return entry;
+  }
+
+  /** Whether it is the neighbour asked for last: then it is found at once. */
+  isRecent(device: NetDevice, address: number): boolean {
+    const { recent } = this;
+    return recent !== null && recent.address === address && recent.device === device;
   }
 
   visitAddresses(visit: (address: number) => void): void {
@@ -172,7 +183,7 @@ export class NeighbourTable {
   heard(device: NetDevice, address: number, mac: number, how: Hearing): void {
     let entry = this.lookup(device, address);
     if (entry === undefined) {
-      if (!how.mayCreate || this.host.isLocal(address)) return;
+      if (!how.mayCreate || this.host.isLocal(address) || this.host.isBroadcast(address)) return;
       entry = this.create(device, address);
       if (entry === undefined) return;
     }
@@ -299,6 +310,7 @@ export class NeighbourTable {
 
   private discard(entry: Neighbour): void {
     entry.alarm?.dispose();
+    if (this.recent === entry) this.recent = null;
     this.byDevice.get(entry.device)?.delete(entry.address | 0);
     this.entries--;
     for (const packet of entry.waiting) this.host.drop(packet, drop.NEIGHBOUR_FAILED, 'neighbour');

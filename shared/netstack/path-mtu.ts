@@ -18,20 +18,21 @@ interface PathMtu {
 /** Path MTUs learned from "fragmentation needed" (RFC 1191) and "packet too big" (RFC 8201), by destination. */
 export class PathMtuTable {
   private readonly engine: Engine;
-  private readonly learned = new Map<number, PathMtu>();
+  /** null while nothing was: most hosts learn none. */
+  private learned: Map<number, PathMtu> | null = null;
 
   constructor(engine: Engine) {
     this.engine = engine;
   }
 
   visitAddresses(visit: (address: number) => void): void {
-    for (const destination of this.learned.keys()) visit(destination);
+    for (const destination of this.learned?.keys() ?? []) visit(destination);
   }
 
   /** What fits on the way: the device's MTU, the route's, or what was learned. */
   towards(destination: number, route: Route): number {
     const limit = routeMtu(route, route.device!);
-    if (this.learned.size === 0) return limit;
+    if (this.learned === null) return limit;
     const entry = this.learned.get(destination | 0);
     if (entry === undefined) return limit;
     if (entry.expiresUs <= this.engine.nowUs) {
@@ -43,6 +44,7 @@ export class PathMtuTable {
 
   learn(destination: number, mtuBytes: number): void {
     const key = destination | 0;
+    this.learned ??= new Map();
     this.learned.delete(key);
     if (this.learned.size >= MAX_PATH_MTUS) {
       const [oldest] = this.learned.keys();

@@ -4,6 +4,7 @@ import * as ipv4 from '../wire/ipv4.ts';
 import { ANY_IPV6 } from '../wire/ipv6-address.ts';
 import { isIpv6 } from '../wire/ipv6-table.ts';
 import * as udp from '../wire/udp.ts';
+import { CachedRoute } from './cached-route.ts';
 import type { Host } from './host.ts';
 import type { IcmpErrorReport } from './icmp-error.ts';
 import { DEFAULT_TTL, routeError, type SendError, sendIp } from './ip-output.ts';
@@ -40,6 +41,7 @@ export class UdpSocket {
   /** Datagrams dropped because the queue of the paused socket was full. */
   receiveDrops = 0;
   private readonly host: Host;
+  private readonly way: CachedRoute;
   private readonly release: () => void;
   private readonly queue: Datagram[] = [];
   private queuedBytes = 0;
@@ -50,6 +52,7 @@ export class UdpSocket {
 
   constructor(host: Host, localAddress: number, localPort: number, release: () => void) {
     this.host = host;
+    this.way = new CachedRoute(host);
     this.localAddress = localAddress;
     this.localPort = localPort;
     this.release = release;
@@ -94,9 +97,10 @@ export class UdpSocket {
   }
 
   private sendDatagram(data: Uint8Array, destination: number, port: number): SendError | null {
-    const isBroadcast = this.host.isBroadcast(destination);
-    if (isBroadcast && !this.broadcast) return 'EACCES';
-    const route = this.host.route(destination);
+    const { way } = this;
+    way.follow(destination);
+    if (way.isBroadcast && !this.broadcast) return 'EACCES';
+    const { route } = way;
     const error = routeError(route);
     if (error !== null) return error;
     const { memory } = this.host;
@@ -104,7 +108,7 @@ export class UdpSocket {
     if (packet === undefined) return 'ENOBUFS';
     udp.encode(memory.view, packet.offset, this.localPort, port, packet.length);
     memory.bytes.set(data, packet.offset + udp.HEADER_BYTES);
-    const source = isUnspecified(this.localAddress) ? this.host.sourceOf(route!, destination) : this.localAddress;
+    const source = isUnspecified(this.localAddress) ? way.source : this.localAddress;
     this.host.counters.udpSent++;
     return sendIp(this.host, packet, route!, ipv4.PROTOCOL_UDP, source, destination, this.ttl, 0, !this.dontFragment);
   }
@@ -133,6 +137,7 @@ export class UdpSocket {
     visit(this.localAddress);
     visit(this.remoteAddress);
     if (this.askedPeer !== null) visit(this.askedPeer.address);
+    this.way.visitAddresses(visit);
     this.translations?.visitAddresses(visit);
     for (const { address } of this.queue) visit(address);
   }

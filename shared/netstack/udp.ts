@@ -29,6 +29,8 @@ export class UdpLayer {
   /** By local port; sockets of one port differ in address or peer. */
   private readonly ports = new Map<number, UdpSocket[]>();
   private sockets = 0;
+  /** Found last, while it is the only one of its port: a host with one server has it found without a look at the table. */
+  private recent: UdpSocket | null = null;
 
   constructor(host: Host) {
     this.host = host;
@@ -44,6 +46,7 @@ export class UdpLayer {
     const port = options.port || this.freePort(localAddress);
     if (this.inUse(localAddress, port)) throw new SocketError('EADDRINUSE', 'bind', localAddress, port);
     const socket = new UdpSocket(this.host, localAddress, port, () => this.release(socket));
+    this.recent = null;
     const others = this.ports.get(port);
     if (others === undefined) this.ports.set(port, [socket]);
     else others.push(socket);
@@ -107,8 +110,11 @@ export class UdpLayer {
 
   /** The most exact socket: the connected one, then one bound to the address, then one bound to any. */
   private find(local: number, port: number, remote: number, remotePort: number): UdpSocket | undefined {
+    const { recent } = this;
+    if (recent?.localPort === port) return recent.matchScore(local, remote, remotePort) < 0 ? undefined : recent;
     const candidates = this.ports.get(port);
     if (candidates === undefined) return undefined;
+    if (candidates.length === 1) this.recent = candidates[0]!;
     let best: UdpSocket | undefined;
     let bestScore = -1;
     for (let i = 0; i < candidates.length; i++) {
@@ -153,6 +159,7 @@ export class UdpLayer {
     const others = this.ports.get(socket.localPort);
     const index = others?.indexOf(socket) ?? -1;
     if (others === undefined || index < 0) return;
+    this.recent = null;
     others.splice(index, 1);
     if (others.length === 0) this.ports.delete(socket.localPort);
     this.sockets--;

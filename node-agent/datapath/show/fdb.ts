@@ -22,7 +22,7 @@ export function fdbRows(namespace: ShownNamespace, bridgeName?: string): FdbRow[
     bridge.fdb.list(nowUs).map(
       ({ macAddress, port, permanent }): FdbRow => ({
         mac: formatMac(macAddress),
-        ifname: port.name,
+        ifname: port!.device.name,
         flags: [],
         master: bridge.name,
         state: permanent ? 'permanent' : '',
