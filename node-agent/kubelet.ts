@@ -256,6 +256,7 @@ function serveRequests(
     pluginCommands: () => network.cni.plugin?.commands?.() ?? {},
     folders: network.folders,
     network: shared.nodeNetwork,
+    networkOf: (host) => new StackNetwork({ host, loop: kernel.loop }),
     hostsFile: () => hostsFile(likePod, [hostIp], nodeName, clusterDns),
     resolvConf: () => resolvConf(likePod, clusterDns, nodeDns),
   });

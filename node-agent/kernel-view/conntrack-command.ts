@@ -1,39 +1,127 @@
-/** `conntrack` (conntrack-tools): the table with filters, its statistics, its size. */
+/** `conntrack` (conntrack-tools): the table and what is deleted of it, by filters, its statistics, its size. */
+import { familyOf, isInNetwork, parseAddress, parsePrefix } from '../../shared/wire/ip-address.ts';
 import type { NodeDatapath } from '../datapath/path.ts';
 import { type ConnectionRow, connectionRows, formatConnections } from '../datapath/show/conntrack.ts';
 import { type CommandOutput, failed, printed } from './command-output.ts';
 
+const NAME = 'conntrack v1.4.8 (conntrack-tools)';
 const USAGE =
-  'Usage: conntrack { -L | -S | -C } [ -o extended ] [ -p PROTOCOL ] [ -s ADDRESS ] [ -d ADDRESS ] [ --sport PORT ] [ --dport PORT ] [ --state STATE ]';
+  'Usage: conntrack { -L | -D | -F | -S | -C } [ -o extended ] [ -f ipv4|ipv6 ] [ -p PROTOCOL ] [ -s ADDRESS ] [ -d ADDRESS ] [ --sport PORT ] [ --dport PORT ] [ --state STATE ] [ -u STATUS ]';
+const PROTOCOLS: Readonly<Record<string, number>> = { icmp: 1, tcp: 6, udp: 17, icmpv6: 58 };
+
+type Test = (row: ConnectionRow) => boolean;
+
+/** By its names: what the word behind an option asks of a connection. Throws ConntrackUsageError. */
+const FILTERS: readonly (readonly [names: readonly string[], filter: (text: string) => Test])[] = [
+  [['-p', '--proto', '--protonum'], byProtocol],
+  [['-f', '--family'], byFamily],
+  [['-s', '--src', '--orig-src'], (text) => byAddress(text, ({ original }) => original.src)],
+  [['-d', '--dst', '--orig-dst'], (text) => byAddress(text, ({ original }) => original.dst)],
+  [['-r', '--reply-src'], (text) => byAddress(text, ({ reply }) => reply.src)],
+  [['-q', '--reply-dst'], (text) => byAddress(text, ({ reply }) => reply.dst)],
+  [['--sport', '--orig-port-src'], (text) => byPort(text, ({ original }) => original.sport)],
+  [['--dport', '--orig-port-dst'], (text) => byPort(text, ({ original }) => original.dport)],
+  [['--reply-port-src'], (text) => byPort(text, ({ reply }) => reply.sport)],
+  [['--reply-port-dst'], (text) => byPort(text, ({ reply }) => reply.dport)],
+  [['--state'], (text) => (row) => row.state === text],
+  [['-u', '--status'], byStatus],
+];
+const WITHOUT_WORD = new Set(['-L', '--dump', '-D', '--delete', '-F', '--flush', '-S', '--stats', '-C', '--count']);
+/** They mean something of one protocol only. */
+const NEED_PROTOCOL = new Set(['--sport', '--dport', '--orig-port-src', '--orig-port-dst', '--state']);
+
+class ConntrackUsageError extends Error {}
 
 export function conntrackCommand(datapath: NodeDatapath, words: readonly string[]): CommandOutput {
   const has = (...names: string[]): boolean => names.some((name) => words.includes(name));
-  const value = (...names: string[]): string | undefined => {
-    const at = words.findIndex((word) => names.includes(word));
-    return at === -1 ? undefined : words[at + 1];
-  };
   if (has('-S', '--stats')) return printed(statistics(datapath));
-  const rows = connectionRows(datapath.conntrack, datapath.root.engine.nowUs);
-  if (has('-C', '--count')) return printed(`${rows.length}\n`);
-  if (!has('-L', '--dump')) return failed(USAGE, 2);
-  const wanted: readonly (readonly [string | undefined, (row: ConnectionRow) => unknown])[] = [
-    [value('-p', '--proto'), ({ protocol }) => protocol],
-    [value('-s', '--src', '--orig-src'), ({ original }) => original.src],
-    [value('-d', '--dst', '--orig-dst'), ({ original }) => original.dst],
-    [value('-r', '--reply-src'), ({ reply }) => reply.src],
-    [value('-q', '--reply-dst'), ({ reply }) => reply.dst],
-    [value('--sport', '--orig-port-src'), ({ original }) => original.sport],
-    [value('--dport', '--orig-port-dst'), ({ original }) => original.dport],
-    [value('--state'), ({ state }) => state],
-  ];
-  const shown = rows.filter((row) =>
-    wanted.every(([text, field]) => text === undefined || String(field(row)) === text),
-  );
-  const extended = value('-o', '--output')?.split(',').includes('extended') === true;
-  const lines = formatConnections(shown).split('\n').filter(Boolean);
-  const stdout = lines.map((line) => `${extended ? 'ipv4     2 ' : ''}${line}\n`).join('');
-  const stderr = `conntrack v1.4.8 (conntrack-tools): ${shown.length} flow entries have been shown.\n`;
-  return { stdout, stderr, code: 0 };
+  if (has('-C', '--count')) return printed(`${found(datapath, () => true).length}\n`);
+  if (has('-F', '--flush')) {
+    datapath.conntrack.delete(() => true);
+    return { stdout: '', stderr: `${NAME}: connection tracking table has been emptied.\n`, code: 0 };
+  }
+  if (!has('-L', '--dump', '-D', '--delete')) return failed(USAGE, 2);
+  let rows: readonly ConnectionRow[];
+  try {
+    rows = found(datapath, readFilter(words));
+  } catch (error) {
+    if (!(error instanceof ConntrackUsageError)) throw error;
+    return failed(`${NAME}: ${error.message}\nTry \`conntrack -h' or 'conntrack --help' for more information.`, 2);
+  }
+  const stdout = text(rows, words[words.findIndex((word) => word === '-o' || word === '--output') + 1] ?? '');
+  if (has('-L', '--dump'))
+    return { stdout, stderr: `${NAME}: ${rows.length} flow entries have been shown.\n`, code: 0 };
+  const doomed = new Set(rows.map(({ connection }) => connection));
+  const deleted = datapath.conntrack.delete((connection) => doomed.has(connection));
+  return { stdout, stderr: `${NAME}: ${deleted} flow entries have been deleted.\n`, code: deleted === 0 ? 1 : 0 };
+}
+
+function found({ conntrack, root }: NodeDatapath, matches: Test): ConnectionRow[] {
+  return connectionRows(conntrack, root.engine.nowUs).filter(matches);
+}
+
+function readFilter(words: readonly string[]): Test {
+  const tests: Test[] = [];
+  const namesProtocol = words.some((word) => word === '-p' || word.startsWith('--proto'));
+  for (let at = 0; at < words.length; at++) {
+    const word = words[at]!;
+    if (WITHOUT_WORD.has(word) || word === 'conntrack') continue;
+    const filter = FILTERS.find(([names]) => names.includes(word))?.[1];
+    const isOutput = word === '-o' || word === '--output';
+    if ((filter === undefined && !isOutput) || (NEED_PROTOCOL.has(word) && !namesProtocol)) {
+      throw new ConntrackUsageError(`unknown option \`${word}'`);
+    }
+    const value = words[++at];
+    if (value === undefined) throw new ConntrackUsageError(`option \`${word}' requires an argument`);
+    if (filter !== undefined) tests.push(filter(value));
+  }
+  return (row) => tests.every((test) => test(row));
+}
+
+function byProtocol(text: string): Test {
+  const number = PROTOCOLS[text.toLowerCase()] ?? (/^[0-9]+$/.test(text) ? Number(text) : undefined);
+  if (number === undefined) throw new ConntrackUsageError(`\`${text}' unsupported protocol`);
+  return ({ protocolNumber }) => protocolNumber === number;
+}
+
+function byFamily(text: string): Test {
+  if (text !== 'ipv4' && text !== 'ipv6') throw new ConntrackUsageError(`\`${text}' unsupported protocol`);
+  return ({ original }) => original.src.includes(':') === (text === 'ipv6');
+}
+
+/** An address, or a network in CIDR form. */
+function byAddress(text: string, field: (row: ConnectionRow) => string): Test {
+  const whole = parseAddress(text) === undefined ? text : `${text}/${text.includes(':') ? 128 : 32}`;
+  const network = parsePrefix(whole);
+  if (network === undefined) throw new ConntrackUsageError(`Invalid IP address \`${text}'`);
+  return (row) => {
+    const address = parseAddress(field(row));
+    if (address === undefined || familyOf(address) !== familyOf(network.address)) return false;
+    return isInNetwork(address, network.address, network.prefixLength);
+  };
+}
+
+function byPort(text: string, field: (row: ConnectionRow) => number | undefined): Test {
+  if (!/^[0-9]+$/.test(text)) throw new ConntrackUsageError(`\`${text}' is no port`);
+  return (row) => field(row) === Number(text);
+}
+
+function byStatus(text: string): Test {
+  const tests: Readonly<Record<string, Test>> = {
+    ASSURED: ({ assured }) => assured,
+    SEEN_REPLY: ({ replied }) => replied,
+    UNSET: () => true,
+  };
+  const wanted = text.split(',').map((name) => tests[name.toUpperCase()]);
+  if (wanted.includes(undefined)) throw new ConntrackUsageError(`bad parameter \`${text}'`);
+  return (row) => wanted.every((test) => test?.(row));
+}
+
+function text(rows: readonly ConnectionRow[], output: string): string {
+  if (!output.split(',').includes('extended')) return formatConnections(rows);
+  return rows
+    .map((row) => `${row.original.src.includes(':') ? 'ipv6     10' : 'ipv4     2'} ${formatConnections([row])}`)
+    .join('');
 }
 
 /** One line for the one processor that a node is. */

@@ -7,10 +7,11 @@ import { formatNeighbours, neighbourRows } from '../datapath/show/neighbour.ts';
 import { formatRouteGet, formatRoutes, routeRows } from '../datapath/show/route.ts';
 import { type CommandOutput, failed, printed, printedJson } from './command-output.ts';
 
-const OBJECTS = ['address', 'link', 'neighbour', 'neighbor', 'route'] as const;
+const OBJECTS = ['address', 'link', 'neighbour', 'neighbor', 'netns', 'route'] as const;
 const USAGE =
   'Usage: ip [ -j ] [ -d ] [ -s ] [ -4 | -6 ] { address | link | neighbour } [ show ] [ dev DEVICE ]\n' +
-  '       ip [ -j ] [ -6 ] route [ show | get ADDRESS ]';
+  '       ip [ -j ] [ -6 ] route [ show | get ADDRESS ]\n' +
+  '       ip [ -j ] netns [ list | exec NAME COMMAND ... ]';
 
 interface IpOptions {
   readonly json: boolean;
@@ -41,6 +42,8 @@ export function ipCommand(namespace: ShownNamespace, words: readonly string[]): 
     case 'neighbour':
     case 'neighbor':
       return show(namespace, rest, (device) => neighbours(namespace, device, options));
+    case 'netns':
+      return netns(namespace, rest, options);
     case 'route':
       return routes(namespace, rest, options);
     default:
@@ -69,6 +72,19 @@ function show(
     return failed(`Device "${device}" does not exist.`);
   }
   return list(device);
+}
+
+/** `exec` is a program's business (`node/netns-exec.ts`), as it runs any command. */
+function netns(
+  { named }: ShownNamespace,
+  [verb = 'list', ...rest]: readonly string[],
+  { json }: IpOptions,
+): CommandOutput {
+  if (!('list'.startsWith(verb) || 'show'.startsWith(verb) || verb === 'ls')) {
+    return failed(`Command "${[verb, ...rest].join(' ')}" is unknown, try "ip netns help".`, 255);
+  }
+  if (json) return printedJson(named.map(({ name }, id) => ({ name, id })));
+  return printed(named.map(({ name }, id) => `${name} (id: ${id})\n`).join(''));
 }
 
 function addresses(

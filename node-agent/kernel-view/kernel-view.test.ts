@@ -93,7 +93,16 @@ describe('a pod', () => {
   });
 
   test('lists sockets as ss and netstat do', () => {
-    expect(out(pod, 'ss -tln')).toMatch(/^State +Recv-Q +Send-Q .*\nLISTEN +0 +511 +0\.0\.0\.0:80 +0\.0\.0\.0:\*\n$/);
+    expect(out(pod, 'ss -tlnp')).toBe(
+      'State  Recv-Q Send-Q Local Address:Port Peer Address:PortProcess\n' +
+        'LISTEN 0      511          0.0.0.0:80        0.0.0.0:*          \n',
+    );
+    expect(out(pod, 'ss -tln sport = :80')).toContain('LISTEN');
+    expect(out(pod, 'ss -tln sport = :81')).not.toContain('LISTEN');
+    expect(pod.run(['ss', '-tan', 'state', 'bogus'])).toMatchObject({
+      stderr: 'ss: wrong state name: bogus\n',
+      code: 255,
+    });
     expect(out(pod, 'ss -uan')).toContain('UNCONN');
     expect(out(pod, 'ss -tn').split('\n').length).toBe(2);
     expect(out(pod, 'netstat -lnt')).toMatch(/tcp +0 +511 +0\.0\.0\.0:80 +0\.0\.0\.0:\* +LISTEN/);
@@ -127,6 +136,19 @@ describe('a node', () => {
     );
     expect(out(node, 'iptables -t nat -S FLANNEL-POSTRTG').split('\n')[0]).toBe('-N FLANNEL-POSTRTG');
     expect(node.run(['iptables', '-t', 'nat', '-S', 'NONE']).code).toBe(1);
+    expect(out(node, 'iptables -S FORWARD').split('\n')[0]).toBe('-P FORWARD ACCEPT');
+    expect(out(node, 'iptables -vS OUTPUT')).toBe('-P OUTPUT ACCEPT -c 0 0\n');
+    expect(out(node, 'iptables -t nat -nvL POSTROUTING --line-numbers')).toContain(
+      'num   pkts bytes target     prot opt in     out     source               destination         \n1        0     0 FLANNEL-POSTRTG  0    --  *',
+    );
+    expect(out(node, 'iptables -t nat -L POSTROUTING 1 -n')).toBe(
+      'FLANNEL-POSTRTG  0    --  0.0.0.0/0            0.0.0.0/0            /* flanneld masq */\n',
+    );
+    expect(node.run(['iptables', '-L', '-n', 'INPUT']).stderr).toContain("Bad argument `INPUT'");
+    expect(node.run(['iptables', '-t', 'bad', '-L'])).toMatchObject({
+      stderr: expect.stringContaining("table 'bad' does not exist"),
+      code: 3,
+    });
     expect(node.run(['iptables', '-A', 'INPUT']).stderr).toContain('kube-proxy');
     expect(node.run(['iptables-save', '-t', 'raw']).code).toBe(2);
   });

@@ -1,27 +1,50 @@
-/** `ss` (ss(8)) and `netstat` (net-tools), numeric; without options established connections, `-a` all, `-l` listening, `-i` TCP's figures. */
+/**
+ * `ss` (ss(8)) with its filters and `netstat` (net-tools), numeric; without options established connections, `-a` all, `-l`
+ * listening, `-i` TCP's figures. Nobody knows which program a socket is of, so that `-p` adds nothing.
+ */
 import type { Host } from '../../shared/netstack/host.ts';
-import { type CommandOutput, printed } from './command-output.ts';
+import { type CommandOutput, failed, printed } from './command-output.ts';
 import { netstatRoutes } from './net-tools.ts';
 import { type SocketRow, socketRows } from './socket-rows.ts';
+import { parseSsFilter, type SsFilter, SsFilterError } from './ss-filter.ts';
+import { bracketed, ssTable } from './ss-table.ts';
 
 export function ssCommand(host: Host, words: readonly string[]): CommandOutput {
   const flags = lettersOf(words);
-  const rows = chosen(host, flags);
-  const lines = [['Netid', 'State', 'Recv-Q', 'Send-Q', 'Local Address:Port', 'Peer Address:Port', 'Process']];
-  for (const row of rows) {
-    const { protocol, state, receiveQueueBytes, sendQueueBytes } = row;
-    lines.push([protocol, state, `${receiveQueueBytes}`, `${sendQueueBytes}`, local(row), remote(row), '']);
+  let filter: SsFilter;
+  try {
+    filter = parseSsFilter(words.slice(operandsAt(words)));
+  } catch (error) {
+    if (error instanceof SsFilterError) return failed(error.message, error.code);
+    throw error;
   }
-  const shown = flags.has('H') ? lines.slice(1) : lines;
-  // One protocol needs no column for it.
-  const onlyOne = flags.has('t') !== flags.has('u');
-  const text = columns(onlyOne ? shown.map((line) => line.slice(1)) : shown);
+  const rows = ofProtocols(host, flags).filter((row) => isShown(row, flags, filter) && filter.matches(row));
+  // One protocol needs no column for it, nor does one state.
+  const columns = {
+    protocol: flags.has('t') === flags.has('u'),
+    state: filter.states?.size !== 1,
+    headings: !flags.has('H'),
+  };
+  const text = ssTable(rows, columns);
   return printed(flags.has('i') ? withInfo(text, rows) : text);
+}
+
+/** Options stand first; a filter follows. */
+function operandsAt(words: readonly string[]): number {
+  const at = words.findIndex((word) => !word.startsWith('-'));
+  return at === -1 ? words.length : at;
+}
+
+function isShown(row: SocketRow, flags: ReadonlySet<string>, { states }: SsFilter): boolean {
+  if (flags.has('4') && row.localAddress.includes(':')) return false;
+  if (flags.has('6') && !row.localAddress.includes(':') && row.localAddress !== '*') return false;
+  return states === undefined ? isAsked(row, flags) : states.has(row.state);
 }
 
 /** The figures of each connection under its line; the rows are the last lines of the table. */
 function withInfo(table: string, rows: readonly SocketRow[]): string {
-  const lines = table.trimEnd().split('\n');
+  if (table === '') return '';
+  const lines = table.replace(/\n$/, '').split('\n');
   const heading = lines.length - rows.length;
   const shown = lines.map((line, index) => {
     const info = rows[index - heading]?.info;
@@ -35,7 +58,7 @@ export function netstatCommand(host: Host, words: readonly string[]): CommandOut
   if (flags.has('r')) return netstatRoutes(host);
   const heading = `Active Internet connections (${flags.has('a') ? 'servers and established' : flags.has('l') ? 'only servers' : 'w/o servers'})`;
   const lines = [['Proto', 'Recv-Q', 'Send-Q', 'Local Address', 'Foreign Address', 'State']];
-  for (const row of chosen(host, flags)) {
+  for (const row of ofProtocols(host, flags).filter((candidate) => isAsked(candidate, flags))) {
     const state = row.protocol === 'udp' ? '' : netstatState(row.state);
     lines.push([row.protocol, `${row.receiveQueueBytes}`, `${row.sendQueueBytes}`, local(row), remote(row), state]);
   }
@@ -51,6 +74,9 @@ function lettersOf(words: readonly string[]): Set<string> {
     numeric: 'n',
     info: 'i',
     route: 'r',
+    'no-header': 'H',
+    ipv4: '4',
+    ipv6: '6',
   };
   const letters = new Set<string>();
   for (const word of words) {
@@ -60,14 +86,16 @@ function lettersOf(words: readonly string[]): Set<string> {
   return letters;
 }
 
-function chosen(host: Host, flags: ReadonlySet<string>): SocketRow[] {
-  const bothProtocols = flags.has('t') === flags.has('u');
-  return socketRows(host).filter((row) => {
-    if (!bothProtocols && !flags.has(row.protocol === 'tcp' ? 't' : 'u')) return false;
-    const listening = row.state === 'LISTEN' || row.state === 'UNCONN';
-    if (flags.has('a')) return true;
-    return flags.has('l') ? listening : !listening && row.state !== 'TIME-WAIT';
-  });
+function ofProtocols(host: Host, flags: ReadonlySet<string>): SocketRow[] {
+  const both = flags.has('t') === flags.has('u');
+  return socketRows(host).filter(({ protocol }) => both || flags.has(protocol === 'tcp' ? 't' : 'u'));
+}
+
+/** By `-a` and `-l`. */
+function isAsked({ state }: SocketRow, flags: ReadonlySet<string>): boolean {
+  if (flags.has('a')) return true;
+  const listening = state === 'LISTEN' || state === 'UNCONN';
+  return flags.has('l') ? listening : !listening && state !== 'TIME-WAIT';
 }
 
 function netstatState(state: string): string {
@@ -80,10 +108,6 @@ function local({ localAddress, localPort }: SocketRow): string {
 
 function remote({ remoteAddress, remotePort }: SocketRow): string {
   return `${bracketed(remoteAddress)}:${remotePort === 0 ? '*' : remotePort}`;
-}
-
-function bracketed(address: string): string {
-  return address.includes(':') ? `[${address}]` : address;
 }
 
 function columns(lines: readonly (readonly string[])[]): string {

@@ -52,10 +52,13 @@ function listenRows(host: Host): SocketRow[] {
   }));
 }
 
+/** Where `ss` has another word than RFC 9293. */
+const SHORT_STATES: Readonly<Record<string, string>> = { ESTABLISHED: 'ESTAB', 'SYN-RECEIVED': 'SYN-RECV' };
+
 function connectionRows(host: Host): SocketRow[] {
   return host.tcp.list().map((endpoint) => ({
     protocol: 'tcp',
-    state: endpoint.state === 'ESTABLISHED' ? 'ESTAB' : endpoint.state,
+    state: SHORT_STATES[endpoint.state] ?? endpoint.state,
     ...queuesOf(endpoint),
     localAddress: formatAddress(endpoint.localAddress),
     localPort: endpoint.localPort,

@@ -2,15 +2,17 @@
  * Commands of the node itself (`podwire node exec`): a shell and the usual network tools over the node's root network
  * namespace, with those that only a node has. They run in a container of their own kind, made for the first command.
  */
+import type { Host } from '../../shared/netstack/host.ts';
 import type { PodNetwork } from '../../shared/podnet/pod-network.ts';
 import type { NodeDatapath } from '../datapath/path.ts';
-import type { Image, Program } from '../images/image.ts';
+import type { Image, KernelView, Program, ProgramContext } from '../images/image.ts';
 import { write } from '../images/program-io.ts';
 import { findImage } from '../images/registry.ts';
 import { CommandNotStartedError, type RunningContainer, startContainer } from '../images/runtime.ts';
 import { NODE_ONLY_COMMANDS, nodeKernelView } from '../kernel-view/kernel-view.ts';
 import { CommandStartError, type ProcessStreams } from '../pods/container-runtime.ts';
 import type { NodeFolders } from '../pods/node-folders.ts';
+import { netnsExec } from './netns-exec.ts';
 
 export interface NodeCommandsOptions {
   readonly nodeName: string;
@@ -21,6 +23,8 @@ export interface NodeCommandsOptions {
   readonly folders: Pick<NodeFolders, 'mounts'>;
   /** Of the root namespace. */
   readonly network: PodNetwork;
+  /** Of a pod, for `ip netns exec`. */
+  readonly networkOf: (host: Host) => PodNetwork;
   readonly hostsFile: () => string;
   readonly resolvConf: () => string;
 }
@@ -32,6 +36,7 @@ const TOOLS_IMAGE = 'nicolaka/netshoot';
 
 export class NodeCommands {
   private readonly options: NodeCommandsOptions;
+  private image: Image | undefined;
   private container: RunningContainer | undefined;
   /** Of the plugin, as the container has them. */
   private commands = '';
@@ -42,11 +47,16 @@ export class NodeCommands {
 
   /** Resolves with the exit code; rejects with CommandStartError when there is no such command. */
   async run(command: readonly string[], streams: ProcessStreams, signal: AbortSignal): Promise<number> {
-    const commands = Object.keys(this.options.pluginCommands()).join(' ');
+    const { network, datapath } = this.options;
+    const pluginCommands = this.options.pluginCommands();
+    const commands = Object.keys(pluginCommands);
     // A plugin that came meanwhile brought commands of its own.
-    if (commands !== this.commands) this.stop();
-    this.commands = commands;
-    this.container ??= this.start();
+    if (this.image === undefined || commands.join(' ') !== this.commands) {
+      this.stop();
+      this.image = nodeImage(commands, (context) => this.ip(context));
+    }
+    this.commands = commands.join(' ');
+    this.container ??= this.start(this.image, network, nodeKernelView(datapath, pluginCommands));
     try {
       return await this.container.exec(command, streams, signal);
     } catch (error) {
@@ -60,11 +70,17 @@ export class NodeCommands {
     this.container = undefined;
   }
 
-  private start(): RunningContainer {
-    const { nodeName, datapath, network, folders, hostsFile, resolvConf } = this.options;
-    const pluginCommands = this.options.pluginCommands();
+  private ip(context: ProgramContext): Promise<number> {
+    const { datapath, networkOf } = this.options;
+    const startContainer = (network: PodNetwork, kernel: KernelView) => this.start(this.image!, network, kernel);
+    const exec = netnsExec(context.argv, { datapath, networkOf, startContainer });
+    return (exec ?? kernelProgram)(context);
+  }
+
+  private start(image: Image, network: PodNetwork, kernel: KernelView): RunningContainer {
+    const { nodeName, folders, hostsFile, resolvConf } = this.options;
     return startContainer({
-      image: nodeImage(Object.keys(pluginCommands)),
+      image,
       command: ['sleep', 'infinity'],
       environment: {},
       podName: nodeName,
@@ -73,7 +89,7 @@ export class NodeCommands {
       containerName: 'node',
       nodeName,
       network,
-      kernel: nodeKernelView(datapath, pluginCommands),
+      kernel,
       etcHosts: hostsFile(),
       resolvConf: resolvConf(),
       mounts: folders.mounts(),
@@ -82,11 +98,11 @@ export class NodeCommands {
   }
 }
 
-function nodeImage(pluginCommands: readonly string[]): Image {
+function nodeImage(pluginCommands: readonly string[], ip: Program): Image {
   const tools = findImage(TOOLS_IMAGE);
   if (tools === undefined) throw new Error(`the image ${TOOLS_IMAGE} is missing, which holds the node's commands`);
   const own = Object.fromEntries([...NODE_ONLY_COMMANDS, ...pluginCommands].map((name) => [name, kernelProgram]));
-  return { ...tools, repositories: [], programs: { ...tools.programs, ...own } };
+  return { ...tools, repositories: [], programs: { ...tools.programs, ...own, ip } };
 }
 
 const kernelProgram: Program = async ({ argv, container, stdout, stderr }) => {

@@ -53,8 +53,8 @@ function formatCounter(counter: RuleCounter | undefined): string {
   return `[${counter?.packets ?? 0}:${counter?.bytes ?? 0}]`;
 }
 
-/** One rule as `iptables -S` prints it: `-A KUBE-SERVICES -d 10.96.0.10/32 -p udp ... -j KUBE-SVC-...`. */
-export function formatRule(chain: string, rule: Rule, family: IpFamily = 'ipv4'): string {
+/** One rule as `iptables -S` prints it: `-A KUBE-SERVICES -d 10.96.0.10/32 -p udp ... -j KUBE-SVC-...`; `-v` with its counter. */
+export function formatRule(chain: string, rule: Rule, family: IpFamily = 'ipv4', counter?: RuleCounter): string {
   const parts = [`-A ${chain}`];
   if (rule.source !== undefined) pushPrefix(parts, '-s', rule.source);
   if (rule.destination !== undefined) pushPrefix(parts, '-d', rule.destination);
@@ -62,6 +62,7 @@ export function formatRule(chain: string, rule: Rule, family: IpFamily = 'ipv4')
   if (rule.outDevice !== undefined) parts.push(`${negation(rule.outDevice)}-o ${rule.outDevice.name}`);
   if (rule.protocol !== undefined) parts.push(`${negation(rule.protocol)}-p ${rule.protocol.name}`);
   for (const match of rule.matches ?? []) parts.push(formatMatch(match, family));
+  if (counter !== undefined) parts.push(`-c ${counter.packets} ${counter.bytes}`);
   if (rule.target !== undefined) parts.push(formatTarget(rule.target));
   return parts.join(' ');
 }
@@ -77,7 +78,7 @@ function negation(match: { readonly negated?: boolean }): string {
   return match.negated ? '! ' : '';
 }
 
-const WHOLE_ADDRESS = { ipv4: '255.255.255.255', ipv6: 'ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff' } as const;
+export const WHOLE_ADDRESS = { ipv4: '255.255.255.255', ipv6: 'ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff' } as const;
 
 function formatMatch(match: Match, family: IpFamily): string {
   switch (match.kind) {
@@ -122,16 +123,16 @@ function formatPortMatch(match: PortMatch): string {
   return parts.join(' ');
 }
 
-function formatRange(range: PortRange): string {
+export function formatRange(range: PortRange): string {
   return range.first === range.last ? String(range.first) : `${range.first}:${range.last}`;
 }
 
 /** The kernel keeps a probability as a 31-bit fraction; iptables-save prints that with eleven decimals. */
-function kernelProbability(probability: number): string {
+export function kernelProbability(probability: number): string {
   return (Math.round(probability * 2 ** 31) / 2 ** 31).toFixed(11);
 }
 
-function formatMark(value: number, mask: number): string {
+export function formatMark(value: number, mask: number): string {
   return mask === 0xffff_ffff ? `0x${value.toString(16)}` : `0x${value.toString(16)}/0x${mask.toString(16)}`;
 }
 

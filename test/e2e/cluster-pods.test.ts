@@ -320,6 +320,23 @@ describe('the node itself', () => {
     expect(await onNode('ping', '-c', '1', pod)).toMatch(/1 (packets )?received/);
   });
 
+  clusterTest('runs commands in the network namespace of a pod', async (c) => {
+    const selected = ['get', 'pod', '-n', 'kube-system', '-l', 'k8s-app=kube-dns', '-o'];
+    const [node = '', name = '', address = ''] = (
+      await c.kubectlOut([
+        ...selected,
+        'jsonpath={.items[0].spec.nodeName} {.items[0].metadata.name} {.items[0].status.podIP}',
+      ])
+    ).split(' ');
+    const namespace = `cni-kube-system.${name}`;
+    const onNode = (...command: string[]) => c.podwire(['node', 'exec', node, '--', ...command]);
+    expect((await onNode('ip', 'netns', 'list')).stdout).toContain(`${namespace} (id: `);
+    expect((await onNode('ip', 'netns', 'exec', namespace, 'ip', 'addr')).stdout).toContain(`inet ${address}/24`);
+    expect((await onNode('ip', 'netns', 'exec', namespace, 'ping', '-c', '1', '192.168.1.10')).stdout).toMatch(
+      /1 (packets )?received/,
+    );
+  });
+
   clusterTest('keeps its pods over a restart', async (c) => {
     await c.apply(
       podManifest('stays', { containers: [{ name: 'c', image: 'busybox', command: ['sleep', '100000'] }] }),

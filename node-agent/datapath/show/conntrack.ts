@@ -21,6 +21,8 @@ export interface TupleRow {
 }
 
 export interface ConnectionRow {
+  /** What the row is of. */
+  readonly connection: Connection;
   readonly protocol: string;
   readonly protocolNumber: number;
   /** Seconds until it expires. */
@@ -52,6 +54,7 @@ export function connectionRows(conntrack: Conntrack, nowUs: number): ConnectionR
 function connectionRow(connection: Connection, nowUs: number): ConnectionRow {
   const { protocol } = connection;
   return {
+    connection,
     protocol: NAMES[protocol] ?? 'unknown',
     protocolNumber: protocol,
     timeoutSeconds: Math.floor((connection.expiresUs - nowUs) / 1_000_000),

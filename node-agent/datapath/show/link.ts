@@ -79,13 +79,21 @@ function linkRow(namespace: ShownNamespace, device: NetDevice): LinkRow {
     link_type: kindOf(device),
     address: tunnel ? tunnelEnd(device, 'local') : formatMac(device.macAddress),
     broadcast: tunnel ? tunnelEnd(device, 'remote') : loopback ? formatMac(0) : formatMac(ethernet.BROADCAST),
-    link_netnsid: otherEnd === undefined ? undefined : 0,
+    link_netnsid: otherEnd === undefined ? undefined : netnsIdOf(namespace, device),
     stats64: {
       rx: { bytes: counters.rxBytes, packets: counters.rxPackets, errors: 0, dropped: counters.rxDropped },
       tx: { bytes: counters.txBytes, packets: counters.txPackets, errors: 0, dropped: counters.txDropped },
     },
     details: details(namespace, device),
   };
+}
+
+/** Of the namespace that the cable's other end is in; a pod knows that of the node as 0. */
+function netnsIdOf({ named }: ShownNamespace, device: NetDevice): number {
+  return Math.max(
+    0,
+    named.findIndex(({ hostDevice }) => hostDevice === device),
+  );
 }
 
 const FLAGS_OF_KIND = { loopback: ['LOOPBACK'], ether: ['BROADCAST', 'MULTICAST'], ipip: ['NOARP'] } as const;

@@ -11,18 +11,35 @@ export interface ShownNamespace {
   readonly devices: readonly NetDevice[];
   /** The underlay address of another node, by name, for the FDB of `flannel.1`. */
   readonly peerAddress: (nodeName: string) => number | undefined;
+  /** `ip netns list`: the namespaces this one has names for; each one's place is its id. */
+  readonly named: readonly NamedNamespace[];
+}
+
+export interface NamedNamespace {
+  readonly name: string;
+  readonly host: Host;
+  /** The end of its cable in the node. */
+  readonly hostDevice: NetDevice;
 }
 
 export function nodeNamespace(node: NodeDatapath): ShownNamespace {
   return {
     host: node.root,
     devices: node.devices,
+    named: podNamespaces(node),
     peerAddress: (nodeName) => node.peers.list().find(({ peer }) => peer.nodeName === nodeName)?.options.internalIp,
   };
 }
 
 export function podNamespace(host: Host): ShownNamespace {
-  return { host, devices: [...host.interfaces.keys()], peerAddress: () => undefined };
+  return { host, devices: [...host.interfaces.keys()], peerAddress: () => undefined, named: [] };
+}
+
+/** Those of a node's pods, in the order in which they came; `default/web-0` is `cni-default.web-0`. */
+export function podNamespaces(node: NodeDatapath): NamedNamespace[] {
+  return [...node.pods.values()].map(({ id, host, hostDevice }) => {
+    return { name: `cni-${id.replace('/', '.')}`, host, hostDevice };
+  });
 }
 
 /** The bridge a device is a port of. */
