@@ -18,11 +18,13 @@ import { CNI_ANNOTATION } from '../shared/runtime/cni-plugins.ts';
 import type { NodeConfig } from '../shared/runtime/config.ts';
 import { netnsFolder } from '../shared/runtime/node-folder.ts';
 import type { ProcessContext } from '../shared/runtime/process.ts';
+import { Cilium } from './cni/cilium/cilium.ts';
+import { IdentityAgent } from './cni/cilium/identity-agent.ts';
 import { LeaseFile } from './cni/ipam/lease-file.ts';
 import { followNodes } from './cni/node-peers.ts';
 import type { CniPlugin } from './cni/plugin.ts';
 import { encodeUnderlay } from './cni/underlay-annotations.ts';
-import { PolicyEngine } from './datapath/policy/policy-engine.ts';
+import { PolicyEngine, type VerdictObserver } from './datapath/policy/policy-engine.ts';
 import { wallClockNs } from './io/wall-clock.ts';
 import type { NodeKernel } from './kernel.ts';
 import { podKernelView } from './kernel-view/kernel-view.ts';
@@ -117,7 +119,8 @@ function assemble(options: KubeletOptions): KubeletParts {
     bgpHoldSeconds: Math.max(MIN_HOLD_SECONDS, Math.ceil(config.nodeGraceMs / 1000)),
     node: { host: datapath.root, network: nodeNetwork, address: internalIp, addressIpv6: node.internalIpv6 },
     networkOf,
-    createPolicy: () => enforcePolicy(options),
+    createPolicy: (plugin) =>
+      enforcePolicy(options, plugin instanceof Cilium ? followIdentities(options, plugin, api) : undefined),
   });
   network.start(config.cni, config.cniBackend);
   const facts = factsOf(options, network.cni.plugin);
@@ -167,15 +170,29 @@ function assemble(options: KubeletOptions): KubeletParts {
   return { network, objects, registration, netns, shared, urgent, pods: new PodManager(bus, shared) };
 }
 
-function enforcePolicy({ context, bus, kernel }: KubeletOptions): PolicyAgent {
+/** Of cilium: whose an address is, in numbers that all nodes agree on. */
+function followIdentities({ context, bus, kernel }: KubeletOptions, cilium: Cilium, api: ApiClient): Identities {
+  const { directory, flows } = cilium;
+  const random = () => kernel.datapath.root.engine.random();
+  return { agent: new IdentityAgent({ bus, api, clock: context.clock, directory, random }), flows };
+}
+
+interface Identities {
+  readonly agent: IdentityAgent;
+  readonly flows: VerdictObserver;
+}
+
+function enforcePolicy({ context, bus, kernel, node }: KubeletOptions, identities?: Identities): PolicyAgent {
   const { datapath, loop, memory } = kernel;
   const engine = new PolicyEngine({ memory, isNodeAddress: (address) => datapath.root.isLocal(address) });
+  engine.observer = identities?.flows ?? null;
   datapath.setPolicy(engine);
   return new PolicyAgent({
     bus,
     clock: context.clock,
     engine,
     inTurn: (call) => loop.run(call),
+    cilium: identities && { nodeName: node.nodeName, identities: identities.agent },
   });
 }
 

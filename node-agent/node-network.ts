@@ -36,7 +36,7 @@ export interface NodeNetworkOptions {
   readonly node: CniNetworks['node'];
   readonly networkOf: (host: Host) => PodNetwork;
   /** Begins to enforce policies. */
-  readonly createPolicy: () => PolicyAgent;
+  readonly createPolicy: (plugin: CniPlugin) => PolicyAgent;
 }
 
 export interface NodeNetworkListener {
@@ -109,7 +109,7 @@ export class NodeNetwork {
   }
 
   private installed(name: CniPluginName, plugin: CniPlugin): void {
-    if (enforcesPolicy(name)) this.policy = this.options.createPolicy();
+    if (enforcesPolicy(name)) this.policy = this.options.createPolicy(plugin);
     this.listener?.installed(name, plugin);
   }
 }

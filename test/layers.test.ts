@@ -32,6 +32,8 @@ const allowedImports: Record<string, readonly string[]> = {
     'shared/api',
     'shared/bus',
     'shared/netstack',
+    // What cilium's commands show of policies, and by what other nodes know its addresses.
+    'shared/policy',
     'shared/rules',
     'shared/runtime',
     'shared/wire',

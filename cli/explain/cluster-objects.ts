@@ -6,6 +6,8 @@ import type { ResourceRef } from '../../shared/api/resource.ts';
 import {
   ADMINNETWORKPOLICIES,
   BASELINEADMINNETWORKPOLICIES,
+  CILIUMCLUSTERWIDENETWORKPOLICIES,
+  CILIUMNETWORKPOLICIES,
   CLUSTERNETWORKPOLICIES,
   ENDPOINTSLICES,
   NAMESPACES,
@@ -16,16 +18,18 @@ import {
 } from '../../shared/api/resources.ts';
 import { isApiError } from '../../shared/api/status.ts';
 import type { ApiClient } from '../../shared/bus/api-client.ts';
+import { type CiliumPolicyObject, ciliumPoliciesOf } from '../../shared/policy/cilium-policy.ts';
 import { type ClusterPolicyObject, clusterPolicyOf } from '../../shared/policy/cluster-policy.ts';
 import type { ClusterState } from '../../shared/policy/compile.ts';
 import { policyOf } from '../../shared/policy/network-policy.ts';
-import { policyNodeOf } from '../../shared/policy/policy-node.ts';
+import { CILIUM_ROUTING_ANNOTATION, policyNodeOf } from '../../shared/policy/policy-node.ts';
 import { policyPodOf } from '../../shared/policy/policy-pod.ts';
+import type { Policy } from '../../shared/policy/policy-rule.ts';
 
 /** A policy of whatever API, with its kind. */
 export interface PolicyObject {
   readonly kind: string;
-  readonly object: ClusterPolicyObject | NetworkPolicy;
+  readonly object: CiliumPolicyObject | ClusterPolicyObject | NetworkPolicy;
 }
 
 export interface ClusterObjects {
@@ -37,11 +41,14 @@ export interface ClusterObjects {
   readonly policies: readonly PolicyObject[];
 }
 
+const CILIUM_POLICIES = [CILIUMNETWORKPOLICIES, CILIUMCLUSTERWIDENETWORKPOLICIES];
+
 export const POLICY_RESOURCES: readonly ResourceRef[] = [
   NETWORKPOLICIES,
   ADMINNETWORKPOLICIES,
   BASELINEADMINNETWORKPOLICIES,
   CLUSTERNETWORKPOLICIES,
+  ...CILIUM_POLICIES,
 ];
 
 export async function readCluster(api: ApiClient): Promise<ClusterObjects> {
@@ -78,10 +85,14 @@ export function policyState({
     pods: pods.map(policyPodOf),
     namespaces: new Map(namespaces.map(({ metadata }) => [metadata?.name ?? '', metadata?.labels ?? {}] as const)),
     nodes: nodes.map(policyNodeOf),
-    policies: policies.map(({ kind, object }) =>
-      kind === NETWORKPOLICIES.kind
-        ? policyOf(object as NetworkPolicy)
-        : clusterPolicyOf(kind, object as ClusterPolicyObject),
-    ),
+    policies: policies.flatMap(compilablePolicies),
+    blocksAreOutside: nodes.some(({ metadata }) => metadata?.annotations?.[CILIUM_ROUTING_ANNOTATION] !== undefined),
   };
+}
+
+function compilablePolicies({ kind, object }: PolicyObject): Policy[] {
+  if (kind === NETWORKPOLICIES.kind) return [policyOf(object as NetworkPolicy)];
+  const isCilium = CILIUM_POLICIES.some((resource) => resource.kind === kind);
+  if (isCilium) return ciliumPoliciesOf(kind, object as CiliumPolicyObject);
+  return [clusterPolicyOf(kind, object as ClusterPolicyObject)];
 }

@@ -11,6 +11,8 @@ import type { ResourceRef } from '../../shared/api/resource.ts';
 import {
   ADMINNETWORKPOLICIES,
   BASELINEADMINNETWORKPOLICIES,
+  CILIUMCLUSTERWIDENETWORKPOLICIES,
+  CILIUMNETWORKPOLICIES,
   CLUSTERNETWORKPOLICIES,
   NAMESPACES,
   NETWORKPOLICIES,
@@ -19,12 +21,14 @@ import {
 } from '../../shared/api/resources.ts';
 import type { Bus } from '../../shared/bus/connection.ts';
 import { createInformer, type Informer } from '../../shared/bus/informer.ts';
+import { type CiliumPolicyObject, ciliumPoliciesOf } from '../../shared/policy/cilium-policy.ts';
 import { type ClusterPolicyObject, clusterPolicyOf } from '../../shared/policy/cluster-policy.ts';
-import { PolicyCompiler } from '../../shared/policy/compile.ts';
+import { type ClusterState, PolicyCompiler } from '../../shared/policy/compile.ts';
 import type { EndpointPolicy } from '../../shared/policy/endpoint-policy.ts';
 import { policyOf } from '../../shared/policy/network-policy.ts';
-import { policyNodeOf } from '../../shared/policy/policy-node.ts';
+import { CILIUM_ROUTING_ANNOTATION, policyNodeOf } from '../../shared/policy/policy-node.ts';
 import { type PolicyPod, policyPodOf } from '../../shared/policy/policy-pod.ts';
+import type { Policy } from '../../shared/policy/policy-rule.ts';
 import { BoundedRunner } from '../../shared/runtime/bounded-runner.ts';
 import type { Clock } from '../../shared/runtime/clock.ts';
 import type { PolicyEngine } from '../datapath/policy/policy-engine.ts';
@@ -39,10 +43,12 @@ const CLUSTER_POLICIES: readonly ResourceRef[] = [
   BASELINEADMINNETWORKPOLICIES,
   CLUSTERNETWORKPOLICIES,
 ];
+const CILIUM_POLICIES: readonly ResourceRef[] = [CILIUMNETWORKPOLICIES, CILIUMCLUSTERWIDENETWORKPOLICIES];
 
-interface ClusterPolicies {
-  readonly kind: string;
-  readonly informer: Informer<ClusterPolicyObject>;
+/** The policies of one API. */
+interface PolicySource {
+  readonly informer: Informer<object>;
+  readonly list: () => readonly Policy[];
 }
 
 export interface PolicyAgentOptions {
@@ -51,15 +57,28 @@ export interface PolicyAgentOptions {
   readonly engine: PolicyEngine;
   /** Runs a call as a turn of the event loop. */
   readonly inTurn: (call: () => void) => void;
+  /** Of a node of cilium, whose policies speak of identities: its own API too, and blocks are outside. */
+  readonly cilium?: CiliumPolicyOptions;
+}
+
+export interface CiliumPolicyOptions {
+  readonly nodeName: string;
+  /** Told of all pods of the cluster, with the labels of their namespaces, whenever something changed. */
+  readonly identities: IdentityFollower;
+}
+
+export interface IdentityFollower {
+  start(): Promise<void>;
+  stop(): void;
+  follow(pods: readonly PolicyPod[], here: ReadonlySet<string>, namespaces: ClusterState['namespaces']): void;
 }
 
 export class PolicyAgent {
   private readonly options: PolicyAgentOptions;
-  private readonly policies: Informer<NetworkPolicy>;
+  private readonly sources: readonly PolicySource[];
   private readonly pods: Informer<Pod>;
   private readonly namespaces: Informer<Namespace>;
   private readonly nodes: Informer<Node>;
-  private readonly clusterPolicies: readonly ClusterPolicies[];
   private readonly runner: BoundedRunner;
   /** Pods that are plugged in here, with addresses that the API may not know yet. */
   private readonly attached = new Map<string, PolicyPod>();
@@ -67,14 +86,10 @@ export class PolicyAgent {
   constructor(options: PolicyAgentOptions) {
     const { bus, clock } = options;
     this.options = options;
-    this.policies = createInformer<NetworkPolicy>(bus, NETWORKPOLICIES);
+    this.sources = policySources(options);
     this.pods = createInformer<Pod>(bus, PODS, { transform: trimmedPod });
     this.namespaces = createInformer<Namespace>(bus, NAMESPACES, { transform: trimmedNamespace });
     this.nodes = createInformer<Node>(bus, NODES, { transform: trimmedNode });
-    this.clusterPolicies = CLUSTER_POLICIES.map((resource) => ({
-      kind: resource.kind,
-      informer: createInformer<ClusterPolicyObject>(bus, resource),
-    }));
     this.runner = new BoundedRunner({
       clock,
       run: async () => this.program(),
@@ -86,7 +101,7 @@ export class PolicyAgent {
 
   /** Resolves when the policies there are now are in force. */
   async start(): Promise<void> {
-    await Promise.all(this.informers.map((informer) => informer.start()));
+    await Promise.all([...this.informers.map((informer) => informer.start()), this.options.cilium?.identities.start()]);
     const request = () => this.runner.request();
     for (const informer of this.informers) {
       const updated = (object: unknown, old: unknown): void => {
@@ -102,7 +117,7 @@ export class PolicyAgent {
     const known = { ...policyPodOf(pod), addresses };
     this.attached.set(known.uid, known);
     this.runner.request(); // for those whose policies name it
-    const policy = this.compiler().endpoint(known);
+    const policy = new PolicyCompiler(this.state()).endpoint(known);
     for (const address of addresses) this.options.engine.programEndpoint(address, policy);
   }
 
@@ -115,45 +130,45 @@ export class PolicyAgent {
 
   stop(): void {
     this.runner.stop();
+    this.options.cilium?.identities.stop();
     for (const informer of this.informers) informer.stop();
   }
 
   private get informers(): readonly Informer<unknown>[] {
-    const clusterPolicies = this.clusterPolicies.map(({ informer }) => informer);
-    return [this.policies, this.pods, this.namespaces, this.nodes, ...clusterPolicies];
+    return [this.pods, this.namespaces, this.nodes, ...this.sources.map(({ informer }) => informer)];
   }
 
   private program(): boolean {
-    const compiler = this.compiler();
+    const state = this.state();
+    const compiler = new PolicyCompiler(state);
     const endpoints = new Map<number, EndpointPolicy>();
     for (const pod of this.attached.values()) {
       const policy = compiler.endpoint(this.withPresentLabels(pod));
       if (policy === undefined) continue;
       for (const address of pod.addresses) endpoints.set(address, policy);
     }
-    this.options.inTurn(() => this.options.engine.program(endpoints));
+    this.options.inTurn(() => {
+      this.options.engine.program(endpoints);
+      this.options.cilium?.identities.follow(state.pods, new Set(this.attached.keys()), state.namespaces);
+    });
     return true;
   }
 
-  private compiler(): PolicyCompiler {
+  private state(): ClusterState {
     const pods = this.pods
       .list()
       .map(policyPodOf)
       .filter(({ uid }) => !this.attached.has(uid));
     const here = [...this.attached.values()].map((pod) => this.withPresentLabels(pod));
-    return new PolicyCompiler({
-      policies: [
-        ...this.policies.list().map(policyOf),
-        ...this.clusterPolicies.flatMap(({ kind, informer }) =>
-          informer.list().map((one) => clusterPolicyOf(kind, one)),
-        ),
-      ],
+    return {
+      policies: this.sources.flatMap(({ list }) => list()),
       nodes: this.nodes.list().map(policyNodeOf),
       pods: [...pods, ...here],
       namespaces: new Map(
         this.namespaces.list().map(({ metadata }) => [metadata?.name ?? '', metadata?.labels ?? {}] as const),
       ),
-    });
+      blocksAreOutside: this.options.cilium !== undefined,
+    };
   }
 
   /** Labels may change while a pod runs; its address is what it was given. */
@@ -161,6 +176,26 @@ export class PolicyAgent {
     const labels = this.pods.get(pod.name, pod.namespace)?.metadata?.labels;
     return labels === undefined ? pod : { ...pod, labels };
   }
+}
+
+function policySources({ bus, cilium }: PolicyAgentOptions): PolicySource[] {
+  const source = <Kind extends object>(
+    resource: ResourceRef,
+    policiesOf: (object: Kind) => readonly Policy[],
+  ): PolicySource => {
+    const informer = createInformer<Kind>(bus, resource);
+    return { informer, list: () => informer.list().flatMap(policiesOf) };
+  };
+  const ofCilium = cilium === undefined ? [] : CILIUM_POLICIES;
+  return [
+    source(NETWORKPOLICIES, (object: NetworkPolicy) => [policyOf(object)]),
+    ...CLUSTER_POLICIES.map((resource) =>
+      source(resource, (object: ClusterPolicyObject) => [clusterPolicyOf(resource.kind, object)]),
+    ),
+    ...ofCilium.map((resource) =>
+      source(resource, (object: CiliumPolicyObject) => ciliumPoliciesOf(resource.kind, object, cilium?.nodeName)),
+    ),
+  ];
 }
 
 function trimmedPod({ metadata, spec, status }: Pod): Pod {
@@ -179,6 +214,12 @@ function trimmedNamespace({ metadata }: Namespace): Namespace {
   return { metadata: { name: metadata?.name, labels: metadata?.labels } };
 }
 
-function trimmedNode({ metadata, status }: Node): Node {
-  return { metadata: { name: metadata?.name, labels: metadata?.labels }, status: { addresses: status?.addresses } };
+function trimmedNode({ metadata, spec, status }: Node): Node {
+  const { name, labels, annotations = {} } = metadata ?? {};
+  const kept = Object.entries(annotations).filter(([key]) => key === CILIUM_ROUTING_ANNOTATION);
+  return {
+    metadata: { name, labels, annotations: Object.fromEntries(kept) },
+    spec: { podCIDR: spec?.podCIDR },
+    status: { addresses: status?.addresses },
+  };
 }

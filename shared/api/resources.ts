@@ -74,6 +74,15 @@ export const CLUSTERNETWORKPOLICIES = clusterScoped(
   'clusternetworkpolicies',
   'ClusterNetworkPolicy',
 );
+/** Of cilium; custom resources too. */
+export const CILIUMNETWORKPOLICIES = namespaced('cilium.io', 'v2', 'ciliumnetworkpolicies', 'CiliumNetworkPolicy');
+export const CILIUMCLUSTERWIDENETWORKPOLICIES = clusterScoped(
+  'cilium.io',
+  'v2',
+  'ciliumclusterwidenetworkpolicies',
+  'CiliumClusterwideNetworkPolicy',
+);
+export const CILIUMIDENTITIES = clusterScoped('cilium.io', 'v2', 'ciliumidentities', 'CiliumIdentity');
 export const NETWORKPOLICIES = namespaced('networking.k8s.io', 'v1', 'networkpolicies', 'NetworkPolicy');
 export const SERVICECIDRS = clusterScoped('networking.k8s.io', 'v1', 'servicecidrs', 'ServiceCIDR');
 export const SERVICECIDRS_V1BETA1 = clusterScoped('networking.k8s.io', 'v1beta1', 'servicecidrs', 'ServiceCIDR');

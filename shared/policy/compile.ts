@@ -7,7 +7,7 @@
  *
  * Pods that the same policies select share one result, and peers that the same rules cover share one table of ports.
  */
-import { type LabelSelector, labelSelectorMatches, labelSelectorText } from '../api/label-selector.ts';
+import { EVERYTHING, type LabelSelector, labelSelectorMatches, labelSelectorText } from '../api/label-selector.ts';
 import { AddressSet } from './address-set.ts';
 import { AddressSteps } from './address-steps.ts';
 import type { DirectionPolicy, EndpointPolicy } from './endpoint-policy.ts';
@@ -25,6 +25,8 @@ export interface ClusterState {
   /** Labels of the namespaces by name. */
   readonly namespaces: ReadonlyMap<string, Readonly<Record<string, string>>>;
   readonly nodes?: readonly PolicyNode[];
+  /** Blocks mean who is outside: no pod and no node is in one, wherever its address lies (cilium's identities). */
+  readonly blocksAreOutside?: boolean;
 }
 
 /** One rule of one policy, or the end of an isolating tier. */
@@ -131,7 +133,7 @@ export class PolicyCompiler {
     for (const pod of this.podsToKnow(rules, serverPorts === undefined)) {
       for (const address of pod.addresses) {
         const place = placeOf(address);
-        const covering = rules.filter(({ rule }) => this.peersOf(rule).has(pod) || this.coversPlace(rule, place));
+        const covering = rules.filter(({ rule }) => this.peersOf(rule).has(pod) || this.coversPod(rule, place));
         known.set(address, tableOf(covering, serverPorts ?? pod.ports));
       }
     }
@@ -149,7 +151,13 @@ export class PolicyCompiler {
   private podsToKnow(rules: readonly OrderedRule[], peerIsServer: boolean): Iterable<PolicyPod> {
     const asksForNames = rules.some(({ rule }) => rule.ports?.some((port) => 'name' in port));
     if (peerIsServer && asksForNames) return this.state.pods;
+    if (this.state.blocksAreOutside && rules.some(({ rule }) => hasBlocks(rule))) return this.state.pods;
     return new Set(rules.flatMap(({ rule }) => [...this.peersOf(rule)]));
+  }
+
+  /** By where the pod's address lies. */
+  private coversPod(rule: PolicyRule, place: Place): boolean {
+    return this.state.blocksAreOutside ? rule.peers === null : this.coversPlace(rule, place);
   }
 
   private coversPlace(rule: PolicyRule, place: Place): boolean {
@@ -166,12 +174,20 @@ export class PolicyCompiler {
   }
 
   private addressBlocks(peer: RulePeer): AddressBlock[] {
-    if ('block' in peer) return [peer.block];
-    if (!('nodes' in peer)) return [];
+    if ('block' in peer) return [this.state.blocksAreOutside ? this.withoutNodes(peer.block) : peer.block];
+    return 'nodes' in peer ? this.nodeAddresses(peer.nodes).map((cidr) => ({ cidr, except: [] })) : [];
+  }
+
+  private withoutNodes({ cidr, except }: AddressBlock): AddressBlock {
+    return { cidr, except: [...except, ...this.nodeAddresses(EVERYTHING)] };
+  }
+
+  /** As blocks of one address. */
+  private nodeAddresses(selector: LabelSelector): string[] {
     return (this.state.nodes ?? [])
-      .filter(({ labels }) => labelSelectorMatches(peer.nodes, labels))
+      .filter(({ labels }) => labelSelectorMatches(selector, labels))
       .flatMap(({ addresses }) => addresses)
-      .map((address) => ({ cidr: `${address}/${address.includes(':') ? 128 : 32}`, except: [] }));
+      .map((address) => `${address}/${address.includes(':') ? 128 : 32}`);
   }
 
   /** Pods that a rule names as pods. */
@@ -203,6 +219,10 @@ export class PolicyCompiler {
 }
 
 const NOBODY: ReadonlySet<PolicyPod> = new Set();
+
+function hasBlocks({ peers }: PolicyRule): boolean {
+  return peers?.some((peer) => 'block' in peer) ?? false;
+}
 
 function portRuleOf({ rule, tier, cause, name }: OrderedRule, serverPorts: readonly NamedPort[]): PortRule {
   const ranges = rule.ports?.flatMap((port): PortRange[] => {

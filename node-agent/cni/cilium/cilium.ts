@@ -3,19 +3,25 @@
  *
  *   pod CIDR -> router address (cilium_host) -> pods' gateway; nodes publish theirs, so that all know whose packets those are
  */
+import { CILIUM_ROUTING_ANNOTATION } from '../../../shared/policy/policy-node.ts';
 import type { Ipv4Prefix } from '../../../shared/wire/address.ts';
+import { EndpointDirectory } from '../../datapath/cilium/endpoint-directory.ts';
+import { FlowLog } from '../../datapath/cilium/flow-log.ts';
 import { CiliumNetwork, type CiliumRouting } from '../../datapath/network/cilium-network.ts';
 import { datapathPeer } from '../datapath-peer.ts';
 import { HostLocalIpam } from '../ipam/host-local.ts';
 import { attachLeased } from '../leased-pod.ts';
 import type { NetworkConfiguration } from '../network-configuration.ts';
 import type { CniAttachment, CniContext, CniPlugin, NodeNetworkUp, PeerNode, PodAttachRequest } from '../plugin.ts';
+import { type CiliumView, ciliumDbg } from './cilium-dbg.ts';
+import { hubble } from './hubble.ts';
 
 const ROUTER_OWNER = 'router';
-const ROUTING_ANNOTATION = 'podwire.dev/cilium-routing';
 
 export class Cilium implements CniPlugin {
   private readonly context: CniContext;
+  readonly directory: EndpointDirectory;
+  readonly flows: FlowLog;
   private readonly network: CiliumNetwork;
   private readonly routing: CiliumRouting;
   private ipam: HostLocalIpam | undefined;
@@ -24,11 +30,14 @@ export class Cilium implements CniPlugin {
   constructor(context: CniContext, routing: CiliumRouting) {
     this.context = context;
     this.routing = routing;
+    const { root } = context.datapath;
     this.network = context.datapath.use((parts) => new CiliumNetwork(parts, routing));
+    this.directory = new EndpointDirectory(this.network.ipCache);
+    this.flows = new FlowLog(root.memory, () => root.engine.nowUs);
   }
 
   annotations(): Record<string, string> {
-    return { [ROUTING_ANNOTATION]: this.routing };
+    return { [CILIUM_ROUTING_ANNOTATION]: this.routing };
   }
 
   configuration(): NetworkConfiguration {
@@ -58,12 +67,24 @@ export class Cilium implements CniPlugin {
   }
 
   setPeer(peer: PeerNode): void {
-    if (peer.annotations[ROUTING_ANNOTATION] !== this.routing) return;
+    if (peer.annotations[CILIUM_ROUTING_ANNOTATION] !== this.routing) return;
     const known = datapathPeer(peer);
     if (known !== undefined) this.context.datapath.setPeer(known);
   }
 
   removePeer(name: string): void {
     this.context.datapath.removePeer(name);
+  }
+
+  commands(): Record<string, (words: readonly string[]) => string> {
+    const dbg = (words: readonly string[]) => ciliumDbg(this.view(), words);
+    const observe = (words: readonly string[]) => hubble(this.view(), words, Date.now() * 1000);
+    return { cilium: dbg, 'cilium-dbg': dbg, hubble: observe };
+  }
+
+  private view(): CiliumView {
+    const { datapath } = this.context;
+    const { network, directory, flows, ipam } = this;
+    return { datapath, network, directory, flows, ipam: { size: ipam?.size ?? 0, capacity: ipam?.capacity ?? 0 } };
   }
 }

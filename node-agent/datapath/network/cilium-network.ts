@@ -10,6 +10,7 @@
  */
 import type { NetDevice } from '../../../shared/netstack/device.ts';
 import { VethDevice } from '../../../shared/netstack/veth.ts';
+import { CILIUM_HOST_PLACE } from '../../../shared/policy/policy-node.ts';
 import { addressBits, type IpPrefix, networkOf } from '../../../shared/wire/ip-address.ts';
 import { OVERHEAD_BYTES } from '../../../shared/wire/vxlan.ts';
 import { CiliumHostDevice } from '../cilium/cilium-host-device.ts';
@@ -153,7 +154,7 @@ export class CiliumNetwork implements NodeNetwork {
 
   peerAdded(peer: KnownPeer): void {
     this.peers.add(peer);
-    this.ipCache.set(peer.options.internalIp, RESERVED_IDENTITIES['remote-node']);
+    for (const address of nodeAddressesOf(peer)) this.ipCache.set(address, RESERVED_IDENTITIES['remote-node']);
     if (this.routerAddress !== 0) this.addPeerRoutes(peer);
   }
 
@@ -173,7 +174,7 @@ export class CiliumNetwork implements NodeNetwork {
 
   peerRemoved(peer: KnownPeer): void {
     this.peers.delete(peer);
-    this.ipCache.delete(peer.options.internalIp);
+    for (const address of nodeAddressesOf(peer)) this.ipCache.delete(address);
     for (const podCidr of podCidrsOf(peer.options)) {
       this.tunnelMap.delete(podCidr);
       const { address: destination, prefixLength } = podCidr;
@@ -185,4 +186,9 @@ export class CiliumNetwork implements NodeNetwork {
     this.ciliumHost.observer = observer;
     if (this.tunnel !== null) this.tunnel.observer = observer;
   }
+}
+
+/** With which it sends: its own, and that of its `cilium_host`. */
+function nodeAddressesOf({ options }: KnownPeer): number[] {
+  return [options.internalIp, ...podCidrsOf(options).map(({ address }) => address + CILIUM_HOST_PLACE)];
 }

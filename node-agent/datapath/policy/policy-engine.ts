@@ -40,7 +40,13 @@ export interface PolicyVerdict {
   readonly ingress: PolicyDecision | null;
 }
 
+/** Told of each connection that is let through, at its first packet, and of every packet that is refused. */
+export interface VerdictObserver {
+  judged(packet: Packet, connection: Connection, drop: DropReason | null): void;
+}
+
 export class PolicyEngine implements PacketPolicy, AddressHolder {
+  observer: VerdictObserver | null = null;
   private readonly options: PolicyEngineOptions;
   private endpoints = new Map<number, EndpointPolicy>();
   /** Changes with every program; a connection that passed under this one need not be asked again. */
@@ -64,6 +70,11 @@ export class PolicyEngine implements PacketPolicy, AddressHolder {
     this.generation++;
   }
 
+  /** What policies say of a pod here; undefined when none speaks of it. */
+  endpoint(address: number): EndpointPolicy | undefined {
+    return this.endpoints.get(address);
+  }
+
   visitAddresses(visit: (address: number) => void): void {
     const directions = new Set<DirectionPolicy | null>();
     for (const [address, { ingress, egress }] of this.endpoints) {
@@ -80,6 +91,7 @@ export class PolicyEngine implements PacketPolicy, AddressHolder {
     if (connection.policyGeneration === this.generation) return null;
     if (connection.confirmed && this.options.established === 'keep') return null;
     const refused = this.judgeConnection(connection);
+    if (refused !== null || connection.policyGeneration === 0) this.observer?.judged(packet, connection, refused);
     if (refused === null) connection.policyGeneration = this.generation;
     return refused;
   }

@@ -6,6 +6,7 @@ import type { Clock } from '../../../shared/runtime/clock.ts';
 import { enforcesPolicy } from '../../../shared/runtime/cni-plugins.ts';
 import type { ClusterConfig } from '../../../shared/runtime/config.ts';
 import type { Logger } from '../../../shared/runtime/log.ts';
+import { ciliumDefinitions } from './cilium-policies.ts';
 import { clusterPolicyDefinitions } from './cluster-policies.ts';
 import { corednsManifests } from './coredns.ts';
 import { kubeProxyManifests } from './kube-proxy.ts';
@@ -41,6 +42,7 @@ export async function bootstrapCluster(options: BootstrapOptions): Promise<void>
     ...kubeProxyManifests({ podCidrs: podCidrs(config), mode: config.proxyMode }),
     netnsRuntimeClass(),
     ...(enforcesPolicy(config.cni) ? clusterPolicyDefinitions() : []),
+    ...(config.cni === 'cilium' ? ciliumDefinitions() : []),
     ...dns.filter((manifest) => !isDeployment(manifest)),
   ]);
   await nodesForTwo(options);

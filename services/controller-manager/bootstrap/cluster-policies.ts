@@ -10,44 +10,12 @@ import {
   CLUSTERNETWORKPOLICIES,
   CUSTOMRESOURCEDEFINITIONS,
 } from '../../../shared/api/resources.ts';
+import { anything, list, object, oneOf, oneWord, type Properties, selector, text, whole } from './custom-schema.ts';
 import type { Manifest } from './manifest.ts';
 
-const MAX_ITEMS = 100;
 const MAX_PRIORITY = 1000;
 const APPROVAL = 'https://github.com/kubernetes-sigs/network-policy-api/pull/30';
 
-type Properties = Readonly<Record<string, JSONSchemaProps>>;
-
-const object = (properties: Properties, required: string[] = []): JSONSchemaProps => ({
-  type: 'object',
-  properties: { ...properties },
-  ...(required.length === 0 ? {} : { required }),
-});
-const list = (items: JSONSchemaProps, minItems = 0): JSONSchemaProps => ({
-  type: 'array',
-  items,
-  minItems,
-  maxItems: MAX_ITEMS,
-});
-/** Exactly one of the fields. */
-const oneOf = (properties: Properties): JSONSchemaProps => ({
-  ...object(properties),
-  minProperties: 1,
-  maxProperties: 1,
-});
-const oneWord = (...words: string[]): JSONSchemaProps => ({ type: 'string', enum: words });
-const whole = (minimum: number, maximum: number): JSONSchemaProps => ({
-  type: 'integer',
-  format: 'int32',
-  minimum,
-  maximum,
-});
-
-const text: JSONSchemaProps = { type: 'string' };
-const selector = object({
-  matchLabels: { type: 'object', additionalProperties: text },
-  matchExpressions: list(object({ key: text, operator: text, values: list(text) }, ['key', 'operator'])),
-});
 const pods = object({ namespaceSelector: selector, podSelector: selector }, ['podSelector']);
 const port = whole(1, 65_535);
 const protocol: JSONSchemaProps = { ...text, default: 'TCP' };
@@ -119,8 +87,6 @@ function definition(
   };
   return { resource: CUSTOMRESOURCEDEFINITIONS, object: manifest };
 }
-
-const anything = { type: 'object', 'x-kubernetes-preserve-unknown-fields': true } as JSONSchemaProps; // whose type does not know the extension
 
 export function clusterPolicyDefinitions(): Manifest[] {
   const priority = whole(0, MAX_PRIORITY);

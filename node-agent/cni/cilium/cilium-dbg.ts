@@ -1,0 +1,141 @@
+/** `cilium-dbg` as in a node's agent pod: status, endpoints, identities and the maps of the data path. */
+import { formatIpv4, formatMac } from '../../../shared/wire/address.ts';
+import { formatPrefix } from '../../../shared/wire/ip-address.ts';
+import type { EndpointDirectory } from '../../datapath/cilium/endpoint-directory.ts';
+import { type FlowLog, MAX_FLOWS } from '../../datapath/cilium/flow-log.ts';
+import { reservedName } from '../../datapath/cilium/identity.ts';
+import { labelLines } from '../../datapath/cilium/security-labels.ts';
+import type { CiliumNetwork } from '../../datapath/network/cilium-network.ts';
+import type { NodeDatapath } from '../../datapath/path.ts';
+import { PolicyEngine } from '../../datapath/policy/policy-engine.ts';
+import { formatFrontends } from '../../datapath/show/bpf.ts';
+import { textTable } from './text-table.ts';
+
+export interface CiliumView {
+  readonly datapath: NodeDatapath;
+  readonly network: CiliumNetwork;
+  readonly directory: EndpointDirectory;
+  readonly flows: FlowLog;
+  /** Addresses in use, and there are. */
+  readonly ipam: { readonly size: number; readonly capacity: number };
+}
+
+const COMMANDS: Readonly<Record<string, (view: CiliumView) => string>> = {
+  status,
+  'endpoint list': endpointList,
+  'identity list': identityList,
+  'bpf endpoint list': bpfEndpoints,
+  'bpf ipcache list': bpfIpCache,
+  'bpf tunnel list': bpfTunnels,
+  'bpf lb list': ({ datapath }) => formatFrontends(datapath.rules.ipv4.bpf),
+};
+
+export function ciliumDbg(view: CiliumView, words: readonly string[]): string {
+  const command = COMMANDS[words.join(' ')];
+  return command?.(view) ?? `Error: unknown command: there are ${Object.keys(COMMANDS).join(', ')} here\n`;
+}
+
+function status({ datapath, network, flows, ipam }: CiliumView): string {
+  const { bpf } = datapath.rules.ipv4;
+  const routing = network.routing === 'native' ? 'Native' : `Tunnel [${network.routing}]`;
+  const cidr = network.podCidr === null ? 'none' : formatPrefix(network.podCidr);
+  const rows = [
+    ['KVStore:', 'Disabled'],
+    ['KubeProxyReplacement:', bpf === null ? 'False' : 'True'],
+    ['Host firewall:', 'Disabled'],
+    ['CNI Chaining:', 'none'],
+    ['Cilium:', 'Ok   OK'],
+    ['IPAM:', `IPv4: ${ipam.size}/${ipam.capacity} allocated from ${cidr}`],
+    ['Routing:', `Network: ${routing}   Host: Legacy`],
+    ['Masquerading:', 'IPTables [IPv4: Enabled, IPv6: Disabled]'],
+    ['Hubble:', `Ok   Current/Max Flows: ${flows.size}/${MAX_FLOWS}`],
+    ['Encryption:', 'Disabled'],
+  ];
+  return textTable(rows);
+}
+
+function endpointList({ datapath, directory }: CiliumView): string {
+  const { policy } = datapath.netfilter;
+  const head = [
+    'ENDPOINT',
+    'POLICY (ingress)',
+    'POLICY (egress)',
+    'IDENTITY',
+    'LABELS (source:key[=value])',
+    'IPv4',
+    'STATUS',
+  ];
+  const enforcement = ['', 'ENFORCEMENT', 'ENFORCEMENT', '', '', '', ''];
+  const rows = directory.here().flatMap(([address, { identity }]) => {
+    const said = policy instanceof PolicyEngine ? policy.endpoint(address) : undefined;
+    const enforced = (direction: object | null | undefined): string => (direction == null ? 'Disabled' : 'Enabled');
+    const [first = '', ...others] = identityLabels(directory, identity);
+    const state = reservedName(identity) === 'init' ? 'waiting-for-identity' : 'ready';
+    return [
+      [
+        `${endpointId(datapath, address)}`,
+        enforced(said?.ingress),
+        enforced(said?.egress),
+        `${identity}`,
+        first,
+        formatIpv4(address),
+        state,
+      ],
+      ...others.map((label) => ['', '', '', '', label, '', '']),
+    ];
+  });
+  return textTable([head, enforcement, ...rows]);
+}
+
+/** The number of the pod's device on the node: unique there, and kept as long as the pod. */
+function endpointId({ pods }: NodeDatapath, address: number): number {
+  for (const pod of pods.values()) if (pod.address === address) return pod.hostDevice.index;
+  return 0;
+}
+
+function identityLabels(directory: EndpointDirectory, identity: number): string[] {
+  const reserved = reservedName(identity);
+  if (reserved !== undefined) return [`reserved:${reserved}`];
+  const labels = directory.identities.find(([number]) => number === identity)?.[1];
+  return labelLines(labels ?? {});
+}
+
+function identityList({ directory }: CiliumView): string {
+  const reserved = [1, 2, 3, 4, 5, 6, 7].map((number) => [`${number}`, `reserved:${reservedName(number)}`]);
+  const made = directory.identities.flatMap(([number, labels]) =>
+    labelLines(labels).map((label, i) => [i === 0 ? `${number}` : '', label]),
+  );
+  return textTable([['ID', 'LABELS'], ...reserved, ...made]);
+}
+
+function bpfEndpoints({ datapath, network }: CiliumView): string {
+  const rows = [...network.ciliumHost.endpoints].map(([address, { device, podMac }]) => [
+    `${formatIpv4(address)}:0`,
+    `id=${endpointId(datapath, address)} sec_id=${network.ipCache.identityOf(address)} flags=0x0000 ifindex=${device.index} mac=${formatMac(podMac).toUpperCase()} nodemac=${formatMac(device.macAddress).toUpperCase()}`,
+  ]);
+  return textTable([['IP ADDRESS', 'LOCAL ENDPOINT INFO'], ...rows]);
+}
+
+function bpfIpCache({ network }: CiliumView): string {
+  const rows = [...network.ipCache.entries()]
+    .sort(([a], [b]) => a - b)
+    .map(([address, identity]) => {
+      const peer = network.tunnelMap.lookup(address)?.options.internalIp ?? 0;
+      return [
+        `${formatIpv4(address)}/32`,
+        `identity=${identity} encryptkey=0 tunnelendpoint=${formatIpv4(peer)} flags=${peer === 0 ? '<none>' : 'hastunnel'}`,
+      ];
+    });
+  return textTable([
+    ['IP PREFIX/ADDRESS', 'IDENTITY'],
+    ...rows,
+    ['0.0.0.0/0', 'identity=2 encryptkey=0 tunnelendpoint=0.0.0.0 flags=<none>'],
+  ]);
+}
+
+function bpfTunnels({ network }: CiliumView): string {
+  const rows = network.tunnelMap
+    .list()
+    .map(({ prefix, peer }) => [`${formatIpv4(prefix.address)}:0`, `${formatIpv4(peer.options.internalIp)}:0`]);
+  return textTable([['TUNNEL', 'VALUE'], ...rows]);
+}

@@ -1,0 +1,212 @@
+/** `hubble observe [filters] [-o compact|json] [--last N]`: flows of this node, in the forms of the original. */
+import { parseArgs } from 'node:util';
+import { formatIpv4 } from '../../../shared/wire/address.ts';
+import type { FlowRecord } from '../../datapath/cilium/flow-log.ts';
+import { RESERVED_IDENTITIES, reservedName } from '../../datapath/cilium/identity.ts';
+import { labelLines } from '../../datapath/cilium/security-labels.ts';
+import type { CiliumView } from './cilium-dbg.ts';
+
+const DEFAULT_LAST = 20;
+const DROP_REASON_POLICY = 133;
+const PROTOCOL_NAMES: Readonly<Record<number, string>> = { 1: 'ICMPv4', 6: 'TCP', 17: 'UDP', 132: 'SCTP' };
+const FLAG_NAMES = ['FIN', 'SYN', 'RST', 'PSH', 'ACK', 'URG', 'ECE', 'CWR'];
+
+const OPTIONS = {
+  output: { type: 'string', short: 'o', default: 'compact' },
+  last: { type: 'string' },
+  verdict: { type: 'string', multiple: true },
+  pod: { type: 'string', multiple: true },
+  'from-pod': { type: 'string', multiple: true },
+  'to-pod': { type: 'string', multiple: true },
+  namespace: { type: 'string', short: 'n', multiple: true },
+  'from-ip': { type: 'string', multiple: true },
+  'to-ip': { type: 'string', multiple: true },
+  port: { type: 'string', multiple: true },
+  'to-port': { type: 'string', multiple: true },
+  protocol: { type: 'string', multiple: true },
+} as const;
+
+interface Party {
+  readonly address: string;
+  readonly port: number;
+  readonly identity: number;
+  readonly namespace: string | undefined;
+  readonly pod: string | undefined;
+  readonly labels: readonly string[];
+}
+
+interface ShownFlow {
+  readonly record: FlowRecord;
+  readonly source: Party;
+  readonly destination: Party;
+  readonly isIngress: boolean;
+}
+
+type Filters = ReturnType<typeof filtersOf>;
+
+/** `wallClockUs` goes with the data path's time. */
+export function hubble(view: CiliumView, words: readonly string[], wallClockUs: number): string {
+  const [command, ...rest] = words;
+  if (command === 'status') return status(view);
+  if (command !== 'observe') return 'Error: there are `hubble observe` and `hubble status` here\n';
+  let filters: Filters;
+  try {
+    filters = filtersOf(rest);
+  } catch (error) {
+    return `Error: ${(error as Error).message}\n`; // of parseArgs, or of ours
+  }
+  const shown = view.flows
+    .list()
+    .map((record) => shownFlow(view, record))
+    .filter((flow) => passes(flow, filters))
+    .slice(-filters.last);
+  const offsetUs = wallClockUs - view.datapath.root.engine.nowUs;
+  const format = filters.output === 'json' ? jsonLine : compactLine;
+  return shown.map((flow) => `${format(view, flow, offsetUs)}\n`).join('');
+}
+
+function status({ flows }: CiliumView): string {
+  return `Healthcheck (via localhost:4245): Ok\nCurrent/Max Flows: ${flows.size}/4,095\nFlows seen: ${flows.seen}\n`;
+}
+
+function filtersOf(words: readonly string[]) {
+  const { values } = parseArgs({ args: [...words], options: OPTIONS });
+  const { output, last } = values;
+  if (!['compact', 'json', 'jsonpb'].includes(output)) throw new Error(`invalid output format: ${output}`);
+  const count = last === undefined ? DEFAULT_LAST : Number(last);
+  if (!Number.isInteger(count) || count < 0) throw new Error(`invalid argument "${last}" for "--last" flag`);
+  return { ...values, output: output === 'jsonpb' ? 'json' : output, last: count };
+}
+
+function shownFlow(view: CiliumView, record: FlowRecord): ShownFlow {
+  const isIngress = view.network.ciliumHost.endpoints.has(record.destination);
+  return {
+    record,
+    source: partyOf(view, record.source, record.sourcePort),
+    destination: partyOf(view, record.destination, record.destinationPort),
+    isIngress,
+  };
+}
+
+function partyOf({ directory, network }: CiliumView, address: number, port: number): Party {
+  const known = directory.endpointAt(address);
+  const identity = known?.identity ?? network.ipCache.identityOf(address);
+  const reserved = reservedName(identity);
+  const labels = directory.identities.find(([number]) => number === identity)?.[1];
+  return {
+    address: formatIpv4(address),
+    port,
+    identity,
+    namespace: known?.pod.namespace,
+    pod: known?.pod.name,
+    labels: reserved === undefined ? labelLines(labels ?? {}) : [`reserved:${reserved}`],
+  };
+}
+
+function passes({ record, source, destination }: ShownFlow, filters: Filters): boolean {
+  const any = (wanted: readonly string[] | undefined, holds: (value: string) => boolean): boolean =>
+    wanted === undefined || wanted.some(holds);
+  const verdict = record.drop === null ? 'FORWARDED' : 'DROPPED';
+  const either = (holds: (party: Party) => boolean): boolean => holds(source) || holds(destination);
+  const protocol = PROTOCOL_NAMES[record.protocol] ?? '';
+  return (
+    any(filters.verdict, (value) => value.toUpperCase() === verdict) &&
+    any(filters.pod, (value) => either((party) => isPod(party, value))) &&
+    any(filters['from-pod'], (value) => isPod(source, value)) &&
+    any(filters['to-pod'], (value) => isPod(destination, value)) &&
+    any(filters.namespace, (value) => either(({ namespace }) => namespace === value)) &&
+    any(filters['from-ip'], (value) => source.address === value) &&
+    any(filters['to-ip'], (value) => destination.address === value) &&
+    any(filters.port, (value) => either(({ port }) => `${port}` === value)) &&
+    any(filters['to-port'], (value) => `${destination.port}` === value) &&
+    any(filters.protocol, (value) => protocol.toUpperCase().startsWith(value.toUpperCase()))
+  );
+}
+
+/** `shop/web-`: a namespace, `default` if there is none, and how the name begins. */
+function isPod({ namespace, pod }: Party, wanted: string): boolean {
+  const [first = '', second] = wanted.split('/');
+  const [inNamespace, prefix] = second === undefined ? ['default', first] : [first, second];
+  return namespace === inNamespace && (pod?.startsWith(prefix) ?? false);
+}
+
+function compactLine({ network }: CiliumView, flow: ShownFlow, offsetUs: number): string {
+  const { record, source, destination } = flow;
+  const time = new Date((record.timeUs + offsetUs) / 1000);
+  const stamp = `${time.toUTCString().slice(8, 11)} ${`${time.getUTCDate()}`.padStart(2)} ${time.toISOString().slice(11, 23)}`;
+  const arrow = record.drop === null ? '->' : '<>';
+  const event = record.drop === null ? `${observationPoint(network.routing, flow)} FORWARDED` : 'Policy denied DROPPED';
+  return `${stamp}: ${partyText(source)} ${arrow} ${partyText(destination)} ${event} (${summary(record)})`;
+}
+
+function observationPoint(routing: string, { destination, isIngress }: ShownFlow): string {
+  if (isIngress) return 'to-endpoint';
+  if (destination.identity === RESERVED_IDENTITIES.host) return 'to-stack';
+  const isPodOrNode = destination.identity !== RESERVED_IDENTITIES.world;
+  return isPodOrNode && routing !== 'native' ? 'to-overlay' : 'to-network';
+}
+
+function partyText({ namespace, pod, address, port, identity }: Party): string {
+  const name = pod === undefined ? address : `${namespace}/${pod}`;
+  const place = port === 0 ? name : `${name}:${port}`;
+  const reserved = reservedName(identity);
+  return reserved === undefined ? `${place} (ID:${identity})` : `${place} (${reserved})`;
+}
+
+function summary({ protocol, tcpFlags }: FlowRecord): string {
+  const name = PROTOCOL_NAMES[protocol] ?? `protocol ${protocol}`;
+  return name === 'TCP' ? `TCP Flags: ${flagNames(tcpFlags).join(', ')}` : name;
+}
+
+function flagNames(flags: number): string[] {
+  return FLAG_NAMES.filter((_, bit) => ((flags >> bit) & 1) === 1);
+}
+
+function jsonLine({ datapath: { nodeName }, network }: CiliumView, flow: ShownFlow, offsetUs: number): string {
+  const { record, source, destination, isIngress } = flow;
+  const time = new Date((record.timeUs + offsetUs) / 1000).toISOString();
+  const dropped = record.drop !== null;
+  const direction = isIngress ? 'ingress' : 'egress';
+  const observed = { Type: 'L3_L4', node_name: nodeName, event_type: { type: dropped ? 1 : 4 } };
+  return JSON.stringify({
+    flow: {
+      time,
+      verdict: dropped ? 'DROPPED' : 'FORWARDED',
+      ...(dropped ? { drop_reason: DROP_REASON_POLICY } : {}),
+      IP: { source: source.address, destination: destination.address, ipVersion: 'IPv4' },
+      l4: layer4(record),
+      source: jsonParty(source),
+      destination: jsonParty(destination),
+      ...observed,
+      traffic_direction: direction.toUpperCase(),
+      ...(dropped
+        ? { drop_reason_desc: 'POLICY_DENIED', [`${direction}_denied_by`]: deniedBy(record.drop?.cause) }
+        : { trace_observation_point: observationPoint(network.routing, flow).toUpperCase().replace('-', '_') }),
+      is_reply: false,
+      Summary: summary(record),
+    },
+    node_name: nodeName,
+    time,
+  });
+}
+
+function layer4({ protocol, sourcePort, destinationPort, tcpFlags }: FlowRecord): object {
+  const name = PROTOCOL_NAMES[protocol] ?? 'unknown';
+  if (name === 'ICMPv4') return { [name]: { type: 8 } };
+  const ports = { source_port: sourcePort, destination_port: destinationPort };
+  if (name !== 'TCP') return { [name]: ports };
+  return { TCP: { ...ports, flags: Object.fromEntries(flagNames(tcpFlags).map((flag) => [flag, true])) } };
+}
+
+function jsonParty({ identity, namespace, pod, labels }: Party): object {
+  return { identity, cluster_name: 'default', namespace, labels, pod_name: pod };
+}
+
+/** Of a drop's cause: `NetworkPolicy default/web, CiliumNetworkPolicy shop/db`. */
+function deniedBy(cause = ''): object[] {
+  return cause.split(', ').map((title) => {
+    const [kind, place = ''] = title.split(' ');
+    const [namespace, name] = place.includes('/') ? place.split('/') : [undefined, place];
+    return { name, namespace, kind };
+  });
+}

@@ -1,0 +1,197 @@
+/**
+ * CiliumNetworkPolicy and CiliumClusterwideNetworkPolicy (cilium.io/v2; docs.cilium.io, "Layer 3 Examples", "Layer 4 Examples"
+ * and "Deny Policies"). What is denied goes before what is allowed, in whatever policy it stands.
+ *
+ *   rule without peers and without ports -> nobody;  ports alone -> everybody at these ports;  an empty list of peers -> nobody
+ */
+import { EVERYTHING, type LabelSelectorObject, selectorFromObject } from '../api/label-selector.ts';
+import type { ObjectMeta } from '../api/object.ts';
+import * as ipv4 from '../wire/ipv4.ts';
+import {
+  type PodScope,
+  type Policy,
+  type PolicyRule,
+  type RulePeer,
+  type RulePort,
+  TIER_NAMESPACE,
+} from './policy-rule.ts';
+import { PROTOCOL_SCTP } from './port-verdicts.ts';
+
+export interface CiliumPolicyObject {
+  readonly metadata?: ObjectMeta;
+  readonly spec?: CiliumPolicySpec;
+  readonly specs?: readonly CiliumPolicySpec[];
+}
+
+export interface CiliumPolicySpec {
+  readonly endpointSelector?: LabelSelectorObject;
+  readonly ingress?: readonly CiliumRule[];
+  readonly ingressDeny?: readonly CiliumRule[];
+  readonly egress?: readonly CiliumRule[];
+  readonly egressDeny?: readonly CiliumRule[];
+  readonly enableDefaultDeny?: { readonly ingress?: boolean; readonly egress?: boolean };
+}
+
+export interface CiliumRule {
+  readonly fromEndpoints?: readonly LabelSelectorObject[];
+  readonly toEndpoints?: readonly LabelSelectorObject[];
+  readonly fromEntities?: readonly string[];
+  readonly toEntities?: readonly string[];
+  readonly fromCIDR?: readonly string[];
+  readonly toCIDR?: readonly string[];
+  readonly fromCIDRSet?: readonly CiliumBlock[];
+  readonly toCIDRSet?: readonly CiliumBlock[];
+  readonly toPorts?: readonly { readonly ports?: readonly CiliumPort[] }[];
+}
+
+interface CiliumBlock {
+  readonly cidr: string;
+  readonly except?: readonly string[];
+}
+
+interface CiliumPort {
+  readonly port: string;
+  readonly endPort?: number;
+  readonly protocol?: string;
+}
+
+type Direction = 'ingress' | 'egress';
+
+interface Place {
+  /** Of a CiliumNetworkPolicy: whose pods it selects, and whose pods its selectors mean. */
+  readonly namespace: string | undefined;
+  /** The entity `host` is this node. Without one, as in a view of the whole cluster, it is any. */
+  readonly nodeName: string | undefined;
+}
+
+const DENY_FIRST = -1;
+const MAX_PORT = 65_535;
+const PROTOCOLS: Readonly<Record<string, readonly number[]>> = {
+  TCP: [ipv4.PROTOCOL_TCP],
+  UDP: [ipv4.PROTOCOL_UDP],
+  SCTP: [PROTOCOL_SCTP],
+  ANY: [ipv4.PROTOCOL_TCP, ipv4.PROTOCOL_UDP, PROTOCOL_SCTP],
+};
+const NAMESPACE_LABEL = 'io.kubernetes.pod.namespace';
+const NAMESPACE_LABELS = 'io.cilium.k8s.namespace.labels.';
+/** By which the API names each namespace in a label. */
+const NAMESPACE_NAME = 'kubernetes.io/metadata.name';
+const HOSTNAME = 'kubernetes.io/hostname';
+
+/** The parts of one object that have a say of their own, one for each direction and action. */
+export function ciliumPoliciesOf(
+  kind: string,
+  { metadata, spec, specs = [] }: CiliumPolicyObject,
+  nodeName?: string,
+): Policy[] {
+  const namespace = kind === 'CiliumNetworkPolicy' ? (metadata?.namespace ?? '') : undefined;
+  const name = namespace === undefined ? metadata?.name : `${namespace}/${metadata?.name}`;
+  const all = spec === undefined ? specs : [spec, ...specs];
+  return all.flatMap((one) => policiesOfSpec(`${kind} ${name}`, one, { namespace, nodeName }));
+}
+
+function policiesOfSpec(title: string, spec: CiliumPolicySpec, place: Place): Policy[] {
+  const subject = scopeOf(spec.endpointSelector ?? {}, place.namespace);
+  const directions = ['ingress', 'egress'] as const;
+  return directions.flatMap((direction) => {
+    const denied = spec[`${direction}Deny`] ?? [];
+    const allowed = spec[direction] ?? [];
+    if (denied.length === 0 && allowed.length === 0) return [];
+    const isolates = spec.enableDefaultDeny?.[direction] ?? true;
+    const common = { title, tier: TIER_NAMESPACE, subject, ingress: null, egress: null };
+    const rules = (list: readonly CiliumRule[], action: 'allow' | 'deny') =>
+      list.map((rule) => ruleOf(rule, action, direction, place));
+    return [
+      { ...common, priority: DENY_FIRST, isolates: false, [direction]: rules(denied, 'deny') },
+      { ...common, priority: 0, isolates, [direction]: rules(allowed, 'allow') },
+    ];
+  });
+}
+
+function ruleOf(rule: CiliumRule, action: 'allow' | 'deny', direction: Direction, place: Place): PolicyRule {
+  const [endpoints, entities, blocks, blockSets] =
+    direction === 'ingress'
+      ? [rule.fromEndpoints, rule.fromEntities, rule.fromCIDR, rule.fromCIDRSet]
+      : [rule.toEndpoints, rule.toEntities, rule.toCIDR, rule.toCIDRSet];
+  const namesPeers = [endpoints, entities, blocks, blockSets].some((list) => list !== undefined);
+  if (!namesPeers && rule.toPorts !== undefined) return { action, peers: null, ports: portsOf(rule) };
+  if (entities?.includes('all')) return { action, peers: null, ports: portsOf(rule) };
+  const peers: RulePeer[] = [
+    ...(endpoints ?? []).map((selector): RulePeer => ({ pods: peerScopeOf(selector, place.namespace) })),
+    ...(entities ?? []).flatMap((entity) => entityPeers(entity, place.nodeName)),
+    ...(blocks ?? []).map((cidr): RulePeer => ({ block: { cidr, except: [] } })),
+    ...(blockSets ?? []).map(({ cidr, except = [] }): RulePeer => ({ block: { cidr, except } })),
+  ];
+  return { action, peers, ports: portsOf(rule) };
+}
+
+function entityPeers(entity: string, nodeName: string | undefined): RulePeer[] {
+  switch (entity) {
+    case 'world':
+      return [{ block: { cidr: '0.0.0.0/0', except: [] } }];
+    case 'cluster':
+      return [{ pods: {} }, { nodes: EVERYTHING }];
+    case 'host':
+      return [{ nodes: nodeName === undefined ? EVERYTHING : hostnameIs('In', nodeName) }];
+    case 'remote-node':
+      return [{ nodes: nodeName === undefined ? EVERYTHING : hostnameIs('NotIn', nodeName) }];
+    default:
+      return []; // `none`, and those that nobody is here: init, health, unmanaged, ingress
+  }
+}
+
+function hostnameIs(operator: string, nodeName: string) {
+  return selectorFromObject({ matchExpressions: [{ key: HOSTNAME, operator, values: [nodeName] }] }) ?? EVERYTHING;
+}
+
+/** Selectors of peers mean the policy's own namespace unless they say which. */
+function peerScopeOf(selector: LabelSelectorObject, namespace: string | undefined): PodScope {
+  const scope = scopeOf(selector, undefined);
+  return scope.namespaceSelector !== undefined || namespace === undefined ? scope : { ...scope, namespace };
+}
+
+/** Labels of the namespace stand among those of the pod, under prefixes of their own. */
+function scopeOf(selector: LabelSelectorObject, namespace: string | undefined): PodScope {
+  const ofPod = new SelectorParts();
+  const ofNamespace = new SelectorParts();
+  const place = (key: string): readonly [SelectorParts, string] => {
+    const bare = key.replace(/^(k8s|any)[:.]/, '');
+    if (bare === NAMESPACE_LABEL) return [ofNamespace, NAMESPACE_NAME];
+    return bare.startsWith(NAMESPACE_LABELS) ? [ofNamespace, bare.slice(NAMESPACE_LABELS.length)] : [ofPod, bare];
+  };
+  for (const [key, value] of Object.entries(selector.matchLabels ?? {})) {
+    const [parts, bare] = place(key);
+    parts.expressions.push({ key: bare, operator: 'In', values: [value] });
+  }
+  for (const expression of selector.matchExpressions ?? []) {
+    const [parts, key] = place(expression.key);
+    parts.expressions.push({ ...expression, key });
+  }
+  return {
+    ...(namespace === undefined ? {} : { namespace }),
+    ...(ofNamespace.expressions.length === 0 ? {} : { namespaceSelector: ofNamespace.selector }),
+    podSelector: ofPod.selector,
+  };
+}
+
+class SelectorParts {
+  readonly expressions: { key: string; operator: string; values?: readonly string[] }[] = [];
+
+  get selector() {
+    return selectorFromObject({ matchExpressions: this.expressions }) ?? EVERYTHING;
+  }
+}
+
+function portsOf({ toPorts }: CiliumRule): RulePort[] | null {
+  const ports = (toPorts ?? []).flatMap(({ ports: list = [] }) => list.flatMap(rulePorts));
+  return ports.length === 0 ? null : ports;
+}
+
+/** `0` is every port; what is no number is the name of one. */
+function rulePorts({ port, endPort, protocol = 'ANY' }: CiliumPort): RulePort[] {
+  const protocols = PROTOCOLS[protocol.toUpperCase()] ?? [];
+  if (!/^\d+$/.test(port)) return protocols.map((number) => ({ protocol: number, name: port }));
+  const first = Number(port);
+  const last = first === 0 ? MAX_PORT : (endPort ?? first);
+  return protocols.map((number) => ({ protocol: number, first, last }));
+}

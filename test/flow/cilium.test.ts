@@ -1,0 +1,196 @@
+/** cilium's plugin on two nodes in virtual time: what its node shows, whose identity is on the wire, and what hubble observes. */
+import { beforeEach, describe, expect, it } from 'vitest';
+import { Cilium } from '../../node-agent/cni/cilium/cilium.ts';
+import type { Leases } from '../../node-agent/cni/ipam/host-local.ts';
+import { encodeUnderlay } from '../../node-agent/cni/underlay-annotations.ts';
+import { securityLabels } from '../../node-agent/datapath/cilium/security-labels.ts';
+import type { CiliumRouting } from '../../node-agent/datapath/network/cilium-network.ts';
+import { PolicyEngine } from '../../node-agent/datapath/policy/policy-engine.ts';
+import { addressRows, formatAddresses } from '../../node-agent/datapath/show/address.ts';
+import { nodeNamespace, podNamespace } from '../../node-agent/datapath/show/namespace.ts';
+import { formatRoutes, routeRows } from '../../node-agent/datapath/show/route.ts';
+import { type CiliumPolicySpec, ciliumPoliciesOf } from '../../shared/policy/cilium-policy.ts';
+import { type ClusterState, PolicyCompiler } from '../../shared/policy/compile.ts';
+import type { PolicyPod } from '../../shared/policy/policy-pod.ts';
+import { parseIpv4Prefix } from '../../shared/wire/address.ts';
+import * as vxlan from '../../shared/wire/vxlan.ts';
+import { TestCluster } from './cluster.testkit.ts';
+
+const NODES = 2;
+const NAMESPACES = new Map([['default', { 'kubernetes.io/metadata.name': 'default' }]]);
+const CLIENT_ID = 1000;
+const SERVER_ID = 2000;
+
+function podCidrOf(index: number) {
+  return parseIpv4Prefix(`10.244.${index + 1}.0/24`)!;
+}
+
+class CiliumWorld {
+  readonly plugins: Cilium[] = [];
+  readonly engines: PolicyEngine[] = [];
+  readonly cluster: TestCluster;
+  readonly client;
+  readonly server;
+  private readonly pods: PolicyPod[];
+
+  constructor(routing: CiliumRouting = 'vxlan') {
+    this.cluster = new TestCluster(NODES, 1, {
+      traced: false,
+      prepare: (datapath) => {
+        let leases: Leases | undefined;
+        const save = (saved: Leases): void => {
+          leases = saved;
+        };
+        const store = { load: () => leases, save };
+        const plugin = new Cilium({ datapath, leases: store, bgpHoldSeconds: 4 }, routing);
+        const { root } = datapath;
+        const engine = new PolicyEngine({ memory: root.memory, isNodeAddress: (address) => root.isLocal(address) });
+        engine.observer = plugin.flows;
+        datapath.setPolicy(engine);
+        this.plugins.push(plugin);
+        this.engines.push(engine);
+      },
+    });
+    for (const [i, plugin] of this.plugins.entries()) {
+      plugin.setUpNode(podCidrOf(i));
+      this.introduce(plugin, 1 - i);
+    }
+    this.client = this.plugins[0]!.attach({ uid: 'client', id: 'default/client' });
+    this.server = this.plugins[1]!.attach({ uid: 'server', id: 'default/server' });
+    this.pods = [this.policyPod('client', this.client.address), this.policyPod('server', this.server.address)];
+    for (const { directory } of this.plugins) {
+      for (const [i, number] of [CLIENT_ID, SERVER_ID].entries()) {
+        directory.setIdentity(number, securityLabels(this.pods[i]!, NAMESPACES.get('default')!));
+      }
+    }
+    this.apply();
+    this.cluster.udpServer(this.server.host, 80, 'server');
+    this.cluster.settle();
+  }
+
+  /** A policy for the server, in force on both nodes. */
+  apply(spec?: CiliumPolicySpec): void {
+    const object = { metadata: { namespace: 'default', name: 'guard' }, spec };
+    const policies = spec === undefined ? [] : ciliumPoliciesOf('CiliumNetworkPolicy', object, 'worker-2');
+    const state: ClusterState = { policies, pods: this.pods, namespaces: NAMESPACES, blocksAreOutside: true };
+    const compiler = new PolicyCompiler(state);
+    for (const [i, engine] of this.engines.entries()) {
+      const mine = [this.pods[i]!];
+      const endpoints = mine.map((pod) => [pod.addresses[0]!, compiler.endpoint(pod)] as const);
+      engine.program(new Map(endpoints.flatMap(([address, policy]) => (policy ? [[address, policy] as const] : []))));
+      this.plugins[i]!.directory.follow(this.pods, new Set(mine.map(({ uid }) => uid)), NAMESPACES);
+    }
+  }
+
+  command(node: number, ...words: [string, ...string[]]): string {
+    const [name, ...rest] = words;
+    return this.plugins[node - 1]!.commands()[name]!(rest);
+  }
+
+  private policyPod(name: string, address: number): PolicyPod {
+    const labels = { app: name };
+    return { uid: name, namespace: 'default', name, labels, nodeName: undefined, addresses: [address], ports: [] };
+  }
+
+  private introduce(plugin: Cilium, index: number): void {
+    const { nodeName, internalIp, underlayMac: mac } = this.cluster.nodes[index]!;
+    const endpoint = this.cluster.links.get(`127.0.1.${10 + index}`)!.local;
+    plugin.setPeer({
+      name: nodeName,
+      internalIp,
+      podCidr: podCidrOf(index),
+      internalIpv6: undefined,
+      podCidrIpv6: undefined,
+      annotations: { ...encodeUnderlay({ endpoint, mac }), ...this.plugins[index]!.annotations() },
+    });
+  }
+}
+
+let world: CiliumWorld;
+beforeEach(() => {
+  world = new CiliumWorld();
+});
+const ask = () => world.cluster.ask(world.client.host, '10.244.2.3', 80).answer;
+
+describe('a node shows', () => {
+  it("cilium's devices and routes", () => {
+    const node = world.cluster.node(1);
+    const text = formatAddresses(addressRows(nodeNamespace(node)));
+    expect(text).toMatch(/: cilium_net@cilium_host: <BROADCAST,MULTICAST,UP,LOWER_UP> mtu 1500/);
+    expect(text).toMatch(/: cilium_host@cilium_net: [\s\S]* inet 10\.244\.1\.2\/32 scope global cilium_host/);
+    expect(text).toMatch(/: cilium_vxlan: .* mtu 1500 qdisc noqueue state UNKNOWN/);
+    expect(text).toMatch(/: lxc[0-9a-f]{12}@if2: .*\n.* link-netnsid 0/);
+    const routes = formatRoutes(routeRows(node.root, 'ipv4'));
+    expect(routes).toContain('10.244.1.0/24 via 10.244.1.2 dev cilium_host proto kernel src 10.244.1.2 ');
+    expect(routes).toContain('10.244.1.2 dev cilium_host proto kernel scope link ');
+    expect(routes).toContain('10.244.2.0/24 via 10.244.1.2 dev cilium_host proto kernel src 10.244.1.2 mtu 1450');
+  });
+
+  it('and a pod its gateway and the MTU of the way', () => {
+    const routes = formatRoutes(routeRows(podNamespace(world.client.host).host, 'ipv4'));
+    expect(routes).toBe('default via 10.244.1.2 dev eth0 mtu 1450 \n10.244.1.2 dev eth0 scope link \n');
+  });
+
+  it('its maps, endpoints and identities', () => {
+    expect(world.command(1, 'cilium-dbg', 'bpf', 'tunnel', 'list')).toMatch(/10\.244\.2\.0:0 +192\.168\.1\.11:0/);
+    const cache = world.command(1, 'cilium-dbg', 'bpf', 'ipcache', 'list');
+    expect(cache).toMatch(
+      /10\.244\.2\.3\/32 +identity=2000 encryptkey=0 tunnelendpoint=192\.168\.1\.11 flags=hastunnel/,
+    );
+    expect(cache).toMatch(/192\.168\.1\.11\/32 +identity=6 /);
+    expect(world.command(1, 'cilium-dbg', 'identity', 'list')).toMatch(/1000 +k8s:app=client/);
+    expect(world.command(1, 'cilium-dbg', 'endpoint', 'list')).toMatch(
+      /Disabled +Disabled +1000 +k8s:app=client .*ready/,
+    );
+    expect(world.command(1, 'cilium-dbg', 'status')).toContain('Network: Tunnel [vxlan]');
+    expect(world.command(1, 'cilium-dbg', 'metrics')).toContain('Error: unknown command');
+  });
+});
+
+it('a packet in the tunnel carries the identity of who sends', () => {
+  expect(ask()).toContain('server heard');
+  const identities = world.cluster.captured.map((datagram) => vxlan.vni(new DataView(datagram.buffer), 0));
+  expect(identities.filter((identity) => identity !== 0)).toEqual([CLIENT_ID, SERVER_ID]);
+});
+
+describe('hubble observe', () => {
+  const selector = { endpointSelector: { matchLabels: { app: 'server' } } };
+
+  it('shows what was forwarded, on both nodes', () => {
+    ask();
+    const sent = /default\/client:\d+ \(ID:1000\) -> default\/server:80 \(ID:2000\) to-overlay FORWARDED \(UDP\)\n$/;
+    expect(world.command(1, 'hubble', 'observe')).toMatch(sent);
+    expect(world.command(2, 'hubble', 'observe', '--to-pod', 'server')).toMatch(/to-endpoint FORWARDED \(UDP\)\n$/);
+  });
+
+  it('shows what a policy drops, and which', () => {
+    world.apply({ ...selector, ingress: [{}] });
+    expect(ask()).toBeNull();
+    const [line = ''] = world.command(2, 'hubble', 'observe', '--verdict', 'DROPPED', '-o', 'json').split('\n');
+    const { flow } = JSON.parse(line);
+    expect(flow).toMatchObject({
+      verdict: 'DROPPED',
+      drop_reason_desc: 'POLICY_DENIED',
+      traffic_direction: 'INGRESS',
+      source: { identity: CLIENT_ID, pod_name: 'client' },
+      l4: { UDP: { destination_port: 80 } },
+      ingress_denied_by: [{ kind: 'CiliumNetworkPolicy', namespace: 'default', name: 'guard' }],
+    });
+    expect(world.command(2, 'hubble', 'observe')).toMatch(/<> default\/server:80 \(ID:2000\) Policy denied DROPPED/);
+    expect(world.command(2, 'cilium-dbg', 'endpoint', 'list')).toMatch(/Enabled +Disabled +2000/);
+  });
+
+  it('filters, and refuses what it does not know', () => {
+    ask();
+    expect(world.command(1, 'hubble', 'observe', '--verdict', 'DROPPED')).toBe('');
+    expect(world.command(1, 'hubble', 'observe', '--port', '81')).toBe('');
+    expect(world.command(1, 'hubble', 'observe', '--protocol', 'udp', '-n', 'default')).not.toBe('');
+    expect(world.command(1, 'hubble', 'observe', '--follow')).toMatch(/^Error: Unknown option '--follow'/);
+  });
+});
+
+it('a node may always reach its own pods, another node by the rules', () => {
+  world.apply({ endpointSelector: {}, ingress: [{}] });
+  expect(world.cluster.ask(world.cluster.node(2).root, '10.244.2.3', 80).answer).toContain('server heard');
+  expect(world.cluster.ask(world.cluster.node(1).root, '10.244.2.3', 80).answer).toBeNull();
+});
