@@ -39,7 +39,7 @@ spec:
         args: [netexec]
         env: [{ name: GENERATION, value: one }]
         readinessProbe: { httpGet: { path: /healthz, port: 8080 }, periodSeconds: 1 }
-        lifecycle: { preStop: { sleep: { seconds: 5 } } }
+        lifecycle: { preStop: { sleep: { seconds: 10 } } }
 `;
 
 /** A line a request: who answered and when what was done; at its end `failed` if it was. */
@@ -49,6 +49,8 @@ kind: Pod
 metadata: { name: client }
 spec:
   restartPolicy: Never
+  # A machine that stands still for seconds loses no request, and is no reason for a resolver to give up.
+  dnsConfig: { options: [{ name: timeout, value: "30" }] }
   containers:
   - name: client
     image: busybox
@@ -57,7 +59,7 @@ spec:
     - |
       send() {
         while [ ! -e /tmp/enough ]; do
-          said=$(curl -s -m 10 -w ' name %{time_namelookup} connect %{time_connect} all %{time_total}' http://web/hostname) ||
+          said=$(curl -s -m 90 -w ' name %{time_namelookup} connect %{time_connect} all %{time_total}' http://web/hostname) ||
             said="$said failed with $?"
           echo "$said"
         done
