@@ -35,6 +35,7 @@ import { machineFacts } from './node/machine-facts.ts';
 import { NodeCommands } from './node/node-commands.ts';
 import { type NodeFacts, nodeCapacity } from './node/node-object.ts';
 import { NodeRegistration } from './node/registration.ts';
+import { serveUsage } from './node/usage-server.ts';
 import { NodeNetwork } from './node-network.ts';
 import { OutsideAgent } from './outside/outside-agent.ts';
 import { componentImages } from './pods/component-images.ts';
@@ -286,6 +287,7 @@ function serveRequests(
       wallClockNs,
       runNodeCommand: (command, streams, signal) => commands.run(command, streams, signal),
     }),
+    serveUsage(bus, nodeName, pods, shared.clock),
     bus.serve(NODE_PROCESSES, { node: nodeName }, async () => ({ processes: pods.processes() })),
     bus.serve(NODE_ENTRANCES, { node: nodeName }, async () => ({ entrances: outside.entrances })),
   ];

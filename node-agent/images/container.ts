@@ -40,6 +40,7 @@ export class Container implements ContainerView {
   readonly resolver: Resolver;
   readonly files: ContainerFiles;
   readonly processes = new ProcessTable();
+  readonly machineProcesses = new Set<number>();
   readonly kernel: KernelView | undefined;
   readonly machineFolder: string | undefined;
   readonly machineFolders: readonly { readonly path: string; readonly real: string }[];

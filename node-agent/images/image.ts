@@ -87,6 +87,8 @@ export interface ContainerView {
   readonly machineFolder?: string;
   /** Volumes that are folders of the machine. */
   readonly machineFolders: readonly { readonly path: string; readonly real: string }[];
+  /** Its programs that are processes of the machine, by their ids. */
+  readonly machineProcesses: Set<number>;
   /** Finds a command as execvp does: a path, or a name on `searchPath` (a standard one when undefined). */
   findExecutable(command: string, searchPath: string | undefined, cwd: string): Executable;
   /** Starts the program at an absolute path; takes its own references to the files. */

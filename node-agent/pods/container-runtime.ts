@@ -83,6 +83,8 @@ export interface ContainerEnd {
 export interface ContainerInstance {
   /** Of a container with an operating-system process of its own. */
   readonly pid?: number;
+  /** Of processes of the machine that its programs are, where they are; `pid` included. */
+  readonly machineProcesses?: Iterable<number>;
   readonly ended: Promise<ContainerEnd>;
   signal(name: 'SIGTERM' | 'SIGKILL'): void;
   /** Runs a command beside the main one; resolves with its exit code. Rejects with CommandStartError. */

@@ -75,6 +75,10 @@ class EmulatedContainer implements ContainerInstance {
     this.ended = running.ended;
   }
 
+  get machineProcesses(): Iterable<number> {
+    return this.running.view.machineProcesses;
+  }
+
   signal(name: 'SIGTERM' | 'SIGKILL'): void {
     this.running.signal(name);
   }

@@ -5,6 +5,7 @@ import type { Bus } from '../../shared/bus/connection.ts';
 import { createInformer, type Informer } from '../../shared/bus/informer.ts';
 import type { NodeProcess } from '../../shared/bus/subjects.ts';
 import type { Timer } from '../../shared/runtime/clock.ts';
+import type { MeteredContainer, MeteredPod, ProcessUsage } from '../node/usage-meter.ts';
 import { restartCount } from './container-record.ts';
 import type { KubeletContext } from './kubelet-context.ts';
 import { references } from './pod-references.ts';
@@ -95,6 +96,11 @@ export class PodManager {
     return [...this.workers.values()].flatMap(processesOf);
   }
 
+  /** What runs, with what the machine says that it has used. */
+  metered(usageOf: (pids: readonly number[]) => ProcessUsage | undefined): MeteredPod[] {
+    return [...this.workers.values()].map((worker) => meteredPod(worker, usageOf));
+  }
+
   private planRefresh(): void {
     this.refreshTimer = this.context.clock.setTimer(VOLUME_REFRESH_MS, () => {
       for (const worker of this.workers.values()) if (worker.sandbox !== undefined) void worker.referencedChanged();
@@ -112,6 +118,22 @@ export class PodManager {
 
 function uidOf(pod: Pod): string {
   return pod.metadata?.uid ?? '';
+}
+
+function meteredPod(worker: PodWorker, usageOf: (pids: readonly number[]) => ProcessUsage | undefined): MeteredPod {
+  const { name = '', namespace = '' } = worker.pod.metadata ?? {};
+  // A pod of the host network has no device of its own.
+  const device = worker.pod.spec?.hostNetwork ? undefined : worker.sandbox?.host.deviceByName('eth0');
+  const containers = worker.records.flatMap((record): MeteredContainer[] => {
+    const live = worker.container(record.name)?.live;
+    if (live === undefined || (record.phase !== 'running' && record.phase !== 'stopping')) return [];
+    const { pid, machineProcesses = [] } = live.instance;
+    const pids = new Set([...machineProcesses, ...(pid === undefined ? [] : [pid])]);
+    const processes = pids.size === 0 ? undefined : usageOf([...pids]);
+    return [{ namespace, pod: name, container: record.name, startedAtMs: live.startedAtMs, processes }];
+  });
+  const packets = device === undefined ? 0 : device.counters.rxPackets + device.counters.txPackets;
+  return { uid: uidOf(worker.pod), packets, containers };
 }
 
 function processesOf(worker: PodWorker): NodeProcess[] {

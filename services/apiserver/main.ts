@@ -72,7 +72,7 @@ async function start(context: ProcessContext): Promise<void> {
   };
   const { authorizer, rbac } = authorizationFor(authorizationMode, storage);
   const strategyOf = strategies({ storage, random, ranges, config, rbac });
-  const handlers = subresourceHandlers({ authorizer, authenticator, tokens });
+  const handlers = subresourceHandlers({ bus, authorizer, authenticator, tokens });
   const core = new ApiCore({ storage, clock, random, strategyOf }, authorizer, handlers);
 
   const notReady = () => (bus.connected ? undefined : 'the store is not reachable');

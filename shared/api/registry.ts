@@ -59,6 +59,7 @@ export const STANDARD_VERBS: readonly Verb[] = [
   'watch',
 ];
 const CREATE_ONLY: readonly Verb[] = ['create'];
+const READ: readonly Verb[] = ['get', 'list'];
 const MODIFY: readonly Verb[] = ['get', 'patch', 'update'];
 const STREAM: readonly Verb[] = ['create', 'get'];
 const PROXY: readonly Verb[] = ['create', 'delete', 'get', 'patch', 'update'];
@@ -200,6 +201,9 @@ export const REGISTRY: readonly ResourceDefinition[] = [
     storage: R.SERVICECIDRS,
     schema: 'networking.v1.ServiceCIDR',
   }),
+
+  define(R.NODEMETRICS, { verbs: READ, virtual: true }),
+  define(R.PODMETRICS, { verbs: READ, virtual: true }),
 
   define(R.RUNTIMECLASSES),
   define(R.PODDISRUPTIONBUDGETS, { shortNames: ['pdb'], subresources: [status(R.PODDISRUPTIONBUDGETS)] }),

@@ -26,6 +26,9 @@ export const SECRETS = namespaced('', 'v1', 'secrets', 'Secret');
 export const SERVICEACCOUNTS = namespaced('', 'v1', 'serviceaccounts', 'ServiceAccount');
 export const SERVICES = namespaced('', 'v1', 'services', 'Service');
 
+export const NODEMETRICS = clusterScoped('metrics.k8s.io', 'v1beta1', 'nodes', 'NodeMetrics');
+export const PODMETRICS = namespaced('metrics.k8s.io', 'v1beta1', 'pods', 'PodMetrics');
+
 export const CONTROLLERREVISIONS = namespaced('apps', 'v1', 'controllerrevisions', 'ControllerRevision');
 export const DAEMONSETS = namespaced('apps', 'v1', 'daemonsets', 'DaemonSet');
 export const DEPLOYMENTS = namespaced('apps', 'v1', 'deployments', 'Deployment');

@@ -139,3 +139,17 @@ preemptionPolicy: Never
   expect(await told('FailedScheduling')).toContain('preemption: not eligible due to preemptionPolicy=Never.');
   await c.kubectlOut(['delete', 'pod', 'patient', 'urgent']);
 });
+
+clusterTest('kubectl top shows what nodes and pods use', async (c) => {
+  await c.apply(deployment('measured', 1));
+  await c.kubectlOut(['rollout', 'status', 'deployment/measured', '--timeout=120s']);
+  await c.kubectlOut(['annotate', 'pods', '-l', 'app=measured', 'podwire.dev/cpu=250m', 'podwire.dev/memory=64Mi']);
+  await waitFor('the metrics of the pod', async () =>
+    /measured-\S+ +250m +64Mi/.test((await c.kubectl(['top', 'pods', '-l', 'app=measured'])).stdout),
+  );
+  const dns = await c.kubectlOut(['top', 'pods', '-n', 'kube-system', '-l', 'k8s-app=kube-dns', '--containers']);
+  expect(dns).toMatch(/^coredns-\S+ +coredns +\d+m +[1-9]\d+Mi/m);
+  expect(await c.kubectlOut(['top', 'nodes'])).toMatch(/^worker-1 +\d+m +\d+% +[1-9]\d+Mi +\d+%/m);
+  const missing = await c.kubectl(['get', '--raw', '/apis/metrics.k8s.io/v1beta1/namespaces/default/pods/nobody']);
+  expect(missing.stderr).toContain('not found');
+});

@@ -29,7 +29,9 @@ export const nodeProgram: Program = async (context) => {
     env: { ...env, PATH: MACHINE_PATH, NODE_OPTIONS: nodeOptions(side.preloadPath, env.NODE_OPTIONS) },
     stdio: 'pipe',
   });
-  const status = await runToEnd(child, context);
+  const { machineProcesses } = container;
+  if (child.pid !== undefined) machineProcesses.add(child.pid);
+  const status = await runToEnd(child, context).finally(() => machineProcesses.delete(child.pid ?? 0));
   await stopFollowing();
   // Before this program returns, so that the signal is told too.
   if (status.signal !== undefined) context.process.exit(status);
