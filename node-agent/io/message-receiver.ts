@@ -26,7 +26,7 @@ export interface MessageReceiverOptions {
   readonly loop: EventLoop;
   readonly counters: LinkCounters;
   readonly peers: PeerEndpoints;
-  /** The kernel joins datagrams (UDP GRO). */
+  /** The kernel joins datagrams (UDP GRO), so that nothing need be gathered here. */
   readonly joined: boolean;
 }
 
@@ -60,7 +60,7 @@ export class MessageReceiver {
   }
 
   receive(message: Uint8Array, remote: RemoteInfo): void {
-    const { peers, link, counters } = this.options;
+    const { peers, link, counters, joined } = this.options;
     const peer = peers.senderOf(remote.address, remote.port);
     if (peer === undefined || link.onReceive === null) {
       counters.foreignSenders++;
@@ -71,7 +71,7 @@ export class MessageReceiver {
     this.peer = peer;
     this.append(message);
     if (this.immediate !== null) return;
-    if (monotonicUs() - this.handledUs < BURST_US) this.immediate = setImmediate(this.onImmediate);
+    if (!joined && monotonicUs() - this.handledUs < BURST_US) this.immediate = setImmediate(this.onImmediate);
     else this.deliver();
   }
 
@@ -133,7 +133,7 @@ export class MessageReceiver {
     } finally {
       clearArray(received);
       loop.leave();
-      this.handledUs = monotonicUs();
+      if (!this.options.joined) this.handledUs = monotonicUs();
     }
   }
 }

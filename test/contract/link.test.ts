@@ -272,7 +272,7 @@ describe.each(implementations)('link over $name', ({ open }) => {
   });
 
   it('drops and counts what packet memory has no room for, and goes on afterwards', async () => {
-    const scarce = new PacketMemory({ smallSlots: 4, largeSlots: 2 });
+    const scarce = new PacketMemory({ smallSlots: 4, largeSlots: 3 });
     const [a, b] = [await openLink(), await openLink({ memory: scarce })];
     const [toB] = [a.addPeer(b.local), b.addPeer(a.local)];
     const held: Packet[] = [];
