@@ -17,6 +17,10 @@ export class PeerEndpoints {
   /** The same as numbers. */
   private readonly numbers: (NumericEndpoint | undefined)[] = [];
   private readonly byAddress = new Map<string, Map<number, PeerId>>();
+  /** The sender looked up last, who is mostly the next one's too: strings are compared faster than they are hashed. */
+  private lastAddress = '';
+  private lastPort = 0;
+  private lastPeer: PeerId | undefined;
 
   /** Throws for an endpoint that is no IPv4 address. */
   add(endpoint: LinkEndpoint): PeerId {
@@ -25,6 +29,7 @@ export class PeerEndpoints {
         `peer endpoint ${endpoint.address}:${endpoint.port}: expected an IPv4 address, look names up first`,
       );
     }
+    this.lastAddress = '';
     const peer = this.endpoints.push(endpoint) - 1;
     this.numbers[peer] = { address: parseIpv4(endpoint.address) ?? 0, port: endpoint.port };
     let ports = this.byAddress.get(endpoint.address);
@@ -39,6 +44,7 @@ export class PeerEndpoints {
   remove(peer: PeerId): void {
     const endpoint = this.endpoints[peer];
     if (endpoint === undefined) return;
+    this.lastAddress = '';
     this.endpoints[peer] = undefined;
     this.numbers[peer] = undefined;
     const ports = this.byAddress.get(endpoint.address);
@@ -56,6 +62,14 @@ export class PeerEndpoints {
   }
 
   senderOf(address: string, port: number): PeerId | undefined {
+    if (port === this.lastPort && address === this.lastAddress) return this.lastPeer;
+    this.lastPeer = this.find(address, port);
+    this.lastAddress = address;
+    this.lastPort = port;
+    return this.lastPeer;
+  }
+
+  private find(address: string, port: number): PeerId | undefined {
     const ports = this.byAddress.get(address);
     if (ports === undefined) return undefined;
     const exact = ports.get(port);
