@@ -5,8 +5,10 @@ import type { RequestBody } from '../registry/api-call.ts';
 import { parseMediaType } from './negotiation.ts';
 
 export const MAX_BODY_BYTES = 3 * 1024 * 1024;
-/** So much of a body that is too large is read and thrown away: a client that still sends then hears the refusal. */
-const MAX_DISCARDED_BYTES = 16 * 1024 * 1024;
+/** So much of a body that is too large is read and thrown away: a client hears the refusal once it has sent all. */
+const MAX_DISCARDED_BYTES = 64 * 1024 * 1024;
+/** The same for requests that are refused for other reasons, which may be anybody's: as much as Go's server reads. */
+const MAX_UNREAD_BYTES = 256 * 1024;
 const SUPPORTED = ['application/json', 'application/yaml', 'application/vnd.kubernetes.protobuf'];
 
 /** Undefined when there is no body. Throws RequestEntityTooLarge, UnsupportedMediaType, BadRequest. */
@@ -18,27 +20,46 @@ export async function readBody(request: IncomingMessage): Promise<RequestBody | 
 }
 
 function readBytes(request: IncomingMessage): Promise<Buffer> {
-  const announced = Number(request.headers['content-length'] ?? 0);
-  if (announced > MAX_BODY_BYTES) {
-    if (announced <= MAX_DISCARDED_BYTES) request.resume();
-    return Promise.reject(tooLarge());
-  }
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = [];
     let length = 0;
     request.on('data', (chunk: Buffer) => {
       length += chunk.length;
-      if (length > MAX_BODY_BYTES) {
-        chunks.length = 0;
-        if (length > MAX_DISCARDED_BYTES) request.pause();
-        reject(tooLarge());
+      if (length <= MAX_BODY_BYTES) {
+        chunks.push(chunk);
         return;
       }
-      chunks.push(chunk);
+      chunks.length = 0;
+      if (length <= MAX_DISCARDED_BYTES) return;
+      request.pause();
+      reject(tooLarge());
     });
-    request.on('end', () => resolve(chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks)));
+    request.on('end', () => {
+      if (length > MAX_BODY_BYTES) reject(tooLarge());
+      else resolve(chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks));
+    });
     request.on('error', () => reject(badRequest('the connection broke while the body was read')));
     request.on('aborted', () => reject(badRequest('the client went away while the body was read')));
+  });
+}
+
+/**
+ * Reads what is left of a request that is not carried out, and throws it away: who closes with bytes unread resets the
+ * connection, and the client may never see the answer. False when there is too much of it.
+ */
+export function discardBody(request: IncomingMessage): Promise<boolean> {
+  if (request.complete) return Promise.resolve(true);
+  if (request.destroyed || request.isPaused()) return Promise.resolve(false);
+  return new Promise((resolve) => {
+    let length = 0;
+    request.on('data', (chunk: Buffer) => {
+      length += chunk.length;
+      if (length <= MAX_UNREAD_BYTES) return;
+      request.pause();
+      resolve(false);
+    });
+    request.on('end', () => resolve(true));
+    request.on('close', () => resolve(false));
   });
 }
 

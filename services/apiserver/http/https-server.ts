@@ -24,7 +24,7 @@ import type { ConnectFront } from '../connect/connect-front.ts';
 import type { Pki } from '../pki/pki.ts';
 import type { ApiCore, Request } from '../registry/api-core.ts';
 import { type IncludeObject, isForeign, listHead, type ObjectAnswer, shapeAnswer } from './answer-shape.ts';
-import { readBody } from './body.ts';
+import { discardBody, readBody } from './body.ts';
 import { type Negotiated, negotiate, SUPPORTED_MEDIA_TYPES } from './negotiation.ts';
 import { answerPath, isPublicPath, type ServerFacts } from './non-resource.ts';
 import { type RequestInfo, type ResourceRequestInfo, requestInfo } from './request-info.ts';
@@ -35,6 +35,8 @@ import { streamWatch } from './watch-response.ts';
 const MAX_HEADER_BYTES = 64 * 1024;
 const HEADERS_TIMEOUT_MS = 10_000;
 const REQUEST_TIMEOUT_MS = 60_000;
+/** How long a client that was refused may go on sending. */
+const LINGER_MS = 1000;
 const MAX_AGENT_LENGTH = 128;
 const KEEP_ALIVE_MS = 90_000;
 /** TLS sessions and half-open handshakes cost memory: so many at a time are enough for a cluster. */
@@ -258,7 +260,9 @@ export class HttpsServer {
     if (status.code >= 500) this.options.log.warn({ error, method, url }, 'a request failed');
     else this.options.log.debug({ reason: status.message, method, url }, 'a request was refused');
     // The rest of a body that nobody reads must not be taken for the next request.
-    if (!reply.request.complete) reply.response.setHeader('Connection', 'close');
+    if (!reply.response.headersSent && !(await discardBody(reply.request))) {
+      reply.response.setHeader('Connection', 'close');
+    }
     await sendError(reply, status);
   }
 }
@@ -311,6 +315,10 @@ function refuseMalformed(error: NodeJS.ErrnoException, socket: Duplex): void {
   }
   const status = PARSER_ERRORS[error.code ?? ''] ?? '400 Bad Request';
   socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
+  // Who closes with bytes unread resets the connection, and the client may never see the answer.
+  socket.resume();
+  const linger = setTimeout(() => socket.destroy(), LINGER_MS);
+  socket.on('close', () => clearTimeout(linger));
 }
 
 /** An answer to a request whose connection Node has already handed over. */
