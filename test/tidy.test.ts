@@ -2,6 +2,7 @@
 import { execFileSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 
 const root = resolve(import.meta.dirname, '..');
@@ -28,6 +29,18 @@ function linesMatching(pattern: RegExp, paths: readonly string[]): string[] {
       });
   }
   return found;
+}
+
+/** Packages that a bundle loads as they are. */
+const NOT_BUNDLED = new Set(['esbuild', 'koffi']);
+
+/** Whether `import` of a package gets an ES module. */
+function isModule(name: string): boolean {
+  const file = import.meta.resolve(name);
+  if (!file.endsWith('.js')) return file.endsWith('.mjs');
+  const folder = fileURLToPath(file).split(`node_modules/${name}/`)[0] as string;
+  const manifest: unknown = JSON.parse(readFileSync(join(folder, 'node_modules', name, 'package.json'), 'utf8'));
+  return typeof manifest === 'object' && manifest !== null && Reflect.get(manifest, 'type') === 'module';
 }
 
 describe('tidy', () => {
@@ -88,6 +101,19 @@ describe('tidy', () => {
         tests.filter((path) => path !== 'test/tidy.test.ts'),
       ),
     ).toEqual([]);
+  });
+
+  it('a CommonJS package that is loaded later is taken by its default', () => {
+    // In a bundle it has no other export; run from the sources it has, so that no other test would notice.
+    const late = /const \{ (?!default)[^}]*\} = await import\('([^.'][^']*)'\)/;
+    const wrong = linesMatching(
+      late,
+      sources.filter((path) => !path.endsWith('.test.ts') && !path.startsWith('test/')),
+    ).filter((line) => {
+      const name = late.exec(line)?.[1] as string;
+      return !name.startsWith('node:') && !NOT_BUNDLED.has(name) && !isModule(name);
+    });
+    expect(wrong).toEqual([]);
   });
 
   it('no path of one machine', () => {

@@ -53,6 +53,11 @@ export class PodManager {
     await Promise.all([...this.workers.values()].map((worker) => worker.shutDown(SHUTDOWN_GRACE_MS)));
   }
 
+  /** The pods as the API has them. */
+  list(): Pod[] {
+    return [...this.workers.values()].map((worker) => worker.pod);
+  }
+
   get podCount(): number {
     return this.workers.size;
   }

@@ -58,10 +58,17 @@ export class HealthServer {
     const { createServer: createHttpServer } = await import('node:http');
     return createHttpServer((request, response) => {
       const path = new URL(request.url ?? '/', 'http://localhost').pathname;
-      if (path === '/metrics') void this.answerMetrics(response);
-      else if (path === '/healthz' || path === '/livez' || path === '/readyz') this.answerHealth(response);
-      else answer(response, 404, 'text/plain', 'served here: /healthz, /livez, /readyz, /metrics\n');
+      if (this.handle(path, response)) return;
+      answer(response, 404, 'text/plain', 'served here: /healthz, /livez, /readyz, /metrics\n');
     });
+  }
+
+  /** Answers a request for one of the paths that are served here; false for others. */
+  handle(path: string, response: ServerResponse): boolean {
+    if (path === '/metrics') void this.answerMetrics(response);
+    else if (path === '/healthz' || path === '/livez' || path === '/readyz') this.answerHealth(response);
+    else return false;
+    return true;
   }
 
   private answerHealth(response: ServerResponse): void {

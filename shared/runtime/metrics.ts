@@ -69,7 +69,8 @@ export class Metrics {
 
   /** All metrics, with those of the Node process itself. */
   async expose(): Promise<Exposition> {
-    const { collectDefaultMetrics, Counter, Gauge, Registry } = await import('prom-client');
+    const { default: prometheus } = await import('prom-client');
+    const { collectDefaultMetrics, Counter, Gauge, Registry } = prometheus;
     if (this.processRegistry === undefined) {
       this.processRegistry = new Registry();
       collectDefaultMetrics({ register: this.processRegistry, eventLoopMonitoringPrecision: 100 });

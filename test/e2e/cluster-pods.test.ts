@@ -27,9 +27,9 @@ function clusterTest(name: string, body: (cluster: TestCluster) => Promise<void>
   });
 }
 
-function podManifest(name: string, spec: object): string {
+function podManifest(name: string, spec: object, annotations = {}): string {
   const body = { terminationGracePeriodSeconds: 1, ...spec };
-  return JSON.stringify({ apiVersion: 'v1', kind: 'Pod', metadata: { name }, spec: body });
+  return JSON.stringify({ apiVersion: 'v1', kind: 'Pod', metadata: { name, annotations }, spec: body });
 }
 
 const RESTARTS = '{.status.containerStatuses[0].restartCount}';
@@ -335,6 +335,33 @@ describe('the node itself', () => {
     expect((await onNode('ip', 'netns', 'exec', namespace, 'ping', '-c', '1', '192.168.1.10')).stdout).toMatch(
       /1 (packets )?received/,
     );
+  });
+
+  clusterTest("answers at its kubelet's endpoints", async (c) => {
+    const raw = (path: string) => c.kubectlOut(['get', '--raw', `/api/v1/nodes/worker-1${path}`]);
+    expect(await raw('/proxy/healthz')).toBe('ok');
+    expect(await raw(':10250/proxy/metrics')).toMatch(/^kubelet_running_pods \d+$/m);
+    const usage = { 'podwire.dev/cpu': '250m', 'podwire.dev/memory': '64Mi' };
+    const containers = [{ name: 'c', image: 'busybox', command: ['sleep', '100000'] }];
+    await c.apply(podManifest('measured', { containers, nodeName: 'worker-1' }, usage));
+    await c.waitForField(['pod', 'measured'], READY, 'True');
+    const pods = JSON.parse(await raw('/proxy/pods'));
+    const names = pods.items.map((pod: { metadata: { name: string } }) => pod.metadata.name);
+    expect(pods.kind).toBe('PodList');
+    expect(names).toContain('measured');
+    const stats = JSON.parse(await raw('/proxy/stats/summary'));
+    expect(stats.node).toMatchObject({ nodeName: 'worker-1', memory: { rssBytes: expect.any(Number) } });
+    expect(stats.pods).toContainEqual(
+      expect.objectContaining({
+        podRef: expect.objectContaining({ name: 'measured', namespace: 'default' }),
+        cpu: expect.objectContaining({ usageNanoCores: 250_000_000 }),
+        memory: expect.objectContaining({ workingSetBytes: 64 * 1024 * 1024 }),
+      }),
+    );
+    expect(JSON.parse(await raw('/proxy/configz')).kubeletconfig.clusterDNS).toEqual(['10.96.0.10']);
+    const absent = await c.kubectl(['get', '--raw', '/api/v1/nodes/worker-1/proxy/nothing']);
+    expect(absent.stderr).toContain('NotFound');
+    await c.kubectlOut(['delete', 'pod', 'measured', '--now']);
   });
 
   clusterTest('keeps its pods over a restart', async (c) => {

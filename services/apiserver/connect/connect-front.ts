@@ -7,7 +7,7 @@
  *   proxy          plain HTTP, WebSocket passed through
  */
 import type { Duplex } from 'node:stream';
-import { badRequest, serviceUnavailable } from '../../../shared/api/status.ts';
+import { badRequest } from '../../../shared/api/status.ts';
 import { STREAM_CHANNEL } from '../../../shared/bus/subjects.ts';
 import type { Random } from '../../../shared/runtime/random.ts';
 import type { Arrival } from '../http/https-server.ts';
@@ -26,7 +26,7 @@ import {
   TUNNEL_PROTOCOL,
 } from './port-forward.ts';
 import { type ProxyRequest, proxyHttp, proxyUpgrade } from './proxy.ts';
-import { podProxyTarget, serviceProxyTarget } from './proxy-target.ts';
+import { nodeProxyTarget, podProxyTarget, serviceProxyTarget } from './proxy-target.ts';
 import { type CommandStreams, commandRequest, commandStreams, joinCommand } from './remote-command.ts';
 import { SpdyConnection } from './spdy/connection.ts';
 import { SpdyChannels } from './spdy-channels.ts';
@@ -84,7 +84,7 @@ export class ConnectFront {
     if (resource === 'services') {
       return { target: serviceProxyTarget(this.storage, name, namespace, this.random), path, prefix };
     }
-    throw serviceUnavailable(`the kubelet API of node "${name}" is not served here`);
+    return { target: nodeProxyTarget(this.storage, name), path, prefix };
   }
 
   private async command(

@@ -3,14 +3,20 @@ import { ApiError, internalError } from '../../../shared/api/status.ts';
 import { BusTimeoutError, BusUnavailableError, RemoteError } from '../../../shared/bus/bus-error.ts';
 import type { Bus } from '../../../shared/bus/connection.ts';
 import { type ChannelStream, openStream } from '../../../shared/bus/stream.ts';
-import { NODE_STREAM, type NodeStreamRequest } from '../../../shared/bus/subjects.ts';
+import { NODE_KUBELET, NODE_STREAM, type NodeStreamRequest } from '../../../shared/bus/subjects.ts';
+
+/** A connection to the kubelet's own HTTP endpoints. */
+export interface KubeletRequest {
+  readonly kind: 'kubelet';
+}
 
 /** Opens a stream to a node; a fake stands in for it in tests. */
-export type StreamOpener = (node: string, request: NodeStreamRequest) => Promise<ChannelStream>;
+export type StreamOpener = (node: string, request: NodeStreamRequest | KubeletRequest) => Promise<ChannelStream>;
 
 export function nodeStreamOpener(bus: Bus): StreamOpener {
   return async (node, request) => {
     try {
+      if (request.kind === 'kubelet') return await openStream(bus, NODE_KUBELET, { node }, {});
       return await openStream(bus, NODE_STREAM, { node }, request);
     } catch (error) {
       throw streamError(error, node);

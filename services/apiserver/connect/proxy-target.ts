@@ -1,20 +1,29 @@
 /**
- * Which port of which pod `pods/NAME/proxy` and `services/NAME/proxy` mean. Names have the forms `name`, `name:port`,
+ * Which port of which pod `pods/NAME/proxy` and `services/NAME/proxy` mean, and which kubelet `nodes/NAME/proxy`. Names have the forms `name`, `name:port`,
  * `scheme:name:port` with a port's name or number (Kubernetes "Access Services Running on Clusters").
  */
-import type { Container, Service } from 'kubernetes-types/core/v1.js';
+import type { Container, Node, Service } from 'kubernetes-types/core/v1.js';
 import type { EndpointSlice } from 'kubernetes-types/discovery/v1.js';
-import { ENDPOINTSLICES, SERVICES } from '../../../shared/api/resources.ts';
+import { ENDPOINTSLICES, NODES, SERVICES } from '../../../shared/api/resources.ts';
 import { badRequest, notFound, serviceUnavailable } from '../../../shared/api/status.ts';
+import type { PortForwardStreamRequest } from '../../../shared/bus/subjects.ts';
 import type { Random } from '../../../shared/runtime/random.ts';
 import type { ObjectStorage } from '../storage/object-storage.ts';
+import type { KubeletRequest } from './node-streams.ts';
 import { type PodTarget, podTarget } from './pod-target.ts';
 
+/** Where a request is passed on to. */
 export interface ProxyTarget {
-  readonly pod: PodTarget;
-  readonly port: number;
+  readonly node: string;
+  readonly request: PortForwardStreamRequest | KubeletRequest;
+  /** For the Host header. */
+  readonly host: string;
   readonly tls: boolean;
+  /** For messages: `pod web, port 80`. */
+  readonly what: string;
 }
+
+export const KUBELET_PORT = 10_250;
 
 interface NameParts {
   readonly scheme: string;
@@ -40,7 +49,30 @@ export function podProxyTarget(storage: ObjectStorage, text: string, namespace: 
   const { scheme, name, port } = splitProxyName(text);
   const pod = podTarget(storage, name, namespace);
   const containers = pod.pod.spec.containers ?? [];
-  return { pod, port: port === '' ? firstPort(containers) : podPort(containers, port), tls: scheme === 'https' };
+  return targetOf(pod, port === '' ? firstPort(containers) : podPort(containers, port), scheme === 'https');
+}
+
+function targetOf({ pod, name, namespace, node }: PodTarget, port: number, tls: boolean): ProxyTarget {
+  return {
+    node,
+    request: { kind: 'port-forward', namespace, pod: name, port },
+    host: `${pod.status?.podIP ?? name}:${port}`,
+    tls,
+    what: `pod ${name}, port ${port}`,
+  };
+}
+
+/** Nothing but the kubelet listens on a node for this. Throws NotFound, ServiceUnavailable for other ports. */
+export function nodeProxyTarget(storage: ObjectStorage, text: string): ProxyTarget {
+  const { name, port } = splitProxyName(text);
+  const node = storage.get(NODES, name);
+  if (node === undefined) throw notFound(NODES, name);
+  const address = (node as unknown as Node).status?.addresses?.find(({ type }) => type === 'InternalIP')?.address;
+  const host = `${address ?? name}:${port || KUBELET_PORT}`;
+  if (port !== '' && port !== String(KUBELET_PORT)) {
+    throw serviceUnavailable(`error trying to reach service: dial tcp ${host}: connect: connection refused`);
+  }
+  return { node: name, request: { kind: 'kubelet' }, host, tls: false, what: `the kubelet of node ${name}` };
 }
 
 function firstPort(containers: readonly Container[]): number {
@@ -69,7 +101,7 @@ export function serviceProxyTarget(
   const choices = portName === undefined ? [] : endpoints(storage, name, namespace, portName);
   const choice = choices[random.integer(0, Math.max(1, choices.length))];
   if (choice === undefined) throw serviceUnavailable(`no endpoints available for service ${JSON.stringify(text)}`);
-  return { pod: podTarget(storage, choice.pod, namespace), port: choice.port, tls: scheme === 'https' };
+  return targetOf(podTarget(storage, choice.pod, namespace), choice.port, scheme === 'https');
 }
 
 /** The name under which EndpointSlices list the port; undefined when the Service has no such port. */

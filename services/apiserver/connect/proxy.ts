@@ -1,11 +1,11 @@
-/** `proxy` subresources: HTTP passed through to a port of a pod, WebSocket and other upgrades included. */
+/** `proxy` subresources: HTTP passed through to a port of a pod or to a kubelet, WebSocket and other upgrades included. */
 import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { ApiError } from '../../../shared/api/status.ts';
+import { streamDuplex } from '../../../shared/bus/stream-duplex.ts';
 import type { Reply } from '../http/response.ts';
 import { type StreamOpener, streamError } from './node-streams.ts';
 import type { ProxyTarget } from './proxy-target.ts';
-import { streamDuplex } from './stream-duplex.ts';
 
 /** Of one connection only (RFC 9110 section 7.6.1), and what proves the client to this server alone. */
 const NOT_PASSED_ON = new Set([
@@ -37,7 +37,7 @@ export async function proxyHttp(proxied: ProxyRequest, reply: Reply, open: Strea
       createConnection: () => connection,
       method: request.method,
       path: proxied.path,
-      headers: { ...passedOn(request.headers), host: hostOf(proxied.target), connection: 'close' },
+      headers: { ...passedOn(request.headers), host: proxied.target.host, connection: 'close' },
     });
     upstream.on('error', (error) => reject(unreachable(error, proxied.target)));
     upstream.on('response', (answer) => {
@@ -63,7 +63,7 @@ export async function proxyUpgrade(
   open: StreamOpener,
 ): Promise<void> {
   const connection = await connect(proxied.target, open);
-  const lines = [`${request.method} ${proxied.path} HTTP/1.1`, `Host: ${hostOf(proxied.target)}`];
+  const lines = [`${request.method} ${proxied.path} HTTP/1.1`, `Host: ${proxied.target.host}`];
   for (let i = 0; i < request.rawHeaders.length; i += 2) {
     const name = request.rawHeaders[i]!;
     const lower = name.toLowerCase();
@@ -79,9 +79,8 @@ export async function proxyUpgrade(
   socket.pipe(connection);
 }
 
-async function connect({ pod, port, tls }: ProxyTarget, open: StreamOpener): Promise<Duplex> {
-  const { namespace, name, node } = pod;
-  const plain = streamDuplex(await open(node, { kind: 'port-forward', namespace, pod: name, port }));
+async function connect({ node, request, tls }: ProxyTarget, open: StreamOpener): Promise<Duplex> {
+  const plain = streamDuplex(await open(node, request));
   if (!tls) return plain;
   const { connect: connectTls } = await import('node:tls');
   // Nobody can have signed a certificate for this way in; the original does not verify it either.
@@ -98,15 +97,7 @@ function answerHeaders(answer: IncomingMessage, prefix: string): IncomingHttpHea
   return headers;
 }
 
-function hostOf({ pod, port }: ProxyTarget): string {
-  return `${pod.pod.status?.podIP ?? pod.name}:${port}`;
-}
-
-function unreachable(error: Error, { pod, port }: ProxyTarget): ApiError {
-  const reason = streamError(error, pod.node).message;
-  return new ApiError(
-    503,
-    'ServiceUnavailable',
-    `error trying to reach service: pod ${pod.name}, port ${port}: ${reason}`,
-  );
+function unreachable(error: Error, { node, what }: ProxyTarget): ApiError {
+  const reason = streamError(error, node).message;
+  return new ApiError(503, 'ServiceUnavailable', `error trying to reach service: ${what}: ${reason}`);
 }

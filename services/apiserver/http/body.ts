@@ -105,10 +105,10 @@ function decodeJson(bytes: Buffer): Decoded {
 }
 
 async function decodeYaml(bytes: Buffer): Promise<Decoded> {
-  const { parseDocument } = await import('yaml');
+  const { default: yaml } = await import('yaml');
   const text = bytes.toString('utf8');
   // Aliases can make a small document huge.
-  const document = parseDocument(text, { uniqueKeys: true, merge: true });
+  const document = yaml.parseDocument(text, { uniqueKeys: true, merge: true });
   if (document.errors.length > 0) throw badRequest(`error converting YAML to JSON: ${document.errors[0]!.message}`);
   try {
     return { value: document.toJS({ maxAliasCount: 100 }) as unknown, duplicateFields: [] };

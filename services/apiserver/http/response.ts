@@ -72,8 +72,8 @@ function acceptsGzip(request: IncomingMessage): boolean {
 
 async function encodeBody(body: unknown, { encoding, pretty }: Reply): Promise<string> {
   if (encoding === 'json') return `${JSON.stringify(body, undefined, pretty ? 2 : 0)}\n`;
-  const { stringify } = await import('yaml');
-  return stringify(JSON.parse(JSON.stringify(body)));
+  const { default: yaml } = await import('yaml');
+  return yaml.stringify(JSON.parse(JSON.stringify(body)));
 }
 
 export async function sendText(

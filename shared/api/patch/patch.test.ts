@@ -40,6 +40,11 @@ describe('JSON merge patch', () => {
 });
 
 describe('JSON Patch', () => {
+  test('a failed test of a value that has no text', () => {
+    const patch = [{ op: 'test', path: '/a', value: { toString: { a: 1 } } }];
+    expect(() => applyJsonPatch({ a: 1 }, patch)).toThrow('the server rejected our request');
+  });
+
   test('operations apply in turn, the target stays', () => {
     const target = { spec: { replicas: 1, list: ['a'] } };
     const patch = [

@@ -3,7 +3,8 @@ import type { HorizontalPodAutoscaler, MetricSpec, MetricStatus } from 'kubernet
 import type { Pod } from 'kubernetes-types/core/v1.js';
 import type { Live } from '../../../../shared/api/live.ts';
 import { isPodActive, isPodReady } from '../../../../shared/api/pod-condition.ts';
-import { milli, requestMilli, usageMilli } from './pod-usage.ts';
+import { milliOf, usageMilli } from '../../../../shared/api/pod-usage.ts';
+import { requestMilli } from './pod-request.ts';
 
 export interface Recommendation {
   readonly replicas: number;
@@ -52,7 +53,7 @@ function byMetric(metric: MetricSpec, replicas: number, pods: readonly Live<Pod>
   }
   const { name, target } = resource;
   if (pods.length === 0) return failed(name, 'no pods returned by selector');
-  if (target.averageValue !== undefined) return byValue(name, milli(target.averageValue) ?? 0, replicas, pods);
+  if (target.averageValue !== undefined) return byValue(name, milliOf(target.averageValue) ?? 0, replicas, pods);
   return byUtilization(name, target.averageUtilization ?? 0, replicas, pods);
 }
 

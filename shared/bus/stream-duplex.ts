@@ -1,7 +1,7 @@
-/** One connection to a port of a pod, as a Duplex that Node's HTTP and TLS take for a socket. */
+/** A connection on the `data` channel of a stream, as a Duplex that Node's HTTP and TLS take for a socket. */
 import { Duplex } from 'node:stream';
-import type { ChannelStream } from '../../../shared/bus/stream.ts';
-import { STREAM_CHANNEL } from '../../../shared/bus/subjects.ts';
+import type { ChannelStream } from './stream.ts';
+import { STREAM_CHANNEL } from './subjects.ts';
 
 export function streamDuplex(stream: ChannelStream): Duplex {
   let resume: () => void = () => undefined;
