@@ -29,6 +29,8 @@ const PLUGINS_OF: Readonly<Record<string, readonly string[]>> = {
   bridge: ['bridge'],
   'weave-net': ['weave'],
   'cilium-cni': ['cilium'],
+  'aws-cni': ['aws-vpc'],
+  'azure-vnet': ['azure'],
 };
 
 /** The plugins that the first usable file may be of; none when there is no such file. */

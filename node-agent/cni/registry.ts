@@ -2,6 +2,8 @@
 import { backendsOf, type CniBackend, type CniPluginName } from '../../shared/runtime/cni-plugins.ts';
 import type { Tunnelling } from '../datapath/network/bgp-backend.ts';
 import type { Encapsulation } from '../datapath/network/routed-network.ts';
+import { awsVpc } from './aws-vpc/aws-vpc.ts';
+import { azure } from './azure/azure.ts';
 import { Bridge } from './bridge/bridge.ts';
 import { Calico } from './calico/calico.ts';
 import { Cilium } from './cilium/cilium.ts';
@@ -25,6 +27,10 @@ export function createPlugin(
       return new KubeRouter(context, tunnellingOf(chosen));
     case 'bridge':
       return new Bridge(context);
+    case 'aws-vpc':
+      return awsVpc(context);
+    case 'azure':
+      return azure(context, chosen === 'overlay' ? chosen : 'transparent');
     case 'cilium':
       return new Cilium(context, chosen === 'geneve' || chosen === 'native' ? chosen : 'vxlan');
     case 'flannel':

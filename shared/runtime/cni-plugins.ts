@@ -15,6 +15,8 @@ const TRAITS = {
   calico: { enforcesPolicy: true, hasIpv6: false, backends: ['ipip', 'ipip-cross-subnet', 'none', 'vxlan'] },
   cilium: { enforcesPolicy: true, hasIpv6: false, backends: ['vxlan', 'geneve', 'native'] },
   'kube-router': { enforcesPolicy: true, hasIpv6: false, backends: ['ipip-cross-subnet', 'ipip', 'none'] },
+  'aws-vpc': { enforcesPolicy: false, hasIpv6: false, backends: [] },
+  azure: { enforcesPolicy: false, hasIpv6: false, backends: ['transparent', 'overlay'] },
   bridge: { enforcesPolicy: false, hasIpv6: true, backends: [] },
   none: { enforcesPolicy: false, hasIpv6: true, backends: [] },
 } as const satisfies Record<string, CniPluginTraits>;

@@ -1,17 +1,25 @@
 /**
  * The same connectivity on a real cluster of every CNI plugin, with the proxy modes that fit it. By default one cell a plugin that
- * has no test of its own; `PODWIRE_MATRIX=all` runs them all. What leaves a node in which form is checked in `test/flow/networks`.
+ * has no test of its own; `PODWIRE_MATRIX=all` runs them all.
  */
 import { afterEach, describe, expect, it } from 'vitest';
-import { backendsOf, type CniPluginName } from '../../shared/runtime/cni-plugins.ts';
+import type { CniPluginName } from '../../shared/runtime/cni-plugins.ts';
 import { waitFor } from '../wait-for.ts';
 import { TestCluster } from './cluster.ts';
 
+/** What a backend promises of the way between nodes. */
+interface Way {
+  /** Of a packet that fits. */
+  readonly mtuBytes: number;
+  /** In `ip route` of worker-1. */
+  readonly route: RegExp;
+  /** tcpdump's filter and line of a ping, on eth0 of worker-1 or, of an overlay, on its device. */
+  readonly wire: readonly [device: string, filter: string, line: RegExp];
+}
+
 interface Plugin {
-  /** Of a packet that fits between nodes, by backend. */
-  readonly mtuBytes: Readonly<Record<string, number>>;
-  /** A route to the pods of the other node, by backend. */
-  readonly route: Readonly<Record<string, RegExp>>;
+  /** By backend; '' for a plugin that has none. */
+  readonly ways: Readonly<Record<string, Way>>;
   /** Devices of a node, the end of a pod's cable among them. */
   readonly devices: RegExp;
   /** The cell that runs by default. */
@@ -19,35 +27,53 @@ interface Plugin {
 }
 
 const PROXY_MODES = ['iptables', 'ipvs', 'nftables', 'ebpf'];
-const DIRECT = /via 192\.168\.1\.11 dev eth0/;
+const PING = /IP 10\.244\.\d+\.\d+ > 10\.244\.\d+\.\d+: ICMP echo request/;
+const DIRECT: Way = { mtuBytes: 1500, route: /via 192\.168\.1\.11 dev eth0/, wire: ['eth0', 'icmp', PING] };
+const FABRIC: Way = { ...DIRECT, route: /10\.244\.0\.0\/16 dev eth0 proto kernel scope link src 192\.168\.1\.10/ };
+const WITHIN_IP = /IP 192\.168\.1\.10 > 192\.168\.1\.11: IP 10\.244\.\d+\.\d+ > 10\.244\.\d+\.\d+: ICMP echo request/;
+const overlay = (device: string, route: RegExp): Way => ({ mtuBytes: 1450, route, wire: [device, 'icmp', PING] });
+const CILIUM_ROUTE = /via 10\.244\.\d\.2 dev cilium_host proto kernel src 10\.244\.\d\.2 mtu 1450/;
 
 const PLUGINS: Partial<Record<CniPluginName, Plugin>> = {
   flannel: {
-    mtuBytes: { vxlan: 1450, 'host-gw': 1500 },
-    route: { vxlan: /via 10\.244\.\d\.0 dev flannel\.1 onlink/, 'host-gw': DIRECT },
+    ways: { vxlan: overlay('flannel.1', /via 10\.244\.\d\.0 dev flannel\.1 onlink/), 'host-gw': DIRECT },
     devices: /: veth[0-9a-f]{8}@if2:.* master cni0/,
   },
   calico: {
-    mtuBytes: { ipip: 1480, 'ipip-cross-subnet': 1480, none: 1500, vxlan: 1450 },
-    route: {
-      ipip: /\/26 via 192\.168\.1\.11 dev tunl0 proto bird onlink/,
-      'ipip-cross-subnet': DIRECT,
+    ways: {
+      ipip: {
+        mtuBytes: 1480,
+        route: /\/26 via 192\.168\.1\.11 dev tunl0 proto bird onlink/,
+        wire: ['eth0', 'ip proto 4', WITHIN_IP],
+      },
+      'ipip-cross-subnet': { ...DIRECT, mtuBytes: 1480 },
       none: DIRECT,
-      vxlan: /via 10\.244\.\d\.0 dev vxlan\.calico onlink/,
+      vxlan: overlay('vxlan.calico', /via 10\.244\.\d\.0 dev vxlan\.calico onlink/),
     },
     devices: /: cali[0-9a-f]{11}@if2:/,
   },
   cilium: {
-    mtuBytes: { vxlan: 1450, geneve: 1450, native: 1500 },
-    route: {
-      vxlan: /via 10\.244\.\d\.2 dev cilium_host proto kernel src 10\.244\.\d\.2 mtu 1450/,
-      geneve: /via 10\.244\.\d\.2 dev cilium_host proto kernel src 10\.244\.\d\.2 mtu 1450/,
+    ways: {
+      vxlan: overlay('cilium_vxlan', CILIUM_ROUTE),
+      geneve: { mtuBytes: 1450, route: CILIUM_ROUTE, wire: ['eth0', 'udp port 6081', /Geneve.* vni 0x[0-9a-f]+/] },
       native: DIRECT,
     },
     devices: /: cilium_net@cilium_host:[\s\S]*: cilium_host@cilium_net:[\s\S]*: lxc[0-9a-f]{12}@if2:/,
-    sample: { backend: 'vxlan', proxyMode: 'ebpf' },
+    sample: { backend: 'geneve', proxyMode: 'ebpf' },
+  },
+  'aws-vpc': {
+    ways: { '': { ...FABRIC, mtuBytes: 9001 } },
+    devices: /: eth0: .* mtu 9001 [\s\S]*: eni[0-9a-f]{11}@if2: .* mtu 9001/,
+    sample: { backend: '', proxyMode: 'iptables' },
+  },
+  azure: {
+    ways: { transparent: FABRIC, overlay: FABRIC },
+    devices: /: azv[0-9a-f]{11}@if2: .*\n +link\/ether aa:aa:aa:aa:aa:aa/,
+    sample: { backend: 'overlay', proxyMode: 'nftables' },
   },
 };
+
+const ICMP_HEADERS_BYTES = 28;
 
 interface Cell {
   readonly cni: CniPluginName;
@@ -59,7 +85,9 @@ interface Cell {
 const cells: Cell[] = (Object.entries(PLUGINS) as [CniPluginName, Plugin][]).flatMap(([cni, plugin]) => {
   if (process.env.PODWIRE_MATRIX !== 'all')
     return plugin.sample === undefined ? [] : [{ cni, plugin, ...plugin.sample }];
-  return backendsOf(cni).flatMap((backend) => PROXY_MODES.map((proxyMode) => ({ cni, backend, proxyMode, plugin })));
+  return Object.keys(plugin.ways).flatMap((backend) =>
+    PROXY_MODES.map((proxyMode) => ({ cni, backend, proxyMode, plugin })),
+  );
 });
 
 const MANIFEST = `
@@ -98,7 +126,8 @@ describe.each(cells)(
     it('pods, Services and nodes reach each other, by the way that it promises', { timeout: 300_000 }, async ({
       skip,
     }) => {
-      const chosen = ['--cni', cni, '--cni-backend', backend, '--proxy-mode', proxyMode];
+      const chosenBackend = backend === '' ? [] : ['--cni-backend', backend];
+      const chosen = ['--cni', cni, ...chosenBackend, '--proxy-mode', proxyMode];
       cluster = await TestCluster.start({ nodes: 2, arguments: chosen });
       if (cluster === undefined) return skip('no kubectl');
       const c = cluster;
@@ -136,14 +165,21 @@ describe.each(cells)(
       expect(await onNode('curl', '-s', '--max-time', '5', `http://${near}:8080/hostname`)).toBe('on-worker-1');
       expect(await onNode('curl', '-s', '--max-time', '5', `http://${far}:8080/hostname`)).toBe('on-worker-2');
 
-      const payload = plugin.mtuBytes[backend]! - 28;
+      const { mtuBytes, route, wire } = plugin.ways[backend]!;
+      const payload = mtuBytes - ICMP_HEADERS_BYTES;
       const ping = async (bytes: number) =>
         (await inPod('ping', '-c', '1', '-W', '2', '-M', 'do', '-s', String(bytes), far)).code;
       expect(await ping(payload)).toBe(0);
       expect(await ping(payload + 1)).not.toBe(0);
 
-      expect(await onNode('ip', 'route')).toMatch(plugin.route[backend]!);
+      expect(await onNode('ip', 'route')).toMatch(route);
       expect(await onNode('ip', 'link')).toMatch(plugin.devices);
+
+      const [device, filter, line] = wire;
+      await onNode('sh', '-c', `tcpdump -lni ${device} -c 1 '${filter}' > /tmp/seen 2> /tmp/said &`);
+      await waitFor('tcpdump to listen', async () => (await onNode('cat', '/tmp/said')).includes('listening on'));
+      expect(await ping(56)).toBe(0);
+      await waitFor('the packet to be seen', async () => line.test(await onNode('cat', '/tmp/seen')));
     });
   },
 );

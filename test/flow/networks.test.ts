@@ -3,6 +3,8 @@
  * promises. A new one is a row of NETWORKS.
  */
 import { beforeEach, describe, expect, it } from 'vitest';
+import { AWS_VPC_NETWORK } from '../../node-agent/cni/aws-vpc/aws-vpc.ts';
+import { azureNetwork } from '../../node-agent/cni/azure/azure.ts';
 import type { RouteInstaller } from '../../node-agent/cni/bgp/node-speaker.ts';
 import { staticRoutesNetwork } from '../../node-agent/cni/bridge/bridge.ts';
 import { kubeRouterNetwork } from '../../node-agent/cni/kube-router/kube-router.ts';
@@ -10,6 +12,7 @@ import { RESERVED_IDENTITIES } from '../../node-agent/datapath/cilium/identity.t
 import type { Tunnelling } from '../../node-agent/datapath/network/bgp-backend.ts';
 import { hostGatewayNetwork, vxlanNetwork } from '../../node-agent/datapath/network/bridged-network.ts';
 import { CiliumNetwork, type CiliumRouting } from '../../node-agent/datapath/network/cilium-network.ts';
+import { FabricNetwork } from '../../node-agent/datapath/network/fabric-network.ts';
 import type { NetworkParts, NodeNetwork } from '../../node-agent/datapath/network/node-network.ts';
 import { type Encapsulation, RoutedNetwork } from '../../node-agent/datapath/network/routed-network.ts';
 import type { KnownPeer } from '../../node-agent/datapath/peer-table.ts';
@@ -32,6 +35,8 @@ interface NetworkCase {
   readonly outerPort?: number;
   /** Of pods' devices, where the way to other nodes has less. */
   readonly cableMtuBytes?: number;
+  /** There is no route for each node: the network finds pods. */
+  readonly isFabric?: boolean;
 }
 
 const NETWORKS: Readonly<Record<string, NetworkCase>> = {
@@ -90,6 +95,27 @@ const NETWORKS: Readonly<Record<string, NetworkCase>> = {
     mtuBytes: 1450,
     vni: 4096,
     route: { device: 'vxlan.calico', gateway: '10.244.2.0' },
+  },
+  'aws-vpc': {
+    network: (parts) => new FabricNetwork(parts, AWS_VPC_NETWORK),
+    mtuBytes: 9001,
+    vni: 0,
+    route: { device: 'eth0', gateway: '0.0.0.0' },
+    isFabric: true,
+  },
+  'azure transparent': {
+    network: (parts) => new FabricNetwork(parts, azureNetwork('transparent')),
+    mtuBytes: 1500,
+    vni: 0,
+    route: { device: 'eth0', gateway: '0.0.0.0' },
+    isFabric: true,
+  },
+  'azure overlay': {
+    network: (parts) => new FabricNetwork(parts, azureNetwork('overlay')),
+    mtuBytes: 1500,
+    vni: 0,
+    route: { device: 'eth0', gateway: '0.0.0.0' },
+    isFabric: true,
   },
   'cilium VXLAN': {
     network: cilium('vxlan'),
@@ -228,7 +254,7 @@ describe.each(Object.entries(NETWORKS))('%s', (_, { network, mtuBytes, vni, rout
 
   it('a node that goes takes its routes along', () => {
     cluster.node(1).removePeer('worker-2');
-    expect(cluster.node(1).root.route(ip(FAR))?.gateway).toBe(ip('192.168.1.1'));
+    expect(cluster.node(1).root.route(ip(FAR))?.gateway).toBe(ip(rest.isFabric ? '0.0.0.0' : '192.168.1.1'));
     expect(cluster.ask(client.host, FAR, 80).answer).toBeNull();
   });
 });
