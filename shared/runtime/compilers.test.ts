@@ -17,6 +17,13 @@ describe('BusyMeter', () => {
     expect(fills(new BusyMeter(), share, 1000)).toBe(windows);
   });
 
+  it('a process that seldom gets a processor is busy all the same', () => {
+    const meter = new BusyMeter();
+    let looks = 1;
+    while (!meter.add(40, 1000)) looks++;
+    expect(looks).toBe(21);
+  });
+
   it('an idle process never is, nor one with bursts that it pauses between', () => {
     expect(fills(new BusyMeter(), 0.05, 100_000)).toBeUndefined();
     const meter = new BusyMeter();

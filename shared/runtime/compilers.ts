@@ -25,9 +25,12 @@ const BURST_MS = 400;
 export class BusyMeter {
   private levelMs = 0;
 
-  /** True once the bucket has run over. */
+  /**
+   * True once the bucket has run over. A look that comes late leaks no more than one in time: the process waited for a
+   * processor then, and where many share one, each that has work uses less of it than an idle one may.
+   */
   add(usedMs: number, elapsedMs: number): boolean {
-    this.levelMs = Math.max(0, this.levelMs + usedMs - elapsedMs * IDLE_SHARE);
+    this.levelMs = Math.max(0, this.levelMs + usedMs - Math.min(elapsedMs, LOOK_EVERY_MS) * IDLE_SHARE);
     return this.levelMs > BURST_MS;
   }
 }
