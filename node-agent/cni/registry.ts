@@ -36,7 +36,7 @@ export function createPlugin(
     case 'flannel':
     // canal is flannel's network with NetworkPolicy in force.
     case 'canal':
-      return new Flannel(context, chosen === 'host-gw' ? chosen : 'vxlan');
+      return new Flannel(context, chosen === 'host-gw' || chosen === 'wireguard' ? chosen : 'vxlan');
   }
 }
 

@@ -21,6 +21,8 @@ export interface PeerOptions {
   /** Of its end of the overlay, where it has one. */
   readonly vtepMac?: number;
   readonly underlayMac: number;
+  /** Of its end of encrypted tunnels, where it has one: base64. */
+  readonly publicKey?: string;
 }
 
 export interface KnownPeer {
@@ -115,6 +117,7 @@ function samePeer(a: PeerOptions, b: PeerOptions): boolean {
     a.podCidrIpv6?.prefixLength === b.podCidrIpv6?.prefixLength &&
     a.internalIpv6 === b.internalIpv6 &&
     a.vtepMac === b.vtepMac &&
+    a.publicKey === b.publicKey &&
     a.underlayMac === b.underlayMac
   );
 }

@@ -13,6 +13,7 @@ import { packetSockets } from './packet-socket.ts';
 import { ciliumCommand, ipsetCommand, ipvsadmCommand, nftCommand } from './service-tables.ts';
 import { netstatCommand, ssCommand } from './socket-commands.ts';
 import { sysctlCommand } from './sysctl-command.ts';
+import { wgCommand } from './wg-command.ts';
 
 export type Command = (words: readonly string[]) => CommandOutput;
 
@@ -28,6 +29,7 @@ export const NODE_ONLY_COMMANDS = [
   'ipvsadm',
   'ipset',
   'cilium-dbg',
+  'wg',
 ] as const;
 
 /** `packets` is what `tcpdump` captures with; `more` what pods of some kind may ask beside the usual. */
@@ -64,6 +66,7 @@ export function nodeKernelView(
     ipvsadm: (words) => ipvsadmCommand(datapath, words),
     'cilium-dbg': (words) => ciliumCommand(datapath, words),
     ipset: (words) => ipsetCommand(datapath, words),
+    wg: (words) => wgCommand(datapath, words),
     ...Object.fromEntries(added),
   });
 }

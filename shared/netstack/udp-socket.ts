@@ -3,6 +3,7 @@ import { bindingCovers, isUnspecified } from '../wire/ip-address.ts';
 import * as ipv4 from '../wire/ipv4.ts';
 import { ANY_IPV6 } from '../wire/ipv6-address.ts';
 import { isIpv6 } from '../wire/ipv6-table.ts';
+import type { Packet } from '../wire/packet-memory.ts';
 import * as udp from '../wire/udp.ts';
 import { CachedRoute } from './cached-route.ts';
 import type { Host } from './host.ts';
@@ -32,6 +33,8 @@ export class UdpSocket {
   remotePort = 0;
   /** `data` belongs to the callee. */
   onMessage: ((data: Uint8Array, address: number, port: number) => void) | null = null;
+  /** Takes whole packets, at the UDP header, in the place of their data: a tunnel's (Linux' encap_rcv). It owns them. */
+  onPacket: ((packet: Packet) => void) | null = null;
   /** A connected socket's ICMP errors: ECONNREFUSED, EHOSTUNREACH, ENETUNREACH, EMSGSIZE. */
   onError: ((code: string) => void) | null = null;
   ttl = DEFAULT_TTL;

@@ -91,6 +91,11 @@ export class UdpLayer {
       this.refuse(packet);
       return;
     }
+    if (socket.onPacket !== null) {
+      this.host.counters.udpReceived++;
+      socket.onPacket(packet);
+      return;
+    }
     const data = memory.copyOut(at + udp.HEADER_BYTES, packet.length - udp.HEADER_BYTES);
     memory.free(packet);
     if (!socket.deliver(data, source, fromPort)) this.host.countDrop(drop.UDP_RECEIVE_QUEUE_FULL);

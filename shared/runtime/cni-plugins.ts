@@ -10,8 +10,8 @@ interface CniPluginTraits {
 }
 
 const TRAITS = {
-  flannel: { enforcesPolicy: false, hasIpv6: true, backends: ['vxlan', 'host-gw'] },
-  canal: { enforcesPolicy: true, hasIpv6: true, backends: ['vxlan', 'host-gw'] },
+  flannel: { enforcesPolicy: false, hasIpv6: true, backends: ['vxlan', 'host-gw', 'wireguard'] },
+  canal: { enforcesPolicy: true, hasIpv6: true, backends: ['vxlan', 'host-gw', 'wireguard'] },
   calico: { enforcesPolicy: true, hasIpv6: false, backends: ['ipip', 'ipip-cross-subnet', 'none', 'vxlan'] },
   cilium: { enforcesPolicy: true, hasIpv6: false, backends: ['vxlan', 'geneve', 'native'] },
   'kube-router': { enforcesPolicy: true, hasIpv6: false, backends: ['ipip-cross-subnet', 'ipip', 'none'] },

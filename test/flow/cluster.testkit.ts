@@ -5,6 +5,7 @@ import type { NetworkParts, NodeNetwork } from '../../node-agent/datapath/networ
 import { NodeDatapath } from '../../node-agent/datapath/path.ts';
 import type { PodAttachment } from '../../node-agent/datapath/pod-attachment.ts';
 import type { TraceHop } from '../../node-agent/datapath/trace.ts';
+import { WireguardDevice } from '../../node-agent/datapath/wireguard/wireguard-device.ts';
 import type { FrameReceiver } from '../../shared/netstack/engine.ts';
 import { EventEngine } from '../../shared/netstack/event-engine.ts';
 import type { Host } from '../../shared/netstack/host.ts';
@@ -239,5 +240,6 @@ function introduce(node: NodeDatapath, other: NodeDatapath, links: ReadonlyMap<s
     internalIpv6: ip(`fd00:192:168:1::${10 + index}`),
     vtepMac: other.vtepMac,
     underlayMac: other.underlayMac,
+    publicKey: other.devices.find((device) => device instanceof WireguardDevice)?.publicKey,
   });
 }

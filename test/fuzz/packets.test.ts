@@ -23,6 +23,7 @@ import * as tcp from '../../shared/wire/tcp.ts';
 import * as udp from '../../shared/wire/udp.ts';
 import * as vlan from '../../shared/wire/vlan.ts';
 import * as vxlan from '../../shared/wire/vxlan.ts';
+import * as wireguard from '../../shared/wire/wireguard.ts';
 import { TestCluster } from '../flow/cluster.testkit.ts';
 import { heldBytes } from './held-bytes.testkit.ts';
 import { Mutator } from './mutator.testkit.ts';
@@ -60,6 +61,7 @@ function decode(bytes: Uint8Array): void {
     if (udp.check(view, at, length)) udp.length(view, at);
     if (tcp.check(view, at, length)) tcp.readOptions(view, at, options);
     if (vxlan.check(view, at, length)) vxlan.vni(view, at);
+    if (wireguard.check(view, at, length)) wireguard.counter(view, at);
     if (gre.check(view, at, length)) gre.checksumValid(view, at, length);
     if (geneve.check(view, at, length))
       for (const { data } of geneve.options(view, at)) expect(data.length % 4).toBe(0);

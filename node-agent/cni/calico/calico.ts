@@ -105,7 +105,7 @@ export class Calico implements CniPlugin {
   setPeer(peer: PeerNode): void {
     if (peer.annotations[BACKEND_ANNOTATION] !== this.encapsulation) return;
     const vtepMac = Number(peer.annotations[VTEP_ANNOTATION]);
-    const known = datapathPeer(peer, Number.isSafeInteger(vtepMac) ? vtepMac : undefined);
+    const known = datapathPeer(peer, { vtepMac: Number.isSafeInteger(vtepMac) ? vtepMac : undefined });
     if (known === undefined) return;
     this.context.datapath.setPeer(known);
     this.speaker?.addPeer(`Mesh_${formatIpv4(peer.internalIp).replaceAll('.', '_')}`, peer.internalIp);

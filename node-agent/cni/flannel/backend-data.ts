@@ -8,18 +8,21 @@ const PUBLIC_IP = 'flannel.alpha.coreos.com/public-ip';
 
 export const FLANNEL_VNI = 1;
 
-export const FLANNEL_BACKENDS = ['vxlan', 'host-gw'] as const;
+export const FLANNEL_BACKENDS = ['vxlan', 'host-gw', 'wireguard'] as const;
 export type FlannelBackend = (typeof FLANNEL_BACKENDS)[number];
 
 export interface BackendData {
   readonly type: FlannelBackend;
   /** 48 bits; of `vxlan` alone. */
-  readonly vtepMac: number | undefined;
+  readonly vtepMac?: number;
+  /** Of `wireguard` alone. */
+  readonly publicKey?: string;
   readonly publicIp: string;
 }
 
-export function encodeBackendData({ type, vtepMac, publicIp }: BackendData): Record<string, string> {
-  const data = vtepMac === undefined ? null : { VNI: FLANNEL_VNI, VtepMAC: formatMac(vtepMac) };
+export function encodeBackendData(backend: BackendData): Record<string, string> {
+  const { type, publicIp } = backend;
+  const data = dataOf(backend);
   return {
     [BACKEND_TYPE]: type,
     [BACKEND_DATA]: JSON.stringify(data),
@@ -33,12 +36,22 @@ export function decodeBackendData(annotations: Readonly<Record<string, string>>)
   const publicIp = annotations[PUBLIC_IP];
   const type = FLANNEL_BACKENDS.find((backend) => backend === annotations[BACKEND_TYPE]);
   if (type === undefined || publicIp === undefined) return undefined;
-  if (type === 'host-gw') return { type, vtepMac: undefined, publicIp };
-  const vtepMac = decodeVtepMac(annotations[BACKEND_DATA] ?? '');
+  if (type === 'host-gw') return { type, publicIp };
+  const text = annotations[BACKEND_DATA] ?? '';
+  if (type === 'wireguard') {
+    const publicKey = decodeField(text, 'PublicKey');
+    return publicKey === undefined ? undefined : { type, publicKey, publicIp };
+  }
+  const vtepMac = parseMac(decodeField(text, 'VtepMAC') ?? '');
   return vtepMac === undefined ? undefined : { type, vtepMac, publicIp };
 }
 
-function decodeVtepMac(text: string): number | undefined {
+function dataOf({ vtepMac, publicKey }: BackendData): unknown {
+  if (publicKey !== undefined) return { PublicKey: publicKey };
+  return vtepMac === undefined ? null : { VNI: FLANNEL_VNI, VtepMAC: formatMac(vtepMac) };
+}
+
+function decodeField(text: string, name: string): string | undefined {
   let value: unknown;
   try {
     value = JSON.parse(text);
@@ -46,6 +59,7 @@ function decodeVtepMac(text: string): number | undefined {
     // Annotations are anyone's to write: a node with a malformed one is no peer.
     return undefined;
   }
-  if (typeof value !== 'object' || value === null || !('VtepMAC' in value)) return undefined;
-  return typeof value.VtepMAC === 'string' ? parseMac(value.VtepMAC) : undefined;
+  if (typeof value !== 'object' || value === null) return undefined;
+  const field: unknown = Object.entries(value).find(([key]) => key === name)?.[1];
+  return typeof field === 'string' ? field : undefined;
 }

@@ -1,5 +1,6 @@
 /**
- * flannel with its backends VXLAN and host-gw. With host-gw a node's pod CIDR goes to the node itself, over eth0. With VXLAN:
+ * flannel with its backends VXLAN, host-gw and WireGuard. With host-gw a node's pod CIDR goes to the node itself, over eth0; with
+ * WireGuard all go to flannel-wg, which seals a packet for the node whose CIDR it is for. With VXLAN:
  *
  * For every other node there is exactly one route, one neighbour entry and one FDB entry, all permanent: the node's pod
  * CIDR goes to the CIDR's zeroth address over flannel.1, that address has the VTEP's MAC, and that MAC is behind the
@@ -13,29 +14,36 @@
 import type { Ipv4Prefix } from '../../../shared/wire/address.ts';
 import { formatIpv4 } from '../../../shared/wire/address.ts';
 import type { IpPrefix } from '../../../shared/wire/ip-address.ts';
-import { hostGatewayNetwork, vxlanNetwork } from '../../datapath/network/bridged-network.ts';
+import { hostGatewayNetwork, vxlanNetwork, wireguardNetwork } from '../../datapath/network/bridged-network.ts';
+import type { NetworkParts, NodeNetwork } from '../../datapath/network/node-network.ts';
+import type { WireguardKeys } from '../../datapath/wireguard/session.ts';
 import { datapathPeer } from '../datapath-peer.ts';
 import { HostLocalPods } from '../ipam/host-local-pods.ts';
 import { type NetworkConfiguration, PORTMAP } from '../network-configuration.ts';
 import type { CniAttachment, CniContext, CniPlugin, NodeNetworkUp, PeerNode, PodAttachRequest } from '../plugin.ts';
+import { createNodeKeys } from '../wireguard/node-keys.ts';
 import { decodeBackendData, encodeBackendData, type FlannelBackend } from './backend-data.ts';
 
 export class Flannel implements CniPlugin {
   private readonly context: CniContext;
   private readonly backend: FlannelBackend;
   private readonly pods: HostLocalPods;
+  /** Of `wireguard` alone. */
+  private readonly keys: WireguardKeys | undefined;
 
   constructor(context: CniContext, backend: FlannelBackend) {
     this.context = context;
     this.backend = backend;
     this.pods = new HostLocalPods(context);
-    context.datapath.use(backend === 'vxlan' ? vxlanNetwork : hostGatewayNetwork);
+    if (backend === 'wireguard') this.keys = createNodeKeys();
+    context.datapath.use(networkOf(backend, this.keys));
   }
 
   annotations(): Record<string, string> {
     const { datapath } = this.context;
     const { vtepMac, internalIp } = datapath;
-    return encodeBackendData({ type: this.backend, vtepMac, publicIp: formatIpv4(internalIp) });
+    const { publicKey } = this.keys ?? {};
+    return encodeBackendData({ type: this.backend, vtepMac, publicKey, publicIp: formatIpv4(internalIp) });
   }
 
   /** The delegate is `bridge`; flannel's plugin takes its range from flanneld. */
@@ -64,11 +72,16 @@ export class Flannel implements CniPlugin {
     const backend = decodeBackendData(peer.annotations);
     // A node that has not published itself yet is known once it has.
     if (backend?.type !== this.backend) return;
-    const known = datapathPeer(peer, backend.vtepMac);
+    const known = datapathPeer(peer, backend);
     if (known !== undefined) this.context.datapath.setPeer(known);
   }
 
   removePeer(name: string): void {
     this.context.datapath.removePeer(name);
   }
+}
+
+function networkOf(backend: FlannelBackend, keys: WireguardKeys | undefined): (parts: NetworkParts) => NodeNetwork {
+  if (keys !== undefined) return wireguardNetwork(keys);
+  return backend === 'vxlan' ? vxlanNetwork : hostGatewayNetwork;
 }

@@ -15,9 +15,11 @@ import type { FrameObserver } from '../frame-observer.ts';
 import type { KnownPeer } from '../peer-table.ts';
 import { attachPod, type PodAttachment, type PodAttachOptions } from '../pod-attachment.ts';
 import { TunnelDevice } from '../tunnel-device.ts';
+import type { WireguardKeys } from '../wireguard/session.ts';
 import { HostGatewayBackend } from './host-gateway-backend.ts';
 import type { NetworkParts, NodeNetwork } from './node-network.ts';
 import { VxlanBackend } from './vxlan-backend.ts';
+import { WireguardBackend } from './wireguard-backend.ts';
 
 /** A device whose frames can be seen. */
 export interface WatchedDevice extends NetDevice {
@@ -167,6 +169,11 @@ const FLANNEL: BridgedOptions = { bridgeName: 'cni0', rules: flannelRules };
 /** flannel's `vxlan`. */
 export function vxlanNetwork(parts: NetworkParts): BridgedNetwork {
   return new BridgedNetwork(parts, new VxlanBackend(parts, { name: 'flannel.1', vni: FLANNEL_VNI }), FLANNEL);
+}
+
+/** flannel's `wireguard`. */
+export function wireguardNetwork(keys: WireguardKeys): (parts: NetworkParts) => BridgedNetwork {
+  return (parts) => new BridgedNetwork(parts, new WireguardBackend(parts, 'flannel-wg', keys), FLANNEL);
 }
 
 /** flannel's `host-gw`. */

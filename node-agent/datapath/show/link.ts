@@ -28,9 +28,10 @@ export interface LinkRow {
   readonly linkmode: 'DEFAULT';
   readonly group: 'default';
   readonly txqlen?: number;
-  readonly link_type: 'loopback' | 'ether' | 'ipip';
-  readonly address: string;
-  readonly broadcast: string;
+  readonly link_type: 'loopback' | 'ether' | 'ipip' | 'none';
+  /** Absent, as is `broadcast`, where the kind of device has no link addresses. */
+  readonly address?: string;
+  readonly broadcast?: string;
   readonly link_netnsid?: number;
   readonly stats64: { readonly rx: LinkStatistics; readonly tx: LinkStatistics };
   /** `-d`: what the kind of device has to say. */
@@ -58,8 +59,6 @@ export function linkRows(namespace: ShownNamespace): LinkRow[] {
 }
 
 function linkRow(namespace: ShownNamespace, device: NetDevice): LinkRow {
-  const loopback = device.kind === 'loopback';
-  const tunnel = device.kind === 'ipip';
   const near = nearPeer(namespace, device);
   const otherEnd = near === undefined ? peerIndex(device) : undefined;
   const { counters } = device;
@@ -77,8 +76,7 @@ function linkRow(namespace: ShownNamespace, device: NetDevice): LinkRow {
     group: 'default',
     txqlen: HAS_NO_QUEUE.has(device.kind) ? undefined : QUEUE_LENGTH,
     link_type: kindOf(device),
-    address: tunnel ? tunnelEnd(device, 'local') : formatMac(device.macAddress),
-    broadcast: tunnel ? tunnelEnd(device, 'remote') : loopback ? formatMac(0) : formatMac(ethernet.BROADCAST),
+    ...linkAddresses(device),
     link_netnsid: otherEnd === undefined ? undefined : netnsIdOf(namespace, device),
     stats64: {
       rx: { bytes: counters.rxBytes, packets: counters.rxPackets, errors: 0, dropped: counters.rxDropped },
@@ -96,7 +94,25 @@ function netnsIdOf({ named }: ShownNamespace, device: NetDevice): number {
   );
 }
 
-const FLAGS_OF_KIND = { loopback: ['LOOPBACK'], ether: ['BROADCAST', 'MULTICAST'], ipip: ['NOARP'] } as const;
+function linkAddresses(device: NetDevice): Pick<LinkRow, 'address' | 'broadcast'> {
+  switch (kindOf(device)) {
+    case 'none':
+      return {};
+    case 'ipip':
+      return { address: tunnelEnd(device, 'local'), broadcast: tunnelEnd(device, 'remote') };
+    case 'loopback':
+      return { address: formatMac(device.macAddress), broadcast: formatMac(0) };
+    case 'ether':
+      return { address: formatMac(device.macAddress), broadcast: formatMac(ethernet.BROADCAST) };
+  }
+}
+
+const FLAGS_OF_KIND = {
+  loopback: ['LOOPBACK'],
+  ether: ['BROADCAST', 'MULTICAST'],
+  ipip: ['NOARP'],
+  none: ['POINTOPOINT', 'NOARP'],
+} as const;
 /** The link address of a tunnel with no end of its own. */
 const NO_ADDRESS = '0.0.0.0';
 
@@ -107,12 +123,13 @@ function tunnelEnd(device: NetDevice, end: 'local' | 'remote'): string {
 }
 
 function kindOf({ kind }: NetDevice): LinkRow['link_type'] {
+  if (kind === 'wireguard') return 'none';
   return kind === 'loopback' || kind === 'ipip' ? kind : 'ether';
 }
 
 const HAS_NO_QUEUE: ReadonlySet<NetDevice['kind']> = new Set(['veth', 'vxlan', 'geneve']);
 /** Their drivers know no carrier. */
-const SAYS_NOTHING: ReadonlySet<NetDevice['kind']> = new Set(['loopback', 'vxlan', 'geneve', 'ipip']);
+const SAYS_NOTHING: ReadonlySet<NetDevice['kind']> = new Set(['loopback', 'vxlan', 'geneve', 'ipip', 'wireguard']);
 
 function operstate(device: NetDevice): LinkRow['operstate'] {
   if (!device.up) return 'DOWN';
@@ -141,6 +158,7 @@ function details(namespace: ShownNamespace, device: NetDevice): string[] {
     const ends = device.remote === null ? 'remote any local any' : `remote ${remote} local ${local}`;
     return [`ipip ipip ${ends} ttl inherit nopmtudisc`];
   }
+  if (device.kind === 'wireguard') return ['wireguard'];
   if (device.kind !== 'veth') return [];
   const port = masterOf(namespace, device)?.ports.get(device);
   const slave = `bridge_slave state forwarding priority 32 cost 2 hairpin ${port?.hairpin ? 'on' : 'off'} guard off root_block off fastleave off learning on flood on`;
@@ -164,6 +182,7 @@ function peerText({ link_type, link, link_index }: LinkRow): string {
 /** The second line: `    link/ether 0a:58:0a:f4:01:05 brd ff:ff:ff:ff:ff:ff link-netnsid 0`. */
 export function linkAddress(row: LinkRow): string {
   const netns = row.link_netnsid === undefined ? '' : ` link-netnsid ${row.link_netnsid}`;
+  if (row.link_type === 'none') return '    link/none ';
   const other = row.link_type === 'ipip' && row.address !== NO_ADDRESS ? 'peer' : 'brd';
   return `    link/${row.link_type} ${row.address} ${other} ${row.broadcast}${netns}`;
 }

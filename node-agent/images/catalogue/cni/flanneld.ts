@@ -4,9 +4,15 @@ import { DaemonConfigurationError, fileText, type NetworkRequest, networkDaemon 
 
 const NET_CONF = '/etc/kube-flannel/net-conf.json';
 const SUBNET_FILE = '/run/flannel/subnet.env';
-const BACKENDS = ['vxlan', 'host-gw'];
+const BACKENDS = ['vxlan', 'host-gw', 'wireguard'];
 /** Of the pods' devices, by backend. */
-const MTU_BYTES: Readonly<Record<string, number>> = { vxlan: 1450, 'host-gw': 1500 };
+const MTU_BYTES: Readonly<Record<string, number>> = { vxlan: 1450, 'host-gw': 1500, wireguard: 1420 };
+/** The source files that speak of watching leases. */
+const WATCHERS: Readonly<Record<string, string>> = {
+  vxlan: 'vxlan_network',
+  'host-gw': 'route_network',
+  wireguard: 'wireguard_network',
+};
 
 export const flanneld = networkDaemon({
   request: (context): NetworkRequest => ({ plugin: 'flannel', backend: netConf(context).backend }),
@@ -28,7 +34,7 @@ export const flanneld = networkDaemon({
     return [
       ['main.go:396', `Wrote subnet file to ${SUBNET_FILE}`],
       ['main.go:400', 'Running backend.'],
-      [`${backend === 'vxlan' ? 'vxlan_network' : 'route_network'}.go:65`, 'watching for new subnet leases'],
+      [`${WATCHERS[backend]}.go:65`, 'watching for new subnet leases'],
     ];
   },
 });
@@ -41,7 +47,7 @@ function netConf(context: ProgramContext): { readonly network: string; readonly 
   const options = value.Backend;
   const type = typeof options === 'object' && options !== null && 'Type' in options ? String(options.Type) : 'udp';
   if (!BACKENDS.includes(type)) {
-    throw new DaemonConfigurationError(`${NET_CONF}: no backend '${type}' here; there are ${BACKENDS.join(' and ')}`);
+    throw new DaemonConfigurationError(`${NET_CONF}: no backend '${type}' here; there are ${BACKENDS.join(', ')}`);
   }
   return { network, backend: type };
 }
