@@ -116,7 +116,7 @@ export class NodeDatapath implements AddressHolder {
       secret: options.secret,
     });
     this.root.reversePathFilter = 'loose';
-    this.socketBalancers = new SocketBalancers(this.rules.ipv4);
+    this.socketBalancers = new SocketBalancers(this.rules);
     this.socketBalancers.add(this.root, options.internalIp);
     this.serviceAddresses = new ServiceAddresses(this.root, () => this.nextIndex++);
     const link = new FaultyLink(options.link);
@@ -281,7 +281,8 @@ export class NodeDatapath implements AddressHolder {
     const reply = this.rules.apply(transaction);
     if (reply.kind !== 'applied') return reply;
     this.socketBalancers.followAll();
-    this.serviceAddresses.follow(transaction, this.rules.ipv4.ipvs);
+    const family = transaction.family ?? 'ipv4';
+    this.serviceAddresses.follow(transaction, this.rules[family].ipvs);
     forgetConnections(this.conntrack, transaction.forget ?? []);
     return reply;
   }

@@ -74,6 +74,7 @@ export class PeerTable {
     const known = { options, peer };
     this.known.set(options.nodeName, known);
     this.addresses.add(options.internalIp);
+    if (options.internalIpv6 !== undefined) this.addresses.add(options.internalIpv6);
     this.eth0.setFdbEntry(options.underlayMac, peer);
     this.follower?.peerAdded(known);
   }
@@ -94,7 +95,10 @@ export class PeerTable {
     this.addresses.delete(options.internalIp);
     this.eth0.removeFdbEntry(options.underlayMac);
     this.root.neighbours.remove(this.eth0, options.internalIp);
-    if (options.internalIpv6 !== undefined) this.root.neighbours.remove(this.eth0, options.internalIpv6);
+    if (options.internalIpv6 !== undefined) {
+      this.addresses.delete(options.internalIpv6);
+      this.root.neighbours.remove(this.eth0, options.internalIpv6);
+    }
     this.follower?.peerRemoved(present);
     this.underlay.removePeer(peer);
     return true;

@@ -1,4 +1,4 @@
-/** The rules of one node: iptables' tables and, of the same kind and for packets of the other version, ip6tables'. */
+/** The rules of one node: the tables for IPv4's packets and, of the same kinds, those for IPv6's. */
 import { iptablesSave } from '../../shared/rules/iptables-save.ts';
 import type { TableName } from '../../shared/rules/table.ts';
 import type { RulesReply, RulesTransaction } from '../../shared/rules/transaction.ts';
@@ -19,8 +19,8 @@ export class RuleFamilies {
   readonly ports = new BridgePorts();
 
   constructor(bootId: string, view: DataView, context: MatchContext) {
-    this.ipv4 = new RuleTables(bootId, view, context, this.ports);
-    this.ipv6 = new RuleTables(bootId, view, context, this.ports);
+    this.ipv4 = new RuleTables('ipv4', bootId, view, context, this.ports);
+    this.ipv6 = new RuleTables('ipv6', bootId, view, context, this.ports);
   }
 
   set observer(observer: RuleObserver | null) {
@@ -45,6 +45,5 @@ export class RuleFamilies {
 
   visitAddresses(visit: (address: number) => void): void {
     this.ipv6.visitAddresses(visit);
-    this.ipv6.nft?.visitAddresses(visit);
   }
 }

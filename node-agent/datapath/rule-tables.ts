@@ -4,9 +4,11 @@
  */
 import type { NetDevice } from '../../shared/netstack/device.ts';
 import { formatRule, type RuleCounter } from '../../shared/rules/iptables-save.ts';
+import { NFT_FAMILIES } from '../../shared/rules/nft-text.ts';
 import { applyTransaction, type ChainChanges, emptyRuleset, type Ruleset } from '../../shared/rules/ruleset.ts';
 import { type BuiltInChain, type Chain, TABLE_NAMES, type TableName } from '../../shared/rules/table.ts';
 import type { RulesReply, RulesTransaction } from '../../shared/rules/transaction.ts';
+import type { IpFamily } from '../../shared/wire/ip-address.ts';
 import type { Packet } from '../../shared/wire/packet-memory.ts';
 import { BpfTable } from './bpf/bpf-table.ts';
 import { CompiledChain, CompiledRule, type MatchContext } from './compiled-chain.ts';
@@ -38,6 +40,7 @@ export class RuleTables {
   /** nftables' table of kube-proxy; null while nobody made it. */
   nft: NftTable | null = null;
   private ruleObserver: RuleObserver | null = null;
+  private readonly family: IpFamily;
   private readonly ports: BridgePorts;
   private readonly context: MatchContext;
   private readonly view: DataView;
@@ -46,7 +49,8 @@ export class RuleTables {
   private readonly returnChains: CompiledChain[] = new Array(MAX_DEPTH);
   private readonly returnIndexes = new Int32Array(MAX_DEPTH);
 
-  constructor(bootId: string, view: DataView, context: MatchContext, ports = new BridgePorts()) {
+  constructor(family: IpFamily, bootId: string, view: DataView, context: MatchContext, ports = new BridgePorts()) {
+    this.family = family;
     this.ports = ports;
     this.view = view;
     this.context = { ...context, ipSet: (name) => this.ipvs?.sets.get(name) };
@@ -88,7 +92,7 @@ export class RuleTables {
     return { packets: rule?.packets ?? 0, bytes: rule?.bytes ?? 0 };
   }
 
-  /** The addresses that rules name. */
+  /** The addresses that rules and tables name, and the clients that tables remember. */
   visitAddresses(visit: (address: number) => void): void {
     for (const table of TABLE_NAMES) {
       for (const { rules } of this.ruleset.tables[table].chains.values()) {
@@ -99,6 +103,9 @@ export class RuleTables {
         }
       }
     }
+    this.ipvs?.visitAddresses(visit);
+    this.nft?.visitAddresses(visit);
+    this.bpf?.visitAddresses(visit);
   }
 
   /** A built-in chain's compiled form, which lasts as long as the tables. */
@@ -181,7 +188,7 @@ export class RuleTables {
     if (owner !== SERVICE_OWNER || (nft === undefined && base !== null)) return this.nft;
     if (nft === undefined) return null;
     if (base !== null && this.nft !== null) return this.nft;
-    const made = new NftTable(this.view, this.context);
+    const made = new NftTable(NFT_FAMILIES[this.family], this.view, this.context);
     made.observer = this.nftObserver();
     return made;
   }

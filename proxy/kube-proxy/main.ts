@@ -54,7 +54,7 @@ async function start(context: ProcessContext): Promise<void> {
     });
     const proxier = new RulesProxier({
       context: compiling,
-      compiler: compilerOf(mode, compiling),
+      compiler: compilers[mode](compiling),
       send: (transaction) => bus.request(NODE_RULES, { node: pod.nodeName }, encodeTransaction(transaction)),
       refused: (problems) => log.error({ family, problems }, 'the node refused the rules'),
     });
@@ -74,11 +74,6 @@ const compilers: Readonly<Record<ProxyMode, (context: ProxyContext) => ModeCompi
   nftables: (context) => new NftablesCompiler(context),
   ebpf: (context) => new EbpfCompiler(context),
 };
-
-/** The tables of IPVS, nftables and eBPF are IPv4's so far: IPv6 is ip6tables' in every mode. */
-function compilerOf(mode: ProxyMode, context: ProxyContext): ModeCompiler {
-  return compilers[context.family === 'ipv4' ? mode : 'iptables'](context);
-}
 
 /** One for each family of the cluster's pods. */
 function proxyContexts(

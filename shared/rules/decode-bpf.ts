@@ -1,7 +1,7 @@
 /** A change of the load balancer maps from a message. */
 import { BPF_SERVICE_TYPES, type BpfBackend, type BpfChange, type BpfService, type BpfServiceId } from './bpf.ts';
 import { decodePrefix } from './decode-rule.ts';
-import { asFields, asList, type Fields, integer, oneOf, optionalInteger } from './decode-value.ts';
+import { address, asFields, asList, type Fields, integer, oneOf, optionalInteger } from './decode-value.ts';
 
 const MAX_UINT32 = 0xffff_ffff;
 const MAX_PORT = 65_535;
@@ -22,7 +22,7 @@ function optionalList<T>(value: unknown, path: string, decode: (item: unknown, p
 function decodeId(fields: Fields, path: string): BpfServiceId {
   return {
     protocol: oneOf(fields, 'protocol', path, ['tcp', 'udp'] as const),
-    address: integer(fields, 'address', path, 0, MAX_UINT32),
+    address: address(fields, 'address', path),
     port: integer(fields, 'port', path, 1, MAX_PORT),
   };
 }
@@ -42,7 +42,7 @@ function decodeService(value: unknown, path: string): BpfService {
 function decodeBackend(value: unknown, path: string): BpfBackend {
   const fields = asFields(value, path);
   return {
-    address: integer(fields, 'address', path, 0, MAX_UINT32),
+    address: address(fields, 'address', path),
     port: integer(fields, 'port', path, 1, MAX_PORT),
   };
 }

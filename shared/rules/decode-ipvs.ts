@@ -1,6 +1,15 @@
 /** A change of IPVS' tables from a message. */
 import { decodePrefix } from './decode-rule.ts';
-import { asFields, asList, type Fields, integer, oneOf, optionalInteger } from './decode-value.ts';
+import {
+  address,
+  asFields,
+  asList,
+  type Fields,
+  integer,
+  oneOf,
+  optionalAddress,
+  optionalInteger,
+} from './decode-value.ts';
 import {
   IP_SET_TYPES,
   type IpSetChange,
@@ -38,7 +47,7 @@ function optionalList<T>(value: unknown, path: string, decode: (item: unknown, p
 function decodeId(fields: Fields, path: string): VirtualServerId {
   return {
     protocol: oneOf(fields, 'protocol', path, PROTOCOLS),
-    address: integer(fields, 'address', path, 0, MAX_UINT32),
+    address: address(fields, 'address', path),
     port: integer(fields, 'port', path, 1, MAX_PORT),
   };
 }
@@ -56,7 +65,7 @@ function decodeVirtualServer(value: unknown, path: string): VirtualServer {
 function decodeRealServer(value: unknown, path: string): RealServer {
   const fields = asFields(value, path);
   return {
-    address: integer(fields, 'address', path, 0, MAX_UINT32),
+    address: address(fields, 'address', path),
     port: integer(fields, 'port', path, 1, MAX_PORT),
     weight: integer(fields, 'weight', path, 0, MAX_WEIGHT),
   };
@@ -74,7 +83,7 @@ function decodeIpSet(value: unknown, path: string): IpSetChange {
 function decodeEntry(value: unknown, path: string): IpSetEntry {
   const fields = asFields(value, path);
   return {
-    address: optionalInteger(fields, 'address', path, 0, MAX_UINT32),
+    address: optionalAddress(fields, 'address', path),
     protocol: fields.protocol === undefined ? undefined : oneOf(fields, 'protocol', path, PROTOCOLS),
     port: optionalInteger(fields, 'port', path, 1, MAX_PORT),
     source: fields.source === undefined ? undefined : decodePrefix(fields.source, `${path}.source`),

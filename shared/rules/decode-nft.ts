@@ -1,6 +1,17 @@
 /** A change of nftables' table from a message. */
 import { decodePrefix } from './decode-rule.ts';
-import { asFields, asList, type Fields, flag, integer, oneOf, optionalInteger, text } from './decode-value.ts';
+import {
+  address,
+  asFields,
+  asList,
+  type Fields,
+  flag,
+  integer,
+  oneOf,
+  optionalAddress,
+  optionalInteger,
+  text,
+} from './decode-value.ts';
 import type {
   NftChain,
   NftChange,
@@ -19,7 +30,7 @@ const MAX_UINT32 = 0xffff_ffff;
 const MAX_PORT = 65_535;
 const SIDES = ['source', 'destination'] as const;
 const PROTOCOLS: readonly ServiceProtocol[] = ['tcp', 'udp'];
-const KEY_PARTS = ['ipv4_addr', 'inet_proto', 'inet_service'] as const;
+const KEY_PARTS = ['ipv4_addr', 'ipv6_addr', 'inet_proto', 'inet_service'] as const;
 const HOOKS = ['prerouting', 'input', 'forward', 'output', 'postrouting'] as const;
 
 type Part<T> = (value: unknown, path: string) => T;
@@ -81,7 +92,7 @@ function decodeElements(value: unknown, path: string): NftElements {
 function decodeElement(value: unknown, path: string): NftElement {
   const fields = asFields(value, path);
   return {
-    address: optionalInteger(fields, 'address', path, 0, MAX_UINT32),
+    address: optionalAddress(fields, 'address', path),
     protocol: fields.protocol === undefined ? undefined : oneOf(fields, 'protocol', path, PROTOCOLS),
     port: optionalInteger(fields, 'port', path, 1, MAX_PORT),
     verdict: fields.verdict === undefined ? undefined : decodeVerdict(fields.verdict, `${path}.verdict`),
@@ -169,7 +180,7 @@ const statements: Readonly<Record<NftStatement['kind'], (fields: Fields, path: s
   }),
   dnat: (fields, path) => ({
     kind: 'dnat',
-    address: integer(fields, 'address', path, 0, MAX_UINT32),
+    address: address(fields, 'address', path),
     port: integer(fields, 'port', path, 1, MAX_PORT),
   }),
   masquerade: () => ({ kind: 'masquerade' }),

@@ -1,5 +1,13 @@
 /** nftables' table as `nft list ruleset` prints it. */
-import { formatAddress, networkOf } from '../wire/ip-address.ts';
+import {
+  addressBits,
+  formatAddress,
+  formatEndpoint,
+  formatPrefix,
+  type IpFamily,
+  type IpPrefix,
+  networkOf,
+} from '../wire/ip-address.ts';
 import type {
   NftChain,
   NftElement,
@@ -17,8 +25,13 @@ export interface ListedElement extends NftElement {
   readonly expiresSeconds?: number;
 }
 
+/** A family as nft names it. */
+export type NftFamily = 'ip' | 'ip6';
+
+export const NFT_FAMILIES: Readonly<Record<IpFamily, NftFamily>> = { ipv4: 'ip', ipv6: 'ip6' };
+
 export interface ListedTable {
-  readonly family: 'ip' | 'ip6';
+  readonly family: NftFamily;
   readonly name: string;
   readonly comment: string;
   readonly sets: ReadonlyMap<string, { readonly set: NftSet; readonly elements: readonly ListedElement[] }>;
@@ -28,7 +41,7 @@ export interface ListedTable {
 export function formatNftTable({ family, name, comment, sets, chains }: ListedTable): string {
   const blocks = [
     ...[...sets].map(([setName, { set, elements }]) => formatSet(setName, set, elements)),
-    ...[...chains].map(([chainName, chain]) => formatChain(chainName, chain)),
+    ...[...chains].map(([chainName, chain]) => formatChain(chainName, chain, family)),
   ];
   return `table ${family} ${name} {\n\tcomment "${comment}"\n\n${blocks.join('\n\n')}\n}\n`;
 }
@@ -64,7 +77,7 @@ function formatElement(type: readonly NftKeyPart[], element: ListedElement): str
 }
 
 function formatPart(part: NftKeyPart, { address = 0, protocol = 'tcp', port = 0 }: NftElement): string {
-  if (part === 'ipv4_addr') return formatAddress(address);
+  if (part === 'ipv4_addr' || part === 'ipv6_addr') return formatAddress(address);
   return part === 'inet_proto' ? protocol : String(port);
 }
 
@@ -84,9 +97,9 @@ function formatVerdict(verdict: NftVerdict): string {
   return verdict.kind === 'jump' || verdict.kind === 'goto' ? `${verdict.kind} ${verdict.chain}` : verdict.kind;
 }
 
-function formatChain(name: string, { hook, rules }: NftChain): string {
+function formatChain(name: string, { hook, rules }: NftChain, family: NftFamily): string {
   const head = hook === undefined ? [] : [`\t\ttype ${formatHook(hook)}; policy accept;`];
-  return [`\tchain ${name} {`, ...head, ...rules.map((rule) => `\t\t${formatNftRule(rule)}`), '\t}'].join('\n');
+  return [`\tchain ${name} {`, ...head, ...rules.map((rule) => `\t\t${formatNftRule(rule, family)}`), '\t}'].join('\n');
 }
 
 /** The standard priority of a hook for NAT has a name there (libnftables); others are numbers, or distances to `filter`. */
@@ -112,23 +125,23 @@ function formatPriority(hook: NftHook['hook'], priority: number): string {
 }
 
 /** One rule without its chain: `ip daddr . meta l4proto . th dport vmap @service-ips`. */
-export function formatNftRule({ matches = [], statement, comment }: NftRule): string {
-  const parts = [...matches.map(formatMatch), formatStatement(statement)];
+export function formatNftRule({ matches = [], statement, comment }: NftRule, family: NftFamily): string {
+  const parts = [...matches.map((match) => formatMatch(match, family)), formatStatement(statement, family)];
   if (comment !== undefined) parts.push(`comment "${comment}"`);
   return parts.join(' ');
 }
 
-function formatMatch(match: NftMatch): string {
+function formatMatch(match: NftMatch, family: NftFamily): string {
   switch (match.kind) {
     case 'address': {
       const [only] = match.prefixes;
-      const prefixes = match.prefixes.map(formatPrefix);
+      const prefixes = match.prefixes.map(shownPrefix);
       const operator = match.negated ? '!= ' : '';
       const text = prefixes.length === 1 && only !== undefined ? prefixes[0] : `{ ${prefixes.join(', ')} }`;
-      return `${addressField(match.side)} ${operator}${text}`;
+      return `${addressField(match.side, family)} ${operator}${text}`;
     }
     case 'in-set':
-      return `${addressField(match.side)} @${match.set}`;
+      return `${addressField(match.side, family)} @${match.set}`;
     case 'protocol':
       return `meta l4proto ${match.protocol}`;
     case 'port':
@@ -142,36 +155,36 @@ function formatMatch(match: NftMatch): string {
   }
 }
 
-function formatPrefix({ address, prefixLength }: { readonly address: number; readonly prefixLength: number }): string {
-  return prefixLength === 32
-    ? formatAddress(address)
-    : `${formatAddress(networkOf(address, prefixLength))}/${prefixLength}`;
+/** A whole address stands without its length. */
+function shownPrefix({ address, prefixLength }: IpPrefix): string {
+  if (prefixLength === addressBits(address)) return formatAddress(address);
+  return formatPrefix({ address: networkOf(address, prefixLength), prefixLength });
 }
 
-function addressField(side: 'source' | 'destination'): string {
-  return side === 'source' ? 'ip saddr' : 'ip daddr';
+function addressField(side: 'source' | 'destination', family: NftFamily): string {
+  return `${family} ${side === 'source' ? 'saddr' : 'daddr'}`;
 }
 
-function formatStatement(statement: NftStatement): string {
+function formatStatement(statement: NftStatement, family: NftFamily): string {
   switch (statement.kind) {
     case 'reject':
       return 'reject';
     case 'vmap': {
-      const key = statement.key === 'port' ? 'meta l4proto . th dport' : 'ip daddr . meta l4proto . th dport';
-      return `${key} vmap @${statement.map}`;
+      const address = statement.key === 'port' ? '' : `${family} daddr . `;
+      return `${address}meta l4proto . th dport vmap @${statement.map}`;
     }
     case 'numgen': {
       const choices = statement.chains.map((chain, index) => `${index} : goto ${chain}`);
       return `numgen random mod ${choices.length} vmap { ${choices.join(', ')} }`;
     }
     case 'dnat':
-      return `dnat to ${formatAddress(statement.address)}:${statement.port}`;
+      return `dnat to ${formatEndpoint(statement.address, statement.port)}`;
     case 'masquerade':
       return 'masquerade fully-random';
     case 'mark':
       return `meta mark set meta mark ${statement.operation} ${hex(statement.bits)}`;
     case 'update':
-      return `update @${statement.set} { ip saddr }`;
+      return `update @${statement.set} { ${family} saddr }`;
     default:
       return formatVerdict(statement);
   }

@@ -10,10 +10,10 @@ export type NftVerdict =
   | { readonly kind: 'jump' | 'goto'; readonly chain: string };
 
 /** What a set's or map's elements consist of, in this order. */
-export type NftKeyPart = 'ipv4_addr' | 'inet_proto' | 'inet_service';
+export type NftKeyPart = 'ipv4_addr' | 'ipv6_addr' | 'inet_proto' | 'inet_service';
 
 export interface NftElement {
-  /** uint32. */
+  /** As `shared/wire/ip-address.ts` has them. */
   readonly address?: number;
   readonly protocol?: ServiceProtocol;
   readonly port?: number;

@@ -55,6 +55,11 @@ export function addressBits(address: number): 32 | 128 {
   return isIpv6(address) ? 128 : 32;
 }
 
+/** A single host as a network. */
+export function hostPrefix(address: number): IpPrefix {
+  return { address, prefixLength: addressBits(address) };
+}
+
 export function networkOf(address: number, prefixLength: number): number {
   return isIpv6(address) ? ipv6.ipv6NetworkOf(address, prefixLength) : ipv4.networkOf(address, prefixLength);
 }

@@ -52,7 +52,7 @@ function chiSquare(counts: readonly number[]): number {
 }
 
 describe('distribution over three backends', () => {
-  it.each(['iptables', 'nftables'] as const)('%s draws them evenly', (mode) => {
+  it.each(['iptables', 'nftables', 'ebpf'] as const)('%s draws them evenly', (mode) => {
     const seed = 20_250_101;
     const { counts } = spread(mode, seed, CONNECTIONS);
     expect(counts.reduce((sum, count) => sum + count, 0)).toBe(CONNECTIONS);

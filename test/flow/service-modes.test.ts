@@ -1,5 +1,5 @@
 /**
- * Every proxy mode against one table: what is asked, by which traffic policy, where the endpoints are, who asks, and what
+ * Every proxy mode, with IPv4 and with IPv6, against one table: what is asked, by which traffic policy, where the endpoints are, who asks, and what
  * happens then: which backend answers and whom it takes for its client, and else the error. An answer must come from the
  * address that was asked. `unlike it` has the modes that differ, as their originals do:
  *
@@ -10,14 +10,17 @@
  *   node ports lead to every endpoint; from outside it masquerades only to other nodes, drops what asks a ClusterIP and
  *   refuses where the policy Local has no endpoint. A socket whose Service has no endpoint finds no route to it.
  * - nftables looks before it translates, so that the node's own packets are dropped too where no endpoint is local.
+ *
+ * With IPv6 the addresses are the same places of the cluster's other network. The outside has none.
  */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { connectOutside } from '../../node-agent/datapath/outside.ts';
 import type { Host } from '../../shared/netstack/host.ts';
-import { TestCluster } from './cluster.testkit.ts';
-import { type Backend, NodeProxy, PROXY_MODES, type ProxyMode } from './service-world.testkit.ts';
+import { formatEndpoint, type IpFamily } from '../../shared/wire/ip-address.ts';
+import { ip, TestCluster } from './cluster.testkit.ts';
+import { type Backend, inIpv6, NodeProxy, PROXY_MODES, type ProxyMode } from './service-world.testkit.ts';
 
 interface Row {
   readonly asked: string;
@@ -59,12 +62,12 @@ function readTable(): Row[] {
   });
 }
 
-function clusterFor(mode: ProxyMode, { policy, endpoints }: Row): TestCluster {
+function clusterFor(mode: ProxyMode, { policy, endpoints }: Row, family: IpFamily): TestCluster {
   const cluster = new TestCluster(2);
   cluster.pod('10.244.1.5');
   for (const address of [LOCAL, REMOTE]) cluster.udpServer(cluster.pod(address).host, 8080, address);
   for (const node of cluster.nodes) {
-    const proxy = new NodeProxy(mode, node);
+    const proxy = new NodeProxy(mode, node, { family });
     proxy.update({
       spec: {
         type: 'LoadBalancer',
@@ -97,21 +100,32 @@ const errors: Readonly<Record<string, string>> = {
   EHOSTUNREACH: 'no route to host',
 };
 
-function happens(cluster: TestCluster, row: Row): string {
-  const [address, port] = questions[row.asked]!;
+function happens(cluster: TestCluster, row: Row, family: IpFamily): string {
+  const [place, port] = questions[row.asked]!;
+  const address = family === 'ipv4' ? place : inIpv6(place);
   const { answer, answerFrom, error, serverSaw } = cluster.ask(clientOf(cluster, row.from), address, port);
   if (error !== null) return errors[error] ?? error;
   if (answer === null) return serverSaw === null ? 'dropped' : 'the answer is lost';
-  const seen = `${answer.split(' ')[0]} sees ${serverSaw?.split(':')[0]}`;
-  return answerFrom === `${address}:${port}` ? seen : `${seen}, answers from ${answerFrom}`;
+  const seen = `${answer.split(' ')[0]} sees ${placeOf(serverSaw ?? '')}`;
+  return answerFrom === formatEndpoint(ip(address), port) ? seen : `${seen}, answers from ${answerFrom}`;
+}
+
+/** The address of an endpoint, as IPv4 has it. */
+function placeOf(endpoint: string): string {
+  const address = endpoint.slice(0, endpoint.lastIndexOf(':'));
+  const [, groups = '', host = ''] = /^\[fd00:([\d:]+)::(\d*)\]$/.exec(address) ?? [];
+  return groups === '' ? address : [...groups.split(':'), host === '' ? '0' : host].join('.');
 }
 
 const rows = readTable();
 
-describe.each(PROXY_MODES)('%s', (mode) => {
-  it.each(rows)('$asked, $policy, endpoints $endpoints, from $from', (row) => {
-    const cluster = clusterFor(mode, row);
-    expect(happens(cluster, row), cluster.journey()).toBe(row.unlike.get(mode) ?? row.expected);
+const families = { ipv4: rows, ipv6: rows.filter(({ from }) => from !== 'outside') };
+const worlds = PROXY_MODES.flatMap((mode) => (['ipv4', 'ipv6'] as const).map((family) => ({ mode, family })));
+
+describe.each(worlds)('$mode, $family', ({ mode, family }) => {
+  it.each(families[family])('$asked, $policy, endpoints $endpoints, from $from', (row) => {
+    const cluster = clusterFor(mode, row, family);
+    expect(happens(cluster, row, family), cluster.journey()).toBe(row.unlike.get(mode) ?? row.expected);
     cluster.advance(3_000_000); // whoever waits for a neighbour gives up
     expect(cluster.memory.inUse, 'packets still in use').toBe(0);
   });

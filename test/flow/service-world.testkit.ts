@@ -14,8 +14,11 @@ import { servicePorts } from '../../proxy/kube-proxy/compile/service-port.ts';
 import type { ServiceState } from '../../proxy/kube-proxy/compile/service-state.ts';
 import { PROXY_MODES, type ProxyMode } from '../../proxy/kube-proxy/modes/proxier.ts';
 import type { Live } from '../../shared/api/live.ts';
+import { decodeTransaction } from '../../shared/rules/decode-transaction.ts';
+import { encodeTransaction } from '../../shared/rules/encode-transaction.ts';
 import type { Scheduler } from '../../shared/rules/ipvs.ts';
 import type { ForgottenConnections } from '../../shared/rules/transaction.ts';
+import { formatAddress, type IpFamily, parseAddress, parsePrefix } from '../../shared/wire/ip-address.ts';
 
 export { PROXY_MODES, type ProxyMode };
 
@@ -43,7 +46,15 @@ const compilers: Readonly<Record<ProxyMode, (context: ProxyContext) => ModeCompi
   ebpf: (context) => new EbpfCompiler(context),
 };
 
+/** The same place of the test cluster in IPv6: fd00:10:244:1::5 for 10.244.1.5. */
+export function inIpv6(address: string): string {
+  const [a, b, c, d] = address.split('.');
+  return a === '192' ? `fd00:192:168:1::${d}` : b === '96' ? `fd00:10:96::${c}:${d}` : `fd00:10:244:${c}::${d}`;
+}
+
 export interface ProxyOptions {
+  /** `ipv4` by default; Services and backends are then taken for the same places in IPv6. */
+  readonly family?: IpFamily;
   readonly zone?: string;
   readonly scheduler?: Scheduler;
 }
@@ -52,15 +63,20 @@ export interface ProxyOptions {
 export class NodeProxy {
   readonly compiler: ModeCompiler;
   private readonly node: NodeDatapath;
+  private readonly family: IpFamily;
   private generation: number | null = null;
 
-  constructor(mode: ProxyMode, node: NodeDatapath, { zone = '', scheduler = 'rr' }: ProxyOptions = {}) {
+  constructor(mode: ProxyMode, node: NodeDatapath, options: ProxyOptions = {}) {
+    const { zone = '', scheduler = 'rr', family = 'ipv4' } = options;
     this.node = node;
+    this.family = family;
+    const isIpv4 = family === 'ipv4';
+    const address = isIpv4 ? node.internalIp : parseAddress(inIpv6(formatAddress(node.internalIp)))!;
     this.compiler = compilers[mode]({
-      family: 'ipv4',
-      node: { name: node.nodeName, zone, address: node.internalIp },
-      clusterCidr: { address: 0x0af4_0000, prefixLength: 16 },
-      serviceCidr: { address: 0x0a60_0000, prefixLength: 12 },
+      family,
+      node: { name: node.nodeName, zone, address },
+      clusterCidr: parsePrefix(isIpv4 ? '10.244.0.0/16' : 'fd00:10:244::/56')!,
+      serviceCidr: parsePrefix(isIpv4 ? '10.96.0.0/12' : 'fd00:10:96::/108')!,
       masqueradeAll: false,
       localhostNodePorts: true,
       scheduler,
@@ -69,16 +85,18 @@ export class NodeProxy {
   }
 
   update(...services: readonly TestedService[]): void {
-    for (const service of services) this.compiler.update(serviceState(service));
+    for (const service of services) this.compiler.update(serviceState(service, this.family));
   }
 
   /** The bytes of what was sent; 0 when nothing changed. */
   sync(forget: readonly ForgottenConnections[] = []): number {
     const step = this.compiler.step(this.generation === null);
     if (step === undefined) return 0;
-    const { bootId } = this.node;
-    const sent = JSON.stringify({ owner: 'kube-proxy', bootId, base: this.generation, ...step.part, forget });
-    const reply = this.node.applyRules(JSON.parse(sent));
+    const { family, generation: base, node } = this;
+    const { bootId } = node;
+    const message = encodeTransaction({ owner: 'kube-proxy', family, bootId, base, ...step.part, forget });
+    const sent = JSON.stringify(message);
+    const reply = node.applyRules(decodeTransaction(JSON.parse(sent)));
     if (reply.kind !== 'applied') throw new Error(JSON.stringify(reply));
     this.generation = reply.generation;
     step.applied();
@@ -86,13 +104,14 @@ export class NodeProxy {
   }
 }
 
-export function serviceState({ name = 'web', spec, loadBalancerIps = [], backends }: TestedService): ServiceState {
+export function serviceState(tested: TestedService, family: IpFamily = 'ipv4'): ServiceState {
+  const { name = 'web', spec, loadBalancerIps = [], backends } = family === 'ipv4' ? tested : serviceInIpv6(tested);
   const metadata = { name, namespace: 'default', uid: name, creationTimestamp: '', resourceVersion: '1' };
   const ingress = loadBalancerIps.map((ip) => ({ ip }));
   const service: Live<Service> = { metadata, spec, status: { loadBalancer: { ingress } } };
   const slice: Live<EndpointSlice> = {
     metadata: { ...metadata, labels: { 'kubernetes.io/service-name': name } },
-    addressType: 'IPv4',
+    addressType: family === 'ipv4' ? 'IPv4' : 'IPv6',
     ports: (spec.ports ?? []).map((port) => ({
       name: port.name ?? '',
       protocol: port.protocol ?? 'TCP',
@@ -100,16 +119,27 @@ export function serviceState({ name = 'web', spec, loadBalancerIps = [], backend
     })),
     endpoints: backends.map(({ address, ready = true, serving = ready, terminating = false, zones = [] }) => ({
       addresses: [address],
-      nodeName: `worker-${address.split('.')[2]}`,
+      nodeName: `worker-${address.split(/[.:]+/)[family === 'ipv4' ? 2 : 3]}`,
       conditions: { ready, serving, terminating },
       ...(zones.length === 0 ? {} : { hints: { forZones: zones.map((zone) => ({ name: zone })) } }),
     })),
   };
   return {
     key: `default/${name}`,
-    ports: servicePorts(service, 'ipv4').map((port) => ({
+    ports: servicePorts(service, family).map((port) => ({
       port,
       endpoints: endpointsOfPort([slice], port.portName, port.protocol),
     })),
+  };
+}
+
+function serviceInIpv6({ name, spec, loadBalancerIps = [], backends }: TestedService): TestedService {
+  const clusterIP = inIpv6(spec.clusterIP ?? '');
+  const externalIPs = (spec.externalIPs ?? []).map(inIpv6);
+  return {
+    name,
+    spec: { ...spec, clusterIP, clusterIPs: [clusterIP], ipFamilies: ['IPv6'], externalIPs },
+    loadBalancerIps: loadBalancerIps.map(inIpv6),
+    backends: backends.map((backend) => ({ ...backend, address: inIpv6(backend.address) })),
   };
 }

@@ -27,7 +27,7 @@ const COMMANDS: Readonly<Record<string, (view: CiliumView) => string>> = {
   'bpf endpoint list': bpfEndpoints,
   'bpf ipcache list': bpfIpCache,
   'bpf tunnel list': bpfTunnels,
-  'bpf lb list': ({ datapath }) => formatFrontends(datapath.rules.ipv4.bpf),
+  'bpf lb list': ({ datapath }) => formatFrontends(datapath.rules),
 };
 
 export function ciliumDbg(view: CiliumView, words: readonly string[]): string {

@@ -73,6 +73,17 @@ class Frontend {
     return external[this.maglev[((mixed ^ (mixed >>> 15)) >>> 0) % MAGLEV_SIZE]!]!;
   }
 
+  visitAddresses(visit: (address: number) => void): void {
+    const { address, internal, external, sourceRanges = [] } = this.config;
+    visit(address);
+    for (const backend of [...internal, ...external]) visit(backend.address);
+    for (const range of sourceRanges) visit(range.address);
+    for (const [client, seen] of this.clients) {
+      visit(client);
+      visit(seen.backend.address);
+    }
+  }
+
   private remember(client: number, backend: BpfBackend, untilUs: number, nowUs: number): void {
     this.clients.delete(client);
     for (const [oldest, seen] of this.clients) {
@@ -122,6 +133,10 @@ export class BpfTable {
     bindDestination(connection, backend.address, backend.port);
     connection.masquerade = backend.address === client ? 'always' : fromOutside ? 'beyond-node' : 'never';
     return null;
+  }
+
+  visitAddresses(visit: (address: number) => void): void {
+    for (const frontend of this.frontends.values()) frontend.visitAddresses(visit);
   }
 
   list(): BpfService[] {

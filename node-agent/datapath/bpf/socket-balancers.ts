@@ -1,14 +1,15 @@
 /** Sockets of the node and of its pods go by the load balancer maps while there are any. */
 import type { Host } from '../../../shared/netstack/host.ts';
-import type { RuleTables } from '../rule-tables.ts';
+import { isIpv6 } from '../../../shared/wire/ipv6-table.ts';
+import type { RuleFamilies } from '../rule-families.ts';
 
 export class SocketBalancers {
-  private readonly tables: RuleTables;
+  private readonly rules: RuleFamilies;
   /** With the address that stands for the namespace in session affinity. */
   private readonly hosts = new Map<Host, number>();
 
-  constructor(tables: RuleTables) {
-    this.tables = tables;
+  constructor(rules: RuleFamilies) {
+    this.rules = rules;
   }
 
   add(host: Host, client: number): void {
@@ -26,10 +27,16 @@ export class SocketBalancers {
   }
 
   private follow(host: Host, client: number): void {
-    const { bpf } = this.tables;
-    host.socketBalancer =
-      bpf === null
-        ? null
-        : { choose: (protocol, address, port) => bpf.chooseForSocket(client, protocol, address, port) };
+    const { ipv4, ipv6 } = this.rules;
+    if (ipv4.bpf === null && ipv6.bpf === null) {
+      host.socketBalancer = null;
+      return;
+    }
+    host.socketBalancer = {
+      choose: (protocol, address, port) => {
+        const { bpf } = isIpv6(address) ? ipv6 : ipv4;
+        return bpf?.chooseForSocket(client, protocol, address, port) ?? null;
+      },
+    };
   }
 }

@@ -41,6 +41,13 @@ export class IpSet {
     return [...this.entries.values()].flat();
   }
 
+  visitAddresses(visit: (address: number) => void): void {
+    for (const { address, source } of this.list()) {
+      if (address !== undefined) visit(address);
+      if (source !== undefined) visit(source.address);
+    }
+  }
+
   private packetKey(facts: PacketFacts, fromSource: boolean): number {
     const address = (fromSource ? facts.source : facts.destination) >>> 0;
     const port = fromSource ? facts.sourcePort : facts.destinationPort;

@@ -55,6 +55,15 @@ export class VirtualServer {
     return server;
   }
 
+  visitAddresses(visit: (address: number) => void): void {
+    visit(this.config.address);
+    for (const { address } of this.servers) visit(address);
+    for (const [client, { server }] of this.clients) {
+      visit(client);
+      visit(server.address);
+    }
+  }
+
   private takes(server: RealServer): boolean {
     return server.weight > 0 && this.servers.includes(server);
   }
@@ -112,6 +121,11 @@ export class IpvsTable {
   /** Of all virtual servers. */
   addresses(): IterableIterator<number> {
     return this.addressUsers.keys();
+  }
+
+  visitAddresses(visit: (address: number) => void): void {
+    for (const virtual of this.virtualServers.values()) virtual.visitAddresses(visit);
+    for (const set of this.sets.values()) set.visitAddresses(visit);
   }
 
   private useAddress(address: number, by: 1 | -1): void {

@@ -1,5 +1,5 @@
 /**
- * nftables' table `ip kube-proxy` as packets meet it. A base chain hangs in one of the hooks; a packet that comes to a
+ * nftables' table `ip kube-proxy`, or `ip6`, as packets meet it. A base chain hangs in one of the hooks; a packet that comes to a
  * verdict map goes on in the chain that the map has for its key, so that the number of Services costs it nothing.
  */
 import type { NetDevice } from '../../../shared/netstack/device.ts';
@@ -13,7 +13,7 @@ import {
   type NftVerdict,
   setsOf,
 } from '../../../shared/rules/nft.ts';
-import { formatNftRule, formatNftTable } from '../../../shared/rules/nft-text.ts';
+import { formatNftRule, formatNftTable, type NftFamily } from '../../../shared/rules/nft-text.ts';
 import type { RuleProblem } from '../../../shared/rules/transaction.ts';
 import type { Packet } from '../../../shared/wire/packet-memory.ts';
 import type { MatchContext } from '../compiled-chain.ts';
@@ -59,6 +59,7 @@ export class NftDecision {
 
 export class NftTable {
   observer: NftObserver | null = null;
+  readonly family: NftFamily;
   private readonly view: DataView;
   private readonly context: NftContext;
   private readonly facts = new PacketFacts();
@@ -69,7 +70,8 @@ export class NftTable {
   private readonly returnChains: CompiledChain[] = new Array(MAX_DEPTH);
   private readonly returnIndexes = new Int32Array(MAX_DEPTH);
 
-  constructor(view: DataView, { random, nowUs, isLocalAddress }: MatchContext) {
+  constructor(family: NftFamily, view: DataView, { random, nowUs, isLocalAddress }: MatchContext) {
+    this.family = family;
     this.view = view;
     this.context = { random, nowUs, isLocalAddress, set: (name) => this.sets.get(name) };
   }
@@ -135,11 +137,11 @@ export class NftTable {
     return decision;
   }
 
-  /** `nft list table ip kube-proxy`. */
+  /** `nft list table ip kube-proxy`, `ip6`. */
   list(): string {
     const nowUs = this.context.nowUs();
     return formatNftTable({
-      family: 'ip',
+      family: this.family,
       name: NFT_TABLE,
       comment: 'rules for kube-proxy',
       sets: new Map([...this.sets].map(([name, one]) => [name, { set: one.set, elements: one.list(nowUs) }])),
@@ -199,7 +201,7 @@ export class NftTable {
       }
       const rule = chain.rules[index++]!;
       if (!rule.matches(facts)) continue;
-      if (this.observer !== null) this.observer(facts.packet, chain.name, formatNftRule(rule.rule));
+      if (this.observer !== null) this.observer(facts.packet, chain.name, formatNftRule(rule.rule, this.family));
       const verdict = this.execute(rule);
       if (verdict === null) continue;
       if (!('chain' in verdict)) {

@@ -1,20 +1,27 @@
 /** The load balancer maps as `cilium-dbg bpf lb list` prints them. */
 import type { BpfService } from '../../../shared/rules/bpf.ts';
-import { formatEndpoint } from '../../../shared/wire/ip-address.ts';
-import type { BpfTable } from '../bpf/bpf-table.ts';
+import { formatEndpoint, type IpFamily } from '../../../shared/wire/ip-address.ts';
+import type { RuleFamilies } from '../rule-families.ts';
 
 const HEAD = ['SERVICE ADDRESS', 'BACKEND ADDRESS (REVNAT_ID) (SLOT)'] as const;
 
-export function formatFrontends(bpf: BpfTable | null): string {
-  const rows = (bpf?.list() ?? []).flatMap((service, index) => rowsOf(service, index + 1));
+/** `[::]` stands for no address, as 0.0.0.0 does. */
+const NOWHERE: Readonly<Record<IpFamily, string>> = { ipv4: '0.0.0.0', ipv6: '[::]' };
+
+export function formatFrontends(rules: RuleFamilies): string {
+  const services = (['ipv4', 'ipv6'] as const).flatMap((family) =>
+    (rules[family].bpf?.list() ?? []).map((service) => ({ service, nowhere: NOWHERE[family] })),
+  );
+  const rows = services.flatMap(({ service, nowhere }, index) => rowsOf(service, nowhere, index + 1));
   const width = Math.max(HEAD[0].length, ...rows.map(([frontend]) => frontend.length)) + 3;
   return [HEAD, ...rows].map(([frontend, backend]) => `${frontend.padEnd(width)}${backend}\n`).join('');
 }
 
 /** Slot 0 is the Service itself. A frontend has a scope for the node's own traffic where that has other backends. */
-function rowsOf(service: BpfService, id: number): (readonly [string, string])[] {
+function rowsOf(service: BpfService, nowhere: string, id: number): (readonly [string, string])[] {
   const { address, port, protocol, type, internal, external } = service;
-  const frontend = `${formatEndpoint(address, port)}/${protocol.toUpperCase()}`;
+  const at = address === 0 ? `${nowhere}:${port}` : formatEndpoint(address, port);
+  const frontend = `${at}/${protocol.toUpperCase()}`;
   const routable = type === 'ClusterIP' ? ', non-routable' : '';
   const affinity = service.affinitySeconds === undefined ? '' : ', sessionAffinity';
   const ranges = service.sourceRanges === undefined ? '' : ', check source-range';
@@ -28,7 +35,7 @@ function rowsOf(service: BpfService, id: number): (readonly [string, string])[] 
   return scopes.flatMap(([scope, backends]) => [
     [
       `${frontend}${scope} (0)`,
-      `0.0.0.0:0 (${id}) (0) [${type}${hasScopes ? ', Local' : ''}${routable}${affinity}${ranges}]`,
+      `${nowhere}:0 (${id}) (0) [${type}${hasScopes ? ', Local' : ''}${routable}${affinity}${ranges}]`,
     ] as const,
     ...backends.map(
       (backend, slot) =>

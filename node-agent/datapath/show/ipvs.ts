@@ -9,9 +9,16 @@ import { RealServer, type ServerTotals, sumTotals } from '../ipvs/real-server.ts
 /** `size` is the kernel's table of connections. */
 const BANNER = 'IP Virtual Server version 1.2.1 (size=4096)\n';
 
-export function formatVirtualServers(ipvs: IpvsTable | null): string {
+/** The tables of both families; one that is not there has no servers. */
+type IpvsTables = readonly (IpvsTable | null)[];
+
+function virtualServers(tables: IpvsTables): VirtualServer[] {
+  return tables.flatMap((ipvs) => ipvs?.list() ?? []);
+}
+
+export function formatVirtualServers(tables: IpvsTables): string {
   const head = `${BANNER}Prot LocalAddress:Port Scheduler Flags\n  -> RemoteAddress:Port           Forward Weight ActiveConn InActConn\n`;
-  return head + (ipvs?.list() ?? []).map(formatVirtualServer).join('');
+  return head + virtualServers(tables).map(formatVirtualServer).join('');
 }
 
 function formatVirtualServer(virtual: VirtualServer): string {
@@ -35,9 +42,9 @@ function serviceName({ config: { protocol, address, port } }: VirtualServer): st
 }
 
 /** `--stats`: since the virtual server was made, connections that are gone included. */
-export function formatStatistics(ipvs: IpvsTable | null): string {
+export function formatStatistics(tables: IpvsTables): string {
   const head = `${BANNER}Prot LocalAddress:Port               Conns   InPkts  OutPkts  InBytes OutBytes\n  -> RemoteAddress:Port\n`;
-  const blocks = (ipvs?.list() ?? []).map((virtual) => {
+  const blocks = virtualServers(tables).map((virtual) => {
     const servers = virtual.servers.map((server) => ({ server, totals: server.totals() }));
     const lines = servers.map(
       ({ server, totals }) => `  -> ${formatEndpoint(server.address, server.port).padEnd(28)}${numbers(totals)}\n`,

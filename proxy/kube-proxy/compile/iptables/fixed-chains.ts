@@ -97,3 +97,6 @@ export function nodePortsRule(family: IpFamily, localhostNodePorts: boolean): Ru
     target: jump(NODE_PORTS),
   };
 }
+
+/** What a Service without endpoints answers. */
+export const REFUSALS = { ipv4: 'icmp-port-unreachable', ipv6: 'icmp6-port-unreachable' } as const;

@@ -8,7 +8,7 @@ import { decidePort, nodeIsAllowed, type PortDecision } from '../port-decision.t
 import type { ProxyContext } from '../proxy-context.ts';
 import { isExternallyAccessible, type ServicePort, usesClusterEndpoints, usesLocalEndpoints } from '../service-port.ts';
 import { endpointChainName, type ServiceChainNames, serviceChainNames } from './chain-name.ts';
-import { MARK_MASQ } from './fixed-chains.ts';
+import { MARK_MASQ, REFUSALS } from './fixed-chains.ts';
 
 export interface ServiceRules {
   /** In the nat table. */
@@ -93,8 +93,6 @@ function natNodePortRules({ port, choice, names }: Subject): Rule[] {
   if (port.nodePort === 0 || !choice.any) return [];
   return [portRule(port, port.name, { port: port.nodePort }, jump(names.external))];
 }
-
-const REFUSALS = { ipv4: 'icmp-port-unreachable', ipv6: 'icmp6-port-unreachable' } as const;
 
 /** No endpoint anywhere refuses; none at this node under the policy Local drops, as another node may have one. */
 function refusal({ port, choice, context }: Subject, to: Destination, extra: readonly Match[] = []): Rule {

@@ -1,11 +1,12 @@
 /** IPVS mode: the parts of every Service, and what of them a node has to be told. */
 import type { IpSetEntry, IpvsChange, VirtualServer, VirtualServerId } from '../../../../shared/rules/ipvs.ts';
+import type { IpFamily } from '../../../../shared/wire/ip-address.ts';
 import { type ItemChanges, ItemStore } from '../item-store.ts';
 import type { ModeCompiler, Step } from '../mode-compiler.ts';
 import type { ProxyContext } from '../proxy-context.ts';
 import type { ServiceState } from '../service-state.ts';
 import { fixedTables } from './fixed-chains.ts';
-import { IP_SETS, type IpSetName } from './ip-sets.ts';
+import { IP_SETS, type IpSetName, ipSetName } from './ip-sets.ts';
 import { compileIpvsPort, type IpvsItem } from './port-items.ts';
 
 export class IpvsCompiler implements ModeCompiler {
@@ -28,7 +29,7 @@ export class IpvsCompiler implements ModeCompiler {
   step(whole: boolean): Step | undefined {
     const changes = whole ? { set: this.items.all(), gone: [] } : this.items.changes();
     if (!whole && changes.set.length === 0 && changes.gone.length === 0) return undefined;
-    const ipvs = changeOf(changes, whole);
+    const ipvs = changeOf(changes, whole, this.context.family);
     return { part: { tables: whole ? this.fixed : {}, ipvs }, applied: () => this.items.settle() };
   }
 
@@ -40,7 +41,7 @@ export class IpvsCompiler implements ModeCompiler {
 }
 
 /** `whole` makes all sets, those too that have no entry. */
-function changeOf({ set, gone }: ItemChanges<IpvsItem>, whole: boolean): IpvsChange {
+function changeOf({ set, gone }: ItemChanges<IpvsItem>, whole: boolean, family: IpFamily): IpvsChange {
   const servers: VirtualServer[] = [];
   const deleted: VirtualServerId[] = [];
   const ipSets: Partial<Record<IpSetName, { add: IpSetEntry[]; remove: IpSetEntry[] }>> = {};
@@ -57,7 +58,7 @@ function changeOf({ set, gone }: ItemChanges<IpvsItem>, whole: boolean): IpvsCha
   }
   const typed = names.flatMap((name) => {
     const change = ipSets[name];
-    return change === undefined ? [] : [[name, { type: IP_SETS[name].type, ...change }] as const];
+    return change === undefined ? [] : [[ipSetName(name, family), { type: IP_SETS[name].type, ...change }] as const];
   });
   return { set: servers, delete: deleted, ipSets: Object.fromEntries(typed) };
 }

@@ -10,6 +10,7 @@ import type { Rule } from '../../../../shared/rules/rule.ts';
 import type { BuiltInChain } from '../../../../shared/rules/table.ts';
 import { jump, type Target } from '../../../../shared/rules/target.ts';
 import type { HookRule, RulesTransaction } from '../../../../shared/rules/transaction.ts';
+import type { IpFamily } from '../../../../shared/wire/ip-address.ts';
 import {
   FORWARD,
   FORWARD_RULES,
@@ -18,10 +19,11 @@ import {
   POSTROUTING,
   POSTROUTING_RULES,
   PROXY_FIREWALL,
+  REFUSALS,
   SERVICES,
 } from '../iptables/fixed-chains.ts';
 import type { ProxyContext } from '../proxy-context.ts';
-import { IP_SETS } from './ip-sets.ts';
+import { IP_SETS, type IpSetName, ipSetName } from './ip-sets.ts';
 
 const LOAD_BALANCER = 'KUBE-LOAD-BALANCER';
 const NODE_PORT = 'KUBE-NODE-PORT';
@@ -31,11 +33,14 @@ const IPVS_FILTER = 'KUBE-IPVS-FILTER';
 const RETURN: Target = { kind: 'return' };
 const ACCEPT: Target = { kind: 'accept' };
 
-function inSet(set: keyof typeof IP_SETS, target: Target, more: readonly Match[] = [], text?: string): Rule {
-  const { sides } = IP_SETS[set];
-  return {
-    matches: [...(text === undefined ? [] : [comment(text)]), { kind: 'set', set, sides }, ...more],
-    target,
+/** Makes rules that ask the sets of one family. */
+type InSet = (set: IpSetName, target: Target, more?: readonly Match[], text?: string) => Rule;
+
+function inSetOf(family: IpFamily): InSet {
+  return (name, target, more = [], text) => {
+    const { sides } = IP_SETS[name];
+    const set = ipSetName(name, family);
+    return { matches: [...(text === undefined ? [] : [comment(text)]), { kind: 'set', set, sides }, ...more], target };
   };
 }
 
@@ -46,7 +51,7 @@ function local(side: 'source' | 'destination', negated = false): Match {
 /** The other end of a bridge's port is a pod; `! --physdev-is-in` is what came from elsewhere. */
 const notBridged: Match = { kind: 'physdev', test: { kind: 'is-in' }, negated: true };
 
-function servicesRules({ clusterCidr, masqueradeAll }: ProxyContext): Rule[] {
+function servicesRules({ clusterCidr, masqueradeAll }: ProxyContext, inSet: InSet): Rule[] {
   const clusterIp = inSet('KUBE-CLUSTER-IP', jump(MARK_MASQ), [], CLUSTER_IP_TEXT);
   return [
     inSet('KUBE-LOAD-BALANCER', jump(LOAD_BALANCER), [], 'Kubernetes service lb portal'),
@@ -66,7 +71,7 @@ const CLUSTER_IP_TEXT = 'Kubernetes service cluster ip + port for masquerade pur
 const EXTERNAL_TEXT = 'Kubernetes service external ip + port for masquerade and filter purpose';
 const EXTERNAL_LOCAL_TEXT = 'Kubernetes service external ip + port with externalTrafficPolicy=local';
 
-function nodePortRules(): Rule[] {
+function nodePortRules(inSet: InSet): Rule[] {
   return (['tcp', 'udp'] as const).flatMap((name) => {
     const upper = name === 'tcp' ? 'TCP' : 'UDP';
     const text = `Kubernetes nodeport ${upper} port`;
@@ -83,9 +88,9 @@ function nodePortRules(): Rule[] {
   });
 }
 
-function natChains(context: ProxyContext): Record<string, readonly Rule[]> {
+function natChains(context: ProxyContext, inSet: InSet): Record<string, readonly Rule[]> {
   return {
-    [SERVICES]: servicesRules(context),
+    [SERVICES]: servicesRules(context, inSet),
     [LOAD_BALANCER]: [
       inSet(
         'KUBE-LOAD-BALANCER-LOCAL',
@@ -95,7 +100,7 @@ function natChains(context: ProxyContext): Record<string, readonly Rule[]> {
       ),
       { target: jump(MARK_MASQ) },
     ],
-    [NODE_PORT]: nodePortRules(),
+    [NODE_PORT]: nodePortRules(inSet),
     [POSTROUTING]: [
       inSet(
         'KUBE-LOOP-BACK',
@@ -111,34 +116,36 @@ function natChains(context: ProxyContext): Record<string, readonly Rule[]> {
 
 const FIREWALL_TEXT = 'Kubernetes service load balancer ip + port for load balancer with sourceRange';
 
-const FILTER_CHAINS: Readonly<Record<string, readonly Rule[]>> = {
-  [FORWARD]: FORWARD_RULES,
-  [PROXY_FIREWALL]: [inSet('KUBE-LOAD-BALANCER-FW', jump(SOURCE_RANGES), [], FIREWALL_TEXT)],
-  [SOURCE_RANGES]: [
-    inSet(
-      'KUBE-LOAD-BALANCER-SOURCE-CIDR',
-      RETURN,
-      [],
-      'Kubernetes service load balancer ip + port + source cidr for packet filter',
-    ),
-    { target: { kind: 'drop' } },
-  ],
-  [NODE_PORT]: [inSet('KUBE-HEALTH-CHECK-NODE-PORT', ACCEPT, [], 'Kubernetes health check node port')],
-  [IPVS_FILTER]: [
-    inSet('KUBE-LOAD-BALANCER', RETURN),
-    inSet('KUBE-CLUSTER-IP', RETURN),
-    inSet('KUBE-EXTERNAL-IP', RETURN),
-    inSet('KUBE-EXTERNAL-IP-LOCAL', RETURN),
-    inSet('KUBE-HEALTH-CHECK-NODE-PORT', RETURN),
-    {
-      matches: [
-        { kind: 'conntrack', states: ['NEW'] },
-        { kind: 'set', set: 'KUBE-IPVS-IPS', sides: ['dst'] },
-      ],
-      target: { kind: 'reject', with: 'icmp-port-unreachable' },
-    },
-  ],
-};
+function filterChains(family: IpFamily, inSet: InSet): Record<string, readonly Rule[]> {
+  return {
+    [FORWARD]: FORWARD_RULES,
+    [PROXY_FIREWALL]: [inSet('KUBE-LOAD-BALANCER-FW', jump(SOURCE_RANGES), [], FIREWALL_TEXT)],
+    [SOURCE_RANGES]: [
+      inSet(
+        'KUBE-LOAD-BALANCER-SOURCE-CIDR',
+        RETURN,
+        [],
+        'Kubernetes service load balancer ip + port + source cidr for packet filter',
+      ),
+      { target: { kind: 'drop' } },
+    ],
+    [NODE_PORT]: [inSet('KUBE-HEALTH-CHECK-NODE-PORT', ACCEPT, [], 'Kubernetes health check node port')],
+    [IPVS_FILTER]: [
+      inSet('KUBE-LOAD-BALANCER', RETURN),
+      inSet('KUBE-CLUSTER-IP', RETURN),
+      inSet('KUBE-EXTERNAL-IP', RETURN),
+      inSet('KUBE-EXTERNAL-IP-LOCAL', RETURN),
+      inSet('KUBE-HEALTH-CHECK-NODE-PORT', RETURN),
+      {
+        matches: [
+          { kind: 'conntrack', states: ['NEW'] },
+          { kind: 'set', set: ipSetName('KUBE-IPVS-IPS', family), sides: ['dst'] },
+        ],
+        target: { kind: 'reject', with: REFUSALS[family] },
+      },
+    ],
+  };
+}
 
 function hook(chain: BuiltInChain, target: string, text: string): HookRule {
   return { chain, position: 'first', rule: { matches: [comment(text)], target: jump(target) } };
@@ -162,8 +169,10 @@ const FILTER_HOOKS: readonly HookRule[] = [
 ];
 
 export function fixedTables(context: ProxyContext): RulesTransaction['tables'] {
+  const { family } = context;
+  const inSet = inSetOf(family);
   return {
-    nat: { set: natChains(context), hooks: NAT_HOOKS },
-    filter: { set: FILTER_CHAINS, hooks: FILTER_HOOKS },
+    nat: { set: natChains(context, inSet), hooks: NAT_HOOKS },
+    filter: { set: filterChains(family, inSet), hooks: FILTER_HOOKS },
   };
 }

@@ -1,5 +1,6 @@
 /** The ipsets of IPVS mode, and by which of a packet's addresses and ports rules ask them. */
 import type { IpSetType } from '../../../../shared/rules/ipvs.ts';
+import type { IpFamily } from '../../../../shared/wire/ip-address.ts';
 
 interface IpSetUse {
   readonly type: IpSetType;
@@ -27,3 +28,11 @@ export const IP_SETS = {
 } as const satisfies Record<string, IpSetUse>;
 
 export type IpSetName = keyof typeof IP_SETS;
+
+/** Of ipset(8). */
+const MAX_NAME_LENGTH = 31;
+
+/** Both families' sets stand in one list of the kernel: IPv6's have names of their own, cut where ipset wants it. */
+export function ipSetName(set: IpSetName, family: IpFamily): string {
+  return family === 'ipv4' ? set : set.replace('KUBE-', 'KUBE-6-').slice(0, MAX_NAME_LENGTH);
+}

@@ -1,6 +1,7 @@
 /** One Service port in IPVS mode: its virtual servers, and its entries in the ipsets. */
 import type { IpSetEntry, VirtualServer } from '../../../../shared/rules/ipvs.ts';
 import type { ServiceProtocol } from '../../../../shared/rules/service-key.ts';
+import { hostPrefix } from '../../../../shared/wire/ip-address.ts';
 import type { Endpoint } from '../endpoint.ts';
 import type { Item } from '../item-store.ts';
 import { decidePort, nodeIsAllowed, type PortDecision } from '../port-decision.ts';
@@ -88,7 +89,7 @@ function loadBalancerItems(subject: Subject): IpvsItem[] {
 }
 
 function sourceRangeEntries({ port, context }: Subject, at: IpSetEntry): IpvsItem[] {
-  const own = nodeIsAllowed(port, context) ? [{ address: at.address ?? 0, prefixLength: 32 }] : [];
+  const own = nodeIsAllowed(port, context) ? [hostPrefix(at.address ?? 0)] : [];
   const ranges = [...port.loadBalancerSourceRanges, ...own];
   return [
     entry('KUBE-LOAD-BALANCER-FW', at),
@@ -117,7 +118,5 @@ function nodePortItems(subject: Subject): IpvsItem[] {
 function hairpinEntries({ protocol, choice, context }: Subject): IpvsItem[] {
   return choice.reachable
     .filter(({ nodeName }) => nodeName === context.node.name)
-    .map(({ address, port }) =>
-      entry('KUBE-LOOP-BACK', { address, protocol, port, source: { address, prefixLength: 32 } }),
-    );
+    .map(({ address, port }) => entry('KUBE-LOOP-BACK', { address, protocol, port, source: hostPrefix(address) }));
 }

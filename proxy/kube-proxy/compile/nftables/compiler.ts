@@ -4,7 +4,7 @@ import { type ItemChanges, ItemStore } from '../item-store.ts';
 import type { ModeCompiler, Step } from '../mode-compiler.ts';
 import type { ProxyContext } from '../proxy-context.ts';
 import type { ServiceState } from '../service-state.ts';
-import { FIXED_SETS, fixedChains, fixedElements } from './fixed-table.ts';
+import { fixedChains, fixedElements, fixedSets } from './fixed-table.ts';
 import { compileNftPort, type NftItem } from './port-items.ts';
 
 export class NftablesCompiler implements ModeCompiler {
@@ -35,7 +35,7 @@ export class NftablesCompiler implements ModeCompiler {
 
   private withFixed(change: NftChange): NftChange {
     return {
-      sets: { ...FIXED_SETS, ...change.sets },
+      sets: { ...fixedSets(this.context.family), ...change.sets },
       chains: { ...fixedChains(this.context), ...change.chains },
       elements: { ...fixedElements(this.context), ...change.elements },
     };

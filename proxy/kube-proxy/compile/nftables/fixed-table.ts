@@ -7,7 +7,16 @@
  *           input, forward, output             -> @no-endpoint-services, @no-endpoint-nodeports: drop, or reject
  *           forward, output (after dnat)       cluster-ips-check: what is still addressed to a ClusterIP finds nothing there
  */
-import type { NftChain, NftElements, NftHookName, NftMatch, NftRule, NftSet } from '../../../../shared/rules/nft.ts';
+import type {
+  NftChain,
+  NftElements,
+  NftHookName,
+  NftKeyPart,
+  NftMatch,
+  NftRule,
+  NftSet,
+} from '../../../../shared/rules/nft.ts';
+import type { IpFamily } from '../../../../shared/wire/ip-address.ts';
 import type { ProxyContext } from '../proxy-context.ts';
 
 export const CLUSTER_IPS = 'cluster-ips';
@@ -28,27 +37,36 @@ const AFTER_DNAT = -90;
 const DNAT = -100;
 const SNAT = 100;
 
-const addresses = ['ipv4_addr'] as const;
-const ports = ['inet_proto', 'inet_service'] as const;
-const services = [...addresses, ...ports] as const;
+export function addressType(family: IpFamily): NftKeyPart {
+  return family === 'ipv4' ? 'ipv4_addr' : 'ipv6_addr';
+}
 
-export const FIXED_SETS: Readonly<Record<string, NftSet>> = {
-  [CLUSTER_IPS]: { kind: 'set', type: addresses, comment: 'Active ClusterIPs' },
-  [NODE_PORT_IPS]: { kind: 'set', type: addresses, comment: 'IPs that accept NodePort traffic' },
-  [NO_ENDPOINT_SERVICES]: {
-    kind: 'map',
-    type: services,
-    comment: 'vmap to drop or reject packets to services with no endpoints',
-  },
-  [NO_ENDPOINT_NODE_PORTS]: {
-    kind: 'map',
-    type: ports,
-    comment: 'vmap to drop or reject packets to service nodeports with no endpoints',
-  },
-  [FIREWALL_IPS]: { kind: 'map', type: services, comment: 'destinations that are subject to LoadBalancerSourceRanges' },
-  [SERVICE_IPS]: { kind: 'map', type: services, comment: 'ClusterIP, ExternalIP and LoadBalancer IP traffic' },
-  [SERVICE_NODE_PORTS]: { kind: 'map', type: ports, comment: 'NodePort traffic' },
-};
+export function fixedSets(family: IpFamily): Readonly<Record<string, NftSet>> {
+  const addresses = [addressType(family)] as const;
+  const ports = ['inet_proto', 'inet_service'] as const;
+  const services = [...addresses, ...ports] as const;
+  return {
+    [CLUSTER_IPS]: { kind: 'set', type: addresses, comment: 'Active ClusterIPs' },
+    [NODE_PORT_IPS]: { kind: 'set', type: addresses, comment: 'IPs that accept NodePort traffic' },
+    [NO_ENDPOINT_SERVICES]: {
+      kind: 'map',
+      type: services,
+      comment: 'vmap to drop or reject packets to services with no endpoints',
+    },
+    [NO_ENDPOINT_NODE_PORTS]: {
+      kind: 'map',
+      type: ports,
+      comment: 'vmap to drop or reject packets to service nodeports with no endpoints',
+    },
+    [FIREWALL_IPS]: {
+      kind: 'map',
+      type: services,
+      comment: 'destinations that are subject to LoadBalancerSourceRanges',
+    },
+    [SERVICE_IPS]: { kind: 'map', type: services, comment: 'ClusterIP, ExternalIP and LoadBalancer IP traffic' },
+    [SERVICE_NODE_PORTS]: { kind: 'map', type: ports, comment: 'NodePort traffic' },
+  };
+}
 
 export function fixedElements({ node }: ProxyContext): Record<string, NftElements> {
   return { [NODE_PORT_IPS]: { add: [{ address: node.address }] } };

@@ -1,13 +1,14 @@
 /** One Service port in nftables: its elements in the common maps, and the chains of its own. */
 import type { NftChain, NftElement, NftMatch, NftRule, NftSet, NftVerdict } from '../../../../shared/rules/nft.ts';
 import type { ServiceProtocol } from '../../../../shared/rules/service-key.ts';
-import type { Ipv4Prefix } from '../../../../shared/wire/address.ts';
+import { hostPrefix, type IpPrefix } from '../../../../shared/wire/ip-address.ts';
 import type { Endpoint } from '../endpoint.ts';
 import type { Item } from '../item-store.ts';
 import { decidePort, nodeIsAllowed, type PortDecision } from '../port-decision.ts';
 import type { ProxyContext } from '../proxy-context.ts';
 import { isExternallyAccessible, type ServicePort, usesClusterEndpoints, usesLocalEndpoints } from '../service-port.ts';
 import {
+  addressType,
   CLUSTER_IPS,
   FIREWALL_IPS,
   MARK_FOR_MASQUERADE,
@@ -118,14 +119,14 @@ const markForMasquerade = { kind: 'jump', chain: MARK_FOR_MASQUERADE } as const;
 /** A client outside the pods' block would answer around the node that translated: its packets are masqueraded. */
 function internalMasquerade({ port, protocol, context }: Subject): NftRule {
   const matches: NftMatch[] = [
-    { kind: 'address', side: 'destination', prefixes: [{ address: port.clusterIp, prefixLength: 32 }] },
+    { kind: 'address', side: 'destination', prefixes: [hostPrefix(port.clusterIp)] },
     { kind: 'port', protocol, port: port.port },
   ];
   if (!context.masqueradeAll) matches.push(fromPods(context.clusterCidr, true));
   return { matches, statement: markForMasquerade };
 }
 
-function fromPods(clusterCidr: Ipv4Prefix, negated: boolean): NftMatch {
+function fromPods(clusterCidr: IpPrefix, negated: boolean): NftMatch {
   return { kind: 'address', side: 'source', prefixes: [clusterCidr], ...(negated ? { negated } : {}) };
 }
 
@@ -163,7 +164,7 @@ function externalRules({ port, names, context, hasExternal }: Subject): NftRule[
 
 function firewallRule({ port, context }: Subject): NftRule {
   const own = nodeIsAllowed(port, context) ? port.loadBalancerIps : [];
-  const prefixes = [...port.loadBalancerSourceRanges, ...own.map((address) => ({ address, prefixLength: 32 }))];
+  const prefixes = [...port.loadBalancerSourceRanges, ...own.map(hostPrefix)];
   return { matches: [{ kind: 'address', side: 'source', prefixes, negated: true }], statement: { kind: 'drop' } };
 }
 
@@ -175,13 +176,13 @@ function endpointItems({ port, protocol, context }: Subject, endpoint: Endpoint)
   const rules: NftRule[] = [
     // A pod that reaches itself through its Service would answer itself directly.
     {
-      matches: [{ kind: 'address', side: 'source', prefixes: [{ address, prefixLength: 32 }] }],
+      matches: [{ kind: 'address', side: 'source', prefixes: [hostPrefix(address)] }],
       statement: markForMasquerade,
     },
     ...note,
     { matches: [{ kind: 'protocol', protocol }], statement: { kind: 'dnat', address, port: endpoint.port } },
   ];
-  const set: NftSet = { kind: 'set', type: ['ipv4_addr'], timeoutSeconds };
+  const set: NftSet = { kind: 'set', type: [addressType(context.family)], timeoutSeconds };
   const sets: NftItem[] =
     timeoutSeconds === undefined ? [] : [{ kind: 'set', id: `set ${affinity}`, name: affinity, set }];
   return [...sets, chain(name, rules)];
