@@ -29,9 +29,16 @@ export function exchangeNow(link: Socket, parts: readonly Uint8Array[], take: (c
       const length = readSync(handle.fd, chunk);
       if (length === 0 || take(chunk.subarray(0, length))) return;
     }
+  } catch (error) {
+    if (!isGone(error)) throw error;
   } finally {
     handle.setBlocking(false);
   }
+}
+
+/** It never was there, or left meanwhile: the link tells that by its own events. */
+function isGone(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && ['ENOTCONN', 'EPIPE', 'ECONNRESET'].includes(String(error.code));
 }
 
 function handleOf(link: Socket): PipeHandle | undefined {
