@@ -31,6 +31,10 @@ const benchmarks: Record<string, { summary: string; load: () => Promise<Benchmar
     summary: 'first packet by the number of Services, sync of one change, and the added round trip, in each proxy mode',
     load: async () => (await import('./services.ts')).servicesBenchmark,
   },
+  cni: {
+    summary: 'round trip and bulk TCP between nodes by CNI plugin, and the cost of a packet by the number of policies',
+    load: async () => (await import('./cni.ts')).cniBenchmark,
+  },
   link: {
     summary: 'accuracy of delays on links, and bulk TCP over a delayed link',
     load: async () => (await import('./link.ts')).linkBenchmark,

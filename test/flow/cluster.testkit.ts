@@ -50,8 +50,7 @@ class MemoryLink implements UnderlayLink {
   send(peer: PeerId, datagrams: readonly Packet[]): void {
     const target = this.cluster.links.get(this.peers[peer]?.address ?? '');
     for (const datagram of datagrams) {
-      const { bytes } = this.cluster.memory;
-      this.cluster.captured.push(bytes.slice(datagram.offset, datagram.offset + datagram.length));
+      this.cluster.keep(datagram);
       const receiver: FrameReceiver = { receive: (packet) => target?.deliver(this.local, packet) };
       if (target === undefined || !this.cluster.engine.enqueue(receiver, datagram)) this.cluster.memory.free(datagram);
     }
@@ -84,6 +83,8 @@ export interface Exchange {
 
 export interface TestClusterOptions {
   readonly traced?: boolean;
+  /** Keeps a copy of each datagram between nodes, as by default. */
+  readonly captures?: boolean;
   /** flannel's VXLAN by default. */
   readonly network?: (parts: NetworkParts) => NodeNetwork;
   /** Gives a node its network, instead of `network`: a CNI plugin. */
@@ -103,11 +104,13 @@ export class TestCluster {
   private readonly servers = new Map<string, string>();
 
   private readonly traced: boolean;
+  private readonly captures: boolean;
   private readonly prepare: (node: NodeDatapath) => void;
 
   /** Untraced it is faster, and `journey` has nothing to tell. */
   constructor(nodeCount = 2, seed = 1, options: TestClusterOptions = {}) {
     this.traced = options.traced ?? true;
+    this.captures = options.captures ?? true;
     this.prepare = options.prepare ?? ((node) => node.use(options.network ?? vxlanNetwork));
     this.engine = new EventEngine({ random: seededRandom(seed) });
     this.engine.enter(1_000_000);
@@ -161,6 +164,10 @@ export class TestCluster {
         if (reply.kind !== 'applied') throw new Error(JSON.stringify(reply));
       }
     }
+  }
+
+  keep({ offset, length }: Packet): void {
+    if (this.captures) this.captured.push(this.memory.bytes.slice(offset, offset + length));
   }
 
   settle(): void {
