@@ -4,6 +4,7 @@ import { vxlanNetwork } from '../node-agent/datapath/network/bridged-network.ts'
 import { NodeDatapath } from '../node-agent/datapath/path.ts';
 import { EventLoop } from '../node-agent/io/event-loop.ts';
 import { type IoTier, openLink } from '../node-agent/io/open-link.ts';
+import { openPreciseTimer } from '../node-agent/io/precise-timer.ts';
 import { EventEngine } from '../shared/netstack/event-engine.ts';
 import type { Host } from '../shared/netstack/host.ts';
 import { formatIpv4 } from '../shared/wire/address.ts';
@@ -34,6 +35,7 @@ export async function startBenchNode(
   const engine = new EventEngine({ random: Math.random });
   const loop = new EventLoop(engine);
   const { link } = await openLink({ memory, loop, bind: { address: '127.0.0.1', port: 0 }, ...io });
+  if (io.tier === 'polled') loop.usePreciseTimer(await openPreciseTimer());
   const datapath = loop.run(
     () =>
       new NodeDatapath({

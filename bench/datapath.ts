@@ -6,7 +6,8 @@
 import { spawnSync } from 'node:child_process';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
-import { loadNativeSockets } from '../node-agent/io/native-socket.ts';
+import type { IoTier } from '../node-agent/io/open-link.ts';
+import { availableTiers } from './available-tiers.ts';
 import type { Benchmark, BenchmarkContext, MissingFigure } from './benchmark.ts';
 import type { Carrier, Quantity } from './datapath-message.ts';
 import type { FigureInput, Goal } from './figure.ts';
@@ -18,17 +19,16 @@ const END = join(import.meta.dirname, 'datapath-end.ts');
 /** Payload of a full segment: MTU 1450 without the headers of IPv4 and TCP, with its timestamps. */
 const SEGMENT_BYTES = 1398;
 
-type Tier = 'dgram' | 'gso' | 'polled';
 type Core = 'same core' | 'cross core';
 type Rows = Record<string, FigureInput | MissingFigure>;
 
-const ROUND_TRIP_GOALS: Record<Core, Record<Tier, number>> = {
+const ROUND_TRIP_GOALS: Record<Core, Record<IoTier, number>> = {
   'same core': { dgram: 1.4, gso: 1.4, polled: 1.0 },
   'cross core': { dgram: 1.2, gso: 1.2, polled: 1.1 },
 };
-const BULK_GOALS: Record<Tier, number> = { dgram: 0.1, gso: 0.4, polled: 0.7 };
+const BULK_GOALS: Record<IoTier, number> = { dgram: 0.1, gso: 0.4, polled: 0.7 };
 const SINGLE_GOALS = { dgram: 0.45, 'gso-single': 0.45, 'polled-single': 0.65 };
-const BUSY_GOALS: Record<Tier, number> = { dgram: 12, gso: 3, polled: 1.5 };
+const BUSY_GOALS: Record<IoTier, number> = { dgram: 12, gso: 3, polled: 1.5 };
 const LOCAL_GOAL = 0.3;
 
 export const datapathBenchmark: Benchmark = {
@@ -43,16 +43,6 @@ export const datapathBenchmark: Benchmark = {
     };
   },
 };
-
-async function availableTiers(context: BenchmarkContext): Promise<Tier[]> {
-  try {
-    await loadNativeSockets();
-    return ['dgram', 'gso', 'polled'];
-  } catch (error) {
-    context.progress(`dgram only: ${error instanceof Error ? error.message : String(error)}`);
-    return ['dgram'];
-  }
-}
 
 /** Why processes cannot be placed so; undefined when they can. */
 function cannotPlace(core: Core): string | undefined {
@@ -75,11 +65,11 @@ class Samples {
   }
 }
 
-async function roundTrips(core: Core, tiers: readonly Tier[], context: BenchmarkContext): Promise<Rows> {
+async function roundTrips(core: Core, tiers: readonly IoTier[], context: BenchmarkContext): Promise<Rows> {
   const missing = cannotPlace(core);
   if (missing !== undefined) return { [`rtt ${core}`]: { label: `RTT, ${core}`, missing } };
   const samples = new Samples();
-  const fastest = tiers.at(-1) as Tier;
+  const fastest = tiers.at(-1) as IoTier;
   const isSame = core === 'same core';
   for (let round = 1; round <= context.repeats; round++) {
     context.progress(`round trips, ${core}, round ${round} of ${context.repeats}`);
@@ -102,7 +92,7 @@ async function roundTrips(core: Core, tiers: readonly Tier[], context: Benchmark
   return isSame ? { ...rows, ...sameNodeRows(samples, fastest) } : rows;
 }
 
-function sameNodeRows(samples: Samples, fastest: Tier): Rows {
+function sameNodeRows(samples: Samples, fastest: IoTier): Rows {
   const reference = { label: `the stack's API, ${fastest}`, samples: samples.of(fastest) };
   return {
     'rtt duplex': {
@@ -127,7 +117,7 @@ async function roundTrip(carrier: Carrier, quantity: Quantity, core: Core): Prom
   return (await runTwoEnds({ commandOf, coreOf, resultFrom: 'client' })).value;
 }
 
-async function bulk(tiers: readonly Tier[], context: BenchmarkContext): Promise<Rows> {
+async function bulk(tiers: readonly IoTier[], context: BenchmarkContext): Promise<Rows> {
   const missing = kernelVxlanMissing();
   const kernel = missing === undefined ? await KernelVxlan.open() : undefined;
   const carriers: Carrier[] = ['bare', ...tiers];
@@ -154,7 +144,7 @@ async function addBulk(carrier: Carrier, samples: Samples): Promise<void> {
 }
 
 function bulkRows(
-  tiers: readonly Tier[],
+  tiers: readonly IoTier[],
   carriers: readonly Carrier[],
   samples: Samples,
   missing: string | undefined,

@@ -1,10 +1,11 @@
 /**
- * One end of the link benchmark: `node link-end.ts bare|pods server|client error|bulk DELAY_US`. `error`: by how much the
+ * One end of the link benchmark: `node link-end.ts bare|dgram|polled server|client error|bulk DELAY_US`. `error`: by how much the
  * delay that datagrams met differs from the one asked for, in microseconds; of `bare` sockets, which have none, by how
  * much a round trip differs from the median. `bulk`: one TCP flow over a link with the delay in both directions, Mbit/s.
  */
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
+import type { IoTier } from '../node-agent/io/open-link.ts';
 import { type BenchNode, podAddress, startBenchNode } from './bench-node.ts';
 import { introduced, say } from './end-channel.ts';
 import { median } from './figure.ts';
@@ -18,6 +19,8 @@ const BULK_PORT = 5201;
 const BULK_MS = 2000;
 
 const [carrier, role, quantity, delayText] = process.argv.slice(2);
+/** Anything but `bare`. */
+const tier = carrier as IoTier;
 const delayUs = Number(delayText);
 const isServer = role === 'server';
 
@@ -93,7 +96,7 @@ async function bareSockets(): Promise<void> {
 }
 
 async function pods(): Promise<void> {
-  const node = await startBenchNode(isServer ? 2 : 1, { tier: 'dgram', batches: false });
+  const node = await startBenchNode(isServer ? 2 : 1, { tier, batches: tier !== 'dgram' });
   node.meet(await introduced(node.introduction));
   if (quantity === 'bulk' && delayUs > 0) node.loop.run(() => delay(node));
   if (isServer) node.loop.run(() => (quantity === 'error' ? echo(node) : sink(node)));

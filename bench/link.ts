@@ -3,7 +3,9 @@
  * the round trips of bare sockets differ in the same run; and what a delay costs of one TCP flow's throughput.
  */
 import { join } from 'node:path';
+import type { IoTier } from '../node-agent/io/open-link.ts';
 import { defaultTcpSettings } from '../shared/netstack/tcp/settings.ts';
+import { availableTiers } from './available-tiers.ts';
 import type { Benchmark, BenchmarkContext } from './benchmark.ts';
 import type { EndResult } from './datapath-message.ts';
 import type { FigureInput } from './figure.ts';
@@ -20,11 +22,12 @@ export const linkBenchmark: Benchmark = {
   name: 'link',
   summary: 'accuracy of delays, and throughput over a delayed link',
   async run(context: BenchmarkContext): Promise<Record<string, FigureInput>> {
-    return { ...(await delayErrors(context)), ...(await throughput(context)) };
+    const tier = (await availableTiers(context)).at(-1) ?? 'dgram';
+    return { ...(await delayErrors(tier, context)), ...(await throughput(tier, context)) };
   },
 };
 
-function measure(carrier: 'bare' | 'pods', quantity: 'error' | 'bulk', delayMs: number): Promise<EndResult> {
+function measure(carrier: 'bare' | IoTier, quantity: 'error' | 'bulk', delayMs: number): Promise<EndResult> {
   return runTwoEnds({
     commandOf: (role) => [END, carrier, role, quantity, String(delayMs * 1000)],
     coreOf: () => undefined,
@@ -32,13 +35,13 @@ function measure(carrier: 'bare' | 'pods', quantity: 'error' | 'bulk', delayMs: 
   });
 }
 
-async function delayErrors(context: BenchmarkContext): Promise<Record<string, FigureInput>> {
+async function delayErrors(tier: IoTier, context: BenchmarkContext): Promise<Record<string, FigureInput>> {
   const bare: EndResult[] = [];
   const byDelay = new Map<number, EndResult[]>(DELAYS_MS.map((delayMs) => [delayMs, []]));
   for (let round = 1; round <= context.repeats; round++) {
     context.progress(`delay errors, round ${round} of ${context.repeats}`);
     bare.push(await measure('bare', 'error', 0));
-    for (const [delayMs, results] of byDelay) results.push(await measure('pods', 'error', delayMs));
+    for (const [delayMs, results] of byDelay) results.push(await measure(tier, 'error', delayMs));
   }
   const figures: Record<string, FigureInput> = {};
   for (const [delayMs, results] of byDelay) {
@@ -80,14 +83,14 @@ const p50 = ({ value }: EndResult): number => value;
 const p99 = ({ p99: value }: EndResult): number => value ?? Number.NaN;
 
 /** A window a round trip is the most that any sender could have; a processor that is slower than that sets the limit. */
-async function throughput(context: BenchmarkContext): Promise<Record<string, FigureInput>> {
+async function throughput(tier: IoTier, context: BenchmarkContext): Promise<Record<string, FigureInput>> {
   const windowMbit = (defaultTcpSettings().receiveBufferBytes * 8) / (2 * BULK_DELAY_MS * 1000);
   const delayed: number[] = [];
   const limits: number[] = [];
   for (let round = 1; round <= context.repeats; round++) {
     context.progress(`throughput, round ${round} of ${context.repeats}`);
-    limits.push(Math.min(windowMbit, (await measure('pods', 'bulk', 0)).value));
-    delayed.push((await measure('pods', 'bulk', BULK_DELAY_MS)).value);
+    limits.push(Math.min(windowMbit, (await measure(tier, 'bulk', 0)).value));
+    delayed.push((await measure(tier, 'bulk', BULK_DELAY_MS)).value);
   }
   return {
     'bulk delayed': {

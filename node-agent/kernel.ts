@@ -15,6 +15,7 @@ import { NodeDatapath } from './datapath/path.ts';
 import { advertisedEndpoint } from './io/advertised-endpoint.ts';
 import { EventLoop, monotonicUs } from './io/event-loop.ts';
 import { type IoTier, openLink } from './io/open-link.ts';
+import { openPreciseTimer } from './io/precise-timer.ts';
 import type { SocketLink } from './io/socket-link.ts';
 
 export interface NodeKernel {
@@ -51,6 +52,8 @@ export async function startKernel(options: KernelOptions): Promise<NodeKernel> {
   const loop = new EventLoop(engine);
   const bind = { address: node.bindAddress, port: node.vxlanPort };
   const { link, ...io } = await openLink({ memory, loop, bind, tier: node.ioTier, batches: node.ioBatches });
+  // The timer needs what that tier needs, and who asked for another one may have a reason.
+  if (io.tier === 'polled') loop.usePreciseTimer(await openPreciseTimer());
   const secret = random.bytes(SECRET_BYTES);
   const datapath = loop.run(
     () =>

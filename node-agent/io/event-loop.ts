@@ -6,12 +6,13 @@
  */
 import { hrtime } from 'node:process';
 import type { Engine } from '../../shared/netstack/engine.ts';
+import type { PreciseTimer } from './precise-timer.ts';
 
 /** Shorter waits than this are spun through on setImmediate: setTimeout knows no shorter one. */
 const TIMER_RESOLUTION_US = 1000;
 /** Up to here a deadline is met within the spin; a longer wait may end up to a millisecond late. */
 const PRECISE_BELOW_US = 10_000;
-/** So long before a precise deadline the spin begins: setTimeout may be that late. */
+/** So long before a precise deadline the spin begins where there is no precise timer: setTimeout may be that late. */
 const SPIN_US = 1500;
 
 /** Added to `performance.now()`, it gives CLOCK_MONOTONIC, which all processes of a machine share. */
@@ -26,7 +27,7 @@ export class EventLoop {
   readonly engine: Engine;
   /**
    * A deadline that is to be met as exactly as can be, however far away: when a delayed packet leaves. Infinity for none.
-   * The processor is busy for up to SPIN_US before it, so it is asked for only where that pays.
+   * Without a precise timer the processor is busy for up to SPIN_US before it, so it is asked for only where that pays.
    */
   preciseDeadlineUs: () => number = () => Number.POSITIVE_INFINITY;
   private readonly clockUs: () => number;
@@ -36,12 +37,25 @@ export class EventLoop {
   /** What the pending timer is to wake for; Infinity when none is pending. */
   private armedUs = Number.POSITIVE_INFINITY;
   private closed = false;
+  private preciseTimer: PreciseTimer | null = null;
+  /** What the precise timer is to wake for; Infinity when it is not set. */
+  private preciseArmedUs = Number.POSITIVE_INFINITY;
   /** Turns entered and not left. */
   private depth = 0;
 
   constructor(engine: Engine, clockUs: () => number = monotonicUs) {
     this.engine = engine;
     this.clockUs = clockUs;
+  }
+
+  /** Precise deadlines are met with this timer from now on, instead of a spin. It is closed with the loop. */
+  usePreciseTimer(timer: PreciseTimer): void {
+    this.preciseTimer = timer;
+    timer.onDue = () => {
+      this.preciseArmedUs = Number.POSITIVE_INFINITY;
+      this.enter();
+      this.leave();
+    };
   }
 
   /** Begins a turn; every `enter` is followed by a `leave`. Nested turns join the outer one. */
@@ -70,13 +84,31 @@ export class EventLoop {
   close(): void {
     this.closed = true;
     this.disarm();
+    this.preciseTimer?.close();
+    this.preciseTimer = null;
   }
 
   /** A timer that fires too early costs one turn and arms itself again; so a later deadline needs nothing now. */
   private arm(): void {
-    const spinUs = this.preciseDeadlineUs() - SPIN_US;
-    const wakeUs = Math.min(this.engine.nextDeadlineUs(), spinUs);
-    if (wakeUs >= this.armedUs || this.closed) return;
+    if (this.closed) return;
+    const preciseUs = this.preciseDeadlineUs();
+    if (this.preciseTimer === null)
+      this.wakeAt(Math.min(this.engine.nextDeadlineUs(), preciseUs - SPIN_US), preciseUs - SPIN_US);
+    else {
+      this.setPreciseTimer(this.preciseTimer, preciseUs);
+      const nextUs = this.engine.nextDeadlineUs();
+      if (nextUs < preciseUs) this.wakeAt(nextUs, Number.POSITIVE_INFINITY);
+    }
+  }
+
+  private setPreciseTimer(timer: PreciseTimer, deadlineUs: number): void {
+    if (deadlineUs >= this.preciseArmedUs) return;
+    this.preciseArmedUs = deadlineUs;
+    timer.set(deadlineUs);
+  }
+
+  private wakeAt(wakeUs: number, spinUs: number): void {
+    if (wakeUs >= this.armedUs) return;
     this.disarm();
     this.armedUs = wakeUs;
     const waitUs = wakeUs - this.clockUs();
