@@ -1,16 +1,17 @@
 /** `ip`: address, link, neigh and route listings (ip(8)); objects and commands may be shortened as there. */
 import { type IpFamily, parseAddress } from '../../shared/wire/ip-address.ts';
-import { addressRows, formatAddresses, type LinkWithAddresses } from '../datapath/show/address.ts';
+import { addressRows, formatAddresses, formatAddressLines, type LinkWithAddresses } from '../datapath/show/address.ts';
 import { formatLinks, type LinkRow, linkRows } from '../datapath/show/link.ts';
 import type { ShownNamespace } from '../datapath/show/namespace.ts';
 import { formatNeighbours, neighbourRows } from '../datapath/show/neighbour.ts';
 import { formatRouteGet, formatRoutes, routeRows } from '../datapath/show/route.ts';
 import { type CommandOutput, failed, printed, printedJson } from './command-output.ts';
 
-const OBJECTS = ['address', 'link', 'neighbour', 'neighbor', 'netns', 'route'] as const;
+const OBJECTS = ['address', 'link', 'neighbour', 'neighbor', 'netns', 'route', 'rule'] as const;
 const USAGE =
   'Usage: ip [ -j ] [ -d ] [ -s ] [ -4 | -6 ] { address | link | neighbour } [ show ] [ dev DEVICE ]\n' +
   '       ip [ -j ] [ -6 ] route [ show | get ADDRESS ]\n' +
+  '       ip rule\n' +
   '       ip [ -j ] netns [ list | exec NAME COMMAND ... ]';
 
 interface IpOptions {
@@ -18,6 +19,8 @@ interface IpOptions {
   readonly details: boolean;
   readonly statistics: boolean;
   readonly brief: boolean;
+  /** `-o`: a line for each link or address. */
+  readonly oneLine: boolean;
   /** `-4`, `-6`; both where neither was said, but routes are then IPv4's. */
   readonly family: IpFamily | undefined;
 }
@@ -29,6 +32,7 @@ export function ipCommand(namespace: ShownNamespace, words: readonly string[]): 
     json: has(flags, 'j', 'json'),
     details: has(flags, 'd', 'details'),
     statistics: has(flags, 's', 'statistics'),
+    oneLine: has(flags, 'o', 'oneline'),
     brief: flags.some((flag) => flag === '-br' || flag === '-brief'),
     family: flags.includes('-6') ? 'ipv6' : flags.includes('-4') ? 'ipv4' : undefined,
   };
@@ -46,10 +50,15 @@ export function ipCommand(namespace: ShownNamespace, words: readonly string[]): 
       return netns(namespace, rest, options);
     case 'route':
       return routes(namespace, rest, options);
+    case 'rule':
+      return printed(RULES);
     default:
       return failed(`Object "${object}" is unknown, try "ip help".`);
   }
 }
+
+/** Nobody routes by anything but the destination here. */
+const RULES = '0:\tfrom all lookup local\n32766:\tfrom all lookup main\n32767:\tfrom all lookup default\n';
 
 /** `-j`, `-json`, or letters together as in `-dj`. */
 function has(flags: readonly string[], letter: string, word: string): boolean {
@@ -90,7 +99,7 @@ function netns(
 function addresses(
   namespace: ShownNamespace,
   device: string | undefined,
-  { json, brief, family }: IpOptions,
+  { json, brief, oneLine, family }: IpOptions,
 ): CommandOutput {
   const rows = addressRows(namespace)
     .filter((row) => device === undefined || row.ifname === device)
@@ -99,13 +108,16 @@ function addresses(
   if (json) return printedJson(rows);
   const cells = (row: LinkWithAddresses) =>
     row.addr_info.map(({ local, prefixlen }) => `${local}/${prefixlen} `).join('');
+  if (oneLine) return printed(formatAddressLines(rows));
   return printed(brief ? briefText(rows, cells) : formatAddresses(rows));
 }
 
 function links(namespace: ShownNamespace, device: string | undefined, options: IpOptions): CommandOutput {
   const rows = linkRows(namespace).filter((row) => device === undefined || row.ifname === device);
   if (options.json) return printedJson(rows);
-  return printed(options.brief ? briefText(rows, briefLink) : formatLinks(rows, options));
+  if (options.brief) return printed(briefText(rows, briefLink));
+  if (!options.oneLine) return printed(formatLinks(rows, options));
+  return printed(rows.map((row) => `${formatLinks([row], options).trimEnd().replaceAll('\n', '\\')}\n`).join(''));
 }
 
 function briefLink({ address, flags }: LinkRow): string {

@@ -215,6 +215,17 @@ describe('in the format of the originals', () => {
     );
   });
 
+  test('ip -o', () => {
+    expect(out(pod, 'ip -o -4 addr')).toBe(
+      '1: lo    inet 127.0.0.1/8 scope host lo\\       valid_lft forever preferred_lft forever\n' +
+        '2: eth0    inet 10.244.1.5/24 brd 10.244.1.255 scope global eth0\\       valid_lft forever preferred_lft forever\n',
+    );
+    expect(out(pod, 'ip -o link show lo')).toBe(
+      '1: lo: <LOOPBACK,UP,LOWER_UP> mtu 65535 qdisc noqueue state UNKNOWN mode DEFAULT group default qlen 1000\\    link/loopback 00:00:00:00:00:00 brd 00:00:00:00:00:00\n',
+    );
+    expect(out(node, 'ip rule')).toContain('32766:\tfrom all lookup main\n');
+  });
+
   test('route and netstat -rn', () => {
     expect(out(pod, 'route -n')).toBe(
       [

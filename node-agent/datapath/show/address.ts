@@ -58,13 +58,22 @@ export function formatAddresses(rows: readonly LinkWithAddresses[]): string {
     rows.flatMap((row) => [
       linkHeading(row, ''),
       linkAddress(row),
-      ...row.addr_info.flatMap((info) => {
-        const broadcast = info.broadcast === undefined ? '' : `brd ${info.broadcast} `;
-        return [
-          `    ${info.family} ${info.local}/${info.prefixlen} ${broadcast}scope ${info.scope} ${info.label ?? ''}`,
-          '       valid_lft forever preferred_lft forever',
-        ];
-      }),
+      ...row.addr_info.flatMap((info) => [`    ${addressText(info)}`, LIFETIMES]),
     ]),
   );
+}
+
+/** `ip -o addr` */
+export function formatAddressLines(rows: readonly LinkWithAddresses[]): string {
+  return asText(
+    rows.flatMap(({ ifindex, ifname, addr_info }) =>
+      addr_info.map((info) => `${ifindex}: ${ifname}    ${addressText(info)}\\${LIFETIMES}`),
+    ),
+  );
+}
+
+const LIFETIMES = '       valid_lft forever preferred_lft forever';
+
+function addressText({ family, local, prefixlen, broadcast, scope, label }: AddressRow): string {
+  return `${family} ${local}/${prefixlen} ${broadcast === undefined ? '' : `brd ${broadcast} `}scope ${scope} ${label ?? ''}`;
 }
