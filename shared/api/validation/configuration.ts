@@ -1,7 +1,7 @@
 /** ConfigMaps, Secrets, Leases, budgets, roles, autoscalers, definitions of custom resources. */
 
 import type { CustomResourceDefinition } from 'kubernetes-types/apiextensions/v1.js';
-import type { HorizontalPodAutoscalerSpec } from 'kubernetes-types/autoscaling/v2.js';
+import type { HorizontalPodAutoscalerSpec, MetricSpec } from 'kubernetes-types/autoscaling/v2.js';
 import type { ConfigMap, Secret } from 'kubernetes-types/core/v1.js';
 import type { PodDisruptionBudgetSpec } from 'kubernetes-types/policy/v1.js';
 import type { Subject } from 'kubernetes-types/rbac/v1.js';
@@ -10,8 +10,9 @@ import { structuralSchemaOf } from '../custom-resource/structural-schema.ts';
 import { structureErrors } from '../custom-resource/structure.ts';
 import { configKeyErrors } from '../name-format.ts';
 import type { FieldError } from '../status.ts';
-import { forbiddenValue, invalidValue, requiredValue, tooLong } from './field-error.ts';
+import { forbiddenValue, invalidValue, requiredValue, tooLong, unsupportedValue } from './field-error.ts';
 import { atLeast, dns1035Label, dnsSubdomain, oneOf, positive, type TypeRules } from './rule.ts';
+import { countOrPercentage } from './workload.ts';
 
 const MAXIMUM_DATA_BYTES = 1024 * 1024;
 
@@ -62,6 +63,25 @@ function budgetErrors(spec: PodDisruptionBudgetSpec, path: string): FieldError[]
 function autoscalerErrors({ minReplicas, maxReplicas }: HorizontalPodAutoscalerSpec, path: string): FieldError[] {
   if (minReplicas === undefined || maxReplicas >= minReplicas) return [];
   return [invalidValue(`${path}.maxReplicas`, maxReplicas, 'must be greater than or equal to `minReplicas`')];
+}
+
+const METRIC_SOURCES = {
+  ContainerResource: 'containerResource',
+  External: 'external',
+  Object: 'object',
+  Pods: 'pods',
+  Resource: 'resource',
+} as const;
+
+function metricErrors(metric: MetricSpec, path: string): FieldError[] {
+  const source = METRIC_SOURCES[metric.type as keyof typeof METRIC_SOURCES];
+  if (source === undefined) return [unsupportedValue(`${path}.type`, metric.type, Object.keys(METRIC_SOURCES))];
+  if (metric[source] === undefined) {
+    return [requiredValue(`${path}.${source}`, 'must populate information for the given metric source')];
+  }
+  return Object.values(METRIC_SOURCES)
+    .filter((other) => other !== source && metric[other] !== undefined)
+    .map((other) => forbiddenValue(`${path}.${other}`, 'must populate the given metric source only'));
 }
 
 const SYSTEM_PRIORITIES: Readonly<Record<string, number>> = {
@@ -131,10 +151,17 @@ export const CONFIGURATION_RULES: Readonly<Record<string, TypeRules>> = {
   'core.v1.ConfigMap': { object: configMapErrors },
   'core.v1.Secret': { object: secretErrors },
   'coordination.v1.LeaseSpec': { fields: { leaseDurationSeconds: positive, leaseTransitions: atLeast(0) } },
-  'policy.v1.PodDisruptionBudgetSpec': { object: budgetErrors },
+  'policy.v1.PodDisruptionBudgetSpec': {
+    fields: { minAvailable: countOrPercentage, maxUnavailable: countOrPercentage },
+    object: budgetErrors,
+  },
   'autoscaling.v2.HorizontalPodAutoscalerSpec': {
     fields: { maxReplicas: positive, minReplicas: atLeast(1) },
     object: autoscalerErrors,
+  },
+  'autoscaling.v2.MetricSpec': { object: metricErrors },
+  'autoscaling.v2.MetricTarget': {
+    fields: { type: oneOf('AverageValue', 'Utilization', 'Value'), averageUtilization: positive },
   },
   'autoscaling.v1.ScaleSpec': { fields: { replicas: atLeast(0) } },
   'rbac.v1.RoleRef': { fields: { apiGroup: oneOf(RBAC_GROUP), kind: oneOf('ClusterRole', 'Role') } },

@@ -1,5 +1,6 @@
 /** What an update may not change, by kind (each kind's API reference). */
-import type { ConfigMap, Pod, PodSpec, Secret, Service } from 'kubernetes-types/core/v1.js';
+import type { Job } from 'kubernetes-types/batch/v1.js';
+import type { ConfigMap, PersistentVolumeClaim, Pod, PodSpec, Secret, Service } from 'kubernetes-types/core/v1.js';
 import { isSame } from '../json-equality.ts';
 import { fieldAt, type KubeObject } from '../object.ts';
 import type { FieldError } from '../status.ts';
@@ -13,7 +14,6 @@ const IMMUTABLE_FIELDS: Readonly<Record<string, readonly string[]>> = {
   'apps.v1.Deployment': ['spec.selector'],
   'apps.v1.ReplicaSet': ['spec.selector'],
   'batch.v1.Job': ['spec.selector', 'spec.template', 'spec.completionMode', 'spec.podFailurePolicy'],
-  'core.v1.PersistentVolumeClaim': ['spec.accessModes', 'spec.storageClassName', 'spec.volumeMode', 'spec.selector'],
   'core.v1.ResourceQuota': ['spec.scopes'],
   'core.v1.Secret': ['type'],
   'discovery.v1.EndpointSlice': ['addressType'],
@@ -30,7 +30,9 @@ type UpdateCheck = (object: never, old: never) => FieldError[];
 
 const UPDATE_CHECKS: Readonly<Record<string, UpdateCheck>> = {
   'apps.v1.StatefulSet': statefulSetErrors,
+  'batch.v1.Job': jobErrors,
   'core.v1.ConfigMap': configMapErrors,
+  'core.v1.PersistentVolumeClaim': claimErrors,
   'core.v1.Pod': podErrors,
   'core.v1.Secret': secretErrors,
   'core.v1.Service': serviceErrors,
@@ -163,6 +165,30 @@ function statefulSetErrors(object: KubeObject, old: KubeObject): FieldError[] {
       `updates to statefulset spec for fields other than ${list.slice(0, -1).join(', ')} and ${list.at(-1)} are forbidden`,
     ),
   ];
+}
+
+/** The number of an Indexed Job changes with its parallelism; of others it never does. */
+function jobErrors({ spec }: Job, { spec: old }: Job): FieldError[] {
+  const { completions, parallelism, completionMode } = spec ?? {};
+  if (completions === old?.completions) return [];
+  const at = 'spec.completions';
+  if (completionMode !== 'Indexed') return [invalidValue(at, completions, IMMUTABLE)];
+  return completions === parallelism
+    ? []
+    : [invalidValue(at, completions, 'can only be modified in tandem with spec.parallelism')];
+}
+
+const CLAIM_CHANGED =
+  'spec is immutable after creation except resources.requests and volumeAttributesClassName for bound claims';
+
+/** It is bound once, and what it asks for may grow. */
+function claimErrors({ spec }: PersistentVolumeClaim, { spec: old }: PersistentVolumeClaim): FieldError[] {
+  const frozen = (of: PersistentVolumeClaim['spec']) => ({
+    ...of,
+    resources: { ...of?.resources, requests: undefined },
+    volumeName: old?.volumeName ? of?.volumeName : undefined,
+  });
+  return isSame(frozen(spec), frozen(old)) ? [] : [forbiddenValue('spec', CLAIM_CHANGED)];
 }
 
 function roleBindingErrors(object: KubeObject, old: KubeObject): FieldError[] {

@@ -14,7 +14,7 @@ import { dns1123SubdomainErrors, wildcardSubdomainErrors } from '../name-format.
 import type { FieldError } from '../status.ts';
 import { forbiddenValue, invalidValue, requiredValue } from './field-error.ts';
 import { isCidr, isIp } from './ip.ts';
-import { cidr, each, oneOf, portReference, type TypeRules } from './rule.ts';
+import { cidr, dnsSubdomain, each, oneOf, portReference, type TypeRules } from './rule.ts';
 
 function peerErrors({ podSelector, namespaceSelector, ipBlock }: NetworkPolicyPeer, path: string): FieldError[] {
   const selects = podSelector !== undefined || namespaceSelector !== undefined;
@@ -59,9 +59,25 @@ function ingressRuleErrors({ host }: IngressRule, path: string): FieldError[] {
   return messages.map((text) => invalidValue(at, host, text));
 }
 
-function ingressPathErrors({ path: value, pathType }: HTTPIngressPath, path: string): FieldError[] {
-  if (pathType === 'ImplementationSpecific' && !value) return [];
-  return value?.startsWith('/') ? [] : [invalidValue(`${path}.path`, value ?? '', 'must be an absolute path')];
+const UNCLEAN_SEQUENCES = ['//', '/./', '/../', '%2f', '%2F'];
+const UNCLEAN_ENDS = ['/..', '/.'];
+
+function ingressPathErrors({ path: value = '', pathType }: HTTPIngressPath, path: string): FieldError[] {
+  // What is missing the schema has told already.
+  if (!pathType) return [];
+  const at = `${path}.path`;
+  if (pathType === 'ImplementationSpecific') {
+    return value === '' || value.startsWith('/') ? [] : [invalidValue(at, value, 'must be an absolute path')];
+  }
+  return [
+    ...(value.startsWith('/') ? [] : [invalidValue(at, value, 'must be an absolute path')]),
+    ...UNCLEAN_SEQUENCES.filter((sequence) => value.includes(sequence)).map((sequence) =>
+      invalidValue(at, value, `must not contain '${sequence}'`),
+    ),
+    ...UNCLEAN_ENDS.filter((end) => value.endsWith(end)).map((end) =>
+      invalidValue(at, value, `cannot end with '${end}'`),
+    ),
+  ];
 }
 
 function ingressErrors({ defaultBackend, rules = [] }: IngressSpec, path: string): FieldError[] {
@@ -90,7 +106,7 @@ export const NETWORK_POLICY_RULES: Readonly<Record<string, TypeRules>> = {
   },
   'networking.v1.IPBlock': { fields: { cidr, except: each(cidr) }, object: ipBlockErrors },
   'networking.v1.ServiceCIDRSpec': { fields: { cidrs: each(cidr) } },
-  'networking.v1.IngressSpec': { object: ingressErrors },
+  'networking.v1.IngressSpec': { fields: { ingressClassName: dnsSubdomain }, object: ingressErrors },
   'networking.v1.IngressBackend': { object: backendErrors },
   'networking.v1.IngressRule': { object: ingressRuleErrors },
   'networking.v1.HTTPIngressPath': {

@@ -1,17 +1,24 @@
 /** Pods, containers, probes, volumes (Kubernetes API reference, "PodSpec"). */
 import type {
   Container,
-  EnvVar,
+  NodeSelector,
+  NodeSelectorRequirement,
   PodAffinityTerm,
   PodDNSConfig,
   PodSpec,
   ResourceRequirements,
   Toleration,
-  Volume,
 } from 'kubernetes-types/core/v1.js';
 import { compareQuantities, parseQuantity } from '../quantity.ts';
 import type { FieldError } from '../status.ts';
-import { duplicateValue, forbiddenValue, invalidValue, notFoundValue, requiredValue } from './field-error.ts';
+import {
+  duplicateValue,
+  forbiddenValue,
+  invalidValue,
+  notFoundValue,
+  requiredValue,
+  unsupportedValue,
+} from './field-error.ts';
 import { labels } from './labels.ts';
 import {
   atLeast,
@@ -19,7 +26,6 @@ import {
   dnsLabel,
   dnsSubdomain,
   each,
-  envVarName,
   ipAddress,
   oneOf,
   portName,
@@ -31,6 +37,7 @@ import {
   type TypeRules,
   uniqueBy,
 } from './rule.ts';
+import { withoutDoubleDots } from './volume.ts';
 
 const MAXIMUM_ID = 2 ** 31 - 1;
 const TAINT_EFFECTS = ['NoSchedule', 'PreferNoSchedule', 'NoExecute'];
@@ -54,6 +61,7 @@ function podSpecErrors(spec: PodSpec, path: string): FieldError[] {
     ...dnsErrors(spec, path),
     ...readinessProbeOnlyErrors(containers),
     ...initContainerErrors(spec, path),
+    ...restartPolicyErrors(spec, path),
   ];
 }
 
@@ -125,15 +133,35 @@ function dnsErrors({ dnsPolicy, dnsConfig }: PodSpec, path: string): FieldError[
   ];
 }
 
-/** Only readiness may ask for several successes in a row. */
+/** Only readiness may ask for several successes in a row, and it ends nothing that a grace period would be for. */
 function readinessProbeOnlyErrors(containers: readonly [Container, string][]): FieldError[] {
-  return containers.flatMap(([container, path]) =>
-    (['livenessProbe', 'startupProbe'] as const).flatMap((field) => {
+  return containers.flatMap(([container, path]) => {
+    const errors = (['livenessProbe', 'startupProbe'] as const).flatMap((field) => {
       const successes = container[field]?.successThreshold;
       if (successes === undefined || successes === 1) return [];
       return [invalidValue(`${path}.${field}.successThreshold`, successes, 'must be 1')];
-    }),
-  );
+    });
+    const grace = container.readinessProbe?.terminationGracePeriodSeconds;
+    if (grace === undefined) return errors;
+    const at = `${path}.readinessProbe.terminationGracePeriodSeconds`;
+    return [...errors, invalidValue(at, grace, 'must not be set for readinessProbes')];
+  });
+}
+
+/** Only init containers have one, by which they become sidecars. */
+function restartPolicyErrors({ containers = [], initContainers = [] }: PodSpec, path: string): FieldError[] {
+  return [
+    ...containers.flatMap(({ restartPolicy }, i) =>
+      restartPolicy === undefined
+        ? []
+        : [forbiddenValue(`${path}.containers[${i}].restartPolicy`, 'may not be set for non-init containers')],
+    ),
+    ...initContainers.flatMap(({ restartPolicy }, i) =>
+      restartPolicy === undefined || restartPolicy === 'Always'
+        ? []
+        : [unsupportedValue(`${path}.initContainers[${i}].restartPolicy`, restartPolicy, ['Always'])],
+    ),
+  ];
 }
 
 const MAIN_CONTAINERS_ONLY = ['lifecycle', 'livenessProbe', 'readinessProbe', 'startupProbe'] as const;
@@ -146,19 +174,6 @@ function initContainerErrors({ initContainers = [] }: PodSpec, path: string): Fi
     const detail = 'may not be set for init containers without restartPolicy=Always';
     return given.map((field) => forbiddenValue(`${path}.initContainers[${i}].${field}`, detail));
   });
-}
-
-const ENV_SOURCES = ['fieldRef', 'resourceFieldRef', 'configMapKeyRef', 'secretKeyRef'] as const;
-
-function envErrors({ value, valueFrom }: EnvVar, path: string): FieldError[] {
-  if (valueFrom === undefined) return [];
-  const at = `${path}.valueFrom`;
-  const given = ENV_SOURCES.filter((source) => valueFrom[source] !== undefined);
-  if (value) return [invalidValue(at, '', 'may not be specified when `value` is not empty')];
-  if (given.length === 1) return [];
-  if (given.length > 1) return [invalidValue(at, '', 'may not have more than one field specified at a time')];
-  const detail = 'must specify one of: `fieldRef`, `resourceFieldRef`, `configMapKeyRef` or `secretKeyRef`';
-  return [invalidValue(at, '', detail)];
 }
 
 /** A port that is missing has become 0 on the way. */
@@ -177,6 +192,7 @@ function resourceErrors({ limits = {}, requests = {} }: ResourceRequirements, pa
   const errors: FieldError[] = [];
   for (const [field, quantities] of Object.entries({ limits, requests })) {
     for (const [name, text] of Object.entries(quantities)) {
+      errors.push(...resourceNameErrors(name, `${path}.${field}[${name}]`));
       if (parseQuantity(String(text))!.nano < 0n) {
         errors.push(invalidValue(`${path}.${field}[${name}]`, text, 'must be greater than or equal to 0'));
       }
@@ -192,20 +208,23 @@ function resourceErrors({ limits = {}, requests = {} }: ResourceRequirements, pa
   return errors;
 }
 
+const CONTAINER_RESOURCES = new Set(['cpu', 'memory', 'ephemeral-storage']);
+
+function resourceNameErrors(name: string, path: string): FieldError[] {
+  if (CONTAINER_RESOURCES.has(name) || name.startsWith('hugepages-')) return [];
+  if (name.includes('/')) return qualifiedName(name, path);
+  return [
+    invalidValue(path, name, 'must be a standard resource type or fully qualified'),
+    invalidValue(path, name, 'must be a standard resource for containers'),
+  ];
+}
+
 const HANDLERS = ['exec', 'httpGet', 'tcpSocket', 'grpc', 'sleep'];
 
 function handlerErrors(handler: object, path: string): FieldError[] {
   const given = HANDLERS.filter((name) => Object.hasOwn(handler, name));
   if (given.length === 0) return [requiredValue(path, 'must specify a handler type')];
   return given.slice(1).map((name) => forbiddenValue(`${path}.${name}`, 'may not specify more than 1 handler type'));
-}
-
-function volumeErrors(volume: Volume, path: string): FieldError[] {
-  const sources = Object.keys(volume).filter((field) => field !== 'name');
-  if (sources.length === 0) return [requiredValue(path, 'must specify a volume type')];
-  return sources
-    .slice(1)
-    .map((source) => forbiddenValue(`${path}.${source}`, 'may not specify more than 1 volume type'));
 }
 
 function tolerationErrors({ key, operator, value, effect, tolerationSeconds }: Toleration, path: string): FieldError[] {
@@ -230,14 +249,34 @@ function tolerationErrors({ key, operator, value, effect, tolerationSeconds }: T
   return errors;
 }
 
+function nodeRequirementErrors({ operator, values = [] }: NodeSelectorRequirement, path: string): FieldError[] {
+  const at = `${path}.values`;
+  switch (operator) {
+    case 'In':
+    case 'NotIn':
+      return values.length > 0 ? [] : [requiredValue(at, "must be specified when `operator` is 'In' or 'NotIn'")];
+    case 'Exists':
+    case 'DoesNotExist':
+      if (values.length === 0) return [];
+      return [forbiddenValue(at, "may not be specified when `operator` is 'Exists' or 'DoesNotExist'")];
+    case 'Gt':
+    case 'Lt':
+      return values.length === 1
+        ? []
+        : [requiredValue(at, "must be specified single value when `operator` is 'Lt' or 'Gt'")];
+    default:
+      return [];
+  }
+}
+
+function nodeSelectorErrors({ nodeSelectorTerms = [] }: NodeSelector, path: string): FieldError[] {
+  if (nodeSelectorTerms.length > 0) return [];
+  return [requiredValue(`${path}.nodeSelectorTerms`, 'must have at least one node selector term')];
+}
+
 function affinityTermErrors({ topologyKey }: PodAffinityTerm, path: string): FieldError[] {
   return topologyKey ? [] : [requiredValue(`${path}.topologyKey`, 'can not be empty')];
 }
-
-const absolutePath: Rule = (value, path) =>
-  typeof value === 'string' && value.split('/').includes('..')
-    ? [invalidValue(path, value, "must not contain '..'")]
-    : [];
 
 const nodeSelectorOperator = oneOf('In', 'NotIn', 'Exists', 'DoesNotExist', 'Gt', 'Lt');
 const probeSeconds = atLeast(0);
@@ -279,7 +318,6 @@ export const POD_RULES: Readonly<Record<string, TypeRules>> = {
       protocol: oneOf('SCTP', 'TCP', 'UDP'),
     },
   },
-  'core.v1.EnvVar': { fields: { name: envVarName }, object: envErrors },
   'core.v1.Probe': {
     fields: {
       failureThreshold: probeSeconds,
@@ -292,15 +330,9 @@ export const POD_RULES: Readonly<Record<string, TypeRules>> = {
     object: handlerErrors,
   },
   'core.v1.LifecycleHandler': { object: handlerErrors },
-  'core.v1.HTTPGetAction': { fields: { port: portReference, scheme: oneOf('HTTP', 'HTTPS') } },
   'core.v1.TCPSocketAction': { fields: { port: portReference } },
   'core.v1.GRPCAction': { fields: { port: portNumber } },
-  'core.v1.Volume': { fields: { name: dnsLabel }, object: volumeErrors },
-  'core.v1.KeyToPath': { fields: { path: absolutePath, mode: between(0, 0o777) } },
-  'core.v1.ConfigMapVolumeSource': { fields: { defaultMode: between(0, 0o777) } },
-  'core.v1.SecretVolumeSource': { fields: { defaultMode: between(0, 0o777) } },
-  'core.v1.ServiceAccountTokenProjection': { fields: { expirationSeconds: atLeast(600) } },
-  'core.v1.VolumeMount': { fields: { subPath: absolutePath } },
+  'core.v1.VolumeMount': { fields: { subPath: withoutDoubleDots } },
   'core.v1.Toleration': {
     fields: { operator: oneOf('Equal', 'Exists'), effect: oneOf(...TAINT_EFFECTS) },
     object: tolerationErrors,
@@ -308,7 +340,11 @@ export const POD_RULES: Readonly<Record<string, TypeRules>> = {
   'core.v1.Taint': { fields: { key: qualifiedName, effect: oneOf(...TAINT_EFFECTS) } },
   'core.v1.HostAlias': { fields: { ip: ipAddress, hostnames: each(dnsSubdomain) } },
   'core.v1.PodDNSConfig': { fields: { nameservers: each(ipAddress) } },
-  'core.v1.NodeSelectorRequirement': { fields: { key: qualifiedName, operator: nodeSelectorOperator } },
+  'core.v1.NodeSelector': { object: nodeSelectorErrors },
+  'core.v1.NodeSelectorRequirement': {
+    fields: { key: qualifiedName, operator: nodeSelectorOperator },
+    object: nodeRequirementErrors,
+  },
   'core.v1.PreferredSchedulingTerm': { fields: { weight } },
   'core.v1.WeightedPodAffinityTerm': { fields: { weight } },
   'core.v1.PodAffinityTerm': { object: affinityTermErrors },

@@ -1,29 +1,10 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { applyDefaults } from '../defaults/defaults.ts';
-import type { JsonObject, KubeObject } from '../object.ts';
-import { findKind, REGISTRY, type ResourceDefinition } from '../registry.ts';
-import { decodeObject } from '../schema/decode.ts';
+import type { JsonObject } from '../object.ts';
+import { findKind, REGISTRY } from '../registry.ts';
 import { ApiError, invalid } from '../status.ts';
-import { validateCreate, validateUpdate } from './validate.ts';
-
-function prepared(definition: ResourceDefinition, value: JsonObject): KubeObject {
-  const { object } = decodeObject(value, definition.schema, definition);
-  applyDefaults(object, definition.schema);
-  return { ...object, metadata: (object.metadata ?? {}) as KubeObject['metadata'] };
-}
-
-function errorTexts(apiVersion: string, kind: string, fields: JsonObject): string[] {
-  const definition = findKind(apiVersion, kind)!;
-  const metadata = {
-    name: 'web',
-    ...(definition.namespaced ? { namespace: 'default' } : {}),
-    ...(fields.metadata as object),
-  };
-  return validateCreate(prepared(definition, { ...fields, metadata }), definition).map(
-    ({ field, message }) => `${field}: ${message}`,
-  );
-}
+import { errorTexts, prepared, updateTexts } from './validate.testkit.ts';
+import { validateCreate } from './validate.ts';
 
 const container = { name: 'web', image: 'nginx' };
 
@@ -317,13 +298,6 @@ describe('policies and configuration', () => {
 });
 
 describe('updates', () => {
-  function updateTexts(apiVersion: string, kind: string, before: JsonObject, after: JsonObject): string[] {
-    const definition = findKind(apiVersion, kind)!;
-    const metadata = { name: 'web', namespace: 'default' };
-    const [old, object] = [before, after].map((fields) => prepared(definition, { metadata, ...fields }));
-    return validateUpdate(object!, old!, definition).map(({ field, message }) => `${field}: ${message}`);
-  }
-
   test('a pod changes its image only', () => {
     const spec = { containers: [container] };
     expect(updateTexts('v1', 'Pod', { spec }, { spec: { containers: [{ ...container, image: 'x' }] } })).toEqual([]);
@@ -418,7 +392,10 @@ describe('what else a kind asks for', () => {
       pod({
         containers: [{ ...container, env: [{ name: 'A', value: 'a', valueFrom: { fieldRef: { fieldPath: 'x' } } }] }],
       }),
-      ['spec.containers[0].env[0].valueFrom: Invalid value: "": may not be specified when `value` is not empty'],
+      [
+        'spec.containers[0].env[0].valueFrom.fieldRef.fieldPath: Invalid value: "x": error converting fieldPath: field label not supported: x',
+        'spec.containers[0].env[0].valueFrom: Invalid value: "": may not be specified when `value` is not empty',
+      ],
     ],
     [
       'v1',

@@ -12,11 +12,13 @@ import { RBAC_RULES } from './rbac.ts';
 import type { TypeRules } from './rule.ts';
 import { SERVICE_RULES } from './service.ts';
 import { STORAGE_RULES } from './storage.ts';
+import { VOLUME_RULES } from './volume.ts';
 import { WORKLOAD_RULES } from './workload.ts';
 
 const RULES: Readonly<Record<string, TypeRules>> = {
   ...LABEL_RULES,
   ...POD_RULES,
+  ...VOLUME_RULES,
   ...SERVICE_RULES,
   ...NETWORK_POLICY_RULES,
   ...WORKLOAD_RULES,
@@ -31,6 +33,7 @@ const MAY_BE_EMPTY = new Set([
   'discovery.v1.EndpointSlice.endpoints',
   'discovery.v1.Endpoint.addresses',
   'authentication.v1.TokenRequestSpec.audiences',
+  'core.v1.NodeSelector.nodeSelectorTerms',
   'events.v1.Event.eventTime',
   'storage.v1.CSINodeSpec.drivers',
   'storage.v1.VolumeAttachmentSpec.source',

@@ -7,6 +7,7 @@ import { type IntOrString, percentOf } from '../int-or-string.ts';
 import { objectSelectorMatches } from '../label-selector.ts';
 import type { FieldError } from '../status.ts';
 import { isApiError } from '../status.ts';
+import { scheduleProblem } from './cron-schedule.ts';
 import { forbiddenValue, invalidValue, requiredValue, unsupportedValue } from './field-error.ts';
 import { isEmptySelector } from './labels.ts';
 import { atLeast, oneOf, type Rule, type TypeRules } from './rule.ts';
@@ -24,7 +25,15 @@ function selectingErrors({ selector, template }: SelectingSpec, path: string, ki
   } else if (selector === undefined || !matches(selector, templateLabels)) {
     errors.push(unmatchedTemplate(template, path));
   }
-  return [...errors, ...alwaysRestarted(template, path)];
+  return [...errors, ...alwaysRestarted(template, path), ...templateErrors(template, path)];
+}
+
+function templateErrors(template: PodTemplateSpec | undefined, path: string): FieldError[] {
+  const deadline = template?.spec?.activeDeadlineSeconds;
+  const at = `${path}.template.spec`;
+  return deadline === undefined
+    ? []
+    : [forbiddenValue(`${at}.activeDeadlineSeconds`, 'activeDeadlineSeconds in ReplicaSet is not Supported')];
 }
 
 function unmatchedTemplate(template: PodTemplateSpec | undefined, path: string): FieldError {
@@ -80,14 +89,17 @@ function isNothing(value: IntOrString | undefined): boolean {
   return value === 0 || value === '0%';
 }
 
+const PERCENT_MESSAGE =
+  "a valid percent string must be a numeric string followed by an ending '%' (e.g. '1%',  or '93%', regex used for validation is '[0-9]+%')";
+
 /** A count of at least 0 or a percentage up to 100. */
-const countOrPercentage: Rule = (value, path) => {
+export const countOrPercentage: Rule = (value, path) => {
   if (typeof value === 'number') return atLeast(0)(value, path);
   const percent = percentOf(String(value));
   if (percent === undefined) {
-    return [invalidValue(path, value, "a valid percent string must be a numeric string followed by an ending '%'")];
+    return [invalidValue(path, value, PERCENT_MESSAGE)];
   }
-  return percent > 100 && path.endsWith('maxUnavailable')
+  return percent > 100 && !path.endsWith('maxSurge')
     ? [invalidValue(path, value, 'must not be greater than 100%')]
     : [];
 };
@@ -134,24 +146,35 @@ function jobPolicyErrors({ template }: JobSpec, path: string): FieldError[] {
   return [unsupportedValue(at, policy, JOB_RESTART_POLICIES)];
 }
 
-const CRON_FIELD = /^[\d*?/,\-A-Za-z]+$/;
-const CRON_MACRO = /^@(yearly|annually|monthly|weekly|daily|midnight|hourly|every \S+)$/;
-const CRON_FIELDS = 5;
-
-function cronJobErrors({ schedule }: CronJobSpec, path: string): FieldError[] {
-  if (!schedule || CRON_MACRO.test(schedule)) return [];
-  const fields = schedule.trim().split(/\s+/);
+function cronJobErrors({ schedule, timeZone }: CronJobSpec, path: string): FieldError[] {
+  const errors = timeZoneErrors(timeZone, `${path}.timeZone`);
+  if (!schedule) return errors;
+  const at = `${path}.schedule`;
   if (schedule.includes('TZ')) {
-    return [
-      invalidValue(`${path}.schedule`, schedule, 'cannot use TZ or CRON_TZ in schedule, use timeZone field instead'),
-    ];
+    const detail = 'cannot use TZ or CRON_TZ in schedule, use timeZone field instead';
+    return [...errors, invalidValue(at, schedule, detail)];
   }
-  if (fields.length === CRON_FIELDS && fields.every((field) => CRON_FIELD.test(field))) return [];
-  const detail =
-    fields.length === CRON_FIELDS
-      ? 'failed to parse the fields'
-      : `expected exactly ${CRON_FIELDS} fields, found ${fields.length}: [${fields.join(' ')}]`;
-  return [invalidValue(`${path}.schedule`, schedule, detail)];
+  const problem = scheduleProblem(schedule);
+  return problem === undefined ? errors : [...errors, invalidValue(at, schedule, problem)];
+}
+
+function timeZoneErrors(timeZone: string | undefined, path: string): FieldError[] {
+  if (timeZone === undefined) return [];
+  if (timeZone === '') return [invalidValue(path, timeZone, 'must be nil or non-empty string')];
+  if (timeZone.toLowerCase() === 'local') {
+    const detail = 'timeZone must be an explicit time zone as defined in https://www.iana.org/time-zones';
+    return [invalidValue(path, timeZone, detail)];
+  }
+  return isTimeZone(timeZone) ? [] : [invalidValue(path, timeZone, `unknown time zone ${timeZone}`)];
+}
+
+function isTimeZone(name: string): boolean {
+  try {
+    return new Intl.DateTimeFormat('en-US', { timeZone: name }).resolvedOptions().timeZone !== '';
+  } catch (error) {
+    if (error instanceof RangeError) return false;
+    throw error;
+  }
 }
 
 const natural = atLeast(0);

@@ -1,0 +1,372 @@
+/** The original's words for what is wrong, kind by kind: each row is one mistake in an object that is right otherwise. */
+import { describe, expect, test } from 'vitest';
+import type { JsonObject } from '../object.ts';
+import { errorTexts, updateTexts } from './validate.testkit.ts';
+
+const container = { name: 'c', image: 'nginx' };
+const labels = { app: 'web' };
+const template = { metadata: { labels }, spec: { containers: [container] } };
+const selecting = { selector: { matchLabels: labels }, template };
+const job = { template: { spec: { containers: [container], restartPolicy: 'Never' } } };
+
+describe('containers', () => {
+  const inContainer = (fields: JsonObject) => ({ spec: { containers: [{ ...container, ...fields }] } });
+  test.each<[fields: JsonObject, texts: string[]]>([
+    [{ restartPolicy: 'Always' }, ['restartPolicy: Forbidden: may not be set for non-init containers']],
+    [{ livenessProbe: { exec: {} } }, ['livenessProbe.exec.command: Required value']],
+    [
+      { readinessProbe: { tcpSocket: { port: 1 }, terminationGracePeriodSeconds: 5 } },
+      ['readinessProbe.terminationGracePeriodSeconds: Invalid value: 5: must not be set for readinessProbes'],
+    ],
+    [
+      { livenessProbe: { tcpSocket: { port: 1 }, periodSeconds: -1 } },
+      ['livenessProbe.periodSeconds: Invalid value: -1: must be greater than or equal to 0'],
+    ],
+    [
+      { livenessProbe: { httpGet: { port: 80, httpHeaders: [{ name: 'a b', value: 'c' }] } } },
+      [
+        "livenessProbe.httpGet.httpHeaders[0]: Invalid value: \"a b\": a valid HTTP header must consist of alphanumeric characters or '-' (e.g. 'X-Header-Name', regex used for validation is '[-A-Za-z0-9]+')",
+      ],
+    ],
+    [
+      { resources: { requests: { foo: '1' } } },
+      [
+        'resources.requests[foo]: Invalid value: "foo": must be a standard resource type or fully qualified',
+        'resources.requests[foo]: Invalid value: "foo": must be a standard resource for containers',
+      ],
+    ],
+    [{ resources: { limits: { 'example.org/gpu': '1', 'hugepages-2Mi': '2Mi' } } }, []],
+    [
+      { ports: [{ containerPort: 80, name: 'UPPER' }] },
+      [
+        'ports[0].name: Invalid value: "UPPER": must contain only alpha-numeric characters (a-z, 0-9), and hyphens (-)',
+        'ports[0].name: Invalid value: "UPPER": must contain at least one letter (a-z)',
+      ],
+    ],
+    [
+      {
+        ports: [
+          { containerPort: 80, name: 'web' },
+          { containerPort: 81, name: 'web' },
+        ],
+      },
+      ['ports[1].name: Duplicate value: "web"'],
+    ],
+    [
+      { env: [{ name: 'A', valueFrom: { configMapKeyRef: { key: 'a' } } }] },
+      ['env[0].valueFrom.configMapKeyRef.name: Required value'],
+    ],
+    [
+      { env: [{ name: 'A', valueFrom: { fieldRef: { fieldPath: 'metadata.labels' } } }] },
+      [
+        'env[0].valueFrom.fieldRef.fieldPath: Unsupported value: "metadata.labels": supported values: "metadata.name", "metadata.namespace", "metadata.uid", "spec.nodeName", "spec.serviceAccountName", "status.hostIP", "status.hostIPs", "status.podIP", "status.podIPs"',
+      ],
+    ],
+    [{ env: [{ name: 'A', valueFrom: { fieldRef: { fieldPath: "metadata.labels['app']" } } }] }, []],
+    [{ envFrom: [{}] }, ['envFrom[0]: Invalid value: "": must specify one of: `configMapRef` or `secretRef`']],
+    [{ envFrom: [{ secretRef: {} }] }, ['envFrom[0].secretRef.name: Required value']],
+  ])('%j', (fields, texts) => {
+    const found = errorTexts('v1', 'Pod', inContainer(fields));
+    expect(found).toEqual(texts.map((text) => `spec.containers[0].${text}`));
+  });
+});
+
+describe('pods', () => {
+  test.each<[spec: JsonObject, texts: string[]]>([
+    [{ containers: [container, container] }, ['spec.containers[1].name: Duplicate value: "c"']],
+    [
+      { initContainers: [{ ...container, name: 'i', restartPolicy: 'Never' }] },
+      ['spec.initContainers[0].restartPolicy: Unsupported value: "Never": supported values: "Always"'],
+    ],
+    [{ volumes: [{ name: 'a', configMap: {} }] }, ['spec.volumes[0].configMap.name: Required value']],
+    [{ volumes: [{ name: 'a', secret: {} }] }, ['spec.volumes[0].secret.secretName: Required value']],
+    [
+      { volumes: [{ name: 'a', configMap: { name: 'a', items: [{ key: 'k', path: '/etc' }] } }] },
+      ['spec.volumes[0].configMap.items[0].path: Invalid value: "/etc": must be a relative path'],
+    ],
+    [
+      { volumes: [{ name: 'a', configMap: { name: 'a', defaultMode: 1000 } }] },
+      [
+        'spec.volumes[0].configMap.defaultMode: Invalid value: 1000: must be a number between 0 and 0777 (octal), both inclusive',
+      ],
+    ],
+    [
+      {
+        volumes: [
+          { name: 'a', projected: { sources: [{ serviceAccountToken: { path: 't', expirationSeconds: 5 } }] } },
+        ],
+      },
+      [
+        'spec.volumes[0].projected.sources[0].serviceAccountToken.expirationSeconds: Invalid value: 5: may not specify a duration less than 10 minutes',
+      ],
+    ],
+    [
+      { volumes: [{ name: 'a', hostPath: { path: '/a', type: 'x' } }] },
+      [
+        'spec.volumes[0].hostPath.type: Unsupported value: "x": supported values: "", "BlockDevice", "CharDevice", "Directory", "DirectoryOrCreate", "File", "FileOrCreate", "Socket"',
+      ],
+    ],
+    [
+      { affinity: { nodeAffinity: { requiredDuringSchedulingIgnoredDuringExecution: { nodeSelectorTerms: [] } } } },
+      [
+        'spec.affinity.nodeAffinity.requiredDuringSchedulingIgnoredDuringExecution.nodeSelectorTerms: Required value: must have at least one node selector term',
+      ],
+    ],
+    [
+      {
+        affinity: {
+          nodeAffinity: {
+            requiredDuringSchedulingIgnoredDuringExecution: {
+              nodeSelectorTerms: [{ matchExpressions: [{ key: 'a', operator: 'Gt', values: ['1', '2'] }] }],
+            },
+          },
+        },
+      },
+      [
+        "spec.affinity.nodeAffinity.requiredDuringSchedulingIgnoredDuringExecution.nodeSelectorTerms[0].matchExpressions[0].values: Required value: must be specified single value when `operator` is 'Lt' or 'Gt'",
+      ],
+    ],
+  ])('%j', (spec, texts) => {
+    expect(errorTexts('v1', 'Pod', { spec: { containers: [container], ...spec } })).toEqual(texts);
+  });
+
+  test('values of labels', () => {
+    expect(errorTexts('v1', 'Pod', { metadata: { labels: { a: 'b c' } }, spec: { containers: [container] } })).toEqual([
+      "metadata.labels: Invalid value: \"b c\": a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character (e.g. 'MyValue',  or 'my_value',  or '12345', regex used for validation is '(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?')",
+    ]);
+  });
+});
+
+const ingress = (path: JsonObject) => ({
+  rules: [{ http: { paths: [{ backend: { service: { name: 'web', port: { number: 80 } } }, ...path }] } }],
+});
+const AT_PATH = 'spec.rules[0].http.paths[0]';
+const autoscaler = { scaleTargetRef: { apiVersion: 'apps/v1', kind: 'Deployment', name: 'web' }, maxReplicas: 3 };
+const cron = { schedule: '* * * * *', jobTemplate: { spec: job } };
+
+describe('specifications', () => {
+  test.each<[apiVersion: string, kind: string, spec: JsonObject, texts: string[]]>([
+    [
+      'apps/v1',
+      'Deployment',
+      { ...selecting, template: { ...template, spec: { ...template.spec, activeDeadlineSeconds: 5 } } },
+      ['spec.template.spec.activeDeadlineSeconds: Forbidden: activeDeadlineSeconds in ReplicaSet is not Supported'],
+    ],
+    ['batch/v1', 'CronJob', cron, []],
+    ['batch/v1', 'CronJob', { ...cron, schedule: '@hourly', timeZone: 'Europe/Paris' }, []],
+    ['batch/v1', 'CronJob', { ...cron, schedule: '*/5 1-3,7 1 jan-mar MON' }, []],
+    [
+      'batch/v1',
+      'CronJob',
+      { ...cron, schedule: '70 * * * *' },
+      ['spec.schedule: Invalid value: "70 * * * *": end of range (70) above maximum (59): 70'],
+    ],
+    [
+      'batch/v1',
+      'CronJob',
+      { ...cron, schedule: '0 0 0 * *' },
+      ['spec.schedule: Invalid value: "0 0 0 * *": beginning of range (0) below minimum (1): 0'],
+    ],
+    [
+      'batch/v1',
+      'CronJob',
+      { ...cron, schedule: '*/0 * * * x' },
+      ['spec.schedule: Invalid value: "*/0 * * * x": step of range should be a positive number: */0'],
+    ],
+    [
+      'batch/v1',
+      'CronJob',
+      { ...cron, schedule: '* * * * x' },
+      [
+        'spec.schedule: Invalid value: "* * * * x": failed to parse int from expression x: strconv.Atoi: parsing "x": invalid syntax',
+      ],
+    ],
+    [
+      'batch/v1',
+      'CronJob',
+      { ...cron, schedule: 'TZ=UTC * * * * *' },
+      [
+        'spec.schedule: Invalid value: "TZ=UTC * * * * *": cannot use TZ or CRON_TZ in schedule, use timeZone field instead',
+      ],
+    ],
+    [
+      'batch/v1',
+      'CronJob',
+      { ...cron, timeZone: 'Mars/Olympus' },
+      ['spec.timeZone: Invalid value: "Mars/Olympus": unknown time zone Mars/Olympus'],
+    ],
+    [
+      'policy/v1',
+      'PodDisruptionBudget',
+      { minAvailable: 1, maxUnavailable: 1, selector: {} },
+      [
+        'spec: Invalid value: {"minAvailable":1,"maxUnavailable":1,"selector":{}}: minAvailable and maxUnavailable cannot be both set',
+      ],
+    ],
+    [
+      'policy/v1',
+      'PodDisruptionBudget',
+      { minAvailable: '120%', selector: {} },
+      ['spec.minAvailable: Invalid value: "120%": must not be greater than 100%'],
+    ],
+    [
+      'policy/v1',
+      'PodDisruptionBudget',
+      { maxUnavailable: 'half', selector: {} },
+      [
+        "spec.maxUnavailable: Invalid value: \"half\": a valid percent string must be a numeric string followed by an ending '%' (e.g. '1%',  or '93%', regex used for validation is '[0-9]+%')",
+      ],
+    ],
+    [
+      'autoscaling/v2',
+      'HorizontalPodAutoscaler',
+      { ...autoscaler, minReplicas: 5 },
+      ['spec.maxReplicas: Invalid value: 3: must be greater than or equal to `minReplicas`'],
+    ],
+    [
+      'autoscaling/v2',
+      'HorizontalPodAutoscaler',
+      { ...autoscaler, maxReplicas: 0, minReplicas: 0 },
+      [
+        'spec.maxReplicas: Invalid value: 0: must be greater than 0',
+        'spec.minReplicas: Invalid value: 0: must be greater than or equal to 1',
+      ],
+    ],
+    [
+      'autoscaling/v2',
+      'HorizontalPodAutoscaler',
+      { ...autoscaler, metrics: [{ type: 'Resource' }, { type: 'Guess' }] },
+      [
+        'spec.metrics[0].resource: Required value: must populate information for the given metric source',
+        'spec.metrics[1].type: Unsupported value: "Guess": supported values: "ContainerResource", "External", "Object", "Pods", "Resource"',
+      ],
+    ],
+    [
+      'networking.k8s.io/v1',
+      'NetworkPolicy',
+      { podSelector: {}, ingress: [{ ports: [{ port: 80, endPort: 70 }, { port: 70000 }, { endPort: 5 }] }] },
+      [
+        'spec.ingress[0].ports[0].endPort: Invalid value: 70: must be greater than or equal to `port`',
+        'spec.ingress[0].ports[1].port: Invalid value: 70000: must be between 1 and 65535, inclusive',
+        'spec.ingress[0].ports[2].endPort: Invalid value: 5: may not be specified when `port` is not specified',
+      ],
+    ],
+    ['networking.k8s.io/v1', 'Ingress', ingress({ path: '/a', pathType: 'Prefix' }), []],
+    ['networking.k8s.io/v1', 'Ingress', ingress({ pathType: 'ImplementationSpecific' }), []],
+    ['networking.k8s.io/v1', 'Ingress', ingress({ path: '/a' }), [`${AT_PATH}.pathType: Required value`]],
+    [
+      'networking.k8s.io/v1',
+      'Ingress',
+      ingress({ path: 'a', pathType: 'Prefix' }),
+      [`${AT_PATH}.path: Invalid value: "a": must be an absolute path`],
+    ],
+    [
+      'networking.k8s.io/v1',
+      'Ingress',
+      ingress({ path: '/a//b/..', pathType: 'Exact' }),
+      [
+        `${AT_PATH}.path: Invalid value: "/a//b/..": must not contain '//'`,
+        `${AT_PATH}.path: Invalid value: "/a//b/..": cannot end with '/..'`,
+      ],
+    ],
+    [
+      'v1',
+      'LimitRange',
+      { limits: [{ type: 'Container', min: { cpu: '2' }, max: { cpu: '1' } }] },
+      [
+        'spec.limits[0].min[cpu]: Invalid value: "2": min value 2 is greater than max value 1',
+        'spec.limits[0].defaultRequest[cpu]: Invalid value: "1": min value 2 is greater than default request value 1',
+        'spec.limits[0].default[cpu]: Invalid value: "1": min value 2 is greater than default value 1',
+      ],
+    ],
+    [
+      'v1',
+      'LimitRange',
+      { limits: [{ type: 'Pod', default: { cpu: '1' } }, { type: 'Pod' }] },
+      [
+        "spec.limits[0].default: Forbidden: may not be specified when `type` is 'Pod'",
+        'spec.limits[1].type: Duplicate value: "Pod"',
+      ],
+    ],
+    [
+      'v1',
+      'ResourceQuota',
+      { hard: { pods: '1500m', bananas: '1', 'count/pods': '1' }, scopes: ['Sometimes'] },
+      [
+        'spec.scopes[0]: Unsupported value: "Sometimes": supported values: "BestEffort", "CrossNamespacePodAffinity", "NotBestEffort", "NotTerminating", "PriorityClass", "Terminating"',
+        'spec.hard[pods]: Invalid value: "1500m": must be an integer',
+        'spec.hard[bananas]: Invalid value: "bananas": must be a standard resource for quota',
+      ],
+    ],
+  ])('%s %s %j', (apiVersion, kind, spec, texts) => {
+    expect(errorTexts(apiVersion, kind, { spec })).toEqual(texts);
+  });
+});
+
+describe('what does not change', () => {
+  const claim = { accessModes: ['ReadWriteOnce'], resources: { requests: { storage: '1Gi' } } };
+  const CLAIM =
+    'spec: Forbidden: spec is immutable after creation except resources.requests and volumeAttributesClassName for bound claims';
+  const service = { ports: [{ port: 80 }], clusterIP: '10.96.0.9' };
+  test.each<[apiVersion: string, kind: string, before: JsonObject, change: JsonObject, texts: string[]]>([
+    [
+      'batch/v1',
+      'Job',
+      { ...job, completions: 1 },
+      { completions: 2 },
+      ['spec.completions: Invalid value: 2: field is immutable'],
+    ],
+    [
+      'batch/v1',
+      'Job',
+      { ...job, completions: 1, parallelism: 1, completionMode: 'Indexed' },
+      { completions: 3 },
+      ['spec.completions: Invalid value: 3: can only be modified in tandem with spec.parallelism'],
+    ],
+    [
+      'batch/v1',
+      'Job',
+      { ...job, completions: 1, parallelism: 1, completionMode: 'Indexed' },
+      { completions: 3, parallelism: 3 },
+      [],
+    ],
+    ['batch/v1', 'Job', { ...job, completions: 1, parallelism: 1 }, { parallelism: 5, suspend: true }, []],
+    ['v1', 'PersistentVolumeClaim', claim, { resources: { requests: { storage: '2Gi' } } }, []],
+    ['v1', 'PersistentVolumeClaim', claim, { volumeName: 'v' }, []],
+    ['v1', 'PersistentVolumeClaim', { ...claim, volumeName: 'v' }, { volumeName: 'w' }, [CLAIM]],
+    ['v1', 'PersistentVolumeClaim', claim, { accessModes: ['ReadOnlyMany'] }, [CLAIM]],
+    ['v1', 'PersistentVolumeClaim', claim, { storageClassName: 'fast' }, [CLAIM]],
+    [
+      'v1',
+      'Service',
+      service,
+      { clusterIP: '10.96.0.10' },
+      ['spec.clusterIPs[0]: Invalid value: ["10.96.0.10"]: may not change once set'],
+    ],
+    [
+      'v1',
+      'ResourceQuota',
+      { hard: { pods: '1' } },
+      { scopes: ['BestEffort'] },
+      ['spec.scopes: Invalid value: ["BestEffort"]: field is immutable'],
+    ],
+    ...['Deployment', 'ReplicaSet', 'DaemonSet'].map((kind): [string, string, JsonObject, JsonObject, string[]] => [
+      'apps/v1',
+      kind,
+      { ...selecting, template: { ...template, metadata: { labels: { ...labels, a: 'b' } } } },
+      { selector: { matchLabels: { a: 'b' } } },
+      ['spec.selector: Invalid value: {"matchLabels":{"a":"b"}}: field is immutable'],
+    ]),
+    [
+      'apps/v1',
+      'StatefulSet',
+      { ...selecting, serviceName: 'a' },
+      { serviceName: 'b' },
+      [
+        "spec: Forbidden: updates to statefulset spec for fields other than 'replicas', 'ordinals', 'template', 'updateStrategy', 'revisionHistoryLimit', 'persistentVolumeClaimRetentionPolicy' and 'minReadySeconds' are forbidden",
+      ],
+    ],
+  ])('%s %s %j to %j', (apiVersion, kind, before, change, texts) => {
+    expect(updateTexts(apiVersion, kind, { spec: before }, { spec: { ...before, ...change } })).toEqual(texts);
+  });
+});
