@@ -8,6 +8,7 @@ import { forbidden, isApiError, methodNotSupported, noSuchPath } from '../../../
 import type { User } from '../authentication/user.ts';
 import { ALLOWED, type Authorizer } from '../authorization/authorizer.ts';
 import type { ResourceRequestInfo } from '../http/request-info.ts';
+import { storeUnavailable } from '../storage/object-storage.ts';
 import type { ApiAnswer, ApiCall, RequestBody } from './api-call.ts';
 import { create } from './create.ts';
 import { deleteCollection, deleteOne } from './delete.ts';
@@ -69,12 +70,14 @@ export class ApiCore {
     try {
       return await handler(this.context, call);
     } catch (error) {
-      if (!OF_AN_OLD_STATE.some((reason) => isApiError(error, reason))) throw error;
+      if (!isApiError(error) || !OF_AN_OLD_STATE.some((reason) => error.reason === reason)) throw error;
       // The client may know of writes by another apiserver that are not in this one's cache yet.
-      const { storage } = this.context;
-      const { revision } = storage.cache;
-      await storage.catchUp();
-      if (storage.cache.revision === revision) throw error;
+      const { cache } = this.context.storage;
+      const { revision } = cache;
+      const isNewest = await this.context.storage.catchUp();
+      // Who writes must not take an old state for the truth; who reads is told that it may be one.
+      if (!isNewest && call.verb !== 'get') throw storeUnavailable(`${error.message} may be said of an old state`);
+      if (cache.revision === revision) throw error;
       return handler(this.context, call);
     }
   }

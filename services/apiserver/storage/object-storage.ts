@@ -169,9 +169,13 @@ function nameOf(object: KubeObject): { name: string; namespace: string | undefin
   return { name, namespace: namespace === '' ? undefined : namespace };
 }
 
+/** In place of an answer that only the store's newest state can give. */
+export function storeUnavailable(why: string): ApiError {
+  return withRetryAfter(serviceUnavailable(`the store is not reachable: ${why}`));
+}
+
 function unavailable(error: unknown): unknown {
-  if (error instanceof BusUnavailableError)
-    return withRetryAfter(serviceUnavailable(`the store is not reachable: ${error.message}`));
+  if (error instanceof BusUnavailableError) return storeUnavailable(error.message);
   if (error instanceof BusTimeoutError) return withRetryAfter(timeout(error.message));
   return error;
 }
