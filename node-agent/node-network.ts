@@ -59,7 +59,10 @@ export class NodeNetwork {
     const { datapath, loop } = kernel;
     this.options = options;
     this.cni = new NodeCni({
-      create: (name, backend) => createPlugin(name, backend, { datapath, leases, bgpHoldSeconds }),
+      create: (name, backend) => {
+        const up = (network: NodeNetworkUp) => this.cni.nowUp(network);
+        return createPlugin(name, backend, { datapath, leases, bgpHoldSeconds, up });
+      },
       installed: (name, plugin) => this.installed(name, plugin),
       up: (network) => this.listener?.up(network),
     });
@@ -95,7 +98,8 @@ export class NodeNetwork {
     const name = CNI_PLUGINS.find((candidate) => candidate === pluginName);
     if (name === undefined) return failed(`there is no plugin '${pluginName}'`);
     const backend = backendsOf(name).find((candidate) => candidate === backendName);
-    if (backend === undefined) return failed(`the plugin '${name}' has no backend '${backendName}' here`);
+    if (backend === undefined && backendName !== '')
+      return failed(`the plugin '${name}' has no backend '${backendName}' here`);
     const podCidr = this.options.kernel.loop.run(() => this.cni.daemonStarted({ name, backend }));
     return podCidr === undefined
       ? failed('failed to acquire lease: node pod cidr not assigned')

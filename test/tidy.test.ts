@@ -116,10 +116,11 @@ describe('tidy', () => {
     expect(wrong).toEqual([]);
   });
 
+  // weave-kube's image has its launcher in /home/weave.
   it('no path of one machine', () => {
     expect(
       linesMatching(
-        /(^|[^.\w-])\/(root|home\/\w+|work)\//,
+        /(^|[^.\w-])\/(root|home\/(?!weave\/)\w+|work)\//,
         tracked.filter(
           (path) =>
             /\.(ts|md|json|ya?ml|mjs)$/.test(path) && path !== 'package-lock.json' && path !== 'test/tidy.test.ts',

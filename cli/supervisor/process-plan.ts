@@ -1,4 +1,5 @@
 /** Which processes a cluster consists of, each with its program and environment. */
+import { podCidrOf } from '../../shared/runtime/cni-plugins.ts';
 import type { Egress, HostPort, IoTierName } from '../../shared/runtime/config.ts';
 import { nodeOptions, type ProcessName } from '../../shared/runtime/entry-point.ts';
 import type { LogLevel } from '../../shared/runtime/log.ts';
@@ -148,6 +149,7 @@ function commonEnvironment(plan: ClusterPlan): Environment {
     PODWIRE_NATS_TOKEN: plan.natsToken,
     PODWIRE_LOG_LEVEL: plan.logLevel,
     PODWIRE_CNI: settings.cni,
+    PODWIRE_POD_CIDR: podCidrOf(settings.cni),
     PODWIRE_CNI_BACKEND: settings.cniBackend,
     PODWIRE_PROXY_MODE: settings.proxyMode,
     PODWIRE_IP_FAMILY: settings.ipFamily,

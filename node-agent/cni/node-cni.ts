@@ -33,6 +33,7 @@ export class NodeCni {
   private survivors: ReadonlySet<string> | undefined;
   private configured: readonly CniPluginName[] = [];
   private daemon: Daemon | undefined;
+  private isSetUp = false;
 
   constructor(options: NodeCniOptions) {
     this.options = options;
@@ -84,6 +85,11 @@ export class NodeCni {
     this.plugin?.retainOnly(podUids);
   }
 
+  nowUp(network: NodeNetworkUp): void {
+    this.isUp = true;
+    this.options.up(network);
+  }
+
   private consider(): void {
     const running = this.configured.find((name) => name === this.daemon?.name);
     const alone = this.configured.find((name) => WITHOUT_DAEMON.includes(name));
@@ -93,8 +99,9 @@ export class NodeCni {
 
   private setUp(): void {
     const { plugin, podCidrs } = this;
-    if (plugin === undefined || podCidrs === undefined || this.isUp) return;
-    this.isUp = true;
-    this.options.up(plugin.setUpNode(podCidrs.ipv4, podCidrs.ipv6));
+    if (plugin === undefined || podCidrs === undefined || this.isSetUp) return;
+    this.isSetUp = true;
+    const network = plugin.setUpNode(podCidrs.ipv4, podCidrs.ipv6);
+    if (network !== undefined) this.nowUp(network);
   }
 }

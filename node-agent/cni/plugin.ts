@@ -18,8 +18,10 @@ import type { NetworkConfiguration } from './network-configuration.ts';
 export interface CniContext {
   readonly datapath: NodeDatapath;
   readonly leases: LeaseStore;
-  /** After so long a silence a BGP peer's routes go; at least 3. */
+  /** After so long a silence a peer of the plugin's own protocol (BGP, weave's mesh) is given up; at least 3. */
   readonly bgpHoldSeconds: number;
+  /** For a node whose network comes up later than `setUpNode` returns. */
+  readonly up: (network: NodeNetworkUp) => void;
 }
 
 /** Another node, as its Node object describes it. */
@@ -59,8 +61,8 @@ export interface CniPlugin {
   annotations(): Record<string, string>;
   /** As its installer writes it into /etc/cni/net.d. */
   configuration(): NetworkConfiguration;
-  /** Builds the node's devices; called once. */
-  setUpNode(podCidr: Ipv4Prefix, podCidrIpv6: IpPrefix | undefined): NodeNetworkUp;
+  /** Builds the node's devices; called once. Undefined when there is more to wait for, and `up` of the context tells. */
+  setUpNode(podCidr: Ipv4Prefix, podCidrIpv6: IpPrefix | undefined): NodeNetworkUp | undefined;
   /** Throws AddressesExhaustedError. */
   attach(request: PodAttachRequest): CniAttachment;
   /** Frees what pods hold that no longer exist; called at start with the uids of those that do. */

@@ -10,6 +10,7 @@ import { Cilium } from './cilium/cilium.ts';
 import { Flannel } from './flannel/flannel.ts';
 import { KubeRouter } from './kube-router/kube-router.ts';
 import type { CniContext, CniPlugin } from './plugin.ts';
+import { Weave } from './weave/weave.ts';
 
 /** Undefined for `none`: the node stays NotReady and its pods ContainerCreating, as before a network is installed. */
 export function createPlugin(
@@ -25,6 +26,8 @@ export function createPlugin(
       return new Calico(context, encapsulationOf(chosen));
     case 'kube-router':
       return new KubeRouter(context, tunnellingOf(chosen));
+    case 'weave':
+      return new Weave(context);
     case 'bridge':
       return new Bridge(context);
     case 'aws-vpc':

@@ -6,25 +6,26 @@ export const FDB_AGEING_US = 300_000_000;
 /** Addresses one bridge may learn; a flood of made-up sources stops there. */
 export const MAX_FDB_ENTRIES = 8192;
 
-export interface FdbEntry {
+/** Ports are a bridge's, or whatever a switch of another kind has behind it. */
+export interface FdbEntry<Port = BridgePort> {
   readonly macAddress: number;
   /** null once the entry was deleted. */
-  port: BridgePort | null;
+  port: Port | null;
   /** Neither ages nor moves: the port's own address, or one that was configured. */
   readonly permanent: boolean;
   updatedUs: number;
 }
 
-export class Fdb {
+export class Fdb<Port = BridgePort> {
   /** Addresses not learned because the table was full. */
   refused = 0;
-  private readonly entries = new Map<number, FdbEntry>();
+  private readonly entries = new Map<number, FdbEntry<Port>>();
 
   get size(): number {
     return this.entries.size;
   }
 
-  add(macAddress: number, port: BridgePort, nowUs: number): void {
+  add(macAddress: number, port: Port, nowUs: number): void {
     this.remove(macAddress);
     this.entries.set(macAddress, { macAddress, port, permanent: true, updatedUs: nowUs });
   }
@@ -36,7 +37,7 @@ export class Fdb {
   }
 
   /** The source of a frame that came in through `port`, whose last one had the source of `recent`; the entry, if there is room. */
-  learn(macAddress: number, port: BridgePort, nowUs: number, recent: FdbEntry | null = null): FdbEntry | null {
+  learn(macAddress: number, port: Port, nowUs: number, recent: FdbEntry<Port> | null = null): FdbEntry<Port> | null {
     const entry = this.find(macAddress, recent);
     if (entry !== undefined) {
       if (entry.permanent) return entry;
@@ -48,33 +49,33 @@ export class Fdb {
       this.refused++;
       return null;
     }
-    const learned: FdbEntry = { macAddress, port, permanent: false, updatedUs: nowUs };
+    const learned: FdbEntry<Port> = { macAddress, port, permanent: false, updatedUs: nowUs };
     this.entries.set(macAddress, learned);
     return learned;
   }
 
   /** The entry of a destination; `recent` is that of the frame before, which often is the same. */
-  lookup(macAddress: number, nowUs: number, recent: FdbEntry | null = null): FdbEntry | undefined {
+  lookup(macAddress: number, nowUs: number, recent: FdbEntry<Port> | null = null): FdbEntry<Port> | undefined {
     const entry = this.find(macAddress, recent);
     return entry === undefined || isExpired(entry, nowUs) ? undefined : entry;
   }
 
-  removePort(port: BridgePort): void {
+  removePort(port: Port): void {
     for (const entry of this.entries.values()) if (entry.port === port) this.delete(entry);
   }
 
   /** What has not expired, in the order in which it was learned. */
-  list(nowUs: number): FdbEntry[] {
+  list(nowUs: number): FdbEntry<Port>[] {
     this.sweep(nowUs);
     return [...this.entries.values()];
   }
 
-  private find(macAddress: number, recent: FdbEntry | null): FdbEntry | undefined {
+  private find(macAddress: number, recent: FdbEntry<Port> | null): FdbEntry<Port> | undefined {
     if (recent !== null && recent.macAddress === macAddress && recent.port !== null) return recent;
     return this.entries.get(macAddress);
   }
 
-  private delete(entry: FdbEntry): void {
+  private delete(entry: FdbEntry<Port>): void {
     this.entries.delete(entry.macAddress);
     entry.port = null;
   }
@@ -90,6 +91,6 @@ export class Fdb {
   }
 }
 
-function isExpired(entry: FdbEntry, nowUs: number): boolean {
+function isExpired(entry: FdbEntry<unknown>, nowUs: number): boolean {
   return !entry.permanent && nowUs - entry.updatedUs > FDB_AGEING_US;
 }

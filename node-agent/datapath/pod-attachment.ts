@@ -37,7 +37,8 @@ export interface PodWiring {
   readonly bridge: BridgeDevice;
   readonly gateway: number;
   readonly podCidr: IpPrefix;
-  readonly clusterCidr: IpPrefix;
+  /** null where the pod's own network is all of it. */
+  readonly clusterCidr: IpPrefix | null;
   /** null on a node without. */
   readonly podCidrIpv6: IpPrefix | null;
   readonly hostDeviceIndex: number;
@@ -67,7 +68,7 @@ export function attachPod(
   host.addDevice(podDevice);
   host.addAddress(podDevice, pod.address, wiring.podCidr.prefixLength);
   host.routes.add({ destination: 0, prefixLength: 0, gateway, device: podDevice });
-  host.routes.add({ ...prefixOf(wiring.clusterCidr), gateway, device: podDevice });
+  if (wiring.clusterCidr !== null) host.routes.add({ ...prefixOf(wiring.clusterCidr), gateway, device: podDevice });
   if (pod.addressIpv6 !== undefined && wiring.podCidrIpv6 !== null) {
     host.addAddress(podDevice, pod.addressIpv6, wiring.podCidrIpv6.prefixLength);
     const router = addressPlus(wiring.podCidrIpv6.address, 1);

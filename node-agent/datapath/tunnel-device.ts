@@ -150,6 +150,16 @@ export abstract class TunnelDevice implements NetDevice, QueuedDevice, TunnelEnd
     this.memory.free(frame);
   }
 
+  /** For one of several receivers; undefined, and counted, when there is no memory for it. */
+  protected copyOf(frame: Packet): Packet | undefined {
+    const copy = this.memory.clone(frame);
+    if (copy === undefined) {
+      this.counters.txDropped++;
+      this.drops.dropped(frame, drop.NO_PACKET_MEMORY, this.name);
+    }
+    return copy;
+  }
+
   protected peers(): Iterable<Peer> {
     return this.fdb.values();
   }

@@ -2,7 +2,6 @@
  * `eth0`: the node's card on the network of the nodes. A group frame goes to every other node and to what is beyond them, as
  * a switch would send it.
  */
-import * as drop from '../../shared/netstack/drop-reasons.ts';
 import type { VethDevice } from '../../shared/netstack/veth.ts';
 import type { Packet } from '../../shared/wire/packet-memory.ts';
 import { TunnelDevice } from './tunnel-device.ts';
@@ -27,11 +26,8 @@ export class UnderlayDevice extends TunnelDevice {
 
   protected transmitGroup(frame: Packet): void {
     for (const peer of this.peers()) {
-      const copy = this.memory.clone(frame);
-      if (copy === undefined) {
-        this.drop(frame, drop.NO_PACKET_MEMORY);
-        return;
-      }
+      const copy = this.copyOf(frame);
+      if (copy === undefined) break;
       this.sendTo(peer, copy);
     }
     if (this.uplink === null) this.memory.free(frame);

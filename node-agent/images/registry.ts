@@ -5,6 +5,7 @@ import { busyboxImage } from './catalogue/busybox.ts';
 import { calicoImage } from './catalogue/cni/calico.ts';
 import { flannelImage } from './catalogue/cni/flannel.ts';
 import { kubeRouterImage } from './catalogue/cni/kube-router.ts';
+import { weaveImage } from './catalogue/cni/weave.ts';
 import { curlImage } from './catalogue/curl.ts';
 import { echoAdvancedImage } from './catalogue/echo/echo-advanced.ts';
 import { echoBasicImage } from './catalogue/echo/echo-basic.ts';
@@ -39,6 +40,7 @@ const IMAGES: readonly Image[] = [
   nginxUnprivilegedImage,
   nodeImage,
   pauseImage,
+  weaveImage,
   whoamiImage,
 ];
 

@@ -7,6 +7,8 @@ interface CniPluginTraits {
   readonly hasIpv6: boolean;
   /** How it can carry packets between nodes (`--cni-backend`); the first is its default. */
   readonly backends: readonly string[];
+  /** The range of all pods, where it is another than the cluster's default. */
+  readonly podCidr?: string;
 }
 
 const TRAITS = {
@@ -17,6 +19,7 @@ const TRAITS = {
   'kube-router': { enforcesPolicy: true, hasIpv6: false, backends: ['ipip-cross-subnet', 'ipip', 'none'] },
   'aws-vpc': { enforcesPolicy: false, hasIpv6: false, backends: [] },
   azure: { enforcesPolicy: false, hasIpv6: false, backends: ['transparent', 'overlay'] },
+  weave: { enforcesPolicy: true, hasIpv6: false, backends: [], podCidr: '10.32.0.0/12' },
   bridge: { enforcesPolicy: false, hasIpv6: true, backends: [] },
   none: { enforcesPolicy: false, hasIpv6: true, backends: [] },
 } as const satisfies Record<string, CniPluginTraits>;
@@ -38,6 +41,12 @@ export const CNI_ANNOTATION = 'podwire.dev/cni';
 
 export function hasIpv6(plugin: CniPluginName): boolean {
   return TRAITS[plugin].hasIpv6;
+}
+
+/** Undefined for the cluster's default. */
+export function podCidrOf(plugin: CniPluginName): string | undefined {
+  const traits: CniPluginTraits = TRAITS[plugin];
+  return traits.podCidr;
 }
 
 /** Of a plugin, its default first. */

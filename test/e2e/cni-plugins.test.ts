@@ -11,7 +11,8 @@ interface PluginCase {
   readonly mtuBytes: number;
   /** In `ip route` of worker-1. */
   readonly route: RegExp;
-  /** tcpdump's filter and line of a ping between the nodes, on eth0 of worker-1. */
+  /** tcpdump's device, filter and line of a ping between the nodes, on worker-1. */
+  readonly device: string;
   readonly filter: string;
   readonly onTheWire: RegExp;
   /** Commands of worker-1, and what they show. */
@@ -23,6 +24,7 @@ const PLUGINS: Readonly<Record<string, PluginCase>> = {
     arguments: ['--cni', 'bridge'],
     mtuBytes: 1500,
     route: /10\.244\.\d\.0\/24 via 192\.168\.1\.11 dev eth0/,
+    device: 'eth0',
     filter: 'icmp',
     onTheWire: /IP 10\.244\.\d+\.\d+ > 10\.244\.\d+\.\d+: ICMP echo request/,
     shows: [
@@ -37,12 +39,27 @@ const PLUGINS: Readonly<Record<string, PluginCase>> = {
     arguments: ['--cni', 'kube-router', '--cni-backend', 'ipip'],
     mtuBytes: 1480,
     route: /10\.244\.\d\.0\/24 dev tun-192168111 proto 17 src 192\.168\.1\.10/,
+    device: 'eth0',
     filter: 'ip proto 4',
     onTheWire: /IP 192\.168\.1\.10 > 192\.168\.1\.11: IP 10\.244\.\d+\.\d+ > 10\.244\.\d+\.\d+: ICMP echo request/,
     shows: [
       ['ip link show kube-bridge', /kube-bridge: <BROADCAST,MULTICAST,UP,LOWER_UP> mtu 1480/],
       ['gobgp neighbor', /192\.168\.1\.11 64512 \d\d:\d\d:\d\d Establ/],
       ['gobgp global rib', /\*> 10\.244\.\d\.0\/24 +192\.168\.1\.11 /],
+    ],
+  },
+  weave: {
+    arguments: ['--cni', 'weave'],
+    mtuBytes: 1376,
+    route: /10\.32\.0\.0\/12 dev weave proto kernel scope link src 10\.\d+\.\d+\.\d+/,
+    device: 'vxlan-6784',
+    filter: 'icmp',
+    onTheWire: /IP 10\.\d+\.\d+\.\d+ > 10\.\d+\.\d+\.\d+: ICMP echo request/,
+    shows: [
+      ['ip link show vethwe-bridge', /vethwe-bridge@.* mtu 1376 .*master weave/],
+      ['weave status', /Status: ready\n +Range: 10\.32\.0\.0\/12/],
+      ['weave status connections', /(<-|->) 192\.168\.1\.11:6783 +established fastdp .*\(worker-2\) mtu=1376/],
+      ['cat /etc/cni/net.d/10-weave.conflist', /"type": "weave-net"/],
     ],
   },
 };
@@ -89,7 +106,7 @@ describe.each(Object.entries(PLUGINS))('%s', (_, plugin) => {
     expect((await ping(plugin.mtuBytes - ICMP_HEADERS_BYTES)).code).toBe(0);
     expect((await ping(plugin.mtuBytes - ICMP_HEADERS_BYTES + 1)).code).not.toBe(0);
 
-    await onNode('sh', '-c', `tcpdump -lni eth0 -c 1 '${plugin.filter}' > /tmp/seen 2> /tmp/said &`);
+    await onNode('sh', '-c', `tcpdump -lni ${plugin.device} -c 1 '${plugin.filter}' > /tmp/seen 2> /tmp/said &`);
     await waitFor('tcpdump to listen', async () => (await onNode('cat', '/tmp/said')).includes('listening on'));
     expect((await ping(56)).code).toBe(0);
     await waitFor('the packet to be seen', async () => plugin.onTheWire.test(await onNode('cat', '/tmp/seen')));

@@ -13,6 +13,8 @@ export const SECOND_US = 1_000_000;
 export class PluginCluster<Plugin extends CniPlugin> {
   readonly plugins: Plugin[] = [];
   readonly cluster: TestCluster;
+  /** Nodes whose network came up after it was set up. */
+  up = 0;
 
   constructor(create: (context: CniContext) => Plugin) {
     this.cluster = new TestCluster(NODES, 1, {
@@ -23,7 +25,7 @@ export class PluginCluster<Plugin extends CniPlugin> {
           leases = saved;
         };
         const store = { load: () => leases, save };
-        this.plugins.push(create({ datapath, leases: store, bgpHoldSeconds: HOLD_SECONDS }));
+        this.plugins.push(create({ datapath, leases: store, bgpHoldSeconds: HOLD_SECONDS, up: () => this.up++ }));
       },
     });
     for (const [i, plugin] of this.plugins.entries()) {

@@ -19,6 +19,8 @@ export interface Leases {
   readonly lastGiven: number;
   /** Owner (pod uid) and address. */
   readonly entries: readonly (readonly [string, number])[];
+  /** Of an allocator whose ranges change: what it makes of this is its own matter. */
+  readonly ring?: unknown;
 }
 
 export interface LeaseStore {

@@ -11,6 +11,7 @@ import { GeneveDevice } from '../cilium/geneve-device.ts';
 import { FDB_AGEING_US } from '../fdb.ts';
 import { IpipDevice } from '../ipip-device.ts';
 import { VxlanDevice } from '../vxlan-device.ts';
+import { WeaveOverlay } from '../weave-overlay.ts';
 import { bridgesOf, masterOf, nearPeer, peerIndex, type ShownNamespace } from './namespace.ts';
 
 export interface LinkRow {
@@ -144,6 +145,7 @@ function details(namespace: ShownNamespace, device: NetDevice): string[] {
     const source = local === undefined ? '' : `local ${formatIpv4(local.address)} dev ${local.device.name} `;
     return [`vxlan id ${device.vni} ${source}srcport 0 0 dstport ${vxlan.PORT} nolearning ttl auto ageing 300 udpcsum`];
   }
+  if (device instanceof WeaveOverlay) return ['vxlan external dstport 6784 nolearning ttl auto ageing 300 udpcsum'];
   if (device instanceof CiliumVxlanDevice)
     return ['vxlan external dstport 8472 nolearning ttl auto ageing 300 udpcsum'];
   if (device instanceof GeneveDevice) return [`geneve external id 0 ttl auto dstport ${geneve.PORT} udpcsum`];

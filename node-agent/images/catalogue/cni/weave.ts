@@ -1,0 +1,12 @@
+/** weave-kube: its launcher writes the CNI configuration and runs. */
+import { type Image, lazyProgram } from '../../image.ts';
+import { busyboxImage } from '../busybox.ts';
+
+export const weaveImage: Image = {
+  repositories: ['weaveworks/weave-kube'],
+  defaultCommand: ['/home/weave/launch.sh'],
+  programs: {
+    ...busyboxImage.programs,
+    '/home/weave/launch.sh': lazyProgram(async () => (await import('./weave-kube.ts')).weaveKube),
+  },
+};
