@@ -8,6 +8,7 @@ describe('ciliumValues', () => {
     [['routingMode=tunnel'], { cniBackend: 'vxlan' }],
     [['tunnelProtocol=geneve', 'kubeProxyReplacement=true'], { cniBackend: 'geneve', proxyMode: 'ebpf' }],
     [['kubeProxyReplacement=false'], {}],
+    [['encryption.enabled=true', 'encryption.type=wireguard', 'routingMode=native'], { cniBackend: 'wireguard' }],
   ])('%j', (assignments, chosen) => {
     expect(ciliumValues(assignments)).toEqual(chosen);
   });
@@ -15,6 +16,8 @@ describe('ciliumValues', () => {
   it.each([
     [['hubble.relay.enabled=true'], "--set hubble.relay.enabled=true: of cilium's values there are routingMode"],
     [['routingMode=bgp'], '--set routingMode=bgp: routingMode may be tunnel or native'],
+    [['encryption.enabled=true'], 'say encryption.type=wireguard too'],
+    [['encryption.enabled=true', 'encryption.type=wireguard'], 'it needs routingMode=native here'],
     [['routingMode=native', 'tunnelProtocol=vxlan'], 'with routingMode=native there is no tunnel'],
   ])('%j is refused', (assignments, message) => {
     expect(() => ciliumValues(assignments)).toThrow(message);

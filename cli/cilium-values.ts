@@ -13,6 +13,8 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   routingMode: ['tunnel', 'native'],
   tunnelProtocol: ['vxlan', 'geneve'],
   kubeProxyReplacement: ['true', 'false'],
+  'encryption.enabled': ['true', 'false'],
+  'encryption.type': ['wireguard'],
 };
 
 /** Throws UserError for a name or a value that means nothing here. */
@@ -22,12 +24,29 @@ export function ciliumValues(assignments: readonly string[]): CiliumValues {
   if (isNative && values.has('tunnelProtocol')) {
     throw new UserError('--set tunnelProtocol: with routingMode=native there is no tunnel: leave one of the two out');
   }
-  const protocol = values.get('tunnelProtocol') === 'geneve' ? 'geneve' : 'vxlan';
-  const saysRouting = values.has('routingMode') || values.has('tunnelProtocol');
+  const cniBackend = backendOf(values, isNative);
   return {
-    ...(saysRouting ? { cniBackend: isNative ? 'native' : protocol } : {}),
+    ...(cniBackend === undefined ? {} : { cniBackend }),
     ...(values.get('kubeProxyReplacement') === 'true' ? { proxyMode: 'ebpf' } : {}),
   };
+}
+
+/** Undefined where the values say nothing of it. */
+function backendOf(values: ReadonlyMap<string, string>, isNative: boolean): CniChoice['cniBackend'] {
+  if (values.get('encryption.enabled') === 'true') {
+    // The chart's default is IPsec, which is not here.
+    if (values.get('encryption.type') !== 'wireguard') {
+      throw new UserError(
+        '--set encryption.enabled=true: say encryption.type=wireguard too, as there is no IPsec here',
+      );
+    }
+    if (!isNative) throw new UserError('--set encryption.enabled=true: it needs routingMode=native here');
+    return 'wireguard';
+  }
+  if (isNative) return 'native';
+  const saysTunnel = values.has('routingMode') || values.has('tunnelProtocol');
+  if (!saysTunnel) return undefined;
+  return values.get('tunnelProtocol') === 'geneve' ? 'geneve' : 'vxlan';
 }
 
 function parsed(assignment: string): readonly [string, string] {

@@ -81,7 +81,7 @@ export function upCommand(): Command {
     )
     .option(
       '--set <name=value>',
-      "a value of the plugin's Helm chart, with --cni cilium: routingMode, tunnelProtocol, kubeProxyReplacement (may be repeated)",
+      "a value of the plugin's Helm chart, with --cni cilium: routingMode, tunnelProtocol, kubeProxyReplacement, encryption.enabled, ... (may be repeated)",
       repeated,
     )
     .addOption(new Option('--proxy-mode <mode>', 'how kube-proxy works (default: iptables)').choices(PROXY_MODES))

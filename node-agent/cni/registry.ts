@@ -1,6 +1,7 @@
 /** CNI plugins by name. */
 import { backendsOf, type CniBackend, type CniPluginName } from '../../shared/runtime/cni-plugins.ts';
 import type { Tunnelling } from '../datapath/network/bgp-backend.ts';
+import type { CiliumRouting } from '../datapath/network/cilium-network.ts';
 import type { Encapsulation } from '../datapath/network/routed-network.ts';
 import { awsVpc } from './aws-vpc/aws-vpc.ts';
 import { azure } from './azure/azure.ts';
@@ -35,7 +36,7 @@ export function createPlugin(
     case 'azure':
       return azure(context, chosen === 'overlay' ? chosen : 'transparent');
     case 'cilium':
-      return new Cilium(context, chosen === 'geneve' || chosen === 'native' ? chosen : 'vxlan');
+      return new Cilium(context, ciliumRoutingOf(chosen));
     case 'flannel':
     // canal is flannel's network with NetworkPolicy in force.
     case 'canal':
@@ -49,4 +50,8 @@ function encapsulationOf(backend: CniBackend | undefined): Encapsulation {
 
 function tunnellingOf(backend: CniBackend | undefined): Tunnelling {
   return backend === 'none' || backend === 'ipip-cross-subnet' ? backend : 'ipip';
+}
+
+function ciliumRoutingOf(backend: CniBackend | undefined): CiliumRouting {
+  return backend === 'geneve' || backend === 'native' || backend === 'wireguard' ? backend : 'vxlan';
 }

@@ -23,8 +23,6 @@ export interface UdpBindOptions {
 }
 
 export class UdpLayer {
-  /** Tunnels that end here, by port: each takes ownership of a datagram, `offset` at its data. */
-  readonly tunnels = new Map<number, (packet: Packet) => void>();
   private readonly host: Host;
   /** By local port; sockets of one port differ in address or peer. */
   private readonly ports = new Map<number, UdpSocket[]>();
@@ -75,12 +73,6 @@ export class UdpLayer {
     packet.length = udp.length(view, at);
     if (!packet.checksumTrusted && !this.checksumValid(packet)) {
       this.host.drop(packet, drop.UDP_CHECKSUM, 'udp');
-      return;
-    }
-    const tunnel = this.tunnels.get(udp.destinationPort(view, at));
-    if (tunnel !== undefined) {
-      packet.strip(udp.HEADER_BYTES);
-      tunnel(packet);
       return;
     }
     const source = ip.source(view, packet.networkOffset);

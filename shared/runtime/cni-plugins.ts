@@ -15,7 +15,7 @@ const TRAITS = {
   flannel: { enforcesPolicy: false, hasIpv6: true, backends: ['vxlan', 'host-gw', 'wireguard'] },
   canal: { enforcesPolicy: true, hasIpv6: true, backends: ['vxlan', 'host-gw', 'wireguard'] },
   calico: { enforcesPolicy: true, hasIpv6: false, backends: ['ipip', 'ipip-cross-subnet', 'none', 'vxlan'] },
-  cilium: { enforcesPolicy: true, hasIpv6: false, backends: ['vxlan', 'geneve', 'native'] },
+  cilium: { enforcesPolicy: true, hasIpv6: false, backends: ['vxlan', 'geneve', 'native', 'wireguard'] },
   'kube-router': { enforcesPolicy: true, hasIpv6: false, backends: ['ipip-cross-subnet', 'ipip', 'none'] },
   'aws-vpc': { enforcesPolicy: false, hasIpv6: false, backends: [] },
   azure: { enforcesPolicy: false, hasIpv6: false, backends: ['transparent', 'overlay'] },

@@ -57,6 +57,11 @@ const PLUGINS: Partial<Record<CniPluginName, Plugin>> = {
       vxlan: overlay('cilium_vxlan', CILIUM_ROUTE),
       geneve: { mtuBytes: 1450, route: CILIUM_ROUTE, wire: ['eth0', 'udp port 6081', /Geneve.* vni 0x[0-9a-f]+/] },
       native: DIRECT,
+      wireguard: {
+        mtuBytes: 1420,
+        route: /10\.244\.\d\.0\/24 dev cilium_wg0 proto kernel scope link src 10\.244\.\d\.2/,
+        wire: ['eth0', 'udp port 51871', /IP 192\.168\.1\.10\.51871 > 192\.168\.1\.11\.51871: /],
+      },
     },
     devices: /: cilium_net@cilium_host:[\s\S]*: cilium_host@cilium_net:[\s\S]*: lxc[0-9a-f]{12}@if2:/,
     sample: { backend: 'geneve', proxyMode: 'ebpf' },

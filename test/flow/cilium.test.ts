@@ -194,3 +194,29 @@ it('a node may always reach its own pods, another node by the rules', () => {
   expect(world.cluster.ask(world.cluster.node(2).root, '10.244.2.3', 80).answer).toContain('server heard');
   expect(world.cluster.ask(world.cluster.node(1).root, '10.244.2.3', 80).answer).toBeNull();
 });
+
+describe('with encryption', () => {
+  const text = (datagram: Uint8Array) => new TextDecoder('latin1').decode(datagram);
+
+  it('pods talk, and no word of theirs is between the nodes', () => {
+    const { cluster, client } = world;
+    expect(cluster.ask(client.host, '10.244.2.3', 80).answer).toContain('server heard question');
+    expect(cluster.captured.some((datagram) => text(datagram).includes('question'))).toBe(true);
+    expect(world.command(1, 'cilium-dbg', 'status')).toMatch(/Encryption: +Disabled/);
+
+    const sealed = new CiliumWorld('wireguard');
+    const { answer } = sealed.cluster.ask(sealed.client.host, '10.244.2.3', 80);
+    expect(answer).toContain('server heard question');
+    expect(sealed.cluster.captured.some((datagram) => text(datagram).includes('question'))).toBe(false);
+    expect(sealed.command(1, 'cilium-dbg', 'status')).toMatch(
+      /Encryption: +Wireguard {3}\[NodeEncryption: Disabled, cilium_wg0 \(Pubkey: \S{44}, Port: 51871, Peers: 1\)\]/,
+    );
+  });
+
+  it('policies are in force behind it', () => {
+    const sealed = new CiliumWorld('wireguard');
+    sealed.apply({ endpointSelector: {}, ingress: [{}] });
+    expect(sealed.cluster.ask(sealed.client.host, '10.244.2.3', 80).answer).toBeNull();
+    expect(sealed.command(2, 'hubble', 'observe')).toContain('Policy denied DROPPED');
+  });
+});

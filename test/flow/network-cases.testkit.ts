@@ -4,6 +4,7 @@ import { azureNetwork } from '../../node-agent/cni/azure/azure.ts';
 import type { RouteInstaller } from '../../node-agent/cni/bgp/node-speaker.ts';
 import { staticRoutesNetwork } from '../../node-agent/cni/bridge/bridge.ts';
 import { kubeRouterNetwork } from '../../node-agent/cni/kube-router/kube-router.ts';
+import { createNodeKeys } from '../../node-agent/cni/wireguard/node-keys.ts';
 import { RESERVED_IDENTITIES } from '../../node-agent/datapath/cilium/identity.ts';
 import type { Tunnelling } from '../../node-agent/datapath/network/bgp-backend.ts';
 import { hostGatewayNetwork, vxlanNetwork } from '../../node-agent/datapath/network/bridged-network.ts';
@@ -131,6 +132,14 @@ export const NETWORKS: Readonly<Record<string, NetworkCase>> = {
     vni: 0,
     route: { device: 'eth0', gateway: '192.168.1.11' },
   },
+  'cilium native, encrypted': {
+    network: cilium('wireguard'),
+    mtuBytes: 1420,
+    cableMtuBytes: 1500,
+    vni: 0,
+    outerPort: 51_871,
+    route: { device: 'cilium_wg0', gateway: '0.0.0.0' },
+  },
 };
 
 function kubeRouter(tunnelling: Tunnelling) {
@@ -158,7 +167,8 @@ function withBgpRoutes(network: NodeNetwork, routes: RouteInstaller): NodeNetwor
 /** The second address of a node is its router's, as its plugin leases it; identities of pods have tests of their own. */
 function cilium(routing: CiliumRouting) {
   return (parts: NetworkParts): NodeNetwork => {
-    const network = new CiliumNetwork(parts, routing);
+    const keys = routing === 'wireguard' ? createNodeKeys() : undefined;
+    const network = new CiliumNetwork(parts, routing, keys);
     return Object.assign(network, {
       setPodCidr: (podCidr: IpPrefix) => {
         CiliumNetwork.prototype.setPodCidr.call(network, podCidr);

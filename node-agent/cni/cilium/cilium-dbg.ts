@@ -37,7 +37,8 @@ export function ciliumDbg(view: CiliumView, words: readonly string[]): string {
 
 function status({ datapath, network, flows, ipam }: CiliumView): string {
   const { bpf } = datapath.rules.ipv4;
-  const routing = network.routing === 'native' ? 'Native' : `Tunnel [${network.routing}]`;
+  const isTunnel = network.routing === 'vxlan' || network.routing === 'geneve';
+  const routing = isTunnel ? `Tunnel [${network.routing}]` : 'Native';
   const cidr = network.podCidr === null ? 'none' : formatPrefix(network.podCidr);
   const rows = [
     ['KVStore:', 'Disabled'],
@@ -49,9 +50,16 @@ function status({ datapath, network, flows, ipam }: CiliumView): string {
     ['Routing:', `Network: ${routing}   Host: Legacy`],
     ['Masquerading:', 'IPTables [IPv4: Enabled, IPv6: Disabled]'],
     ['Hubble:', `Ok   Current/Max Flows: ${flows.size}/${MAX_FLOWS}`],
-    ['Encryption:', 'Disabled'],
+    ['Encryption:', encryption(network)],
   ];
   return textTable(rows);
+}
+
+function encryption({ wireguard }: CiliumNetwork): string {
+  if (wireguard === null) return 'Disabled';
+  const { name, publicKey, listenPort } = wireguard;
+  const peers = wireguard.listPeers().length;
+  return `Wireguard   [NodeEncryption: Disabled, ${name} (Pubkey: ${publicKey}, Port: ${listenPort}, Peers: ${peers})]`;
 }
 
 function endpointList({ datapath, directory }: CiliumView): string {

@@ -8,15 +8,18 @@ import type { Ipv4Prefix } from '../../../shared/wire/address.ts';
 import { EndpointDirectory } from '../../datapath/cilium/endpoint-directory.ts';
 import { FlowLog } from '../../datapath/cilium/flow-log.ts';
 import { CiliumNetwork, type CiliumRouting } from '../../datapath/network/cilium-network.ts';
+import type { WireguardKeys } from '../../datapath/wireguard/session.ts';
 import { datapathPeer } from '../datapath-peer.ts';
 import { HostLocalIpam } from '../ipam/host-local.ts';
 import { attachLeased } from '../leased-pod.ts';
 import type { NetworkConfiguration } from '../network-configuration.ts';
 import type { CniAttachment, CniContext, CniPlugin, NodeNetworkUp, PeerNode, PodAttachRequest } from '../plugin.ts';
+import { createNodeKeys } from '../wireguard/node-keys.ts';
 import { type CiliumView, ciliumDbg } from './cilium-dbg.ts';
 import { hubble } from './hubble.ts';
 
 const ROUTER_OWNER = 'router';
+const KEY_ANNOTATION = 'network.cilium.io/wg-pub-key';
 
 export class Cilium implements CniPlugin {
   private readonly context: CniContext;
@@ -24,20 +27,24 @@ export class Cilium implements CniPlugin {
   readonly flows: FlowLog;
   private readonly network: CiliumNetwork;
   private readonly routing: CiliumRouting;
+  /** Of `wireguard` alone. */
+  private readonly keys: WireguardKeys | undefined;
   private ipam: HostLocalIpam | undefined;
   private survivors: ReadonlySet<string> | undefined;
 
   constructor(context: CniContext, routing: CiliumRouting) {
     this.context = context;
     this.routing = routing;
+    this.keys = routing === 'wireguard' ? createNodeKeys() : undefined;
     const { root } = context.datapath;
-    this.network = context.datapath.use((parts) => new CiliumNetwork(parts, routing));
+    this.network = context.datapath.use((parts) => new CiliumNetwork(parts, routing, this.keys));
     this.directory = new EndpointDirectory(this.network.ipCache);
     this.flows = new FlowLog(root.memory, () => root.engine.nowUs);
   }
 
   annotations(): Record<string, string> {
-    return { [CILIUM_ROUTING_ANNOTATION]: this.routing };
+    const routing = { [CILIUM_ROUTING_ANNOTATION]: this.routing };
+    return this.keys === undefined ? routing : { ...routing, [KEY_ANNOTATION]: this.keys.publicKey };
   }
 
   configuration(): NetworkConfiguration {
@@ -68,7 +75,7 @@ export class Cilium implements CniPlugin {
 
   setPeer(peer: PeerNode): void {
     if (peer.annotations[CILIUM_ROUTING_ANNOTATION] !== this.routing) return;
-    const known = datapathPeer(peer);
+    const known = datapathPeer(peer, { publicKey: peer.annotations[KEY_ANNOTATION] });
     if (known !== undefined) this.context.datapath.setPeer(known);
   }
 

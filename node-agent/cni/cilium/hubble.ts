@@ -143,7 +143,7 @@ function observationPoint(routing: string, { destination, isIngress }: ShownFlow
   if (isIngress) return 'to-endpoint';
   if (destination.identity === RESERVED_IDENTITIES.host) return 'to-stack';
   const isPodOrNode = destination.identity !== RESERVED_IDENTITIES.world;
-  return isPodOrNode && routing !== 'native' ? 'to-overlay' : 'to-network';
+  return isPodOrNode && (routing === 'vxlan' || routing === 'geneve') ? 'to-overlay' : 'to-network';
 }
 
 function partyText({ namespace, pod, address, port, identity }: Party): string {

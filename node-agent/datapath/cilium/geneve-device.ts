@@ -63,7 +63,7 @@ export class GeneveDevice implements NetDevice {
     this.index = options.index;
     this.macAddress = options.macAddress;
     this.mtuBytes = options.mtuBytes;
-    options.host.udp.tunnels.set(geneve.PORT, (packet) => this.decapsulate(packet));
+    options.host.udp.bind({ port: geneve.PORT }).onPacket = (packet) => this.decapsulate(packet);
   }
 
   transmit(frame: Packet): void {
@@ -93,10 +93,11 @@ export class GeneveDevice implements NetDevice {
     sendIp(host, frame, route, ipv4.PROTOCOL_UDP, local, known.options.internalIp, 64, 0, true);
   }
 
-  /** From UDP, at the Geneve header. Takes ownership. */
+  /** From the stack, at the UDP header, whose checksum is right. Takes ownership. */
   private decapsulate(packet: Packet): void {
     const { host } = this.options;
     const { view } = host.memory;
+    packet.strip(udp.HEADER_BYTES);
     const { offset, length } = packet;
     const inner = geneve.check(view, offset, length) ? offset + geneve.headerBytes(view, offset) : undefined;
     const isFrame = inner !== undefined && geneve.type(view, offset) === geneve.TYPE_ETHERNET;

@@ -5,6 +5,7 @@
  *                                                             -> endpoint map -> lxc...
  *                                                             -> tunnel map -> cilium_vxlan | cilium_geneve   (tunnel)
  *                                                          -- 10.244.2.0/24 via 192.168.1.11 dev eth0         (native)
+ *                                                          -- 10.244.2.0/24 dev cilium_wg0, sealed            (wireguard)
  *
  * Cables have the MTU of eth0, and what must leave room for a tunnel says so in its route. IPv4 alone.
  */
@@ -13,6 +14,7 @@ import { VethDevice } from '../../../shared/netstack/veth.ts';
 import { CILIUM_HOST_PLACE } from '../../../shared/policy/policy-node.ts';
 import { addressBits, type IpPrefix, networkOf } from '../../../shared/wire/ip-address.ts';
 import { OVERHEAD_BYTES } from '../../../shared/wire/vxlan.ts';
+import { MTU_OVERHEAD_BYTES } from '../../../shared/wire/wireguard.ts';
 import { CiliumHostDevice } from '../cilium/cilium-host-device.ts';
 import { CiliumVxlanDevice } from '../cilium/cilium-vxlan-device.ts';
 import { GeneveDevice } from '../cilium/geneve-device.ts';
@@ -24,12 +26,19 @@ import type { FrameObserver } from '../frame-observer.ts';
 import { type KnownPeer, podCidrsOf } from '../peer-table.ts';
 import type { PodAttachment, PodAttachOptions } from '../pod-attachment.ts';
 import { TunnelDevice } from '../tunnel-device.ts';
+import type { WireguardKeys } from '../wireguard/session.ts';
+import { WireguardDevice } from '../wireguard/wireguard-device.ts';
 import { ciliumRules } from './cilium-rules.ts';
 import type { NetworkParts, NodeNetwork } from './node-network.ts';
 import { cableName, plugPod } from './pod-cable.ts';
 
-/** `routingMode: tunnel` with `tunnelProtocol`, or `routingMode: native` with `autoDirectNodeRoutes`. */
-export type CiliumRouting = 'vxlan' | 'geneve' | 'native';
+/**
+ * `routingMode: tunnel` with `tunnelProtocol`, or `routingMode: native` with `autoDirectNodeRoutes`; `wireguard` is the latter
+ * with `encryption.enabled`.
+ */
+export type CiliumRouting = 'vxlan' | 'geneve' | 'native' | 'wireguard';
+
+const WIREGUARD_PORT = 51_871;
 
 const ROUTE_PROTOCOL = 'kernel';
 
@@ -42,13 +51,16 @@ export class CiliumNetwork implements NodeNetwork {
   readonly ciliumHost: CiliumHostDevice;
   private readonly ciliumNet: VethDevice;
   private readonly tunnel: CiliumVxlanDevice | GeneveDevice | null;
+  /** Seals what goes to other nodes' pods; null where nothing is encrypted. */
+  readonly wireguard: WireguardDevice | null;
   private readonly parts: NetworkParts;
   private readonly peers = new Set<KnownPeer>();
   private cidr: IpPrefix | null = null;
   /** Of `cilium_host`: every pod's gateway. 0 before there is one. */
   private routerAddress = 0;
 
-  constructor(parts: NetworkParts, routing: CiliumRouting) {
+  /** `keys` are those of `wireguard`. */
+  constructor(parts: NetworkParts, routing: CiliumRouting, keys?: WireguardKeys) {
     const { engine, memory, root, eth0 } = parts;
     this.parts = parts;
     this.routing = routing;
@@ -57,6 +69,7 @@ export class CiliumNetwork implements NodeNetwork {
     this.ciliumNet = new VethDevice(engine, memory, end('cilium_net'));
     const hostEnd = end('cilium_host');
     this.tunnel = this.createTunnel();
+    this.wireguard = keys === undefined ? null : this.createWireguard(keys);
     this.ciliumHost = new CiliumHostDevice(engine, root, this.tunnel, hostEnd);
     this.ciliumNet.peer = this.ciliumHost;
     this.ciliumHost.peer = this.ciliumNet;
@@ -66,7 +79,7 @@ export class CiliumNetwork implements NodeNetwork {
 
   private createTunnel(): CiliumVxlanDevice | GeneveDevice | null {
     const { memory, underlay, drops, engine, eth0, root, internalIp } = this.parts;
-    if (this.routing === 'native') return null;
+    if (this.routing === 'native' || this.routing === 'wireguard') return null;
     const common = {
       name: `cilium_${this.routing}`,
       index: this.parts.nextIndex(),
@@ -80,8 +93,15 @@ export class CiliumNetwork implements NodeNetwork {
     return device;
   }
 
+  private createWireguard(keys: WireguardKeys): WireguardDevice {
+    const { root: host, eth0, internalIp: local } = this.parts;
+    const mtuBytes = eth0.mtuBytes - MTU_OVERHEAD_BYTES;
+    const index = this.parts.nextIndex();
+    return new WireguardDevice({ host, keys, name: 'cilium_wg0', index, mtuBytes, listenPort: WIREGUARD_PORT, local });
+  }
+
   get devices(): readonly NetDevice[] {
-    return [this.ciliumNet, this.ciliumHost, this.tunnel].filter((device) => device !== null);
+    return [this.ciliumNet, this.ciliumHost, this.tunnel, this.wireguard].filter((device) => device !== null);
   }
 
   get tunnels(): readonly TunnelDevice[] {
@@ -94,7 +114,7 @@ export class CiliumNetwork implements NodeNetwork {
 
   /** Of what fits between two nodes. */
   get routeMtuBytes(): number {
-    const { mtuBytes } = this.parts.eth0;
+    const { mtuBytes } = this.wireguard ?? this.parts.eth0;
     return this.tunnel === null ? mtuBytes : mtuBytes - OVERHEAD_BYTES;
   }
 
@@ -160,20 +180,24 @@ export class CiliumNetwork implements NodeNetwork {
 
   private addPeerRoutes(peer: KnownPeer): void {
     const { root, eth0 } = this.parts;
-    const { internalIp: gateway } = peer.options;
+    const { internalIp: gateway, publicKey } = peer.options;
+    const { wireguard, routerAddress } = this;
+    if (publicKey !== undefined) wireguard?.setPeer(publicKey, gateway, podCidrsOf(peer.options));
     for (const podCidr of podCidrsOf(peer.options)) {
       if (this.tunnel !== null) {
         this.tunnelMap.set(podCidr, peer);
         this.routeThroughCiliumHost(podCidr, this.routeMtuBytes);
-      } else {
-        const { address: destination, prefixLength } = podCidr;
-        root.routes.replace({ destination, prefixLength, gateway, device: eth0, protocol: ROUTE_PROTOCOL });
+        continue;
       }
+      const { address: destination, prefixLength } = podCidr;
+      const way = wireguard === null ? { gateway, device: eth0 } : { device: wireguard, source: routerAddress };
+      root.routes.replace({ destination, prefixLength, ...way, protocol: ROUTE_PROTOCOL });
     }
   }
 
   peerRemoved(peer: KnownPeer): void {
     this.peers.delete(peer);
+    if (peer.options.publicKey !== undefined) this.wireguard?.removePeer(peer.options.publicKey);
     for (const address of nodeAddressesOf(peer)) this.ipCache.delete(address);
     for (const podCidr of podCidrsOf(peer.options)) {
       this.tunnelMap.delete(podCidr);
@@ -185,6 +209,7 @@ export class CiliumNetwork implements NodeNetwork {
   observe(observer: FrameObserver | null): void {
     this.ciliumHost.observer = observer;
     if (this.tunnel !== null) this.tunnel.observer = observer;
+    if (this.wireguard !== null) this.wireguard.observer = observer;
   }
 }
 
