@@ -55,10 +55,12 @@ const allowedImports: Record<string, readonly string[]> = {
   ],
   dns: ['shared/api', 'shared/bus', 'shared/podnet', 'shared/runtime'],
   'proxy/kube-proxy/compile': ['shared/api', 'shared/rules', 'shared/wire'],
+  // Its health check ports are the node's, in the emulated network.
   'proxy/kube-proxy': [
     'proxy/kube-proxy/compile',
     'shared/api',
     'shared/bus',
+    'shared/podnet',
     'shared/rules',
     'shared/runtime',
     'shared/wire',

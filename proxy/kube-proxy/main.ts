@@ -20,8 +20,10 @@ import type { ModeCompiler } from './compile/mode-compiler.ts';
 import { NftablesCompiler } from './compile/nftables/compiler.ts';
 import type { ProxyContext } from './compile/proxy-context.ts';
 import { ConfigurationError, type ProxyConfiguration, parseConfiguration } from './configuration.ts';
+import { HealthCheckPorts } from './health-check-ports.ts';
 import { type ProxyMode, proxyMode } from './modes/proxier.ts';
 import { RulesProxier } from './modes/rules-proxier.ts';
+import { NodeHttp } from './node-http.ts';
 import { ProxyLoop } from './proxy-loop.ts';
 import { ProxyMetrics } from './proxy-metrics.ts';
 import { ServiceChanges } from './service-changes.ts';
@@ -46,7 +48,18 @@ async function start(context: ProcessContext): Promise<void> {
   const services = createInformer<Live<Service>>(bus, SERVICES);
   const slices = createInformer<Live<EndpointSlice>>(bus, ENDPOINTSLICES);
   const metrics = new ProxyMetrics(context.metrics);
-  const loops = proxyContexts(context, node, configuration).map((compiling) => {
+  const nodeHttp = new NodeHttp(pod.podnetSocket);
+  const healthChecks = new HealthCheckPorts({
+    nodeName: pod.nodeName,
+    listen: (port, reply) => nodeHttp.listen(port, reply),
+    isHealthy: () => bus.connected,
+    failed: (service, port, error) => log.error({ service, port, error }, 'the health check node port is not served'),
+  });
+  shutdown.onStop('health check ports', async () => {
+    await healthChecks.close();
+    await nodeHttp.close();
+  });
+  const loops = proxyContexts(context, node, configuration).map((compiling, index) => {
     const { family } = compiling;
     const changes = new ServiceChanges(services, slices, family, () => {
       // Before both lists are complete a sync would take endpoints away that are only not read yet.
@@ -59,7 +72,17 @@ async function start(context: ProcessContext): Promise<void> {
       refused: (problems) => log.error({ family, problems }, 'the node refused the rules'),
     });
     ipv6Table.hold(proxier);
-    const loop = new ProxyLoop({ changes, proxier, family, configuration, metrics, clock, log });
+    const loop = new ProxyLoop({
+      changes,
+      proxier,
+      family,
+      configuration,
+      metrics,
+      // A port hears both families, whose endpoints are the same pods.
+      ...(index === 0 ? { healthChecks } : {}),
+      clock,
+      log,
+    });
     shutdown.onStop(`loop ${family}`, () => loop.stop());
     return loop;
   });

@@ -6,6 +6,7 @@ import type { Logger } from '../../shared/runtime/log.ts';
 import type { IpFamily } from '../../shared/wire/ip-address.ts';
 import { ipv6Table } from '../../shared/wire/ipv6-table.ts';
 import type { ProxyConfiguration } from './configuration.ts';
+import type { HealthCheckPorts } from './health-check-ports.ts';
 import type { Proxier } from './modes/proxier.ts';
 import type { ProxyMetrics } from './proxy-metrics.ts';
 import type { ServiceChanges } from './service-changes.ts';
@@ -16,6 +17,8 @@ export interface ProxyLoopOptions {
   readonly family: IpFamily;
   readonly configuration: ProxyConfiguration;
   readonly metrics: ProxyMetrics;
+  /** Of the family that serves them. */
+  readonly healthChecks?: HealthCheckPorts;
   readonly clock: Clock;
   readonly log: Logger;
 }
@@ -63,7 +66,10 @@ export class ProxyLoop {
     this.requested = false;
     // Here no address is on its way: all that are needed are with the proxiers.
     if (ipv6Table.isCrowded) ipv6Table.sweep();
-    for (const service of changes.take()) proxier.update(service);
+    for (const service of changes.take()) {
+      proxier.update(service);
+      this.options.healthChecks?.update(service);
+    }
     try {
       const result = await proxier.sync(verify);
       if (!result.applied) {

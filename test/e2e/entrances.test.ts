@@ -118,3 +118,42 @@ test('NodePorts and LoadBalancer addresses are real sockets while their Service 
   const refused = await run('curl', ['-sS', '-m', '2', `http://${tcp?.realAddress}:${tcp?.realPort}/`]);
   expect(refused.code).toBe(7);
 });
+
+test('a health check node port says on each node whether an endpoint is there', async (context) => {
+  if (cluster === undefined) {
+    context.skip('no kubectl on this machine');
+    return;
+  }
+  const c = cluster;
+  await c.apply(`
+apiVersion: v1
+kind: Pod
+metadata: { name: lonely, labels: { app: lonely } }
+spec:
+  nodeName: worker-1
+  containers: [{ name: c, image: agnhost, args: [netexec, --http-port=8080] }]
+---
+apiVersion: v1
+kind: Service
+metadata: { name: lonely }
+spec:
+  type: LoadBalancer
+  externalTrafficPolicy: Local
+  healthCheckNodePort: 32100
+  selector: { app: lonely }
+  ports: [{ port: 8088, targetPort: 8080 }]
+`);
+  await c.kubectlOut(['wait', '--for=condition=Ready', 'pod/lonely', '--timeout=60s']);
+  const answers = async (node: string): Promise<string> => {
+    const url = `http://${node}:32100/`;
+    const format = ' %{http_code}';
+    return (await c.kubectl(['exec', 'lonely', '--', 'curl', '-s', '-m', '5', '-w', format, url])).stdout;
+  };
+  await waitFor('the node of the pod to be healthy', async () =>
+    /"localEndpoints": 1[\s\S]* 200$/.test(await answers('192.168.1.10')),
+  );
+  await waitFor('the other node not to be', async () =>
+    /"localEndpoints": 0[\s\S]* 503$/.test(await answers('192.168.1.11')),
+  );
+  await c.kubectlOut(['delete', 'service', 'lonely']);
+});

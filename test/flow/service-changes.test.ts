@@ -140,6 +140,22 @@ describe.each(PROXY_MODES)('%s', (mode) => {
     expect(new Set(answers)).toEqual(new Set([ADDRESSES[2]]));
   });
 
+  it('prefers the endpoints of its node', () => {
+    const { cluster, client, proxy } = world(mode);
+    const state = (addresses: readonly string[]): TestedService => ({
+      ...service([], { trafficDistribution: 'PreferSameNode' }),
+      backends: addresses.map((address) => ({ address, nodes: [`worker-${address.split('.')[2]}`] })),
+    });
+    const asked = (): Set<string | undefined> =>
+      new Set(Array.from({ length: 10 }, () => answeredBy(cluster.ask(client, '10.96.12.3', 80).answer)));
+    proxy.update(state(ADDRESSES));
+    proxy.sync();
+    expect(asked()).toEqual(new Set([ADDRESSES[0]]));
+    proxy.update(state(ADDRESSES.slice(1)));
+    proxy.sync();
+    expect([...asked()].every((address) => ADDRESSES.slice(1).includes(address ?? ''))).toBe(true);
+  });
+
   it('sends a program that its decoder takes for what it is', () => {
     const { proxy, cluster } = world(mode, service(ADDRESSES, { sessionAffinity: 'ClientIP' }));
     const { part } = proxy.compiler.step(true)!;

@@ -30,6 +30,7 @@ export interface Backend {
   readonly serving?: boolean;
   readonly terminating?: boolean;
   readonly zones?: readonly string[];
+  readonly nodes?: readonly string[];
 }
 
 export interface TestedService {
@@ -104,6 +105,8 @@ export class NodeProxy {
   }
 }
 
+const named = (name: string): { name: string } => ({ name });
+
 export function serviceState(tested: TestedService, family: IpFamily = 'ipv4'): ServiceState {
   const { name = 'web', spec, loadBalancerIps = [], backends } = family === 'ipv4' ? tested : serviceInIpv6(tested);
   const metadata = { name, namespace: 'default', uid: name, creationTimestamp: '', resourceVersion: '1' };
@@ -117,12 +120,14 @@ export function serviceState(tested: TestedService, family: IpFamily = 'ipv4'): 
       protocol: port.protocol ?? 'TCP',
       port: backends[0]?.port ?? 8080,
     })),
-    endpoints: backends.map(({ address, ready = true, serving = ready, terminating = false, zones = [] }) => ({
-      addresses: [address],
-      nodeName: `worker-${address.split(/[.:]+/)[family === 'ipv4' ? 2 : 3]}`,
-      conditions: { ready, serving, terminating },
-      ...(zones.length === 0 ? {} : { hints: { forZones: zones.map((zone) => ({ name: zone })) } }),
-    })),
+    endpoints: backends.map(
+      ({ address, ready = true, serving = ready, terminating = false, zones = [], nodes = [] }) => ({
+        addresses: [address],
+        nodeName: `worker-${address.split(/[.:]+/)[family === 'ipv4' ? 2 : 3]}`,
+        conditions: { ready, serving, terminating },
+        hints: { forZones: zones.map(named), forNodes: nodes.map(named) },
+      }),
+    ),
   };
   return {
     key: `default/${name}`,

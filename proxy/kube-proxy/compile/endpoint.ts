@@ -1,6 +1,7 @@
 /** The endpoints of Service ports, gathered from EndpointSlices. */
 import type { EndpointSlice } from 'kubernetes-types/discovery/v1.js';
 import type { Live } from '../../../shared/api/live.ts';
+import type { TopologyHints } from '../../../shared/api/topology-hints.ts';
 import { compareAddresses, formatEndpoint, type IpFamily, parseAddress } from '../../../shared/wire/ip-address.ts';
 import type { TransportProtocol } from './service-port.ts';
 
@@ -10,6 +11,7 @@ export interface Endpoint {
   readonly port: number;
   readonly nodeName: string;
   readonly zoneHints: readonly string[];
+  readonly nodeHints: readonly string[];
   readonly ready: boolean;
   readonly serving: boolean;
   readonly terminating: boolean;
@@ -56,12 +58,14 @@ function endpointsOfSlice(slice: Live<EndpointSlice>, port: number): Endpoint[] 
     const address = parseAddress(addresses[0] ?? '');
     if (address === undefined) return [];
     const ready = conditions?.ready ?? true;
+    const { forZones = [], forNodes = [] }: TopologyHints = hints ?? {};
     return [
       {
         address,
         port,
         nodeName,
-        zoneHints: (hints?.forZones ?? []).map(({ name }) => name),
+        zoneHints: forZones.map(({ name }) => name),
+        nodeHints: forNodes.map(({ name }) => name),
         ready,
         serving: conditions?.serving ?? ready,
         terminating: conditions?.terminating ?? false,

@@ -24,10 +24,10 @@ export interface EndpointChoice {
 /** Ready endpoints; when there is none, those that terminate but still serve. */
 export function endpointsFor(port: ServicePort, endpoints: readonly Endpoint[], node: ProxyNode): EndpointChoice {
   const isLocal = (endpoint: Endpoint): boolean => endpoint.nodeName === node.name;
-  const inZone = zoneFilter(port, endpoints, node.zone);
+  const isMeant = hintFilter(port, endpoints, node);
   const cluster = usesClusterEndpoints(port)
     ? orTerminating(
-        endpoints.filter((endpoint) => endpoint.ready && inZone(endpoint)),
+        endpoints.filter((endpoint) => endpoint.ready && isMeant(endpoint)),
         endpoints,
       )
     : [];
@@ -48,13 +48,23 @@ function isUsable({ ready, serving, terminating }: Endpoint): boolean {
   return ready || (serving && terminating);
 }
 
-/** Zone hints count only when every ready endpoint has them and one is for this node's zone. */
-function zoneFilter(port: ServicePort, endpoints: readonly Endpoint[], zone: string): (one: Endpoint) => boolean {
+/** Hints of the node come before those of its zone, as a node is nearer. */
+function hintFilter(port: ServicePort, endpoints: readonly Endpoint[], node: ProxyNode): (one: Endpoint) => boolean {
+  if (!port.topologyAware) return () => true;
   const ready = endpoints.filter((endpoint) => endpoint.ready);
-  const hinted = ready.every(({ zoneHints }) => zoneHints.length > 0);
-  const here = ready.some(({ zoneHints }) => zoneHints.includes(zone));
-  if (!port.topologyAware || zone === '' || !hinted || !here) return () => true;
-  return ({ zoneHints }) => zoneHints.includes(zone);
+  const byNode = isHinted(ready, ({ nodeHints }) => nodeHints, node.name);
+  return byNode ?? isHinted(ready, ({ zoneHints }) => zoneHints, node.zone) ?? (() => true);
+}
+
+/** Hints count only when every ready endpoint has them and one is for this place. */
+function isHinted(
+  ready: readonly Endpoint[],
+  hintsOf: (endpoint: Endpoint) => readonly string[],
+  place: string,
+): ((endpoint: Endpoint) => boolean) | undefined {
+  const isForHere = (endpoint: Endpoint): boolean => hintsOf(endpoint).includes(place);
+  const allHaveThem = ready.every((endpoint) => hintsOf(endpoint).length > 0);
+  return place !== '' && allHaveThem && ready.some(isForHere) ? isForHere : undefined;
 }
 
 function union(cluster: readonly Endpoint[], local: readonly Endpoint[]): readonly Endpoint[] {

@@ -9,6 +9,7 @@ const endpoint = (address: number): Endpoint => ({
   port: 53,
   nodeName: 'worker-1',
   zoneHints: [],
+  nodeHints: [],
   ready: true,
   serving: true,
   terminating: false,

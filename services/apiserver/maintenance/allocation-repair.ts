@@ -2,6 +2,7 @@
  * Claims without a Service (an apiserver died between the two writes) are given back; Services without their claim
  * (they are older than it, or it was deleted by hand) get it.
  */
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { SERVICES } from '../../../shared/api/resources.ts';
 import { parseTimestamp } from '../../../shared/api/timestamp.ts';
 import type { Claims } from '../allocation/claim.ts';
@@ -11,11 +12,15 @@ import type { ObjectStorage } from '../storage/object-storage.ts';
 
 /** Younger claims may belong to a Service that is just being written. */
 const GRACE_MS = 60_000;
+/** Looked through before requests have their turn. */
+const SERVICES_A_TURN = 200;
 
 export async function repairAllocations(storage: ObjectStorage, ranges: ServiceRanges, nowMs: number): Promise<void> {
   const services = [...storage.of(SERVICES).values()].map((entry) => entry.object);
   const used = new Set<string>();
-  for (const service of services) {
+  for (const [index, service] of services.entries()) {
+    // Requests do not wait for all of them. A claim that is made meanwhile is young.
+    if (index % SERVICES_A_TURN === 0) await nextTurn();
     for (const { allocator, value } of heldBy(service, ranges)) {
       const name = allocator.nameOf(value);
       used.add(`${name} ${service.metadata.namespace}/${service.metadata.name}`);

@@ -3,6 +3,7 @@ import type { Service, ServicePort, ServiceSpec } from 'kubernetes-types/core/v1
 import type { EndpointSlice } from 'kubernetes-types/discovery/v1.js';
 import { dns1123SubdomainErrors } from '../name-format.ts';
 import type { FieldError } from '../status.ts';
+import { TRAFFIC_DISTRIBUTIONS } from '../topology-hints.ts';
 import { duplicateValue, forbiddenValue, invalidValue, requiredValue } from './field-error.ts';
 import { isIpv4, isIpv6, notAnEndpointErrors } from './ip.ts';
 import { labels } from './labels.ts';
@@ -143,6 +144,7 @@ export const SERVICE_RULES: Readonly<Record<string, TypeRules>> = {
       loadBalancerSourceRanges: each(cidr),
       selector: labels,
       sessionAffinity: oneOf('ClientIP', 'None'),
+      trafficDistribution: oneOf(...TRAFFIC_DISTRIBUTIONS),
       type: oneOf('ClusterIP', 'ExternalName', 'LoadBalancer', 'NodePort'),
     },
   },

@@ -55,6 +55,20 @@ describe('EndpointSlice', () => {
   });
 
   it.each([
+    ['PreferSameZone', [{ forZones: [{ name: 'zone-worker-2' }] }, undefined]],
+    ['PreferClose', [{ forZones: [{ name: 'zone-worker-2' }] }, undefined]],
+    ['PreferSameNode', [{ forNodes: [{ name: 'worker-2' }], forZones: [{ name: 'zone-worker-2' }] }, undefined]],
+    [undefined, [undefined, undefined]],
+  ])('trafficDistribution %s gives ready endpoints their hints', (trafficDistribution, hints) => {
+    const pods = [
+      pod('a', { ip: '10.244.1.5', node: 'worker-2' }),
+      pod('b', { ip: '10.244.1.6', node: 'worker-2', ready: false }),
+    ];
+    const [slice] = written(reconcile({ service: service({ trafficDistribution }), pods }));
+    expect(slice?.endpoints.map((endpoint) => endpoint.hints)).toEqual(hints);
+  });
+
+  it.each([
     ['ready', {}, {}, { ready: true, serving: true, terminating: false }],
     ['not ready', { ready: false }, {}, { ready: false, serving: false, terminating: false }],
     ['terminating and serving', { terminating: true }, {}, { ready: false, serving: true, terminating: true }],

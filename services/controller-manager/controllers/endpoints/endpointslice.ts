@@ -8,6 +8,7 @@ import type { Live } from '../../../../shared/api/live.ts';
 import { isTerminating } from '../../../../shared/api/pod-condition.ts';
 import { ENDPOINTSLICES, SERVICES } from '../../../../shared/api/resources.ts';
 import { formatTimestamp } from '../../../../shared/api/timestamp.ts';
+import { hintsOf } from '../../../../shared/api/topology-hints.ts';
 import { type Action, NOTHING, type Outcome } from '../../action.ts';
 import { controllerReference } from '../../owner.ts';
 import { same } from '../../same.ts';
@@ -131,13 +132,16 @@ function endpointOf(
   const zone = node(nodeName)?.metadata.labels?.[ZONE];
   const hostname = endpointHostname(service, pod);
   const { name, namespace, uid } = pod.metadata;
+  const conditions = endpointConditions(service, pod);
+  const hints = conditions.ready ? hintsOf(service.spec.trafficDistribution, nodeName, zone) : undefined;
   return {
     addresses: [address],
-    conditions: endpointConditions(service, pod),
+    conditions,
     ...(hostname === undefined ? {} : { hostname }),
     nodeName,
     targetRef: { kind: 'Pod', namespace, name, uid },
     ...(zone === undefined ? {} : { zone }),
+    ...(hints === undefined ? {} : { hints }),
   };
 }
 
