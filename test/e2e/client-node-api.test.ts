@@ -271,7 +271,7 @@ describe('leader election', () => {
     await waitFor('some renewals', () => leader.output().split('\n').length > 5);
     expect(other.output()).toBe('');
     leader.child.kill('SIGKILL');
-    await waitFor('the other one', () => other.output().includes('leads'));
+    await waitFor('the other one', () => /^leads\n\d+ \d+\n/.test(other.output()));
     const lastOf = leader.output().trim().split('\n').at(-1) as string;
     const firstOf = other.output().split('\n')[1] as string;
     expect(Number(firstOf.split(' ')[0])).toBeGreaterThan(Number(lastOf.split(' ')[0]));

@@ -9,6 +9,7 @@ import { fromStorage, toStorage } from '../../../shared/api/conversion/convert.t
 import type { KubeObject } from '../../../shared/api/object.ts';
 import type { ResourceDefinition } from '../../../shared/api/registry.ts';
 import { ApiError, alreadyExists, badRequest, invalid, isApiError } from '../../../shared/api/status.ts';
+import { warningsFor } from '../../../shared/api/validation/warnings.ts';
 import { checkLimitRanges } from './admission/limit-ranges.ts';
 import { chargeQuotas } from './admission/quotas.ts';
 import type { ApiAnswer, ApiCall } from './api-call.ts';
@@ -77,6 +78,7 @@ async function createOnce(
   try {
     const errors = await validateNew(definition, object);
     if (errors.length > 0) throw invalid(definition, name, errors);
+    for (const warning of warningsFor(object, definition.schema)) call.warn(warning);
     checkLimitRanges(context.storage, definition, object);
     const { storage } = context;
     undo.push(await chargeQuotas({ storage, resource: definition, object, old: undefined, ...writing }));

@@ -6,6 +6,7 @@
 import { fromStorage, toStorage } from '../../../shared/api/conversion/convert.ts';
 import type { KubeObject } from '../../../shared/api/object.ts';
 import { badRequest, conflict, invalid } from '../../../shared/api/status.ts';
+import { warningsFor } from '../../../shared/api/validation/warnings.ts';
 import type { Attempt } from '../storage/object-storage.ts';
 import { chargeQuotas } from './admission/quotas.ts';
 import type { ApiAnswer, ApiCall } from './api-call.ts';
@@ -116,8 +117,10 @@ async function prepare(
     const errors = await validateChanged(definition, object, current, call.subresource?.name);
     if (errors.length > 0) throw invalid(definition, call.name ?? '', errors);
     const { storage } = context;
-    if (call.subresource === undefined)
+    if (call.subresource === undefined) {
+      for (const warning of warningsFor(object, definition.schema)) call.warn(warning);
       undo.push(await chargeQuotas({ storage, resource: definition, object, old: current, ...writing }));
+    }
     return { object: tracker(current, object), undo: () => undoAll(undo) };
   } catch (error) {
     await undoAll(undo);

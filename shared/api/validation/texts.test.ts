@@ -2,6 +2,7 @@
 import { describe, expect, test } from 'vitest';
 import type { JsonObject } from '../object.ts';
 import { errorTexts, updateTexts } from './validate.testkit.ts';
+import { warningsFor } from './warnings.ts';
 
 const container = { name: 'c', image: 'nginx' };
 const labels = { app: 'web' };
@@ -369,4 +370,16 @@ describe('what does not change', () => {
   ])('%s %s %j to %j', (apiVersion, kind, before, change, texts) => {
     expect(updateTexts(apiVersion, kind, { spec: before }, { spec: { ...before, ...change } })).toEqual(texts);
   });
+});
+
+test('a variable that stands twice is a warning', () => {
+  const env = [{ name: 'A' }, { name: 'B' }, { name: 'A' }];
+  const spec = { containers: [container, { ...container, name: 'd', env }] };
+  const text = 'hides previous definition of "A", which may be dropped when using apply';
+  expect(errorTexts('v1', 'Pod', { spec })).toEqual([]);
+  expect(warningsFor({ spec }, 'core.v1.Pod')).toEqual([`spec.containers[1].env[2]: ${text}`]);
+  expect(warningsFor({ spec: { template: { spec } } }, 'apps.v1.Deployment')).toEqual([
+    `spec.template.spec.containers[1].env[2]: ${text}`,
+  ]);
+  expect(warningsFor({ data: {} }, 'core.v1.ConfigMap')).toEqual([]);
 });
