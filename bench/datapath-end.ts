@@ -143,6 +143,9 @@ async function pods(tier: IoTier, batches: boolean): Promise<void> {
   if (quantity === 'duplex') {
     if (isServer) await serveDuplex(network);
     else process.once('message', () => void askDuplex(network));
+  } else if (quantity === 'bulk duplex') {
+    if (isServer) await takeDuplex(network);
+    else process.once('message', () => void fillDuplex(network));
   } else if (isServer) loop.run(() => serve(host));
   else process.once('message', () => loop.run(() => ask(host, loop)));
   say({ kind: 'ready' });
@@ -200,6 +203,34 @@ async function askDuplex(network: StackNetwork): Promise<void> {
   const request = new Uint8Array(REQUEST_BYTES);
   const trips = roundTrips(() => socket.write(request));
   socket.on('data', () => trips.answered());
+}
+
+/** As a program would: bytes of its own, stream by stream. */
+async function takeDuplex(network: StackNetwork): Promise<void> {
+  const server = await network.listenTcp({ port: PORT });
+  server.on('connection', (socket) => {
+    const throughput = new Throughput();
+    socket.on('data', (bytes: Uint8Array) => throughput.add(bytes.length));
+    socket.on('end', () => throughput.report());
+  });
+}
+
+async function fillDuplex(network: StackNetwork): Promise<void> {
+  const socket = await network.connectTcp({ host: formatIpv4(podAddress(2)), port: PORT });
+  const chunk = new Uint8Array(65_536);
+  let isOver = false;
+  const fill = (): void => {
+    while (!isOver && socket.write(chunk));
+  };
+  socket.on('drain', fill);
+  fill();
+  const busy = new Busy();
+  setTimeout(() => busy.start(), BULK_WARM_UP_MS);
+  setTimeout(() => {
+    busy.report();
+    isOver = true;
+    socket.end();
+  }, BULK_MS);
 }
 
 /** Two pods of one node: every request is a turn of its own, as a program's would be. */

@@ -4,8 +4,8 @@ import type { LinkEndpoint } from '../node-agent/datapath/link.ts';
  * `bare`: connected dgram sockets; the others: pods of two nodes over a link of that kind, `-single` with a datagram a segment.
  */
 export type Carrier = 'bare' | 'dgram' | 'gso' | 'gso-single' | 'polled' | 'polled-single';
-/** `duplex` is `rtt` through the sockets that programs have; `local` is `rtt` between two pods of one node. */
-export type Quantity = 'rtt' | 'duplex' | 'local' | 'bulk';
+/** `duplex` is `rtt`, and `bulk duplex` is `bulk`, through the sockets that programs have; `local` is `rtt` between two pods of one node. */
+export type Quantity = 'rtt' | 'duplex' | 'local' | 'bulk' | 'bulk duplex';
 
 /** How one end is reached; `node` is there when it is a node. */
 export interface Introduction {

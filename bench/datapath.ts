@@ -12,7 +12,7 @@ import type { Benchmark, BenchmarkContext, MissingFigure } from './benchmark.ts'
 import type { Carrier, Quantity } from './datapath-message.ts';
 import type { FigureInput, Goal } from './figure.ts';
 import { KernelVxlan, kernelVxlanMissing } from './kernel-vxlan.ts';
-import { type Role, runOneEnd, runTwoEnds } from './two-ends.ts';
+import { type Role, runOneEnd, runTwoEnds, type TwoEndsResult } from './two-ends.ts';
 
 const END = join(import.meta.dirname, 'datapath-end.ts');
 
@@ -58,6 +58,12 @@ class Samples {
     const list = this.byName.get(name);
     if (list === undefined) this.byName.set(name, [value]);
     else list.push(value);
+  }
+
+  /** Mbit/s, and under `NAME busy` processor time a full segment. */
+  addBulk(name: string, { value: megabits, busy }: TwoEndsResult): void {
+    this.add(name, megabits);
+    this.add(`${name} busy`, (busy * SEGMENT_BYTES * 8) / megabits);
   }
 
   of(name: string): readonly number[] {
@@ -127,7 +133,8 @@ async function bulk(tiers: readonly IoTier[], context: BenchmarkContext): Promis
     for (let round = 1; round <= context.repeats; round++) {
       context.progress(`bulk TCP, round ${round} of ${context.repeats}`);
       if (kernel !== undefined) samples.add('kernel', await kernel.bulk());
-      for (const carrier of carriers) await addBulk(carrier, samples);
+      for (const carrier of carriers) samples.addBulk(carrier, await runBulk(carrier, 'bulk'));
+      samples.addBulk('duplex', await runBulk(tiers.at(-1) ?? 'dgram', 'bulk duplex'));
     }
   } finally {
     kernel?.close();
@@ -135,12 +142,9 @@ async function bulk(tiers: readonly IoTier[], context: BenchmarkContext): Promis
   return bulkRows(tiers, carriers, samples, missing);
 }
 
-async function addBulk(carrier: Carrier, samples: Samples): Promise<void> {
-  const commandOf = (role: Role): string[] => [END, carrier, role, 'bulk'];
-  const ends = { commandOf, coreOf: () => undefined, resultFrom: 'server', measuresBusy: true } as const;
-  const { value: megabits, busy } = await runTwoEnds(ends);
-  samples.add(carrier, megabits);
-  samples.add(`${carrier} busy`, (busy * SEGMENT_BYTES * 8) / megabits);
+function runBulk(carrier: Carrier, quantity: Quantity): Promise<TwoEndsResult> {
+  const commandOf = (role: Role): string[] => [END, carrier, role, quantity];
+  return runTwoEnds({ commandOf, coreOf: () => undefined, resultFrom: 'server', measuresBusy: true });
 }
 
 function bulkRows(
@@ -164,6 +168,13 @@ function bulkRows(
       goal: { compare: '<=', bound: BUSY_GOALS[tier], of: 'value' },
     };
   }
+  const fastest = tiers.at(-1) ?? 'dgram';
+  rows['bulk duplex'] = {
+    label: `bulk TCP through Duplex sockets, ${fastest}`,
+    unit: 'Mbit/s',
+    samples: samples.of('duplex'),
+    reference: { label: `the stack's API, ${fastest}`, samples: samples.of(fastest) },
+  };
   for (const [carrier, bound] of Object.entries(SINGLE_GOALS)) {
     if (!carriers.includes(carrier as Carrier)) continue;
     rows[`single ${carrier}`] = {
