@@ -45,7 +45,7 @@ export function createPlugin(
 }
 
 function encapsulationOf(backend: CniBackend | undefined): Encapsulation {
-  return backend === 'vxlan' ? backend : tunnellingOf(backend);
+  return backend === 'vxlan' || backend === 'vxlan-cross-subnet' ? backend : tunnellingOf(backend);
 }
 
 function tunnellingOf(backend: CniBackend | undefined): Tunnelling {

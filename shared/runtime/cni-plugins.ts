@@ -14,7 +14,11 @@ interface CniPluginTraits {
 const TRAITS = {
   flannel: { enforcesPolicy: false, hasIpv6: true, backends: ['vxlan', 'host-gw', 'wireguard'] },
   canal: { enforcesPolicy: true, hasIpv6: true, backends: ['vxlan', 'host-gw', 'wireguard'] },
-  calico: { enforcesPolicy: true, hasIpv6: false, backends: ['ipip', 'ipip-cross-subnet', 'none', 'vxlan'] },
+  calico: {
+    enforcesPolicy: true,
+    hasIpv6: false,
+    backends: ['ipip', 'ipip-cross-subnet', 'none', 'vxlan', 'vxlan-cross-subnet'],
+  },
   cilium: { enforcesPolicy: true, hasIpv6: false, backends: ['vxlan', 'geneve', 'native', 'wireguard'] },
   'kube-router': { enforcesPolicy: true, hasIpv6: false, backends: ['ipip-cross-subnet', 'ipip', 'none'] },
   'aws-vpc': { enforcesPolicy: false, hasIpv6: false, backends: [] },

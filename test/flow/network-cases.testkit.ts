@@ -11,7 +11,7 @@ import { hostGatewayNetwork, vxlanNetwork } from '../../node-agent/datapath/netw
 import { CiliumNetwork, type CiliumRouting } from '../../node-agent/datapath/network/cilium-network.ts';
 import { FabricNetwork } from '../../node-agent/datapath/network/fabric-network.ts';
 import type { NetworkParts, NodeNetwork } from '../../node-agent/datapath/network/node-network.ts';
-import { type Encapsulation, RoutedNetwork } from '../../node-agent/datapath/network/routed-network.ts';
+import { type Encapsulation, isVxlan, RoutedNetwork } from '../../node-agent/datapath/network/routed-network.ts';
 import type { KnownPeer } from '../../node-agent/datapath/peer-table.ts';
 import * as geneve from '../../shared/wire/geneve.ts';
 import type { IpPrefix } from '../../shared/wire/ip-address.ts';
@@ -84,6 +84,12 @@ export const NETWORKS: Readonly<Record<string, NetworkCase>> = {
     vni: 0,
     route: { device: 'eth0', gateway: '192.168.1.11' },
   },
+  'calico VXLAN between subnets alone': {
+    network: routed('vxlan-cross-subnet'),
+    mtuBytes: 1450,
+    vni: 0,
+    route: { device: 'eth0', gateway: '192.168.1.11' },
+  },
   'calico VXLAN': {
     network: routed('vxlan'),
     mtuBytes: 1450,
@@ -152,7 +158,7 @@ function kubeRouter(tunnelling: Tunnelling) {
 function routed(encapsulation: Encapsulation) {
   return (parts: NetworkParts): NodeNetwork => {
     const network = new RoutedNetwork(parts, encapsulation);
-    return encapsulation === 'vxlan' ? network : withBgpRoutes(network, network);
+    return isVxlan(encapsulation) ? network : withBgpRoutes(network, network);
   };
 }
 

@@ -6,7 +6,7 @@
  */
 import { formatIpv4, type Ipv4Prefix } from '../../../shared/wire/address.ts';
 import { type IpPrefix, networkOf } from '../../../shared/wire/ip-address.ts';
-import { type Encapsulation, RoutedNetwork } from '../../datapath/network/routed-network.ts';
+import { type Encapsulation, isVxlan, RoutedNetwork } from '../../datapath/network/routed-network.ts';
 import { nodeSpeaker } from '../bgp/node-speaker.ts';
 import type { BgpSpeaker } from '../bgp/speaker.ts';
 import { datapathPeer } from '../datapath-peer.ts';
@@ -38,7 +38,7 @@ export class Calico implements CniPlugin {
     this.context = context;
     this.encapsulation = encapsulation;
     this.network = datapath.use((parts) => new RoutedNetwork(parts, encapsulation));
-    this.speaker = encapsulation === 'vxlan' ? undefined : nodeSpeaker(context, this.network);
+    this.speaker = isVxlan(encapsulation) ? undefined : nodeSpeaker(context, this.network);
   }
 
   annotations(): Record<string, string> {

@@ -19,7 +19,12 @@ import { cableName, plugPod } from './pod-cable.ts';
 import { VxlanBackend } from './vxlan-backend.ts';
 
 /** How packets for pods of other nodes leave. */
-export type Encapsulation = Tunnelling | 'vxlan';
+export type Encapsulation = Tunnelling | VxlanEncapsulation;
+export type VxlanEncapsulation = 'vxlan' | 'vxlan-cross-subnet';
+
+export function isVxlan(encapsulation: Encapsulation): encapsulation is VxlanEncapsulation {
+  return encapsulation === 'vxlan' || encapsulation === 'vxlan-cross-subnet';
+}
 
 export const CALICO_VNI = 4096;
 /** The node's end of every pod's cable has this MAC, as in the original. */
@@ -37,11 +42,14 @@ export class RoutedNetwork implements NodeNetwork {
   constructor(parts: NetworkParts, encapsulation: Encapsulation) {
     const { rules, bootId, clusterCidr } = parts;
     this.parts = parts;
-    this.vxlan = encapsulation === 'vxlan' ? new VxlanBackend(parts, { name: 'vxlan.calico', vni: CALICO_VNI }) : null;
-    this.bgp =
-      encapsulation === 'vxlan'
-        ? null
-        : new BgpBackend(parts, { tunnelling: encapsulation, protocol: 'bird', tunnel: { shared: 'tunl0' } });
+    if (isVxlan(encapsulation)) {
+      const crossSubnet = encapsulation === 'vxlan-cross-subnet';
+      this.vxlan = new VxlanBackend(parts, { name: 'vxlan.calico', vni: CALICO_VNI, crossSubnet });
+      this.bgp = null;
+    } else {
+      this.vxlan = null;
+      this.bgp = new BgpBackend(parts, { tunnelling: encapsulation, protocol: 'bird', tunnel: { shared: 'tunl0' } });
+    }
     const reply = rules.apply(calicoRules(bootId, clusterCidr));
     if (reply.kind !== 'applied') throw new Error(`calico's rules were refused: ${JSON.stringify(reply)}`);
   }

@@ -1,5 +1,5 @@
 /** The other nodes' pods through a VXLAN device: for each pod CIDR of a node a route and a neighbour, for each node an FDB entry. */
-import { addressBits, type IpPrefix } from '../../../shared/wire/ip-address.ts';
+import { addressBits, type IpPrefix, isInNetwork } from '../../../shared/wire/ip-address.ts';
 import { OVERHEAD_BYTES } from '../../../shared/wire/vxlan.ts';
 import { randomMac } from '../device-identity.ts';
 import type { FrameObserver } from '../frame-observer.ts';
@@ -9,13 +9,22 @@ import { VxlanDevice } from '../vxlan-device.ts';
 import type { NetworkBackend } from './bridged-network.ts';
 import type { NetworkParts } from './node-network.ts';
 
+export interface VxlanBackendOptions {
+  readonly name: string;
+  readonly vni: number;
+  /** Neighbours' pods are reached without the tunnel (IPv4 alone). */
+  readonly crossSubnet?: boolean;
+}
+
 export class VxlanBackend implements NetworkBackend {
   readonly device: VxlanDevice;
   private readonly parts: NetworkParts;
+  private readonly isCrossSubnet: boolean;
 
-  constructor(parts: NetworkParts, { name, vni }: { readonly name: string; readonly vni: number }) {
+  constructor(parts: NetworkParts, { name, vni, crossSubnet = false }: VxlanBackendOptions) {
     const { memory, underlay, drops, engine, eth0, root } = parts;
     this.parts = parts;
+    this.isCrossSubnet = crossSubnet;
     this.device = new VxlanDevice(vni, {
       memory,
       underlay,
@@ -45,13 +54,17 @@ export class VxlanBackend implements NetworkBackend {
     const { vtepMac } = options;
     if (vtepMac === undefined) return;
     this.device.setFdbEntry(vtepMac, peer);
-    for (const podCidr of podCidrsOf(options)) this.addRoute(podCidr, vtepMac);
+    for (const podCidr of podCidrsOf(options)) {
+      if (this.isDirect(options.internalIp)) this.addDirectRoute(podCidr, options.internalIp);
+      else this.addRoute(podCidr, vtepMac);
+    }
   }
 
   peerRemoved({ options }: KnownPeer): void {
     const { root } = this.parts;
     for (const { address, prefixLength } of podCidrsOf(options)) {
-      root.routes.remove({ destination: address, prefixLength, device: this.device });
+      const device = this.isDirect(options.internalIp) ? this.parts.eth0 : this.device;
+      root.routes.remove({ destination: address, prefixLength, device });
       root.neighbours.remove(this.device, address);
     }
     if (options.vtepMac !== undefined) this.device.removeFdbEntry(options.vtepMac);
@@ -59,6 +72,17 @@ export class VxlanBackend implements NetworkBackend {
 
   observe(observer: FrameObserver | null): void {
     this.device.observer = observer;
+  }
+
+  /** A neighbour's pods need no tunnel, where only packets between subnets go through it. */
+  private isDirect(node: number): boolean {
+    const { internalIp, internalPrefixLength } = this.parts;
+    return this.isCrossSubnet && isInNetwork(node, internalIp, internalPrefixLength);
+  }
+
+  private addDirectRoute({ address: destination, prefixLength }: IpPrefix, gateway: number): void {
+    const { root, eth0: device } = this.parts;
+    root.routes.replace({ destination, prefixLength, gateway, device });
   }
 
   private addRoute({ address, prefixLength }: IpPrefix, vtepMac: number): void {
