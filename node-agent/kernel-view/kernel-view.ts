@@ -10,6 +10,7 @@ import { ipCommand } from './ip-command.ts';
 import { iptablesCommand, iptablesSaveCommand } from './iptables-command.ts';
 import { arpCommand, routeCommand } from './net-tools.ts';
 import { packetSockets } from './packet-socket.ts';
+import { procNetCommand } from './proc-net.ts';
 import { ciliumCommand, ipsetCommand, ipvsadmCommand, nftCommand } from './service-tables.ts';
 import { netstatCommand, ssCommand } from './socket-commands.ts';
 import { sysctlCommand } from './sysctl-command.ts';
@@ -78,6 +79,7 @@ function commonCommands(host: Host, namespace: () => ShownNamespace): Record<str
     netstat: (words) => netstatCommand(host, words),
     route: () => routeCommand(host),
     arp: (words) => arpCommand(host, words),
+    cat: (words) => procNetCommand(host, words),
   };
 }
 

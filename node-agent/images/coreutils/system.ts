@@ -162,11 +162,6 @@ export function formatDate(moment: Date, format: string): string {
     );
 }
 
-function elapsed(process: Process): string {
-  const seconds = Math.floor((Date.now() - process.startedAtMs) / 1000);
-  return `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, '0')}`;
-}
-
 export const ps: Utility = async (run) => {
   const words = run.args.join('');
   const wide = /[fF]/.test(words.replace(/^-?aux.*/, ''));
@@ -189,9 +184,7 @@ export const ps: Utility = async (run) => {
   }
   await run.print('PID   USER     TIME  COMMAND\n');
   for (const process of processes)
-    await run.print(
-      `${String(process.pid).padStart(5)} root     ${elapsed(process).padStart(5)} ${process.argv.join(' ')}\n`,
-    );
+    await run.print(`${String(process.pid).padStart(5)} root      0:00 ${process.argv.join(' ')}\n`);
 };
 
 function nameOf(process: Process): string {

@@ -9,7 +9,7 @@ import type { Invocation, Utility } from '../../coreutils/utility.ts';
 import { write } from '../../program-io.ts';
 import { type ClientOutcome, runClient } from './client.ts';
 import { ControlError } from './control.ts';
-import { DEFAULT_BLOCK_BYTES, DEFAULT_SECONDS, parseAmount, type TestParameters } from './parameters.ts';
+import { DEFAULT_BLOCK_BYTES, DEFAULT_SECONDS, parseAmount, type TestParameters, VERSION } from './parameters.ts';
 import { finalReport } from './report.ts';
 import { Iperf3Server } from './server.ts';
 
@@ -17,7 +17,7 @@ const DEFAULT_PORT = 5201;
 
 export const iperf3: Utility = async (run) => {
   const options = parseOptions(run.args, {
-    flags: 's1RJ46VuZN',
+    flags: 's1RJ46VuZNv',
     values: 'cptnPlibBwMCfO',
     long: {
       server: 's',
@@ -35,8 +35,13 @@ export const iperf3: Utility = async (run) => {
       udp: 'u',
       'one-off': '1',
       'no-delay': 'N',
+      version: 'v',
     },
   });
+  if (options.has('v')) {
+    await write(run.context.stdout, `iperf ${VERSION}\n`);
+    return 0;
+  }
   if (options.has('u')) throw new UsageError('UDP tests are not emulated');
   const host = options.value('c');
   if (options.has('s') === (host !== undefined)) {
@@ -135,7 +140,7 @@ function jsonOf({ test, peer }: ClientOutcome): object {
     totals.reduce((all, total) => all + (total[value] ?? 0), 0);
   return {
     start: {
-      version: 'iperf 3.12',
+      version: `iperf ${VERSION}`,
       test_start: {
         protocol: 'TCP',
         num_streams: parameters.streams,

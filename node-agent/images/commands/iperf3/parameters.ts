@@ -12,6 +12,8 @@ export interface TestParameters {
   readonly bitsPerSecond: number;
 }
 
+/** Of the iperf3 whose protocol and reports these are. */
+export const VERSION = '3.12';
 export const DEFAULT_SECONDS = 10;
 export const DEFAULT_BLOCK_BYTES = 131_072;
 const MAX_STREAMS = 128;
@@ -29,7 +31,7 @@ export function encodeParameters(test: TestParameters): object {
     len: test.blockBytes,
     ...(test.bitsPerSecond > 0 ? { bandwidth: test.bitsPerSecond } : {}),
     pacing_timer: 1000,
-    client_version: '3.12',
+    client_version: VERSION,
   };
 }
 
