@@ -4,10 +4,11 @@
  */
 import { createHash } from 'node:crypto';
 import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { PROCESS_SOURCES, type ProcessName } from '../shared/runtime/entry-point.ts';
 import { leanHttpPlugin } from './lean-http-plugin.ts';
 import { leanNatsPlugin } from './lean-nats-plugin.ts';
+import { ownImagesPlugin } from './own-images.ts';
 import { UserError } from './user-error.ts';
 
 /** Loaded as they are: native addons, programs, and what such packages load by a computed name. */
@@ -24,17 +25,23 @@ export interface BundleOptions {
   readonly projectRoot: string;
   readonly outFolder: string;
   readonly names?: readonly ProcessName[];
+  /** Absolute paths of images of the user's own. */
+  readonly ownImages?: readonly string[];
 }
 
 /** The folder with the present sources' bundles; made when it is missing. */
-export async function bundleWhenChanged(projectRoot: string, report: (text: string) => void): Promise<string> {
+export async function bundleWhenChanged(
+  projectRoot: string,
+  report: (text: string) => void,
+  ownImages: readonly string[] = [],
+): Promise<string> {
   const dist = join(projectRoot, 'dist');
-  const outFolder = join(dist, hashSources(projectRoot));
+  const outFolder = join(dist, hashSources(projectRoot, ownImages));
   if (existsSync(outFolder)) return outFolder;
   report('bundling the processes (once after each change)');
   const draft = join(dist, `draft-${process.pid}`);
   try {
-    await bundle({ projectRoot, outFolder: draft });
+    await bundle({ projectRoot, outFolder: draft, ownImages });
     if (!existsSync(outFolder)) renameSync(draft, outFolder);
   } finally {
     rmSync(draft, { recursive: true, force: true });
@@ -43,7 +50,8 @@ export async function bundleWhenChanged(projectRoot: string, report: (text: stri
   return outFolder;
 }
 
-export async function bundle({ projectRoot, outFolder, names = processNames() }: BundleOptions): Promise<void> {
+export async function bundle(options: BundleOptions): Promise<void> {
+  const { projectRoot, outFolder, names = processNames(), ownImages = [] } = options;
   const { build } = await import('esbuild');
   mkdirSync(outFolder, { recursive: true });
   const builds = names.map((name) =>
@@ -60,7 +68,7 @@ export async function bundle({ projectRoot, outFolder, names = processNames() }:
       platform: 'node',
       target: 'node22',
       external: EXTERNAL_PACKAGES,
-      plugins: [leanHttpPlugin, leanNatsPlugin],
+      plugins: [leanHttpPlugin, leanNatsPlugin, ownImagesPlugin(projectRoot, ownImages)],
       minifyWhitespace: true,
       minifySyntax: true,
       sourcemap: 'linked',
@@ -99,13 +107,14 @@ function processNames(): ProcessName[] {
 }
 
 /** By path, size and time of change of every source: cheap, and a copy of the project bundles once more at worst. */
-function hashSources(projectRoot: string): string {
+function hashSources(projectRoot: string, ownImages: readonly string[]): string {
   const hash = createHash('sha256').update(process.version);
   const add = (path: string): void => {
-    const { size, mtimeMs } = statSync(join(projectRoot, path));
+    const { size, mtimeMs } = statSync(resolve(projectRoot, path));
     hash.update(`${path} ${size} ${mtimeMs}\n`);
   };
   add('package-lock.json');
+  for (const file of ownImages) add(file);
   for (const folder of SOURCE_FOLDERS) {
     if (!existsSync(join(projectRoot, folder))) continue;
     const entries = readdirSync(join(projectRoot, folder), { recursive: true, encoding: 'utf8' });

@@ -18,6 +18,7 @@ import { type CiliumValues, ciliumValues } from '../cilium-values.ts';
 import type { ClusterFolder } from '../cluster-folder.ts';
 import { PROXY_MODES, TIMINGS } from '../cluster-settings.ts';
 import { print } from '../output.ts';
+import { imageFiles } from '../own-images.ts';
 import { REPORT_TO_PARENT, startDetached } from '../supervisor/detach.ts';
 import type { RunningCluster } from '../supervisor/running-cluster.ts';
 import type { RequestedSettings } from '../supervisor/start-plan.ts';
@@ -33,6 +34,7 @@ interface UpOptions extends FormattedOptions, RequestedSettings {
   readonly egress?: Egress;
   readonly dnsListen?: HostPort;
   readonly allowHostPath?: readonly string[];
+  readonly image?: readonly string[];
   readonly ioTier?: IoTierName;
   readonly ioBatches?: 'on' | 'off';
   readonly detach?: boolean;
@@ -129,6 +131,7 @@ export function upCommand(): Command {
       'hostPath volumes of Node programs may be this folder of the machine, or be in it (may be repeated)',
       repeated,
     )
+    .option('--image <file>', 'an image of your own: a TypeScript file (may be repeated; labs/own-image)', repeated)
     .addOption(
       new Option(
         '--egress <to>',
@@ -157,7 +160,8 @@ export function upCommand(): Command {
     .action(async (options: UpOptions) => {
       const folder = folderOf(options);
       if (options.detach === true) {
-        await startDetached(folder, process.argv.slice(2), terminalReporter(options.output));
+        const reporter = terminalReporter(options.output);
+        await startDetached(folder, process.argv.slice(2), reporter, imageFiles(options.image ?? []));
       } else if (options.reportToParent === true) {
         await runForParent(folder, options);
       } else {
@@ -178,6 +182,7 @@ async function runForParent(folder: ClusterFolder, options: UpOptions): Promise<
 
 /** From start to end; this process is the cluster's supervisor meanwhile. */
 async function run(folder: ClusterFolder, options: UpOptions, reporter: StartReporter): Promise<void> {
+  const ownImages = imageFiles(options.image ?? []);
   const { RunningCluster } = await import('../supervisor/running-cluster.ts');
   const cluster = await RunningCluster.claim(folder, reporter);
   stopOnSignals(cluster);
@@ -191,6 +196,7 @@ async function run(folder: ClusterFolder, options: UpOptions, reporter: StartRep
         egress: options.egress,
         dnsListen: options.dnsListen,
         allowedHostPaths: options.allowHostPath,
+        ownImages,
         io: { tier: options.ioTier, batches: options.ioBatches },
       }),
       cluster.stopped,

@@ -16,10 +16,11 @@ export async function startDetached(
   folder: ClusterFolder,
   commandLine: readonly string[],
   reporter: StartReporter,
+  ownImages: readonly string[],
 ): Promise<void> {
   folder.prepare();
   const logFile = folder.logFile('supervisor');
-  const program = await programFile('podwire', (text) => reporter.progress(text));
+  const program = await programFile('podwire', (text) => reporter.progress(text), ownImages);
   const args = [
     ...nodeOptions('podwire'),
     program,

@@ -33,6 +33,8 @@ export interface StartRequest {
   readonly dnsListen?: HostPort;
   /** Folders that hostPath volumes may be; for this run only. */
   readonly allowedHostPaths?: readonly string[];
+  /** Absolute paths of images of the user's own; for this run only. */
+  readonly ownImages?: readonly string[];
   /** For this run only. */
   readonly io?: NodeIoSettings;
   readonly report: (text: string) => void;
@@ -57,7 +59,7 @@ export async function planStart(request: StartRequest): Promise<ClusterPlan> {
   ]);
   const [nats, apiserver] = await Promise.all([
     findNatsServer({ folder: cacheFolder(), report }),
-    programFile('apiserver', report),
+    programFile('apiserver', report, request.ownImages),
   ]);
   const settings: ClusterSettings = {
     nodes: nodeCount,

@@ -19,9 +19,11 @@ import { nodeImage } from './catalogue/node.ts';
 import { pauseImage } from './catalogue/pause.ts';
 import { whoamiImage } from './catalogue/whoami.ts';
 import type { Image } from './image.ts';
+import { OWN_IMAGES } from './own-images.ts';
 
 /** One file (or folder) of `catalogue/` an image. */
 const IMAGES: readonly Image[] = [
+  ...OWN_IMAGES,
   agnhostImage,
   alpineImage,
   busyboxImage,
