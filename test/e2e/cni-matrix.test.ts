@@ -66,6 +66,25 @@ const PLUGINS: Partial<Record<CniPluginName, Plugin>> = {
     devices: /: cilium_net@cilium_host:[\s\S]*: cilium_host@cilium_net:[\s\S]*: lxc[0-9a-f]{12}@if2:/,
     sample: { backend: 'geneve', proxyMode: 'ebpf' },
   },
+  'kube-router': {
+    ways: {
+      'ipip-cross-subnet': { ...DIRECT, mtuBytes: 1480 },
+      ipip: { mtuBytes: 1480, route: /10\.244\.\d\.0\/24 dev tun-192168111/, wire: ['eth0', 'ip proto 4', WITHIN_IP] },
+      none: DIRECT,
+    },
+    devices: /: veth[0-9a-f]{8}@if2:.* master kube-bridge/,
+  },
+  weave: {
+    ways: {
+      '': {
+        mtuBytes: 1376,
+        route: /10\.32\.0\.0\/12 dev weave proto kernel scope link/,
+        wire: ['vxlan-6784', 'icmp', /ICMP echo request/],
+      },
+    },
+    devices: /: weave: [\s\S]*: vethwepl\w+@if2:.* master weave/,
+  },
+  bridge: { ways: { '': DIRECT }, devices: /: veth[0-9a-f]{8}@if2:.* master cni0/ },
   'aws-vpc': {
     ways: { '': { ...FABRIC, mtuBytes: 9001 } },
     devices: /: eth0: .* mtu 9001 [\s\S]*: eni[0-9a-f]{11}@if2: .* mtu 9001/,
