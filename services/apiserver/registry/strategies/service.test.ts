@@ -58,6 +58,13 @@ function claims(): string[] {
   return [...storage.of(IPADDRESSES).values()].map(({ object }) => object.metadata.name ?? '').sort();
 }
 
+it('warns of SCTP, which nothing here speaks', async () => {
+  const warnings: string[] = [];
+  const object = service({ ports: [{ port: 80 }, { name: 'sig', port: 132, protocol: 'SCTP' }] });
+  await single.allocate?.(object, { ...CONTEXT, warn: (message) => warnings.push(message) });
+  expect(warnings).toEqual([expect.stringMatching(/^spec\.ports\[1\]\.protocol: .* SCTP port$/)]);
+});
+
 describe('a new Service', () => {
   it.each<[string, ServiceSpec, string, string[], RegExp[]]>([
     ['says nothing', {}, 'SingleStack', ['IPv4'], [V4]],

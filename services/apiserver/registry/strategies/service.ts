@@ -27,12 +27,14 @@ export function serviceStrategy(ranges: ServiceRanges): Strategy {
     },
 
     async allocate(object, context) {
+      warnOfSctp(object, context);
       const allocation = new ServiceAllocation(ranges, object, context);
       await allocation.complete(undefined);
       return allocation.undo;
     },
 
     async update(object, old, context) {
+      warnOfSctp(object, context);
       const { spec } = asService(object);
       const { spec: before } = asService(old);
       keepAllocated(spec, before);
@@ -58,6 +60,14 @@ export function serviceStrategy(ranges: ServiceRanges): Strategy {
 
     returnsDeleted: true,
   };
+}
+
+/** The original takes them, and so do manifests that are tried here: they are kept, and nothing answers. */
+function warnOfSctp(object: KubeObject, { warn }: WriteContext): void {
+  for (const [index, { protocol }] of (asService(object).spec.ports ?? []).entries()) {
+    if (protocol !== 'SCTP') continue;
+    warn(`spec.ports[${index}].protocol: pods and nodes here speak TCP and UDP: nothing will answer this SCTP port`);
+  }
 }
 
 interface TypedService {

@@ -1,0 +1,108 @@
+/** Services that are no plain ClusterIP: without selector, headless, aliases, load balancers with and without what they ask for. */
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { waitFor } from '../wait-for.ts';
+import { TestCluster } from './cluster.ts';
+
+const MANIFEST = `
+apiVersion: v1
+kind: Pod
+metadata: { name: server, labels: { app: server } }
+spec: { containers: [{ name: c, image: agnhost, args: [netexec, --http-port=8080] }] }
+---
+apiVersion: v1
+kind: Pod
+metadata: { name: early, labels: { app: early } }
+spec:
+  containers:
+    - name: c
+      image: agnhost
+      args: [netexec, --http-port=8080]
+      readinessProbe: { exec: { command: ["false"] } }
+---
+apiVersion: v1
+kind: Service
+metadata: { name: plain }
+spec: { selector: { app: server }, ports: [{ port: 80, targetPort: 8080 }] }
+---
+apiVersion: v1
+kind: Service
+metadata: { name: manual }
+spec: { ports: [{ port: 80, targetPort: 8080 }] }
+---
+apiVersion: v1
+kind: Service
+metadata: { name: headless }
+spec: { clusterIP: None, selector: { app: server }, ports: [{ port: 8080 }] }
+---
+apiVersion: v1
+kind: Service
+metadata: { name: alias }
+spec: { type: ExternalName, externalName: plain.default.svc.cluster.local }
+---
+apiVersion: v1
+kind: Service
+metadata: { name: impatient }
+spec: { publishNotReadyAddresses: true, selector: { app: early }, ports: [{ port: 80, targetPort: 8080 }] }
+---
+apiVersion: v1
+kind: Service
+metadata: { name: classy }
+spec:
+  type: LoadBalancer
+  loadBalancerClass: example.com/elsewhere
+  selector: { app: server }
+  ports: [{ port: 80, targetPort: 8080 }]
+---
+apiVersion: v1
+kind: Service
+metadata: { name: portless }
+spec:
+  type: LoadBalancer
+  allocateLoadBalancerNodePorts: false
+  selector: { app: server }
+  ports: [{ port: 8099, targetPort: 8080 }]
+`;
+
+let cluster: TestCluster | undefined;
+beforeAll(async () => {
+  cluster = await TestCluster.start({ nodes: 1 });
+  await cluster?.apply(MANIFEST);
+  await cluster?.kubectlOut(['wait', '--for=condition=Ready', 'pod/server', '--timeout=60s']);
+});
+afterAll(async () => {
+  await cluster?.down();
+});
+
+test('every kind of Service leads where it should', { timeout: 300_000 }, async (context) => {
+  if (cluster === undefined) {
+    context.skip('no kubectl on this machine');
+    return;
+  }
+  const c = cluster;
+  const field = (path: string, ...object: string[]): Promise<string> =>
+    c.kubectlOut(['get', ...object, '-o', `jsonpath=${path}`]);
+  const address = await field('{.status.podIP}', 'pod', 'server');
+  await c.apply(`
+apiVersion: discovery.k8s.io/v1
+kind: EndpointSlice
+metadata: { name: manual-1, labels: { kubernetes.io/service-name: manual } }
+addressType: IPv4
+ports: [{ name: "", port: 8080 }]
+endpoints: [{ addresses: ["${address}"] }]
+`);
+  const balancer = await waitFor('the load balancer to have an address', () =>
+    field('{.status.loadBalancer.ingress[0].ip}', 'service', 'portless'),
+  );
+  const leads = (where: string, pod: string): Promise<boolean> =>
+    waitFor(`${where} to lead to ${pod}`, async () => {
+      const url = `http://${where}/hostname`;
+      const { stdout } = await c.kubectl(['exec', 'server', '--', 'curl', '-s', '-m', '5', url]);
+      return stdout === pod;
+    });
+  for (const where of ['plain', 'manual', 'headless:8080', 'alias', `${balancer}:8099`]) await leads(where, 'server');
+  await leads('impatient', 'early');
+  expect(await field('{.spec.ports[0].nodePort}', 'service', 'portless')).toBe('');
+  expect(await field('{.spec.ports[0].nodePort}', 'service', 'classy')).toMatch(/^3\d{4}$/);
+  // The cloud controller saw it before the other one, which has its address.
+  expect(await field('{.status.loadBalancer}', 'service', 'classy')).toBe('{}');
+});
