@@ -74,7 +74,7 @@ const ROWS: readonly Row[] = [
   { command: 'get nodes', stderr: /No resources found/ },
   { command: 'get nonsense', code: 1, stderr: /the server doesn't have a resource type "nonsense"/ },
   { command: 'get pods missing', code: 1, stderr: /^Error from server \(NotFound\): pods "missing" not found/ },
-  { command: 'top nodes', code: 1, stderr: /Metrics API not available/ },
+  { command: 'top nodes', code: 1, stderr: /metrics not available yet/ },
 
   // Objects from manifests.
   { command: 'create sa default', stdout: /serviceaccount\/default created/ },

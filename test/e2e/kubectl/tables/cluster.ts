@@ -44,8 +44,8 @@ export const CLUSTER: Chapter = {
     { command: 'auth can-i create pods', stdout: /^yes/ },
     { command: 'auth can-i --list', stdout: /\*\.\*/ },
     { command: 'auth whoami', stdout: /kubernetes-admin/ },
-    { command: 'top nodes', code: 1, stderr: /Metrics API not available/ },
-    { command: 'top pods', code: 1, stderr: /Metrics API not available/ },
+    { command: 'top nodes', stdout: /NAME +CPU\(cores\).*MEMORY\(bytes\)/, eventually: true },
+    { command: 'top pods -A', stdout: /NAME +CPU\(cores\) +MEMORY\(bytes\)/, eventually: true },
     { command: 'get csr', code: 1, stderr: /the server doesn't have a resource type "csr"/ },
     {
       command: 'certificate approve x',

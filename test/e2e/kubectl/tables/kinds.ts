@@ -17,7 +17,7 @@ export const KINDS: Chapter = {
     { command: 'get secret s -o jsonpath={.data.a}', stdout: /^Yg==$/ },
     { command: 'describe secret s', stdout: /a: +1 bytes/ },
     { command: 'create sa robot', stdout: /created/ },
-    { command: 'create quota q --hard pods=3,services=2', stdout: /created/ },
+    { command: 'create quota q --hard pods=300,services=200', stdout: /created/ },
     { command: 'get quota', stdout: /NAME +REQUEST +LIMIT +AGE\nq / },
     { command: 'describe quota q', stdout: /Name: +q/ },
     {
@@ -118,7 +118,7 @@ export const KINDS: Chapter = {
     {
       command: 'get hpa',
       stdout:
-        /NAME +REFERENCE +TARGETS +MINPODS +MAXPODS +REPLICAS +AGE\nweb +Deployment\/web +cpu: <unknown>\/50% +1 +3 +0/,
+        /NAME +REFERENCE +TARGETS +MINPODS +MAXPODS +REPLICAS +AGE\nweb +Deployment\/web +cpu: (<unknown>|\d+%)\/50% +1 +3 +0/,
     },
     { command: 'describe hpa web', stdout: /Max replicas: +3/ },
     {
