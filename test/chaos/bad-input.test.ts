@@ -5,6 +5,7 @@ import { createServer, type Server } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { systemErrorCode } from '../../cli/user-error.ts';
+import { ownPorts } from '../e2e/own-ports.ts';
 import { waitFor } from '../wait-for.ts';
 import { type ChaosCluster, ClusterHome, isAlive, type ProcessRow } from './chaos-cluster.ts';
 
@@ -14,7 +15,7 @@ let before: ProcessRow[];
 const foreign: Server[] = [];
 
 beforeAll(async () => {
-  cluster = await home.up('one', '--nodes', '1');
+  cluster = await home.up('one', '--nodes', '1', ...(await ownPorts()));
   await cluster.healed();
   before = await cluster.ownProcesses();
 });

@@ -6,6 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ClusterFolder } from '../../cli/cluster-folder.ts';
 import { askSupervisor } from '../../cli/supervisor/control-client.ts';
 import { CONFIGMAPS } from '../../shared/api/resources.ts';
+import { ownPorts } from '../e2e/own-ports.ts';
 import { waitFor } from '../wait-for.ts';
 import { type ChaosCluster, ClusterHome, isAlive, PODWIRE } from './chaos-cluster.ts';
 
@@ -23,7 +24,7 @@ function writeNote(cluster: ChaosCluster, text: string): Promise<ConfigMap> {
 
 describe('nothing is left behind', { timeout: 300_000 }, () => {
   it('when the supervisor is killed, even while NATS hangs', async () => {
-    const cluster = await home.up('one', '--nodes', '2');
+    const cluster = await home.up('one', '--nodes', '2', ...(await ownPorts()));
     await cluster.healed();
     await writeNote(cluster, 'kept');
     await cluster.podProcesses();
@@ -54,14 +55,14 @@ describe('nothing is left behind', { timeout: 300_000 }, () => {
     child.kill('SIGKILL');
     await exited;
     await waitFor('all processes to be gone', () => !pids.some(isAlive));
-    const cluster = await home.up('two', '--nodes', '2');
+    const cluster = await home.up('two', '--nodes', '2', ...(await ownPorts()));
     await cluster.healed();
     await cluster.down();
     expect(await cluster.leftovers()).toEqual([]);
   });
 
   it('by podwire down while some processes hang and others are being restarted', async () => {
-    const cluster = await home.up('three', '--nodes', '2');
+    const cluster = await home.up('three', '--nodes', '2', ...(await ownPorts()));
     await cluster.healed();
     await cluster.podProcesses();
     process.kill(await cluster.pidOf('scheduler'), 'SIGSTOP');
