@@ -118,7 +118,7 @@ export const KINDS: Chapter = {
     {
       command: 'get hpa',
       stdout:
-        /NAME +REFERENCE +TARGETS +MINPODS +MAXPODS +REPLICAS +AGE\nweb +Deployment\/web +cpu: (<unknown>|\d+%)\/50% +1 +3 +0/,
+        /NAME +REFERENCE +TARGETS +MINPODS +MAXPODS +REPLICAS +AGE\nweb +Deployment\/web +cpu: (<unknown>|\d+%)\/50% +1 +3 +\d/,
     },
     { command: 'describe hpa web', stdout: /Max replicas: +3/ },
     {
