@@ -92,23 +92,20 @@ class Tcpdump {
       await this.invocation.complain('this container has no view of its kernel');
       return 1;
     }
-    try {
-      await this.tellBeginning(device);
-      await this.showUntilInterrupted(socket, device === ANY);
-      await this.tellCounters(socket);
-    } finally {
-      socket.close();
-    }
-    return 0;
-  }
-
-  private async showUntilInterrupted(socket: PacketSocket, allDevices: boolean): Promise<void> {
+    // Before anything is waited for: an interrupt while the beginning is told ends with the counters too.
     const { process, signal } = this.invocation.context;
     const stop = (): void => socket.close();
     for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.onSignal(name, stop);
     signal.addEventListener('abort', stop, { once: true });
-    await this.show(liveFrames(socket, allDevices), allDevices);
-    signal.removeEventListener('abort', stop);
+    try {
+      await this.tellBeginning(device);
+      await this.show(liveFrames(socket, device === ANY), device === ANY);
+      await this.tellCounters(socket);
+    } finally {
+      signal.removeEventListener('abort', stop);
+      socket.close();
+    }
+    return 0;
   }
 
   /** Until the source or the count ends. */
