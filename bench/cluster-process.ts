@@ -1,5 +1,7 @@
-/** The processes of a cluster under measurement, and what each has used. */
+/** The processes of a cluster under measurement, what each has used, and where its API is. */
 import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { ApiEndpoint } from './api-load.ts';
 
 export interface ClusterProcess {
   readonly name: string;
@@ -15,6 +17,15 @@ export async function clusterProcesses(podwire: Podwire, name: string): Promise<
   const { stdout } = await podwire('status', '--name', name, '-o', 'json');
   const status = JSON.parse(stdout) as { processes: { name: string; pid?: number }[] };
   return status.processes.flatMap(({ name, pid }) => (pid === undefined ? [] : [{ name, pid }]));
+}
+
+/** Of the cluster whose folder this is, by what `podwire status -o json` says. */
+export function endpointOf(folder: string, { apiUrl }: { apiUrl: string }): ApiEndpoint {
+  return {
+    port: Number(new URL(apiUrl).port),
+    ca: readFileSync(join(folder, 'pki/ca.crt'), 'utf8'),
+    token: readFileSync(join(folder, 'pki/admin.token'), 'utf8').trim(),
+  };
 }
 
 export function isNode({ pid }: ClusterProcess): boolean {

@@ -28,7 +28,7 @@ const benchmarks: Record<string, { summary: string; load: () => Promise<Benchmar
     load: async () => (await import('./datapath.ts')).datapathBenchmark,
   },
   services: {
-    summary: 'first packet by the number of Services, sync of one change, and the added round trip, in each proxy mode',
+    summary: 'first packet, sync, round trip and connections in each proxy mode; the last packet to a deleted pod; wrk',
     load: async () => (await import('./services.ts')).servicesBenchmark,
   },
   cni: {

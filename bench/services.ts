@@ -1,11 +1,14 @@
 /**
  * What a Service costs in each proxy mode, in processor time of one process without sockets: the first packet of a connection by the number of
- * Services, a packet of an established one beside the pod's own address, and the sync of one endpoint's change.
+ * Services, a packet of an established one and whole connections beside the pod's own address, and the sync of one endpoint's change. Then
+ * what of it a real cluster's clients see.
  */
 import { TestCluster } from '../test/flow/cluster.testkit.ts';
 import { NodeProxy, PROXY_MODES, type ProxyMode, type TestedService } from '../test/flow/service-world.testkit.ts';
-import type { Benchmark, BenchmarkContext } from './benchmark.ts';
+import type { Benchmark, BenchmarkContext, MissingFigure } from './benchmark.ts';
 import type { FigureInput } from './figure.ts';
+import { clusterFigures } from './service-cluster.ts';
+import { connectionFigures } from './service-connections.ts';
 
 const COUNTS = [10, 100, 1000, 10_000];
 const FIRST_PACKETS = 1000;
@@ -22,11 +25,13 @@ const ADDED_LIMIT_US = 10;
 
 export const servicesBenchmark: Benchmark = {
   name: 'services',
-  summary: 'first packet by the number of Services, sync of one change, and the added round trip, in each proxy mode',
-  async run(context: BenchmarkContext): Promise<Record<string, FigureInput>> {
-    const figures: Record<string, FigureInput> = {};
-    for (const mode of PROXY_MODES) Object.assign(figures, measureMode(mode, context));
-    return figures;
+  summary: 'first packet, sync, round trip and connections in each proxy mode; the last packet to a deleted pod; wrk',
+  async run(context: BenchmarkContext): Promise<Record<string, FigureInput | MissingFigure>> {
+    const figures: Record<string, FigureInput | MissingFigure> = {};
+    for (const mode of PROXY_MODES) {
+      Object.assign(figures, measureMode(mode, context), connectionFigures(mode, context));
+    }
+    return { ...figures, ...(await clusterFigures(context)) };
   },
 };
 

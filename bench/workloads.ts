@@ -4,14 +4,14 @@
  * because other work on the machine lengthens only the latter.
  */
 import { execFile } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { type ApiEndpoint, ApiLoad, quantile } from './api-load.ts';
 import type { Benchmark, BenchmarkContext } from './benchmark.ts';
-import { type ClusterProcess, clusterProcesses, cpuSeconds, residentMiB } from './cluster-process.ts';
+import { type ClusterProcess, clusterProcesses, cpuSeconds, endpointOf, residentMiB } from './cluster-process.ts';
 import { execInPod } from './exec-client.ts';
 import type { FigureInput } from './figure.ts';
 
@@ -68,14 +68,6 @@ async function measureCluster(home: string, name: string, samples: Samples, cont
   } finally {
     await podwire('down');
   }
-}
-
-function endpointOf(folder: string, { apiUrl }: { apiUrl: string }): ApiEndpoint {
-  return {
-    port: Number(new URL(apiUrl).port),
-    ca: readFileSync(join(folder, 'pki/ca.crt'), 'utf8'),
-    token: readFileSync(join(folder, 'pki/admin.token'), 'utf8').trim(),
-  };
 }
 
 async function measureStart(
