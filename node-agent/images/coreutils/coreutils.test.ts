@@ -184,7 +184,7 @@ describe('utilities', () => {
   it('follows a file that grows', async () => {
     const following = sh('echo one > /tmp/log; tail -n +1 -f /tmp/log | head -n 3');
     const appending = sh(
-      'while [ ! -f /tmp/log ]; do sleep 0.005; done; for i in $(seq 200); do echo more >> /tmp/log; sleep 0.005; done',
+      'while [ ! -s /tmp/log ]; do sleep 0.005; done; for i in $(seq 200); do echo more >> /tmp/log; sleep 0.005; done',
     );
     expect((await following).stdout).toBe('one\nmore\nmore\n');
     await appending;
