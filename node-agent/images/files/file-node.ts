@@ -10,6 +10,8 @@ export class FileNode {
   readonly inode = ++lastInode;
   mode: number;
   modifiedAtMs: number;
+  /** How often the bytes changed: of two changes within a millisecond the clock tells one. */
+  changes = 0;
   /** The program that runs when the file is executed, by its name in the image; copies keep it. */
   program: string | undefined;
   /** Part of an image layer: copied before it is written. */
@@ -79,6 +81,7 @@ export class FileNode {
   }
 
   private changed(): void {
+    this.changes++;
     this.modifiedAtMs = Date.now();
     if (this.watchers !== undefined) for (const watcher of [...this.watchers]) watcher();
   }

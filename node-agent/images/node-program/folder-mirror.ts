@@ -160,7 +160,7 @@ function insideState(files: ContainerFiles, path: string): string | undefined {
     case 'symlink':
       return 'symlink';
     case 'file':
-      return node.program === undefined ? `file ${node.inode} ${node.sizeBytes} ${node.modifiedAtMs}` : undefined;
+      return node.program === undefined ? `file ${node.inode} ${node.changes} ${node.modifiedAtMs}` : undefined;
     default:
       return undefined;
   }
