@@ -73,6 +73,19 @@ describe('node registration', () => {
     expect(readiness().at(-1)).toMatchObject({ status: 'True', lastTransitionTime: '2025-01-01T00:00:10Z' });
   });
 
+  test('puts right what was said of it while it reported', async () => {
+    const { registration, clock, readiness } = setUp();
+    await registration.register();
+    registration.setNetwork(FLANNEL);
+    await clock.advance(10_000);
+    const before = readiness().length;
+    registration.report();
+    registration.observe({ status: { conditions: [{ type: 'Ready', status: 'Unknown' }] } } as Node);
+    await clock.advance(1);
+    expect(readiness().length).toBe(before + 2);
+    expect(readiness().at(-1)?.status).toBe('True');
+  });
+
   test('reports every few minutes when nothing changes', async () => {
     const { registration, clock, readiness } = setUp();
     await registration.register();

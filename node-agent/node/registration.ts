@@ -37,6 +37,8 @@ export class NodeRegistration {
   private reported: readonly NodeCondition[] = [];
   private reporting: Promise<void> | undefined;
   private dirty = false;
+  /** What was observed while a report was under way: it may be newer than the report. */
+  private unjudged: Node | undefined;
   private timer: Timer | undefined;
 
   constructor(options: RegistrationOptions) {
@@ -83,7 +85,10 @@ export class NodeRegistration {
 
   /** The Node as the cluster has it: what somebody else changed of this node's conditions is put right. */
   observe(node: Node): void {
-    if (this.reporting !== undefined) return;
+    if (this.reporting !== undefined) {
+      this.unjudged = node;
+      return;
+    }
     const seen = node.status?.conditions ?? [];
     this.reported = seen;
     const differs = nodeConditions(this.network).some(
@@ -117,6 +122,9 @@ export class NodeRegistration {
     this.reporting = undefined;
     if (this.options.signal.aborted) return;
     this.timer = this.options.clock.setTimer(REPORT_EVERY_MS, () => this.report());
+    const { unjudged } = this;
+    this.unjudged = undefined;
+    if (unjudged !== undefined) this.observe(unjudged);
   }
 
   private async write(): Promise<void> {
