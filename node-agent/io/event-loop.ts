@@ -16,11 +16,27 @@ const PRECISE_BELOW_US = 10_000;
 const SPIN_US = 1500;
 
 /** Added to `performance.now()`, it gives CLOCK_MONOTONIC, which all processes of a machine share. */
-const monotonicOriginUs = Number(hrtime.bigint() / 1000n) - performance.now() * 1000;
+const ORIGIN_READINGS = 16;
+const monotonicOriginUs = measureOriginUs();
 
 /** Microseconds of the machine's monotonic clock: comparable between the processes of one machine. */
 export function monotonicUs(): number {
   return monotonicOriginUs + performance.now() * 1000;
+}
+
+/** Where `performance.now` began. The pair of clocks that was read with the least between them tells it best. */
+function measureOriginUs(): number {
+  let closestMs = Number.POSITIVE_INFINITY;
+  let originUs = 0;
+  for (let reading = 0; reading < ORIGIN_READINGS; reading++) {
+    const beforeMs = performance.now();
+    const monotonicNs = hrtime.bigint();
+    const afterMs = performance.now();
+    if (afterMs - beforeMs >= closestMs) continue;
+    closestMs = afterMs - beforeMs;
+    originUs = Number(monotonicNs) / 1000 - ((beforeMs + afterMs) / 2) * 1000;
+  }
+  return originUs;
 }
 
 export class EventLoop {
