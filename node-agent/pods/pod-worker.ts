@@ -78,6 +78,7 @@ export class PodWorker implements ContainerOwner {
   /** A new version of the pod's object. */
   update(pod: Pod): void {
     this.currentPod = pod;
+    this.status.observe(pod);
     this.addEphemeral();
     this.wake();
   }

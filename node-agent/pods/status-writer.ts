@@ -18,6 +18,10 @@ export class StatusWriter {
   private readonly clock: Clock;
   private readonly log: Logger;
   private written: PodStatus | undefined;
+  /** Of the object that the last write made. */
+  private writtenRevision = 0;
+  /** What was observed last while a write was under way. */
+  private unjudged: Pod | undefined;
   private wanted: PodStatus | undefined;
   private writing: Promise<void> | undefined;
   private gone = false;
@@ -36,6 +40,28 @@ export class StatusWriter {
     this.writing ??= this.writeAll();
   }
 
+  /**
+   * The pod as the cluster has it: conditions that somebody else changed since are put right, as the node controller's are that
+   * took a node for silent.
+   */
+  observe(pod: Pod): void {
+    if (this.writing !== undefined) this.unjudged = pod;
+    else if (this.isContradicted(pod)) this.writeAgain();
+  }
+
+  private isContradicted({ metadata, status }: Pod): boolean {
+    if (this.written === undefined || Number(metadata?.resourceVersion) <= this.writtenRevision) return false;
+    return (this.written.conditions ?? []).some(
+      (own) => status?.conditions?.find(({ type }) => type === own.type)?.status !== own.status,
+    );
+  }
+
+  private writeAgain(): void {
+    if (this.gone) return;
+    this.wanted = this.written;
+    this.writing = this.writeAll();
+  }
+
   /** Resolves when everything offered is written. */
   async flushed(): Promise<void> {
     while (this.writing !== undefined) await this.writing;
@@ -52,6 +78,9 @@ export class StatusWriter {
     await Promise.resolve();
     while (this.wanted !== undefined && !this.gone) await this.write(this.wanted);
     this.writing = undefined;
+    const { unjudged } = this;
+    this.unjudged = undefined;
+    if (unjudged !== undefined) this.observe(unjudged);
   }
 
   private async write(offered: PodStatus): Promise<void> {
@@ -64,8 +93,13 @@ export class StatusWriter {
       return { metadata: { uid }, status: { ...status, conditions: status.conditions?.map(wholeCondition) } };
     };
     try {
-      await this.api.patch(PODS, name, namespace, { type: 'strategic', body, subresource: 'status' });
+      const after = await this.api.patch<Pod>(PODS, name, namespace, {
+        type: 'strategic',
+        body,
+        subresource: 'status',
+      });
       this.written = status;
+      this.writtenRevision = Number(after.metadata?.resourceVersion ?? 0);
     } catch (error) {
       if (isApiError(error, 'NotFound') || isApiError(error, 'Conflict')) {
         this.close();
