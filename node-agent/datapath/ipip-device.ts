@@ -21,6 +21,7 @@ import * as ipip from '../../shared/wire/ipip.ts';
 import * as ipv4 from '../../shared/wire/ipv4.ts';
 import type { Packet } from '../../shared/wire/packet-memory.ts';
 import type { FrameObserver } from './frame-observer.ts';
+import { frameInner, receiveInner } from './leave-tunnel.ts';
 
 export interface IpipOptions {
   readonly host: Host;
@@ -116,25 +117,12 @@ export class IpipDevice implements NetDevice {
       this.host.drop(packet, drop.IP_MALFORMED, this.name);
       return;
     }
-    packet.connection = null;
-    packet.mark = 0;
-    packet.checksumTrusted = false;
-    packet.prepend(ethernet.HEADER_BYTES);
-    ethernet.encode(view, packet.offset, 0, 0, ethernet.TYPE_IPV4);
+    frameInner(this.host, packet, ethernet.TYPE_IPV4);
     this.receive(packet);
   }
 
   receive(frame: Packet): void {
-    if (!this.up || this.upcall === null) {
-      this.counters.rxDropped++;
-      this.host.drop(frame, drop.DEVICE_DOWN, this.name);
-      return;
-    }
-    this.counters.rxPackets++;
-    this.counters.rxBytes += frame.length - ethernet.HEADER_BYTES;
-    this.observer?.frame('received', this, frame, '');
-    this.tap?.frame(this, frame, false);
-    this.upcall.input(this, frame);
+    receiveInner(this.host, this, frame, frame.length - ethernet.HEADER_BYTES, '');
   }
 
   private encapsulate(frame: Packet, end: number): Packet {

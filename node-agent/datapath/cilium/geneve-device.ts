@@ -11,7 +11,6 @@ import {
   type NetDevice,
   zeroCounters,
 } from '../../../shared/netstack/device.ts';
-import * as drop from '../../../shared/netstack/drop-reasons.ts';
 import type { DropReason } from '../../../shared/netstack/hooks.ts';
 import type { Host } from '../../../shared/netstack/host.ts';
 import { sendIp } from '../../../shared/netstack/ip-output.ts';
@@ -23,6 +22,7 @@ import type { Packet } from '../../../shared/wire/packet-memory.ts';
 import * as udp from '../../../shared/wire/udp.ts';
 import * as vxlan from '../../../shared/wire/vxlan.ts';
 import type { FrameObserver } from '../frame-observer.ts';
+import { forgetOuter, receiveInner } from '../leave-tunnel.ts';
 import { NO_FDB_ENTRY } from '../tunnel-device.ts';
 import { destinationOf } from './cilium-host-device.ts';
 import { sourceOf } from './cilium-vxlan-device.ts';
@@ -106,23 +106,12 @@ export class GeneveDevice implements NetDevice {
       return;
     }
     packet.strip(inner - offset);
-    packet.connection = null;
-    packet.mark = 0;
-    packet.checksumTrusted = false;
+    forgetOuter(packet);
     ethernet.setDestination(view, packet.offset, this.macAddress);
     this.receive(packet);
   }
 
   receive(frame: Packet): void {
-    if (!this.up || this.upcall === null) {
-      this.counters.rxDropped++;
-      this.options.host.drop(frame, drop.DEVICE_DOWN, this.name);
-      return;
-    }
-    this.counters.rxPackets++;
-    this.counters.rxBytes += frame.length;
-    this.observer?.frame('received', this, frame);
-    this.tap?.frame(this, frame, false);
-    this.upcall.input(this, frame);
+    receiveInner(this.options.host, this, frame, frame.length);
   }
 }

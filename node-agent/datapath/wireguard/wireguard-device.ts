@@ -28,6 +28,7 @@ import type { Packet } from '../../../shared/wire/packet-memory.ts';
 import * as udp from '../../../shared/wire/udp.ts';
 import * as wireguard from '../../../shared/wire/wireguard.ts';
 import type { FrameObserver } from '../frame-observer.ts';
+import { frameInner, receiveInner } from '../leave-tunnel.ts';
 import { AllowedIps } from './allowed-ips.ts';
 import { Session, type WireguardKeys } from './session.ts';
 
@@ -232,25 +233,12 @@ export class WireguardDevice implements NetDevice {
       return;
     }
     packet.length = ip.totalLength(view, packet.offset);
-    packet.connection = null;
-    packet.mark = 0;
-    packet.checksumTrusted = false;
-    const type = ip.etherType(view, packet.offset);
-    packet.prepend(ethernet.HEADER_BYTES);
-    ethernet.encode(view, packet.offset, 0, 0, type);
+    frameInner(this.host, packet, ip.etherType(view, packet.offset));
     this.receive(packet);
   }
 
   receive(frame: Packet): void {
-    if (!this.up || this.upcall === null) {
-      this.lose(frame, drop.DEVICE_DOWN);
-      return;
-    }
-    this.counters.rxPackets++;
-    this.counters.rxBytes += frame.length - ethernet.HEADER_BYTES;
-    this.observer?.frame('received', this, frame, '');
-    this.tap?.frame(this, frame, false);
-    this.upcall.input(this, frame);
+    receiveInner(this.host, this, frame, frame.length - ethernet.HEADER_BYTES, '');
   }
 
   private sessionWith(publicKey: string): Session | undefined {
