@@ -6,6 +6,7 @@
  * Addresses are given out in a circle behind the last one, so that a freed address rests as long as possible: peers may
  * still hold neighbour and connection entries for it. A pod that asks again (its node rebooted) gets the address it had.
  */
+import { HeldAddresses } from './held-addresses.ts';
 
 /** IPv4 addresses are uint32 numbers. */
 export interface AddressRange {
@@ -42,8 +43,7 @@ export class HostLocalIpam {
   private readonly last: number;
   private readonly rangeText: string;
   private readonly store: LeaseStore;
-  private readonly byOwner = new Map<string, number>();
-  private readonly taken = new Set<number>();
+  private readonly held = new HeldAddresses();
   private lastGiven: number;
 
   constructor(range: AddressRange, store: LeaseStore) {
@@ -62,7 +62,7 @@ export class HostLocalIpam {
 
   /** Addresses in use. */
   get size(): number {
-    return this.taken.size;
+    return this.held.size;
   }
 
   /** Addresses there are. */
@@ -72,32 +72,27 @@ export class HostLocalIpam {
 
   /** The owner's address, a new one if it has none. */
   allocate(owner: string): number {
-    const held = this.byOwner.get(owner);
+    const held = this.held.of(owner);
     if (held !== undefined) return held;
-    if (this.taken.size >= this.capacity) {
+    if (this.held.size >= this.capacity) {
       throw new AddressesExhaustedError(`no IP addresses available in range set: all ${this.capacity} are in use`);
     }
     let address = this.after(this.lastGiven);
-    while (this.taken.has(address)) address = this.after(address);
+    while (this.held.has(address)) address = this.after(address);
     this.lastGiven = address;
-    this.byOwner.set(owner, address);
-    this.taken.add(address);
+    this.held.hold(owner, address);
     this.save();
     return address;
   }
 
   /** Frees the owner's address; nothing happens when it has none. */
   release(owner: string): void {
-    const address = this.byOwner.get(owner);
-    if (address === undefined) return;
-    this.byOwner.delete(owner);
-    this.taken.delete(address);
-    this.save();
+    if (this.held.release(owner)) this.save();
   }
 
   /** Frees what owners hold that are gone: pods that were deleted while the node was down. */
   retainOnly(owners: ReadonlySet<string>): void {
-    for (const owner of [...this.byOwner.keys()]) if (!owners.has(owner)) this.release(owner);
+    for (const owner of this.held.ownersNotIn(owners)) this.release(owner);
   }
 
   private after(address: number): number {
@@ -108,13 +103,12 @@ export class HostLocalIpam {
     if (leases === undefined || leases.range !== this.rangeText) return;
     this.lastGiven = leases.lastGiven;
     for (const [owner, address] of leases.entries) {
-      if (address < this.first || address > this.last || this.taken.has(address)) continue;
-      this.byOwner.set(owner, address);
-      this.taken.add(address);
+      if (address < this.first || address > this.last || this.held.has(address)) continue;
+      this.held.hold(owner, address);
     }
   }
 
   private save(): void {
-    this.store.save({ range: this.rangeText, lastGiven: this.lastGiven, entries: [...this.byOwner] });
+    this.store.save({ range: this.rangeText, lastGiven: this.lastGiven, entries: this.held.entries });
   }
 }

@@ -3,6 +3,7 @@
  * that has no address left asks another for half of its free ones. Pure: what is to be told is told by `changed`.
  */
 import { formatIpv4 } from '../../../shared/wire/address.ts';
+import { HeldAddresses } from '../ipam/held-addresses.ts';
 import { AddressesExhaustedError, type AddressRange, type LeaseStore } from '../ipam/host-local.ts';
 import { isToken } from './gossip.ts';
 import { Paxos, type PaxosState } from './paxos.ts';
@@ -28,8 +29,7 @@ export class WeaveIpam {
   readonly ring: Ring;
   private readonly paxos: Paxos;
   private readonly options: WeaveIpamOptions;
-  private readonly byOwner = new Map<string, number>();
-  private readonly taken = new Set<number>();
+  private readonly held = new HeldAddresses();
 
   constructor(options: WeaveIpamOptions) {
     const { self, range, leases } = options;
@@ -40,8 +40,7 @@ export class WeaveIpam {
     if (saved === undefined || saved.range !== this.rangeText || !Array.isArray(saved.ring)) return;
     this.ring.merge(saved.ring.filter(isToken));
     for (const [owner, address] of saved.entries) {
-      this.byOwner.set(owner, address);
-      this.taken.add(address);
+      this.held.hold(owner, address);
     }
   }
 
@@ -54,7 +53,7 @@ export class WeaveIpam {
   }
 
   get active(): number {
-    return this.taken.size;
+    return this.held.size;
   }
 
   /** Begins to look for an agreement. */
@@ -89,29 +88,24 @@ export class WeaveIpam {
 
   /** The owner's address, a new one if it has none. Throws AddressesExhaustedError; another peer is then asked for space. */
   allocate(owner: string): number {
-    const held = this.byOwner.get(owner);
+    const held = this.held.of(owner);
     if (held !== undefined) return held;
     const address = this.free()[Symbol.iterator]().next().value;
     if (address === undefined) {
       this.options.wantSpace();
       throw new AddressesExhaustedError('no IP address is free: waiting for a range from other peers');
     }
-    this.byOwner.set(owner, address);
-    this.taken.add(address);
+    this.held.hold(owner, address);
     this.save();
     return address;
   }
 
   release(owner: string): void {
-    const address = this.byOwner.get(owner);
-    if (address === undefined) return;
-    this.byOwner.delete(owner);
-    this.taken.delete(address);
-    this.save();
+    if (this.held.release(owner)) this.save();
   }
 
   retainOnly(owners: ReadonlySet<string>): void {
-    for (const owner of [...this.byOwner.keys()]) if (!owners.has(owner)) this.release(owner);
+    for (const owner of this.held.ownersNotIn(owners)) this.release(owner);
   }
 
   /** Gives the upper half of the free addresses at the end of this peer's largest range. */
@@ -121,7 +115,7 @@ export class WeaveIpam {
       .rangesOf(self)
       .map(({ start, size }) => {
         const end = start + size;
-        const firstFree = Math.max(start - 1, ...[...this.taken].filter((at) => at >= start && at < end)) + 1;
+        const firstFree = Math.max(start - 1, ...[...this.held.addresses].filter((at) => at >= start && at < end)) + 1;
         return { firstFree, end };
       })
       .sort((a, b) => b.end - b.firstFree - (a.end - a.firstFree))[0];
@@ -144,7 +138,7 @@ export class WeaveIpam {
       // The first and the last address of all are those of the network and of everyone in it.
       const first = Math.max(range.start, start + 1);
       const end = Math.min(range.start + range.size, start + size - 1);
-      for (let address = first; address < end; address++) if (!this.taken.has(address)) yield address;
+      for (let address = first; address < end; address++) if (!this.held.has(address)) yield address;
     }
   }
 
@@ -155,6 +149,6 @@ export class WeaveIpam {
 
   private save(): void {
     const { leases } = this.options;
-    leases.save({ range: this.rangeText, lastGiven: 0, entries: [...this.byOwner], ring: this.ring.tokens });
+    leases.save({ range: this.rangeText, lastGiven: 0, entries: this.held.entries, ring: this.ring.tokens });
   }
 }
