@@ -1,7 +1,7 @@
 /** The kinds of sockets that benchmarks of the data path compare. */
 
-import { loadNativeSockets } from '../node-agent/io/native-socket.ts';
 import type { IoTier } from '../node-agent/io/open-link.ts';
+import { loadNativeSockets } from '../shared/native/native-socket.ts';
 import type { BenchmarkContext } from './benchmark.ts';
 
 /** Those that work here, the fastest last. */

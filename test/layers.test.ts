@@ -18,12 +18,14 @@ const allowedImports: Record<string, readonly string[]> = {
   // What policies say is needed by nodes, which enforce it, and by the CLI, which explains it.
   'shared/policy': ['shared/api', 'shared/netstack', 'shared/wire'],
   'shared/runtime': [],
+  // The C library and libuv: sockets, devices and timers below Node's.
+  'shared/native': [],
   'shared/bus': ['shared/api', 'shared/runtime', 'shared/rules'],
   services: ['shared/api', 'shared/bus', 'shared/runtime'],
   // It counts addresses.
   'services/cloud-controller': ['shared/api', 'shared/bus', 'shared/runtime', 'shared/wire'],
   'node-agent/datapath': ['shared/wire', 'shared/netstack', 'shared/policy', 'shared/rules'],
-  'node-agent/io': ['node-agent/datapath', 'shared/wire', 'shared/netstack'],
+  'node-agent/io': ['node-agent/datapath', 'shared/native', 'shared/wire', 'shared/netstack'],
   'node-agent/images': ['shared/podnet', 'shared/wire', 'shared/netstack', 'shared/runtime'],
   'node-agent/policy': ['node-agent/datapath', 'shared/api', 'shared/bus', 'shared/policy', 'shared/runtime'],
   'node-agent/outside': ['shared/api', 'shared/bus', 'shared/podnet', 'shared/runtime'],
@@ -53,7 +55,8 @@ const allowedImports: Record<string, readonly string[]> = {
     'shared/bus',
     'shared/runtime',
   ],
-  dns: ['shared/api', 'shared/bus', 'shared/podnet', 'shared/runtime'],
+  // On the machine's own ports it answers in batches.
+  dns: ['shared/api', 'shared/bus', 'shared/native', 'shared/podnet', 'shared/runtime'],
   'proxy/kube-proxy/compile': ['shared/api', 'shared/rules', 'shared/wire'],
   // Its health check ports are the node's, in the emulated network.
   'proxy/kube-proxy': [

@@ -7,6 +7,7 @@
  *   'message' -> MessageReceiver -> onReceive, and of what waits behind a full one: NativeReceiver: recvmmsg -> onReceive
  */
 import { createSocket, type RemoteInfo, type Socket } from 'node:dgram';
+import type { NativeSockets } from '../../shared/native/native-socket.ts';
 import type { Packet } from '../../shared/wire/packet-memory.ts';
 import type { LinkEndpoint, PeerId, UnderlayLink } from '../datapath/link.ts';
 import type { EventLoop } from './event-loop.ts';
@@ -14,9 +15,8 @@ import { type LinkCounters, zeroLinkCounters } from './link-counters.ts';
 import { MessageReceiver } from './message-receiver.ts';
 import { NativeReceiver } from './native-receiver.ts';
 import { NativeSender } from './native-sender.ts';
-import { type NativeSockets, openNativeSocket } from './native-socket.ts';
 import { PeerEndpoints } from './peer-endpoints.ts';
-import type { SocketLink, SocketLinkOptions } from './socket-link.ts';
+import { openNativeSocket, type SocketLink, type SocketLinkOptions } from './socket-link.ts';
 
 /**
  * A message of this size is seldom the only one. Those behind it are taken by system calls of our own: Node allocates 64 kB

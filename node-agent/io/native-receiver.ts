@@ -4,13 +4,14 @@
  *
  *   recvmmsg -> receive areas -> a packet each, or merged segments (SegmentMerger) -> onReceive
  */
+
+import { MessageVectors } from '../../shared/native/message-vectors.ts';
+import type { NativeSocket } from '../../shared/native/native-socket.ts';
 import { clearArray } from '../../shared/wire/clear-array.ts';
 import type { Packet, PacketMemory } from '../../shared/wire/packet-memory.ts';
 import type { PeerId, UnderlayLink } from '../datapath/link.ts';
 import { SegmentMerger } from '../datapath/segment-merger.ts';
 import type { LinkCounters } from './link-counters.ts';
-import { MessageVectors } from './message-vectors.ts';
-import type { NativeSocket } from './native-socket.ts';
 import type { PeerEndpoints } from './peer-endpoints.ts';
 
 const RECEIVE_MESSAGES = 8;

@@ -1,9 +1,9 @@
 import { expect, it } from 'vitest';
+import type { NativeSocket } from '../../shared/native/native-socket.ts';
 import { EventEngine } from '../../shared/netstack/event-engine.ts';
 import { type Packet, PacketMemory } from '../../shared/wire/packet-memory.ts';
 import { zeroLinkCounters } from './link-counters.ts';
 import { NativeSender } from './native-sender.ts';
-import type { NativeSocket } from './native-socket.ts';
 import { PeerEndpoints } from './peer-endpoints.ts';
 
 const EAGAIN = -11;

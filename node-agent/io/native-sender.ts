@@ -2,11 +2,12 @@
  * Sends through a socket of our own: the kernel reads datagrams straight from packet memory. What one turn sends to a peer
  * goes out in one system call, and what is of one size in it as one batch that the kernel cuts (UDP GSO).
  */
+
+import type { NativeSocket } from '../../shared/native/native-socket.ts';
 import type { Engine } from '../../shared/netstack/engine.ts';
 import type { Packet, PacketMemory } from '../../shared/wire/packet-memory.ts';
 import type { PeerId } from '../datapath/link.ts';
 import type { LinkCounters } from './link-counters.ts';
-import type { NativeSocket } from './native-socket.ts';
 import { type Cursor, MAX_SEGMENTS, OutgoingMessages } from './outgoing-messages.ts';
 import type { PeerEndpoints } from './peer-endpoints.ts';
 import { SendQueue, turnBytesOf } from './send-queue.ts';

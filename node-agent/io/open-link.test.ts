@@ -1,9 +1,9 @@
 import { expect, it } from 'vitest';
+import { loadNativeSockets } from '../../shared/native/native-socket.ts';
 import { EventEngine } from '../../shared/netstack/event-engine.ts';
 import { PacketMemory } from '../../shared/wire/packet-memory.ts';
 import { EventLoop } from './event-loop.ts';
 import { GsoLink } from './gso-link.ts';
-import { loadNativeSockets } from './native-socket.ts';
 import { openLink } from './open-link.ts';
 import { PolledLink } from './polled-link.ts';
 import { SELF_TEST_LIMIT_MS, selfTest } from './self-test.ts';

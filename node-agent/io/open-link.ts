@@ -1,7 +1,8 @@
 /** Which kind of socket carries a node's datagrams. */
+
+import { loadNativeSockets, type NativeSockets } from '../../shared/native/native-socket.ts';
 import { DgramLink } from './dgram-link.ts';
 import { GsoLink } from './gso-link.ts';
-import { loadNativeSockets, type NativeSockets } from './native-socket.ts';
 import { PolledLink } from './polled-link.ts';
 import { selfTest } from './self-test.ts';
 import type { SocketLink, SocketLinkOptions } from './socket-link.ts';

@@ -5,11 +5,12 @@
  *   message = [packet][packet] ...                       datagrams of one size, the last one shorter
  *           | [headers][payload][headers][payload] ...   segments of one super-segment
  */
+
+import { MessageVectors } from '../../shared/native/message-vectors.ts';
 import { SegmentCutter } from '../../shared/netstack/super-segment.ts';
 import * as ethernet from '../../shared/wire/ethernet.ts';
 import type { Packet, PacketMemory } from '../../shared/wire/packet-memory.ts';
 import * as vxlan from '../../shared/wire/vxlan.ts';
-import { MessageVectors } from './message-vectors.ts';
 
 const MAX_MESSAGES = 64;
 const MAX_PARTS = 512;

@@ -6,14 +6,15 @@
  *   send     -> NativeSender -> sendmmsg
  *   readable -> NativeReceiver: recvmmsg -> onReceive
  */
+
+import type { NativeSocket, NativeSockets } from '../../shared/native/native-socket.ts';
 import type { Packet } from '../../shared/wire/packet-memory.ts';
 import type { LinkEndpoint, PeerId, UnderlayLink } from '../datapath/link.ts';
 import { type LinkCounters, zeroLinkCounters } from './link-counters.ts';
 import { NativeReceiver } from './native-receiver.ts';
 import { NativeSender } from './native-sender.ts';
-import { type NativeSocket, type NativeSockets, openNativeSocket } from './native-socket.ts';
 import { PeerEndpoints } from './peer-endpoints.ts';
-import type { SocketLink, SocketLinkOptions } from './socket-link.ts';
+import { openNativeSocket, type SocketLink, type SocketLinkOptions } from './socket-link.ts';
 
 export interface PolledLinkOptions extends SocketLinkOptions {
   readonly sockets: NativeSockets;

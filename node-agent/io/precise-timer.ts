@@ -3,7 +3,7 @@
  * where `setTimeout` knows whole milliseconds and a spin on `setImmediate` uses up the processor time that the process then
  * lacks when it counts.
  */
-import { loadNativeLibrary, NativeCallError } from './native-library.ts';
+import { loadNativeLibrary, NativeCallError } from '../../shared/native/native-library.ts';
 
 export interface PreciseTimer {
   onDue: (() => void) | null;

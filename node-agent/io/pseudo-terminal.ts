@@ -4,7 +4,7 @@
  */
 import { closeSync, constants, openSync } from 'node:fs';
 import { ReadStream } from 'node:tty';
-import { loadNativeLibrary, NativeCallError } from './native-library.ts';
+import { loadNativeLibrary, NativeCallError } from '../../shared/native/native-library.ts';
 
 const TIOCGPTN = 0x8004_5430;
 const TIOCSPTLCK = 0x4004_5431;

@@ -1,4 +1,5 @@
 /** What every link over sockets has beside carrying datagrams. */
+import type { NativeSocket, NativeSockets } from '../../shared/native/native-socket.ts';
 import type { PacketMemory } from '../../shared/wire/packet-memory.ts';
 import type { LinkEndpoint, UnderlayLink } from '../datapath/link.ts';
 import type { EventLoop } from './event-loop.ts';
@@ -40,3 +41,16 @@ export function bindChoices(bind: LinkEndpoint): LinkEndpoint[] {
 
 /** Asked for; the kernel caps it at net.core.rmem_max and wmem_max. */
 export const SOCKET_BUFFER_BYTES = 4 * 1024 * 1024;
+
+/** Opens one where it can be bound (`bindChoices`). Throws LinkBindError. */
+export function openNativeSocket(sockets: NativeSockets, bind: LinkEndpoint): NativeSocket {
+  let failure = new Error('not tried');
+  for (const choice of bindChoices(bind)) {
+    try {
+      return sockets.open({ bind: choice, bufferBytes: SOCKET_BUFFER_BYTES, joined: true });
+    } catch (error) {
+      failure = error instanceof Error ? error : new Error(String(error));
+    }
+  }
+  throw new LinkBindError(bind, failure);
+}

@@ -10,13 +10,13 @@
  * https://docs.kernel.org/networking/tuntap.html
  */
 import { closeSync, constants, openSync } from 'node:fs';
+import { loadNativeLibrary, NativeCallError, type NativeLibrary } from '../../shared/native/native-library.ts';
 import { type DeviceCounters, type FrameUpcall, type NetDevice, zeroCounters } from '../../shared/netstack/device.ts';
 import { cutSuperSegment, SegmentCutter } from '../../shared/netstack/super-segment.ts';
 import { completeChecksums } from '../../shared/wire/complete-checksums.ts';
 import * as ethernet from '../../shared/wire/ethernet.ts';
 import type { Packet, PacketMemory } from '../../shared/wire/packet-memory.ts';
 import type { EventLoop } from './event-loop.ts';
-import { loadNativeLibrary, NativeCallError, type NativeLibrary } from './native-library.ts';
 
 export interface TapOptions {
   readonly memory: PacketMemory;

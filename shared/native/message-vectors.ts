@@ -3,8 +3,7 @@
  *
  *   | mmsghdr (64) x count | sockaddr_in (16) x count | control (24) x count | iovec (16) x parts |
  */
-import type { LinkEndpoint } from '../datapath/link.ts';
-import { AF_INET } from './native-socket.ts';
+import { AF_INET, type SocketEndpoint } from './native-socket.ts';
 
 const HEADER_BYTES = 64;
 const NAME_BYTES = 16;
@@ -125,7 +124,7 @@ export class MessageVectors {
     return this.view.getUint32(name + 4) * 65_536 + this.view.getUint16(name + 2);
   }
 
-  sender(message: number): LinkEndpoint {
+  sender(message: number): SocketEndpoint {
     const name = this.names + message * NAME_BYTES;
     return { address: this.bytes.subarray(name + 4, name + 8).join('.'), port: this.view.getUint16(name + 2) };
   }

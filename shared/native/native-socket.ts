@@ -2,13 +2,17 @@
  * UDP sockets below Node's, by calls into the C library (`native-library.ts`). The layouts are those of `struct mmsghdr` and
  * its parts on 64-bit Linux.
  */
-import type { LinkEndpoint } from '../datapath/link.ts';
 import { loadNativeLibrary, NativeCallError } from './native-library.ts';
-import { bindChoices, LinkBindError, SOCKET_BUFFER_BYTES } from './socket-link.ts';
+
+export interface SocketEndpoint {
+  /** Text: `127.0.1.10`. */
+  readonly address: string;
+  readonly port: number;
+}
 
 /** What one socket can do; failures come back as a negative errno. */
 export interface NativeSocket {
-  readonly local: LinkEndpoint;
+  readonly local: SocketEndpoint;
   readonly descriptor: number;
   /** What the kernel gave of the receive buffer asked for; it counts its own bookkeeping into it. */
   readonly receiveBufferBytes: number;
@@ -27,8 +31,16 @@ export interface NativeSocket {
 export interface NativeSockets {
   /** Where the first byte of a buffer stands in this process' memory. */
   addressOf(bytes: Uint8Array): number;
-  /** Binds. Throws. */
-  open(bind: LinkEndpoint, bufferBytes: number): NativeSocket;
+  /** Binds. Throws NativeCallError. */
+  open(options: NativeSocketOptions): NativeSocket;
+}
+
+export interface NativeSocketOptions {
+  readonly bind: SocketEndpoint;
+  /** Asked for, of each direction; the kernel may give less. */
+  readonly bufferBytes: number;
+  /** Datagrams of one sender that come together are taken as one message (UDP GRO). */
+  readonly joined: boolean;
 }
 
 export const AF_INET = 2;
@@ -68,7 +80,7 @@ async function load(): Promise<NativeSockets> {
   const setOption = (descriptor: number, level: number, option: number, value: number): boolean =>
     setsockopt(descriptor, level, option, new Int32Array([value]), 4) === 0;
 
-  function bound(bind: LinkEndpoint, bufferBytes: number): number {
+  function bound({ bind, bufferBytes, joined }: NativeSocketOptions): number {
     const descriptor = outcome(socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
     if (descriptor < 0) throw new NativeCallError('socket', descriptor);
     const sockaddr = new Uint8Array(SOCKADDR_BYTES);
@@ -86,11 +98,11 @@ async function load(): Promise<NativeSockets> {
       setOption(descriptor, SOL_SOCKET, SO_SNDBUF, bufferBytes);
     }
     // A kernel without it hands over single datagrams, which is fine too.
-    setOption(descriptor, SOL_UDP, UDP_GRO, 1);
+    if (joined) setOption(descriptor, SOL_UDP, UDP_GRO, 1);
     return descriptor;
   }
 
-  function localOf(descriptor: number): LinkEndpoint {
+  function localOf(descriptor: number): SocketEndpoint {
     const sockaddr = new Uint8Array(SOCKADDR_BYTES);
     const failed = outcome(getsockname(descriptor, sockaddr, new Uint32Array([SOCKADDR_BYTES])));
     if (failed < 0) throw new NativeCallError('getsockname', failed);
@@ -106,8 +118,8 @@ async function load(): Promise<NativeSockets> {
 
   return {
     addressOf: library.addressOf,
-    open(bind, bufferBytes) {
-      const descriptor = bound(bind, bufferBytes);
+    open(options) {
+      const descriptor = bound(options);
       let stopPolling: (() => void) | undefined;
       return {
         local: localOf(descriptor),
@@ -129,21 +141,8 @@ async function load(): Promise<NativeSockets> {
   };
 }
 
-/** Opens one where it can be bound (`bindChoices`). Throws LinkBindError. */
-export function openNativeSocket(sockets: NativeSockets, bind: LinkEndpoint): NativeSocket {
-  let failure = new Error('not tried');
-  for (const choice of bindChoices(bind)) {
-    try {
-      return sockets.open(choice, SOCKET_BUFFER_BYTES);
-    } catch (error) {
-      failure = error instanceof Error ? error : new Error(String(error));
-    }
-  }
-  throw new LinkBindError(bind, failure);
-}
-
 /** `struct sockaddr_in`. */
-export function encodeSockaddr(view: DataView, offset: number, { address, port }: LinkEndpoint): void {
+export function encodeSockaddr(view: DataView, offset: number, { address, port }: SocketEndpoint): void {
   view.setUint16(offset, AF_INET, true);
   view.setUint16(offset + 2, port);
   address.split('.').forEach((part, index) => {
