@@ -67,13 +67,14 @@ export class ApiCore {
   async handle(request: Request): Promise<ApiAnswer> {
     const call = this.callFor(request);
     const handler = this.handlerOf(call);
+    const { cache } = this.context.storage;
+    // Of before the handler: the cache may go on between the handler's error and its being caught here.
+    const { revision } = cache;
     try {
       return await handler(this.context, call);
     } catch (error) {
       if (!isApiError(error) || !OF_AN_OLD_STATE.some((reason) => error.reason === reason)) throw error;
-      // The client may know of writes by another apiserver that are not in this one's cache yet.
-      const { cache } = this.context.storage;
-      const { revision } = cache;
+      // The client may know of writes that are not in this one's cache yet: it follows the store itself.
       const isNewest = await this.context.storage.catchUp();
       // Who writes must not take an old state for the truth; who reads is told that it may be one.
       if (!isNewest && call.verb !== 'get') throw storeUnavailable(`${error.message} may be said of an old state`);
