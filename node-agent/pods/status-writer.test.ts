@@ -6,15 +6,18 @@ import { silentLogger } from '../../shared/runtime/log.ts';
 import { StatusWriter } from './status-writer.ts';
 
 const READY: PodStatus = { phase: 'Running', conditions: [{ type: 'Ready', status: 'True' }] };
+const UNREADY: PodStatus = { phase: 'Running', conditions: [{ type: 'Ready', status: 'False' }] };
 
 function setUp() {
   let revision = 10;
   const written: (string | undefined)[] = [];
+  const whileWriting: (() => void)[] = [];
   // The rest of the client is not used here.
   const api = {
     patch: async (_resource: unknown, _name: string, _namespace: string, { body }: Patch) => {
       const { status } = (body as () => Pod)();
       written.push(status?.conditions?.find(({ type }) => type === 'Ready')?.status);
+      whileWriting.shift()?.();
       return { metadata: { resourceVersion: String(++revision) } };
     },
   } as unknown as ApiClient;
@@ -24,7 +27,7 @@ function setUp() {
     metadata: { ...pod.metadata, resourceVersion: String(resourceVersion) },
     status: { phase: 'Running', conditions: [{ type: 'Ready', status: ready }] },
   });
-  return { writer, written, seen };
+  return { writer, written, whileWriting, seen };
 }
 
 describe('the status of a pod', () => {
@@ -50,6 +53,16 @@ describe('the status of a pod', () => {
       expect(written).toEqual(['True', 'True']);
     },
   );
+
+  it('is written again when it goes back while the change is on its way', async () => {
+    const { writer, written, whileWriting } = setUp();
+    writer.offer(READY);
+    await writer.flushed();
+    whileWriting.push(() => writer.offer(READY));
+    writer.offer(UNREADY);
+    await writer.flushed();
+    expect(written).toEqual(['True', 'False', 'True']);
+  });
 
   it('is left alone once the pod is gone', async () => {
     const { writer, written, seen } = setUp();

@@ -23,6 +23,8 @@ export class StatusWriter {
   /** What was observed last while a write was under way. */
   private unjudged: Pod | undefined;
   private wanted: PodStatus | undefined;
+  /** On its way to the API. */
+  private sent: PodStatus | undefined;
   private writing: Promise<void> | undefined;
   private gone = false;
 
@@ -33,9 +35,9 @@ export class StatusWriter {
     this.log = log;
   }
 
-  /** Has the status written soon, unless it is what was written last. */
+  /** Has the status written soon, unless it is what was written last or is being written. */
   offer(status: PodStatus): void {
-    if (this.gone || isDeepStrictEqual(status, this.wanted ?? this.written)) return;
+    if (this.gone || isDeepStrictEqual(status, this.wanted ?? this.sent ?? this.written)) return;
     this.wanted = status;
     this.writing ??= this.writeAll();
   }
@@ -90,6 +92,7 @@ export class StatusWriter {
     const body = () => {
       status = this.wanted ?? status;
       this.wanted = undefined;
+      this.sent = status;
       return { metadata: { uid }, status: { ...status, conditions: status.conditions?.map(wholeCondition) } };
     };
     try {
@@ -108,6 +111,8 @@ export class StatusWriter {
       this.log.warn({ error, pod: `${namespace}/${name}` }, 'the status could not be written; trying again');
       this.wanted ??= status;
       await this.clock.sleep(RETRY_MS);
+    } finally {
+      this.sent = undefined;
     }
   }
 }
