@@ -5,7 +5,6 @@ import type { NodeFacts } from './node-object.ts';
 
 const ARCHITECTURES: Readonly<Record<string, string>> = { x64: 'amd64', arm64: 'arm64', ia32: '386' };
 const REGION = 'local';
-const DEFAULT_ZONE = 'local-a';
 
 export interface MachineIdentity {
   readonly cluster: string;
@@ -13,7 +12,6 @@ export interface MachineIdentity {
   readonly internalIp: string;
   readonly internalIpv6: string | undefined;
   readonly bootId: string;
-  /** `local-a` by default. */
   readonly zone: string | undefined;
   readonly annotations: Readonly<Record<string, string>>;
   readonly maxPods: number;
@@ -25,7 +23,7 @@ export function machineFacts(identity: MachineIdentity): NodeFacts {
     name: nodeName,
     internalIp,
     internalIpv6,
-    zone: zone ?? DEFAULT_ZONE,
+    ...(zone === undefined ? {} : { zone }),
     region: REGION,
     architecture: ARCHITECTURES[process.arch] ?? process.arch,
     kernelVersion: release(),

@@ -26,6 +26,8 @@ describe('a node', () => {
       'topology.kubernetes.io/zone': 'zone-a',
       'topology.kubernetes.io/region': 'local',
     });
+    const { zone: _, ...elsewhere } = FACTS;
+    expect(nodeObject(elsewhere).metadata?.labels).toMatchObject({ 'topology.kubernetes.io/zone': 'local-a' });
     expect(node.spec?.taints).toBeUndefined();
     expect(nodeStatusBase(FACTS).addresses).toEqual([
       { type: 'InternalIP', address: '192.168.1.10' },

@@ -1,12 +1,14 @@
 /** The Node object that a node-agent registers; pure. */
 import type { Node, NodeAddress, NodeCondition, NodeSystemInfo } from 'kubernetes-types/core/v1.d.ts';
+import { ZONE_LABEL } from '../../shared/api/topology-hints.ts';
 
 export interface NodeFacts {
   readonly name: string;
   /** Address in the emulated underlay: what kubectl shows as INTERNAL-IP. */
   readonly internalIp: string;
   readonly internalIpv6?: string;
-  readonly zone: string;
+  /** undefined: `local-a`, unless somebody labelled the node otherwise. */
+  readonly zone?: string;
   readonly region: string;
   /** `amd64`, `arm64`: what the machine is. */
   readonly architecture: string;
@@ -20,6 +22,7 @@ export interface NodeFacts {
 }
 
 export const KUBELET_VERSION = 'v1.32.0';
+const DEFAULT_ZONE = 'local-a';
 export const PODWIRE_VERSION = '0.1.0';
 
 /**
@@ -35,11 +38,16 @@ export function nodeObject(facts: NodeFacts): Node {
   return {
     apiVersion: 'v1',
     kind: 'Node',
-    metadata: { name: facts.name, labels: nodeLabels(facts), annotations: { ...facts.annotations } },
+    metadata: {
+      name: facts.name,
+      labels: { [ZONE_LABEL]: DEFAULT_ZONE, ...nodeLabels(facts) },
+      annotations: { ...facts.annotations },
+    },
     spec: {},
   };
 }
 
+/** What a node that comes back says anew. */
 export function nodeLabels(facts: NodeFacts): Record<string, string> {
   return {
     'kubernetes.io/hostname': facts.name,
@@ -48,7 +56,7 @@ export function nodeLabels(facts: NodeFacts): Record<string, string> {
     'beta.kubernetes.io/os': 'linux',
     'beta.kubernetes.io/arch': facts.architecture,
     'topology.kubernetes.io/region': facts.region,
-    'topology.kubernetes.io/zone': facts.zone,
+    ...(facts.zone === undefined ? {} : { [ZONE_LABEL]: facts.zone }),
   };
 }
 

@@ -10,7 +10,6 @@ import { NodeRegistration } from './registration.ts';
 const FACTS = {
   name: 'worker-1',
   internalIp: '192.168.1.10',
-  zone: 'local-a',
   region: 'local',
   architecture: 'amd64',
   kernelVersion: '6',
@@ -58,6 +57,8 @@ describe('node registration', () => {
     const { registration, patches } = setUp(true);
     await registration.register();
     expect(patches[0]?.body).toMatchObject({ metadata: { annotations: FACTS.annotations } });
+    // A zone that somebody gave the node stays.
+    expect(patches[0]?.body).not.toHaveProperty(['metadata', 'labels', 'topology.kubernetes.io/zone']);
   });
 
   test('puts right what was said of it while it was silent, with the time of the change', async () => {

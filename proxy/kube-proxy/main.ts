@@ -4,6 +4,7 @@ import type { ConfigMap, Node, Service } from 'kubernetes-types/core/v1.js';
 import type { EndpointSlice } from 'kubernetes-types/discovery/v1.js';
 import type { Live } from '../../shared/api/live.ts';
 import { CONFIGMAPS, ENDPOINTSLICES, NODES, SERVICES } from '../../shared/api/resources.ts';
+import { ZONE_LABEL } from '../../shared/api/topology-hints.ts';
 import { createApiClient } from '../../shared/bus/api-client.ts';
 import { createInformer } from '../../shared/bus/informer.ts';
 import { connectProcessBus } from '../../shared/bus/process-bus.ts';
@@ -30,7 +31,6 @@ import { ServiceChanges } from './service-changes.ts';
 
 const CONFIG_MAP = 'kube-proxy';
 const CONFIG_KEY = 'config.conf';
-const ZONE_LABEL = 'topology.kubernetes.io/zone';
 
 async function start(context: ProcessContext): Promise<void> {
   const { environment, log, shutdown, clock } = context;
@@ -47,6 +47,10 @@ async function start(context: ProcessContext): Promise<void> {
 
   const services = createInformer<Live<Service>>(bus, SERVICES);
   const slices = createInformer<Live<EndpointSlice>>(bus, ENDPOINTSLICES);
+  const nodes = createInformer<Live<Node>>(bus, NODES, {
+    mentions: pod.nodeName,
+    transform: (one) => (one.metadata.name === pod.nodeName ? one : undefined),
+  });
   const metrics = new ProxyMetrics(context.metrics);
   const nodeHttp = new NodeHttp(pod.podnetSocket);
   const healthChecks = new HealthCheckPorts({
@@ -72,6 +76,15 @@ async function start(context: ProcessContext): Promise<void> {
       refused: (problems) => log.error({ family, problems }, 'the node refused the rules'),
     });
     ipv6Table.hold(proxier);
+    nodes.subscribe({
+      updated(now) {
+        const zone = zoneOf(now);
+        if (zone === compiling.node.zone) return;
+        log.info({ family, zone }, "the node's zone changed");
+        compiling.node.zone = zone;
+        changes.markAll();
+      },
+    });
     const loop = new ProxyLoop({
       changes,
       proxier,
@@ -86,7 +99,7 @@ async function start(context: ProcessContext): Promise<void> {
     shutdown.onStop(`loop ${family}`, () => loop.stop());
     return loop;
   });
-  await Promise.all([services.start(), slices.start()]);
+  await Promise.all([services.start(), slices.start(), nodes.start()]);
   for (const loop of loops) loop.request();
   await Promise.all(loops.map((loop) => loop.firstSync));
 }
@@ -110,10 +123,9 @@ function proxyContexts(
   return podCidrs.split(',').map((text) => {
     const clusterCidr = prefixOf('clusterCIDR', text.trim());
     const family = familyOf(clusterCidr.address);
-    const zone = node.metadata.labels?.[ZONE_LABEL] ?? '';
     return {
       family,
-      node: { name: node.metadata.name, zone, address: nodeAddress(node, family) },
+      node: { name: node.metadata.name, zone: zoneOf(node), address: nodeAddress(node, family) },
       clusterCidr,
       serviceCidr: prefixOf('the Service CIDR', serviceCidrs[family]),
       scheduler: configuration.scheduler,
@@ -122,6 +134,10 @@ function proxyContexts(
       sha256: (text) => createHash('sha256').update(text).digest(),
     };
   });
+}
+
+function zoneOf({ metadata }: Live<Node>): string {
+  return metadata.labels?.[ZONE_LABEL] ?? '';
 }
 
 function prefixOf(what: string, text: string): IpPrefix {

@@ -52,6 +52,11 @@ export class ServiceChanges {
     return this.changeTimesMs.splice(0);
   }
 
+  /** Something that all rules depend on changed. */
+  markAll(): void {
+    for (const service of this.services.list()) this.mark(keyOf(service));
+  }
+
   private stateOf(key: string): ServiceState {
     const [namespace = '', name = ''] = key.split('/');
     const service = this.services.get(name, namespace);

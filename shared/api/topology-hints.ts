@@ -1,6 +1,8 @@
 /** For which nodes and zones an endpoint is meant (Kubernetes documentation, "Traffic distribution"; EndpointSlice API). */
 import type { EndpointHints } from 'kubernetes-types/discovery/v1.js';
 
+export const ZONE_LABEL = 'topology.kubernetes.io/zone';
+
 export const TRAFFIC_DISTRIBUTIONS = ['PreferClose', 'PreferSameZone', 'PreferSameNode'] as const;
 
 export interface TopologyHints extends EndpointHints {

@@ -7,7 +7,8 @@ import { type ServicePort, usesClusterEndpoints, usesLocalEndpoints } from './se
 
 export interface ProxyNode {
   readonly name: string;
-  readonly zone: string;
+  /** Follows the node's label; empty without one. */
+  zone: string;
 }
 
 export interface EndpointChoice {
@@ -24,7 +25,7 @@ export interface EndpointChoice {
 /** Ready endpoints; when there is none, those that terminate but still serve. */
 export function endpointsFor(port: ServicePort, endpoints: readonly Endpoint[], node: ProxyNode): EndpointChoice {
   const isLocal = (endpoint: Endpoint): boolean => endpoint.nodeName === node.name;
-  const isMeant = hintFilter(port, endpoints, node);
+  const isMeant = hintFilter(endpoints, node);
   const cluster = usesClusterEndpoints(port)
     ? orTerminating(
         endpoints.filter((endpoint) => endpoint.ready && isMeant(endpoint)),
@@ -48,9 +49,8 @@ function isUsable({ ready, serving, terminating }: Endpoint): boolean {
   return ready || (serving && terminating);
 }
 
-/** Hints of the node come before those of its zone, as a node is nearer. */
-function hintFilter(port: ServicePort, endpoints: readonly Endpoint[], node: ProxyNode): (one: Endpoint) => boolean {
-  if (!port.topologyAware) return () => true;
+/** Hints of the node come before those of its zone, as a node is nearer. Hints count however they came to be. */
+function hintFilter(endpoints: readonly Endpoint[], node: ProxyNode): (one: Endpoint) => boolean {
   const ready = endpoints.filter((endpoint) => endpoint.ready);
   const byNode = isHinted(ready, ({ nodeHints }) => nodeHints, node.name);
   return byNode ?? isHinted(ready, ({ zoneHints }) => zoneHints, node.zone) ?? (() => true);

@@ -27,12 +27,10 @@ export interface ServicePort {
   readonly externalPolicyLocal: boolean;
   /** 0 when there is none. */
   readonly healthCheckNodePort: number;
-  readonly topologyAware: boolean;
 }
 
 const DEFAULT_AFFINITY_SECONDS = 10800;
 const OTHER_PROXY = 'service.kubernetes.io/service-proxy-name';
-const TOPOLOGY_MODE = 'service.kubernetes.io/topology-mode';
 const PROTOCOLS: Readonly<Record<string, TransportProtocol>> = { TCP: 'tcp', UDP: 'udp', SCTP: 'sctp' };
 
 /** The ports of a Service in one family; none for headless and ExternalName Services and those of another proxy. */
@@ -78,7 +76,6 @@ function portOf(
     internalPolicyLocal: spec.internalTrafficPolicy === 'Local',
     externalPolicyLocal: isLocal,
     healthCheckNodePort: isLocal ? (spec.healthCheckNodePort ?? 0) : 0,
-    topologyAware: isTopologyAware(service),
   };
 }
 
@@ -101,11 +98,6 @@ function loadBalancerIps({ status }: Live<Service>, family: IpFamily): number[] 
 function affinitySeconds({ spec }: Live<Service>): number | undefined {
   if (spec.sessionAffinity !== 'ClientIP') return undefined;
   return spec.sessionAffinityConfig?.clientIP?.timeoutSeconds ?? DEFAULT_AFFINITY_SECONDS;
-}
-
-function isTopologyAware(service: Live<Service>): boolean {
-  const mode = service.metadata.annotations?.[TOPOLOGY_MODE];
-  return (service.spec.trafficDistribution ?? '') !== '' || mode === 'Auto' || mode === 'auto';
 }
 
 /** Reached from outside the cluster: node port, external or load balancer addresses. */

@@ -32,7 +32,6 @@ function dns(protocol: 'udp' | 'tcp', ...endpoints: Endpoint[]): ServiceState {
     internalPolicyLocal: false,
     externalPolicyLocal: false,
     healthCheckNodePort: 0,
-    topologyAware: false,
   };
   return { key: 'kube-system/kube-dns', ports: [{ port, endpoints }] };
 }

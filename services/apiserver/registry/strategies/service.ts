@@ -15,6 +15,7 @@ import type { Claimant } from '../../allocation/claim.ts';
 import { type ClusterIpRange, NODE_PORTS, type ServiceRanges } from '../../allocation/service-ranges.ts';
 import type { Strategy, Undo, WriteContext } from '../strategy.ts';
 import { settleFamilies } from './ip-families.ts';
+import { serviceWarnings } from './service-warnings.ts';
 
 export function serviceStrategy(ranges: ServiceRanges): Strategy {
   return {
@@ -27,14 +28,14 @@ export function serviceStrategy(ranges: ServiceRanges): Strategy {
     },
 
     async allocate(object, context) {
-      warnOfSctp(object, context);
+      serviceWarnings(object).forEach(context.warn);
       const allocation = new ServiceAllocation(ranges, object, context);
       await allocation.complete(undefined);
       return allocation.undo;
     },
 
     async update(object, old, context) {
-      warnOfSctp(object, context);
+      serviceWarnings(object).forEach(context.warn);
       const { spec } = asService(object);
       const { spec: before } = asService(old);
       keepAllocated(spec, before);
@@ -60,14 +61,6 @@ export function serviceStrategy(ranges: ServiceRanges): Strategy {
 
     returnsDeleted: true,
   };
-}
-
-/** The original takes them, and so do manifests that are tried here: they are kept, and nothing answers. */
-function warnOfSctp(object: KubeObject, { warn }: WriteContext): void {
-  for (const [index, { protocol }] of (asService(object).spec.ports ?? []).entries()) {
-    if (protocol !== 'SCTP') continue;
-    warn(`spec.ports[${index}].protocol: pods and nodes here speak TCP and UDP: nothing will answer this SCTP port`);
-  }
 }
 
 interface TypedService {

@@ -12,7 +12,8 @@ type SliceState = Parameters<typeof reconcileEndpointSlices>[0];
 const zones = (name: string) => node(name, { labels: { 'topology.kubernetes.io/zone': `zone-${name}` } });
 
 function reconcile(state: Partial<SliceState>): readonly Action[] {
-  return reconcileEndpointSlices({ service: service(), pods: [], slices: [], node: zones, ...state }).actions;
+  const defaults = { service: service(), pods: [], slices: [], node: zones, zoneShares: () => undefined };
+  return reconcileEndpointSlices({ ...defaults, ...state }).actions;
 }
 
 function written(actions: readonly Action[]): EndpointSlice[] {

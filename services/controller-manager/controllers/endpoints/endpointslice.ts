@@ -8,8 +8,8 @@ import type { Live } from '../../../../shared/api/live.ts';
 import { isTerminating } from '../../../../shared/api/pod-condition.ts';
 import { ENDPOINTSLICES, SERVICES } from '../../../../shared/api/resources.ts';
 import { formatTimestamp } from '../../../../shared/api/timestamp.ts';
-import { hintsOf } from '../../../../shared/api/topology-hints.ts';
-import { type Action, NOTHING, type Outcome } from '../../action.ts';
+import { hintsOf, ZONE_LABEL } from '../../../../shared/api/topology-hints.ts';
+import type { Action, Outcome } from '../../action.ts';
 import { controllerReference } from '../../owner.ts';
 import { same } from '../../same.ts';
 import {
@@ -25,12 +25,12 @@ import {
   selectedPods,
   triggerTimeMs,
 } from './service-endpoints.ts';
+import { isTopologyAware, topologyAwareHints, type ZoneShares } from './topology-aware-hints.ts';
 
 export const SERVICE_NAME = 'kubernetes.io/service-name';
 export const MANAGED_BY = 'endpointslice.kubernetes.io/managed-by';
 export const CONTROLLER = 'endpointslice-controller.k8s.io';
 const HEADLESS = 'service.kubernetes.io/headless';
-const ZONE = 'topology.kubernetes.io/zone';
 const MAX_ENDPOINTS = 100;
 
 export interface EndpointSliceState {
@@ -40,6 +40,22 @@ export interface EndpointSliceState {
   /** The slices this controller made for the Service. */
   readonly slices: readonly Live<EndpointSlice>[];
   readonly node: (name: string) => Live<Node> | undefined;
+  readonly zoneShares: () => ZoneShares | undefined;
+}
+
+/** How topology aware routing stands in a family of the Service: its endpoints have hints, or why they have none. */
+export type HintState = { readonly enabled: true } | { readonly enabled: false; readonly refusal: string };
+
+export interface EndpointSliceOutcome extends Outcome {
+  /** Empty for a Service that does not ask for it. */
+  readonly hints: ReadonlyMap<Family, HintState>;
+}
+
+/** What a slice is to hold: one that is there, or a new one. */
+interface Placement {
+  readonly group: Group;
+  readonly slice: Live<EndpointSlice> | undefined;
+  readonly endpoints: readonly Endpoint[];
 }
 
 /** Endpoints with the same family and the same ports, by address. */
@@ -53,20 +69,37 @@ export function isManagedSlice(slice: Live<EndpointSlice>): boolean {
   return slice.metadata.labels?.[MANAGED_BY] === CONTROLLER;
 }
 
-export function reconcileEndpointSlices(state: EndpointSliceState): Outcome {
+export function reconcileEndpointSlices(state: EndpointSliceState): EndpointSliceOutcome {
   const { service, slices } = state;
-  if (isTerminating(service) || !managesEndpoints(service)) return NOTHING;
+  if (isTerminating(service) || !managesEndpoints(service)) return { actions: [], hints: new Map() };
   const live = slices.filter((slice) => !isTerminating(slice));
-  const groups = groupEndpoints(state);
-  const actions: Action[] = [];
   const taken = new Set<Live<EndpointSlice>>();
-  for (const group of groups) {
+  const placements = groupEndpoints(state).flatMap((group) => {
     const own = live.filter((slice) => slice.addressType === group.family && samePorts(slice, group.ports));
     for (const slice of own) taken.add(slice);
-    actions.push(...placeGroup(service, group, own));
-  }
-  for (const slice of live) if (!taken.has(slice)) actions.push(deleteSlice(slice));
-  return { actions: recycle(actions, live) };
+    return placeGroup(group, own);
+  });
+  const hints = new Map<Family, HintState>();
+  const hinted = isTopologyAware(service) ? withTopologyHints(state, placements, hints) : placements;
+  const actions = [...writePlacements(service, hinted), ...live.filter((slice) => !taken.has(slice)).map(deleteSlice)];
+  return { actions: recycle(actions, live), hints };
+}
+
+/** Hints are shared out over all slices of a family. */
+function withTopologyHints(
+  { service, zoneShares }: EndpointSliceState,
+  placements: readonly Placement[],
+  states: Map<Family, HintState>,
+): Placement[] {
+  const shares = zoneShares();
+  return familiesOf(service).flatMap((family) => {
+    const own = placements.filter(({ group }) => group.family === family);
+    const contents = own.map(({ slice, endpoints }) => ({ endpoints, stored: slice?.endpoints ?? [] }));
+    const outcome = topologyAwareHints(contents, shares);
+    states.set(family, 'refusal' in outcome ? { enabled: false, ...outcome } : { enabled: true });
+    if ('refusal' in outcome) return own;
+    return own.map((placement, index) => ({ ...placement, endpoints: outcome.slices[index] ?? [] }));
+  });
 }
 
 /** A slice that would go while another of its family comes is given the other's content: one write, and the name stays. */
@@ -129,11 +162,13 @@ function endpointOf(
   node: (name: string) => Live<Node> | undefined,
 ): Endpoint {
   const { nodeName = '' } = pod.spec;
-  const zone = node(nodeName)?.metadata.labels?.[ZONE];
+  const zone = node(nodeName)?.metadata.labels?.[ZONE_LABEL];
   const hostname = endpointHostname(service, pod);
   const { name, namespace, uid } = pod.metadata;
   const conditions = endpointConditions(service, pod);
-  const hints = conditions.ready ? hintsOf(service.spec.trafficDistribution, nodeName, zone) : undefined;
+  // Topology aware routing comes before it.
+  const distribution = isTopologyAware(service) ? undefined : service.spec.trafficDistribution;
+  const hints = conditions.ready ? hintsOf(distribution, nodeName, zone) : undefined;
   return {
     addresses: [address],
     conditions,
@@ -158,50 +193,56 @@ function samePorts(slice: Live<EndpointSlice>, ports: readonly ResolvedPort[]): 
 }
 
 /** Keeps endpoints in the slice they are in, fills slices that have room, and makes new ones for the rest. */
-function placeGroup(service: Live<Service>, group: Group, slices: readonly Live<EndpointSlice>[]): Action[] {
+function placeGroup(group: Group, slices: readonly Live<EndpointSlice>[]): Placement[] {
   const left = new Map(group.endpoints);
   const contents = slices.map((slice) => {
-    const kept: Endpoint[] = [];
+    const endpoints: Endpoint[] = [];
     for (const { addresses } of slice.endpoints ?? []) {
       const entry = left.get(addresses[0] ?? '');
       if (entry === undefined) continue;
-      kept.push(entry.endpoint);
+      endpoints.push(entry.endpoint);
       left.delete(addresses[0] ?? '');
     }
-    return { slice, kept };
+    return { group, slice, endpoints };
   });
   const rest = [...left.values()].map(({ endpoint }) => endpoint);
-  for (const { kept } of contents) kept.push(...rest.splice(0, Math.max(0, MAX_ENDPOINTS - kept.length)));
-  const created: Endpoint[][] = [];
-  while (rest.length > 0) created.push(rest.splice(0, MAX_ENDPOINTS));
-  if (slices.length === 0 && created.length === 0) created.push([]);
+  for (const { endpoints } of contents)
+    endpoints.push(...rest.splice(0, Math.max(0, MAX_ENDPOINTS - endpoints.length)));
+  const created: Placement[] = [];
+  while (rest.length > 0) created.push({ group, slice: undefined, endpoints: rest.splice(0, MAX_ENDPOINTS) });
+  if (slices.length === 0 && created.length === 0) created.push({ group, slice: undefined, endpoints: [] });
+  return [...contents, ...created];
+}
 
-  const filled = contents.filter(({ kept }) => kept.length > 0);
-  const actions: Action[] = [];
-  for (const { slice, kept } of contents) {
-    const isPlaceholder = filled.length === 0 && created.length === 0 && slice === contents[0]?.slice;
-    if (kept.length === 0 && !isPlaceholder) actions.push(deleteSlice(slice));
-    else actions.push(...updateSlice(service, group, slice, kept));
-  }
-  for (const endpoints of created) {
-    const object = newSlice(service, group, endpoints);
-    actions.push({ kind: 'create', resource: ENDPOINTSLICES, object });
-  }
-  return actions;
+/** An empty slice goes, unless it is the only one of its group. */
+function writePlacements(service: Live<Service>, placements: readonly Placement[]): Action[] {
+  const filled = new Set(placements.filter(({ endpoints }) => endpoints.length > 0).map(({ group }) => group));
+  return placements.flatMap((placement): Action[] => {
+    const { group, slice, endpoints } = placement;
+    if (slice === undefined) {
+      return [{ kind: 'create', resource: ENDPOINTSLICES, object: newSlice(service, group, endpoints) }];
+    }
+    const isPlaceholder = placement === placements.find((other) => other.group === group);
+    if (endpoints.length > 0 || (isPlaceholder && !filled.has(group))) {
+      return updateSlice(service, group, slice, endpoints);
+    }
+    return [deleteSlice(slice)];
+  });
 }
 
 function updateSlice(
   service: Live<Service>,
   group: Group,
   slice: Live<EndpointSlice>,
-  endpoints: Endpoint[],
+  endpoints: readonly Endpoint[],
 ): Action[] {
   const labels = sliceLabels(service);
   if (same(slice.endpoints ?? [], endpoints) && same(slice.metadata.labels, labels)) return [];
   const annotations = { ...slice.metadata.annotations };
   delete annotations[LAST_CHANGE];
   Object.assign(annotations, changeAnnotation(changeTimeMs(group, slice.endpoints ?? [], endpoints)));
-  const object: EndpointSlice = { ...slice, metadata: { ...slice.metadata, labels, annotations }, endpoints };
+  const metadata = { ...slice.metadata, labels, annotations };
+  const object: EndpointSlice = { ...slice, metadata, endpoints: [...endpoints] };
   return [{ kind: 'update', resource: ENDPOINTSLICES, object }];
 }
 
@@ -216,7 +257,7 @@ function changeAnnotation(atMs: number): Record<string, string> {
   return atMs === 0 ? {} : { [LAST_CHANGE]: formatTimestamp(atMs) };
 }
 
-function newSlice(service: Live<Service>, group: Group, endpoints: Endpoint[]): EndpointSlice {
+function newSlice(service: Live<Service>, group: Group, endpoints: readonly Endpoint[]): EndpointSlice {
   const ports = group.ports.map(({ name, port, protocol, appProtocol }) => ({
     name,
     port,
@@ -235,7 +276,7 @@ function newSlice(service: Live<Service>, group: Group, endpoints: Endpoint[]): 
       ownerReferences: [controllerReference(SERVICES, service)],
     },
     addressType: group.family,
-    endpoints,
+    endpoints: [...endpoints],
     ports,
   };
 }
