@@ -1,4 +1,4 @@
-/** Services that are no plain ClusterIP: without selector, headless, aliases, load balancers with and without what they ask for. */
+/** Services that are no plain ClusterIP: without selector, headless, aliases, load balancers, and those that keep to a zone. */
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { waitFor } from '../wait-for.ts';
 import { TestCluster } from './cluster.ts';
@@ -61,11 +61,25 @@ spec:
   allocateLoadBalancerNodePorts: false
   selector: { app: server }
   ports: [{ port: 8099, targetPort: 8080 }]
+---
+apiVersion: v1
+kind: Service
+metadata: { name: zonal, annotations: { service.kubernetes.io/topology-mode: Auto } }
+spec: { selector: { app: zonal }, ports: [{ port: 80, targetPort: 8080 }] }
+${['worker-1', 'worker-2'].map(zonalPod).join('')}`;
+
+function zonalPod(node: string): string {
+  return `---
+apiVersion: v1
+kind: Pod
+metadata: { name: at-${node}, labels: { app: zonal } }
+spec: { nodeName: ${node}, containers: [{ name: c, image: agnhost, args: [netexec, --http-port=8080] }] }
 `;
+}
 
 let cluster: TestCluster | undefined;
 beforeAll(async () => {
-  cluster = await TestCluster.start({ nodes: 1 });
+  cluster = await TestCluster.start({ nodes: 2 });
   await cluster?.apply(MANIFEST);
   await cluster?.kubectlOut(['wait', '--for=condition=Ready', 'pod/server', '--timeout=60s']);
 });
@@ -105,4 +119,36 @@ endpoints: [{ addresses: ["${address}"] }]
   expect(await field('{.spec.ports[0].nodePort}', 'service', 'classy')).toMatch(/^3\d{4}$/);
   // The cloud controller saw it before the other one, which has its address.
   expect(await field('{.status.loadBalancer}', 'service', 'classy')).toBe('{}');
+});
+
+test('a zone keeps to its own endpoints while each has its share', { timeout: 300_000 }, async (context) => {
+  if (cluster === undefined) {
+    context.skip('no kubectl on this machine');
+    return;
+  }
+  const c = cluster;
+  await c.kubectlOut(['wait', '--for=condition=Ready', 'pod', '-l', 'app=zonal', '--timeout=60s']);
+  const said = (reason: string, message: string): Promise<boolean> =>
+    waitFor(`the event ${reason}`, async () => {
+      const selector = `involvedObject.name=zonal,reason=${reason}`;
+      return (await c.kubectlOut(['get', 'events', '--field-selector', selector])).includes(message);
+    });
+  const answers = async (from: string): Promise<string> => {
+    const ask = 'for i in $(seq 20); do curl -s -m 5 http://zonal/hostname; echo; done';
+    const { stdout } = await c.kubectl(['exec', from, '--', 'sh', '-c', ask]);
+    return [...new Set(stdout.split('\n').filter(Boolean))].sort().join(' ');
+  };
+  const answerers = (from: string, names: string): Promise<boolean> =>
+    waitFor(`${from} to be answered by ${names}`, async () => (await answers(from)) === names);
+
+  await said('TopologyAwareHintsDisabled', 'Insufficient Node information');
+  await answerers('at-worker-1', 'at-worker-1 at-worker-2');
+  for (const node of ['worker-1', 'worker-2']) {
+    await c.kubectlOut(['label', 'node', node, '--overwrite', `topology.kubernetes.io/zone=zone-${node}`]);
+  }
+  await said('TopologyAwareHintsEnabled', 'Topology Aware Hints has been enabled, addressType: IPv4');
+  for (const pod of ['at-worker-1', 'at-worker-2']) await answerers(pod, pod);
+  await c.kubectlOut(['annotate', 'service', 'zonal', 'service.kubernetes.io/topology-mode-']);
+  await said('TopologyAwareHintsDisabled', 'Topology Aware Hints has been disabled, addressType: IPv4');
+  await answerers('at-worker-2', 'at-worker-1 at-worker-2');
 });
