@@ -3,6 +3,7 @@ import { LEASES } from '../../shared/api/resources.ts';
 import { isApiError } from '../../shared/api/status.ts';
 import { formatMicroTimestamp } from '../../shared/api/timestamp.ts';
 import type { ApiClient } from '../../shared/bus/api-client.ts';
+import { untilNextBeatMs } from '../../shared/runtime/beat.ts';
 import type { Clock } from '../../shared/runtime/clock.ts';
 import type { Logger } from '../../shared/runtime/log.ts';
 
@@ -24,13 +25,12 @@ export interface HeartbeatOptions {
 export async function runHeartbeat(options: HeartbeatOptions): Promise<void> {
   const { clock, log, renewEveryMs, signal } = options;
   while (!signal.aborted) {
-    const startedMs = clock.monotonicMs();
     try {
       await renew(options);
     } catch (error) {
       if (!signal.aborted) log.warn({ error }, 'the lease could not be renewed');
     }
-    await clock.sleep(Math.max(1, renewEveryMs - (clock.monotonicMs() - startedMs)), signal);
+    await clock.sleep(untilNextBeatMs(clock.nowMs(), renewEveryMs), signal);
   }
 }
 

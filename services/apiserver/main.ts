@@ -1,6 +1,7 @@
 /** The apiserver process: see http/https-server.ts for the way of a request, storage/watch-cache.ts for that of the data. */
 import { networkInterfaces } from 'node:os';
 import { join } from 'node:path';
+import { CUSTOMRESOURCEDEFINITIONS, RESOURCEQUOTAS } from '../../shared/api/resources.ts';
 import { connectBus } from '../../shared/bus/connection.ts';
 import { ObjectStore } from '../../shared/bus/object-store.ts';
 import { readCompactedRevision } from '../../shared/bus/store-feed.ts';
@@ -20,7 +21,7 @@ import { kubeconfigText } from './kubeconfig.ts';
 import { repairAllocations } from './maintenance/allocation-repair.ts';
 import { ApiEndpoints, RENEW_MS } from './maintenance/api-endpoints.ts';
 import { Compaction } from './maintenance/compaction.ts';
-import { cleanUpDefinitions } from './maintenance/definition-cleanup.ts';
+import { cleanUpDefinitions, definitionsToCleanUp } from './maintenance/definition-cleanup.ts';
 import { expireEvents } from './maintenance/event-expiry.ts';
 import { QuotaStatus } from './maintenance/quota-status.ts';
 import { scheduleTasks } from './maintenance/schedule.ts';
@@ -115,8 +116,18 @@ async function start(context: ProcessContext): Promise<void> {
     [
       { name: 'endpoints', everyMs: RENEW_MS, run: (nowMs) => endpoints.renew(nowMs) },
       { name: 'event expiry', everyMs: 60_000, run: (nowMs) => expireEvents(storage, nowMs) },
-      { name: 'definition cleanup', everyMs: 500, run: () => cleanUpDefinitions(core.context) },
-      { name: 'quota status', everyMs: 250, run: (nowMs) => quotaStatus.run(nowMs) },
+      {
+        name: 'definition cleanup',
+        everyMs: 500,
+        run: () => cleanUpDefinitions(core.context),
+        need: { of: storage.of(CUSTOMRESOURCEDEFINITIONS), holds: () => definitionsToCleanUp(storage).length > 0 },
+      },
+      {
+        name: 'quota status',
+        everyMs: 250,
+        run: (nowMs) => quotaStatus.run(nowMs),
+        need: { of: storage.of(RESOURCEQUOTAS), holds: () => storage.of(RESOURCEQUOTAS).size > 0 },
+      },
       { name: 'compaction', everyMs: 30_000, run: (nowMs) => compaction.run(nowMs) },
       { name: 'allocation repair', everyMs: 60_000, run: (nowMs) => repairAllocations(storage, ranges, nowMs) },
     ],

@@ -6,6 +6,7 @@
 import type { Lease } from 'kubernetes-types/coordination/v1.js';
 import { LEASES } from '../api/resources.ts';
 import { isApiError } from '../api/status.ts';
+import { untilNextBeatMs } from '../runtime/beat.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { type Logger, silentLogger } from '../runtime/log.ts';
 import type { ApiClient } from './api-client.ts';
@@ -141,13 +142,14 @@ class Election {
     let lease = acquired;
     // Stops before the others may take over, even while a renewal hangs.
     let watchdog = this.armWatchdog(leading);
-    let pauseMs = this.leaseMs / 3;
+    const untilRenewalMs = (): number => untilNextBeatMs(this.clock.nowMs(), this.leaseMs / 3);
+    let pauseMs = untilRenewalMs();
     while (!leading.signal.aborted) {
       await this.clock.sleep(pauseMs, leading.signal);
       if (leading.signal.aborted) break;
       try {
         lease = await this.api.update<Lease>(LEASES, this.claim(lease));
-        pauseMs = this.leaseMs / 3;
+        pauseMs = untilRenewalMs();
         watchdog.cancel();
         watchdog = this.armWatchdog(leading);
       } catch (error) {

@@ -35,9 +35,15 @@ export interface StoreFeedOptions {
   readonly handler: StoreFeedHandler;
 }
 
+/** Of consumers in a NATS cluster: the server that has one may end while the one that we are connected to lives on. */
 const HEARTBEAT_MS = 5000;
-/** A consumer that is silent for so long is gone. */
-const SILENCE_LIMIT_MS = 12_000;
+/**
+ * With one server a consumer ends with the connection, or is deleted, which is told. So this is for what nobody thought of; a
+ * process has up to a dozen consumers, and their heartbeats were a fifth of what an idle cluster did.
+ */
+const SINGLE_SERVER_HEARTBEAT_MS = 30_000;
+/** A consumer that misses so many heartbeats is gone. */
+const SILENT_HEARTBEATS = 2.4;
 /** The server drops a consumer that nobody listens to. */
 const INACTIVE_THRESHOLD_MS = 30_000;
 const RETRY_MS = 200;
@@ -58,6 +64,9 @@ export class StoreFeed {
   /** Counts consumers; what belongs to an older one is ignored. */
   private attempt = 0;
   private subscription: BusSubscription | undefined;
+  /** Tells when somebody deleted the consumer. */
+  private deletion: BusSubscription | undefined;
+  private heartbeatMs = HEARTBEAT_MS;
   private nextDelivery = 1;
   /** What was told is the whole state once this revision has been. */
   private syncTarget = Number.POSITIVE_INFINITY;
@@ -96,6 +105,8 @@ export class StoreFeed {
     clearTimeout(this.syncTimer);
     this.subscription?.unsubscribe();
     this.subscription = undefined;
+    this.deletion?.unsubscribe();
+    this.deletion = undefined;
   }
 
   private restart(delayMs: number): void {
@@ -120,6 +131,7 @@ export class StoreFeed {
     if (attempt !== this.attempt) return;
     if (mustRelist) this.forget();
     this.knownStream = stream.created;
+    this.heartbeatMs = stream.replicas > 1 ? HEARTBEAT_MS : SINGLE_SERVER_HEARTBEAT_MS;
 
     const inbox = createInbox();
     this.nextDelivery = 1;
@@ -137,8 +149,18 @@ export class StoreFeed {
       this.bus.jetStreamManager.consumers.add(streamName(this.bus.cluster), config),
     );
     if (attempt !== this.attempt) return;
+    this.watchDeletion(consumer.name, attempt);
     if (consumer.num_pending === 0 && this.nextDelivery === 1) this.markSynced(stream);
     else if (!this.isSynced) this.checkSyncLater(attempt);
+  }
+
+  private watchDeletion(consumer: string, attempt: number): void {
+    const advisory = `$JS.EVENT.ADVISORY.CONSUMER.DELETED.${streamName(this.bus.cluster)}.${consumer}`;
+    this.deletion = this.bus.nats.subscribe(advisory, {
+      callback: () => {
+        if (attempt === this.attempt) this.restart(RETRY_MS);
+      },
+    });
   }
 
   /**
@@ -182,7 +204,7 @@ export class StoreFeed {
       ack_policy: AckPolicy.None,
       max_deliver: 1,
       flow_control: true,
-      idle_heartbeat: nanos(HEARTBEAT_MS),
+      idle_heartbeat: nanos(this.heartbeatMs),
       inactive_threshold: nanos(INACTIVE_THRESHOLD_MS),
       mem_storage: true,
       num_replicas: 1,
@@ -277,7 +299,7 @@ export class StoreFeed {
     }
     this.silenceTimer = setTimeout(() => {
       if (this.bus.connected) this.restart(0);
-    }, SILENCE_LIMIT_MS);
+    }, this.heartbeatMs * SILENT_HEARTBEATS);
     this.silenceTimer.unref();
   }
 }

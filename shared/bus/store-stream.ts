@@ -10,6 +10,8 @@ export interface StoreStream {
   readonly lastRevision: number;
   /** How many states of an object it keeps. */
   readonly statesPerObject: number;
+  /** How many servers have a copy. */
+  readonly replicas: number;
 }
 
 /** JetStream's error code for a stream that does not exist. */
@@ -26,7 +28,12 @@ export async function readStoreStream(bus: Bus): Promise<StoreStream | undefined
   try {
     const name = streamName(bus.cluster);
     const { created, state, config } = await bus.whileConnected(() => bus.jetStreamManager.streams.info(name));
-    return { created, lastRevision: state.last_seq, statesPerObject: config.max_msgs_per_subject };
+    return {
+      created,
+      lastRevision: state.last_seq,
+      statesPerObject: config.max_msgs_per_subject,
+      replicas: config.num_replicas,
+    };
   } catch (error) {
     if (jetStreamErrorCode(error) === STREAM_NOT_FOUND) return undefined;
     throw error;

@@ -24,6 +24,15 @@ describe('BusyMeter', () => {
     expect(looks).toBe(21);
   });
 
+  it('time that a process waited for events is not time that it waited for a processor', () => {
+    const meter = new BusyMeter();
+    for (let look = 0; look < 10_000; look++) expect(meter.add(40, 1000, 960)).toBe(false);
+  });
+
+  it('a burst after a long wait counts in full', () => {
+    expect(new BusyMeter().add(450, 60_450, 60_000)).toBe(true);
+  });
+
   it('an idle process never is, nor one with bursts that it pauses between', () => {
     expect(fills(new BusyMeter(), 0.05, 100_000)).toBeUndefined();
     const meter = new BusyMeter();
@@ -50,6 +59,20 @@ describe('compileWhenBusy', () => {
     };
     work();
   `;
+
+  it('does not wake an idle process, nor keep it from its end', async () => {
+    const program = `
+      import { compileWhenBusy } from ${JSON.stringify(new URL('./compilers.ts', import.meta.url).href)};
+      compileWhenBusy();
+      let turns = 0;
+      const count = () => { turns++; setImmediate(count).unref(); };
+      setImmediate(count).unref();
+      setTimeout(() => console.log(turns), 900);
+    `;
+    const { stdout } = await promisify(execFile)(process.execPath, ['--input-type=module', '-e', program]);
+    // With a look four times a second there would be three more.
+    expect(Number(stdout)).toBeLessThan(4);
+  });
 
   it('a busy process has its code optimised, and none before', async () => {
     const args = [...COMPILERS_LATER, '--allow-natives-syntax', '--input-type=module', '-e', PROGRAM];

@@ -5,7 +5,7 @@ import { type Bus, connectBus } from '../../shared/bus/connection.ts';
 import { createInformer, type Informer } from '../../shared/bus/informer.ts';
 import { ObjectStore, RevisionConflictError } from '../../shared/bus/object-store.ts';
 import type { StoreEntry } from '../../shared/bus/store-entry.ts';
-import { objectKey } from '../../shared/bus/store-layout.ts';
+import { objectKey, streamName } from '../../shared/bus/store-layout.ts';
 import { seededRandom } from '../../shared/runtime/random.ts';
 import { waitFor } from '../wait-for.ts';
 import { startNatsServer, type TestNatsServer } from './nats-server.ts';
@@ -112,6 +112,30 @@ describe('ObjectStore', () => {
     await waitFor('the deletion', () => seen.length === 3);
     feed.stop();
     expect(seen).toEqual(['+b', `synced@${second}`, '-a']);
+  });
+
+  it('goes on without a gap when somebody deletes its consumer', async () => {
+    const bus = await openBus('apiserver');
+    const store = await ObjectStore.open(bus);
+    const seen: string[] = [];
+    const feed = store.follow(
+      {
+        entry: ({ object }) => seen.push(`+${object.metadata.name}`),
+        synced: () => seen.push('synced'),
+        reset: () => seen.push('reset'),
+      },
+      0,
+    );
+    await store.put(podKey('a'), pod('a'), 0);
+    await waitFor('the first object', () => seen.includes('+a'));
+    const stream = streamName('test');
+    const [consumer] = await bus.jetStreamManager.consumers.list(stream).next();
+    await bus.jetStreamManager.consumers.delete(stream, consumer!.name);
+    await store.put(podKey('b'), pod('b'), 0);
+    // Long before a heartbeat would be missed.
+    await waitFor('the second object', () => seen.includes('+b'), 20_000);
+    feed.stop();
+    expect(seen.filter((told) => told !== 'synced')).toEqual(['+a', '+b']);
   });
 
   it('knows the states before the present one, one by one', async () => {

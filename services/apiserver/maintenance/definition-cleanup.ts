@@ -8,13 +8,21 @@ import { deleteObject } from '../registry/delete.ts';
 import type { RegistryContext } from '../registry/registry-context.ts';
 import { deleteOptions } from '../registry/request-options.ts';
 import { isReleased } from '../registry/update.ts';
+import type { ObjectStorage } from '../storage/object-storage.ts';
 
 const PLAIN = deleteOptions(new URLSearchParams(), undefined);
 
+export function definitionsToCleanUp(storage: ObjectStorage): KubeObject[] {
+  const definitions = storage.of(CUSTOMRESOURCEDEFINITIONS).list();
+  return definitions.map(({ object }) => object).filter(waitsForCleanup);
+}
+
+function waitsForCleanup({ metadata: { deletionTimestamp, finalizers = [] } }: KubeObject): boolean {
+  return deletionTimestamp !== undefined && finalizers.includes(CLEANUP_FINALIZER);
+}
+
 export async function cleanUpDefinitions(context: RegistryContext): Promise<void> {
-  for (const { object } of context.storage.of(CUSTOMRESOURCEDEFINITIONS).list()) {
-    const { deletionTimestamp, finalizers = [] } = object.metadata;
-    if (deletionTimestamp === undefined || !finalizers.includes(CLEANUP_FINALIZER)) continue;
+  for (const object of definitionsToCleanUp(context.storage)) {
     if (await deleteObjects(context, object)) await gone(() => release(context, object));
   }
 }

@@ -286,8 +286,10 @@ export class ResourceCache {
     this.snapshots.clear();
     this.sortedKeys = undefined;
     this.startWindow(0);
-    for (const listener of [...this.listeners]) listener.reset();
+    const told = [...this.listeners];
+    // Before they are told: some subscribe again.
     this.listeners.clear();
+    for (const listener of told) listener.reset();
   }
 
   forgetTombstones(upToRevision: number): void {
