@@ -1,5 +1,5 @@
 /** The processes of a cluster under measurement, what each has used, and where its API is. */
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { ApiEndpoint } from './api-load.ts';
 
@@ -47,6 +47,21 @@ export function cpuSeconds(processes: readonly ClusterProcess[]): number {
     ticks += Number(fields[11]) + Number(fields[12]);
   }
   return ticks / CLOCK_TICKS_PER_SECOND;
+}
+
+/**
+ * How often a thread has gone to sleep so far, and so was woken: what an idle process does, whatever the machine is busy with
+ * meanwhile and whatever a wake-up costs on it. Threads that ended are not counted.
+ */
+export function wakeUps(processes: readonly ClusterProcess[]): number {
+  let count = 0;
+  for (const { pid } of processes) {
+    for (const thread of readdirSync(`/proc/${pid}/task`)) {
+      const status = readFileSync(`/proc/${pid}/task/${thread}/status`, 'utf8');
+      count += Number(/^voluntary_ctxt_switches:\s+(\d+)/m.exec(status)?.[1]);
+    }
+  }
+  return count;
 }
 
 /** A process that was started again would make every figure wrong: that is an error, and says whose. */

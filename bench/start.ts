@@ -10,7 +10,7 @@ import { join, resolve } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import type { Benchmark, BenchmarkContext } from './benchmark.ts';
-import { clusterProcesses, cpuSeconds, isNode, residentMiB } from './cluster-process.ts';
+import { clusterProcesses, cpuSeconds, isNode, residentMiB, wakeUps } from './cluster-process.ts';
 import type { FigureInput } from './figure.ts';
 
 const execFileAsync = promisify(execFile);
@@ -36,6 +36,7 @@ export const startBenchmark: Benchmark = {
       memory: [] as number[],
       largest: [] as number[],
       cpu: [] as number[],
+      wakeUps: [] as number[],
     };
     try {
       // Once unmeasured: the bundles are made and the disk caches filled.
@@ -50,9 +51,11 @@ export const startBenchmark: Benchmark = {
         try {
           await delay(SETTLE_MS);
           const processes = await clusterProcesses(podwire, name);
-          const before = cpuSeconds(processes);
+          const before = { cpu: cpuSeconds(processes), wakeUps: wakeUps(processes) };
           await delay(IDLE_WINDOW_MS);
-          samples.cpu.push(((cpuSeconds(processes) - before) / (IDLE_WINDOW_MS / 1000)) * 100);
+          const perSecond = (count: number): number => count / (IDLE_WINDOW_MS / 1000);
+          samples.cpu.push(perSecond(cpuSeconds(processes) - before.cpu) * 100);
+          samples.wakeUps.push(perSecond(wakeUps(processes) - before.wakeUps));
           const memory = processes.map(residentMiB);
           samples.memory.push(memory.reduce((sum, mib) => sum + mib, 0));
           samples.largest.push(Math.max(...processes.filter(isNode).map(residentMiB)));
@@ -90,6 +93,7 @@ export const startBenchmark: Benchmark = {
         samples: samples.cpu,
         goal: { compare: '<=', bound: 10, of: 'value' },
       },
+      wakeUps: { label: 'idle cluster, wake-ups', unit: '/s', samples: samples.wakeUps },
     };
   },
 };
