@@ -41,6 +41,27 @@ describe('the network', () => {
   );
 
   it(
+    'of IPv4 alone hears it on the wildcard of both families',
+    async () => {
+      const output = await new ProgramPods().outputOf(`
+      const listen = (options) => new Promise((resolve) => {
+        const server = require('net').createServer((socket) => socket.end('heard'));
+        server.on('error', (error) => resolve(error.code)).listen(options, () => {
+          require('net').connect(server.address().port, '127.0.0.1').on('data', (data) => resolve(String(data)));
+        });
+        server.unref();
+      });
+      (async () => {
+        for (const options of [{ port: 0, host: '::' }, { port: 0, host: '::', ipv6Only: true }, { port: 0, host: 'fd00::1' }]) console.log(await listen(options));
+        process.exit();
+      })();
+      `);
+      expect(output.trim().split('\n')).toEqual(['heard', 'EAFNOSUPPORT', 'EAFNOSUPPORT']);
+    },
+    SLOW_MS,
+  );
+
+  it(
     'carries TLS, HTTPS and HTTP/2, with and without encryption',
     async () => {
       const pods = new ProgramPods();

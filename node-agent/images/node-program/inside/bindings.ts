@@ -42,7 +42,10 @@ interface Constructor<T> {
 }
 
 interface Bindings {
-  tcp_wrap: { readonly TCP: Constructor<NativeHandle>; readonly constants: { readonly SOCKET: number } };
+  tcp_wrap: {
+    readonly TCP: Constructor<NativeHandle>;
+    readonly constants: { readonly SOCKET: number; readonly UV_TCP_IPV6ONLY: number };
+  };
   udp_wrap: { readonly UDP: Constructor<NativeHandle> };
   js_stream: { readonly JSStream: Constructor<JsStream> };
   stream_wrap: {

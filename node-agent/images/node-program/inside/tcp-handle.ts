@@ -126,9 +126,11 @@ const tcpMethods = {
     return 0;
   },
 
-  bind6(this: NativeHandle, address: string, port: number): number {
-    if (!podHasIpv6 && address !== '::1') return errorNumber('EAFNOSUPPORT');
-    return tcpMethods.bind.call(this, address, port);
+  /** Where the pod has IPv4 alone, the wildcard of both families is that of IPv4. */
+  bind6(this: NativeHandle, address: string, port: number, flags: number): number {
+    if (podHasIpv6 || address === '::1') return tcpMethods.bind.call(this, address, port);
+    const isWildcard = address === '::' && (flags & constants.UV_TCP_IPV6ONLY) === 0;
+    return isWildcard ? tcpMethods.bind.call(this, '0.0.0.0', port) : errorNumber('EAFNOSUPPORT');
   },
 
   listen(this: ServerHandle, backlog: number): number {
