@@ -1,11 +1,11 @@
 /** What an update may not change, by kind (each kind's API reference). */
 import type { Job } from 'kubernetes-types/batch/v1.js';
-import type { ConfigMap, PersistentVolumeClaim, Pod, PodSpec, Secret, Service } from 'kubernetes-types/core/v1.js';
+import type { ConfigMap, PersistentVolumeClaim, Pod, PodSpec, Secret } from 'kubernetes-types/core/v1.js';
 import { isSame } from '../json-equality.ts';
 import { fieldAt, type KubeObject } from '../object.ts';
 import type { FieldError } from '../status.ts';
 import { forbiddenValue, IMMUTABLE, invalidValue } from './field-error.ts';
-import { clusterIpChangeErrors } from './service-families.ts';
+import { serviceChangeErrors } from './service.ts';
 
 /** Paths whose value stays what it was, by the type's name. */
 const IMMUTABLE_FIELDS: Readonly<Record<string, readonly string[]>> = {
@@ -35,7 +35,7 @@ const UPDATE_CHECKS: Readonly<Record<string, UpdateCheck>> = {
   'core.v1.PersistentVolumeClaim': claimErrors,
   'core.v1.Pod': podErrors,
   'core.v1.Secret': secretErrors,
-  'core.v1.Service': serviceErrors,
+  'core.v1.Service': serviceChangeErrors,
   'rbac.v1.ClusterRoleBinding': roleBindingErrors,
   'rbac.v1.RoleBinding': roleBindingErrors,
 };
@@ -115,10 +115,6 @@ export function ephemeralContainerErrors(object: KubeObject, old: KubeObject): F
     const detail = `existing ephemeral containers ${JSON.stringify(before.name)} may not be ${what}`;
     return [forbiddenValue('spec.ephemeralContainers', detail)];
   });
-}
-
-function serviceErrors({ spec }: Service, { spec: old }: Service): FieldError[] {
-  return spec === undefined || old === undefined ? [] : clusterIpChangeErrors(spec, old);
 }
 
 const FROZEN = 'field is immutable when `immutable` is set';

@@ -4,19 +4,84 @@ import type { EndpointSlice } from 'kubernetes-types/discovery/v1.js';
 import { dns1123SubdomainErrors } from '../name-format.ts';
 import type { FieldError } from '../status.ts';
 import { TRAFFIC_DISTRIBUTIONS } from '../topology-hints.ts';
-import { duplicateValue, forbiddenValue, invalidValue, requiredValue } from './field-error.ts';
+import { duplicateValue, forbiddenValue, IMMUTABLE, invalidValue, requiredValue } from './field-error.ts';
 import { isIpv4, isIpv6, notAnEndpointErrors } from './ip.ts';
 import { labels } from './labels.ts';
-import { cidr, dnsLabel, each, oneOf, portName, portNumber, portReference, type Rule, type TypeRules } from './rule.ts';
-import { clusterIpErrors, HEADLESS } from './service-families.ts';
+import {
+  cidr,
+  dnsLabel,
+  each,
+  oneOf,
+  portName,
+  portNumber,
+  portReference,
+  qualifiedName,
+  type Rule,
+  type TypeRules,
+} from './rule.ts';
+import { clusterIpChangeErrors, clusterIpErrors, HEADLESS } from './service-families.ts';
 
 const PROTOCOLS = oneOf('SCTP', 'TCP', 'UDP');
+const NOT_FOR_EXTERNAL_NAMES = 'may not be set for ExternalName services';
 const MAXIMUM_AFFINITY_SECONDS = 86_400;
 
-function serviceErrors({ spec }: Service, path: string): FieldError[] {
+function serviceErrors({ metadata, spec }: Service, path: string): FieldError[] {
   if (spec === undefined) return [];
   const at = path === '' ? 'spec' : `${path}.spec`;
-  return [...typeErrors(spec, at), ...portsErrors(spec, at), ...clusterIpErrors(spec, at)];
+  return [
+    ...topologyErrors(metadata?.annotations),
+    ...typeErrors(spec, at),
+    ...portsErrors(spec, at),
+    ...clusterIpErrors(spec, at),
+    ...loadBalancerErrors(spec, at),
+  ];
+}
+
+const TOPOLOGY_MODE = 'service.kubernetes.io/topology-mode';
+const TOPOLOGY_HINTS = 'service.kubernetes.io/topology-aware-hints';
+
+function topologyErrors(annotations: Readonly<Record<string, string>> = {}): FieldError[] {
+  const { [TOPOLOGY_MODE]: mode, [TOPOLOGY_HINTS]: hints } = annotations;
+  if (mode === undefined || hints === undefined || mode === hints) return [];
+  const detail = `must match annotations[${TOPOLOGY_HINTS}] when both are specified`;
+  return [invalidValue(`metadata.annotations[${TOPOLOGY_MODE}]`, mode, detail)];
+}
+
+const ONLY_FOR_LOAD_BALANCERS = "may only be used when `type` is 'LoadBalancer'";
+
+/** What only a load balancer has; the field's name in the first message is the original's. */
+function loadBalancerErrors(spec: ServiceSpec, path: string): FieldError[] {
+  const { type, externalTrafficPolicy, healthCheckNodePort, loadBalancerClass, loadBalancerSourceRanges = [] } = spec;
+  const rangesPath = `${path}.LoadBalancerSourceRanges`;
+  const errors = loadBalancerSourceRanges.flatMap((range, i) => cidr(range.trim(), `${rangesPath}[${i}]`));
+  if (type !== 'LoadBalancer') {
+    if (loadBalancerSourceRanges.length > 0) errors.unshift(forbiddenValue(rangesPath, ONLY_FOR_LOAD_BALANCERS));
+    for (const field of ['allocateLoadBalancerNodePorts', 'loadBalancerClass'] as const) {
+      if (spec[field] !== undefined) errors.push(forbiddenValue(`${path}.${field}`, ONLY_FOR_LOAD_BALANCERS));
+    }
+  } else if (loadBalancerClass !== undefined) {
+    errors.push(...qualifiedName(loadBalancerClass, `${path}.loadBalancerClass`));
+  }
+  if (healthCheckNodePort && !(type === 'LoadBalancer' && externalTrafficPolicy === 'Local')) {
+    const detail = "may only be set when `type` is 'LoadBalancer' and `externalTrafficPolicy` is 'Local'";
+    errors.push(invalidValue(`${path}.healthCheckNodePort`, healthCheckNodePort, detail));
+  }
+  return errors;
+}
+
+/** What an update may not change. */
+export function serviceChangeErrors({ spec }: Service, { spec: old }: Service): FieldError[] {
+  if (spec === undefined || old === undefined) return [];
+  const errors = clusterIpChangeErrors(spec, old);
+  const isBalanced = (one: ServiceSpec): boolean => one.type === 'LoadBalancer';
+  if (isBalanced(spec) && isBalanced(old) && spec.loadBalancerClass !== old.loadBalancerClass) {
+    errors.push(invalidValue('spec.loadBalancerClass', spec.loadBalancerClass, 'may not change once set'));
+  }
+  const isChecked = (one: ServiceSpec): boolean => isBalanced(one) && one.externalTrafficPolicy === 'Local';
+  if (isChecked(spec) && isChecked(old) && spec.healthCheckNodePort !== old.healthCheckNodePort) {
+    errors.push(forbiddenValue('spec.healthCheckNodePort', IMMUTABLE));
+  }
+  return errors;
 }
 
 function typeErrors(spec: ServiceSpec, path: string): FieldError[] {
@@ -34,7 +99,10 @@ function typeErrors(spec: ServiceSpec, path: string): FieldError[] {
         ...dns1123SubdomainErrors(name).map((text) => invalidValue(`${path}.externalName`, externalName, text)),
       );
     }
-    if (clusterIP) errors.push(forbiddenValue(`${path}.clusterIPs`, "may not be set when `type` is 'ExternalName'"));
+    const hasAddress = clusterIP || (spec.clusterIPs ?? []).length > 0;
+    if (hasAddress) errors.push(forbiddenValue(`${path}.clusterIPs`, NOT_FOR_EXTERNAL_NAMES));
+    if ((spec.ipFamilies ?? []).length > 0) errors.push(forbiddenValue(`${path}.ipFamilies`, NOT_FOR_EXTERNAL_NAMES));
+    if (spec.ipFamilyPolicy) errors.push(forbiddenValue(`${path}.ipFamilyPolicy`, NOT_FOR_EXTERNAL_NAMES));
   }
   if (clusterIP === HEADLESS && (type === 'NodePort' || type === 'LoadBalancer')) {
     errors.push(invalidValue(`${path}.clusterIPs[0]`, clusterIP, `may not be set to 'None' for ${type} services`));
@@ -86,12 +154,17 @@ function duplicatePortErrors(
 ): FieldError[] {
   const errors: FieldError[] = [];
   const number = `${protocol}/${port}`;
-  if (numbers.has(number)) errors.push(duplicateValue(path, { protocol, port }));
+  if (numbers.has(number)) errors.push(duplicateValue(path, duplicatedPort(port, protocol)));
   numbers.add(number);
   const nodeNumber = `${protocol}/${nodePort}`;
   if (nodePort && nodePorts.has(nodeNumber)) errors.push(duplicateValue(`${path}.nodePort`, nodePort));
   nodePorts.add(nodeNumber);
   return errors;
+}
+
+/** As the original writes its internal type. */
+function duplicatedPort(port: number, protocol = 'TCP'): object {
+  return { Name: '', Protocol: protocol, AppProtocol: null, Port: port, TargetPort: 0, NodePort: 0 };
 }
 
 const affinitySeconds: Rule = (value, path) =>
@@ -141,7 +214,6 @@ export const SERVICE_RULES: Readonly<Record<string, TypeRules>> = {
       internalTrafficPolicy: oneOf('Cluster', 'Local'),
       ipFamilies: each(oneOf('IPv4', 'IPv6')),
       ipFamilyPolicy: oneOf('SingleStack', 'PreferDualStack', 'RequireDualStack'),
-      loadBalancerSourceRanges: each(cidr),
       selector: labels,
       sessionAffinity: oneOf('ClientIP', 'None'),
       trafficDistribution: oneOf(...TRAFFIC_DISTRIBUTIONS),

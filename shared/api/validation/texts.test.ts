@@ -346,6 +346,20 @@ describe('what does not change', () => {
     ],
     [
       'v1',
+      'Service',
+      { ...service, type: 'LoadBalancer', loadBalancerClass: 'a/b' },
+      { loadBalancerClass: 'a/c' },
+      ['spec.loadBalancerClass: Invalid value: "a/c": may not change once set'],
+    ],
+    [
+      'v1',
+      'Service',
+      { ...service, type: 'LoadBalancer', externalTrafficPolicy: 'Local', healthCheckNodePort: 30001 },
+      { healthCheckNodePort: 30002 },
+      ['spec.healthCheckNodePort: Forbidden: field is immutable'],
+    ],
+    [
+      'v1',
       'ResourceQuota',
       { hard: { pods: '1' } },
       { scopes: ['BestEffort'] },

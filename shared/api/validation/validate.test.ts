@@ -144,7 +144,7 @@ describe('services', () => {
           { port: 1, name: 'b' },
         ],
       },
-      'spec.ports[1]: Duplicate value: {"protocol":"TCP","port":1}',
+      'spec.ports[1]: Duplicate value: {"Name":"","Protocol":"TCP","AppProtocol":null,"Port":1,"TargetPort":0,"NodePort":0}',
     ],
     [
       { type: 'x', ports: [{ port: 1 }] },
@@ -164,6 +164,30 @@ describe('services', () => {
     ],
     [{ type: 'ExternalName' }, 'spec.externalName: Required value'],
     [
+      { type: 'ExternalName', externalName: 'a.example', clusterIP: '10.96.0.9' },
+      'spec.clusterIPs: Forbidden: may not be set for ExternalName services',
+    ],
+    [
+      { type: 'NodePort', ports: [{ port: 1 }], loadBalancerSourceRanges: ['10.0.0.0/8'] },
+      "spec.LoadBalancerSourceRanges: Forbidden: may only be used when `type` is 'LoadBalancer'",
+    ],
+    [
+      { type: 'LoadBalancer', ports: [{ port: 1 }], loadBalancerSourceRanges: ['10.0.0.0/8', 'x'] },
+      'spec.LoadBalancerSourceRanges[1]: Invalid value: "x": must be a valid CIDR value, (e.g. 10.9.8.0/24 or 2001:db8::/64)',
+    ],
+    [
+      { ports: [{ port: 1 }], allocateLoadBalancerNodePorts: false },
+      "spec.allocateLoadBalancerNodePorts: Forbidden: may only be used when `type` is 'LoadBalancer'",
+    ],
+    [
+      { ports: [{ port: 1 }], loadBalancerClass: 'a/b' },
+      "spec.loadBalancerClass: Forbidden: may only be used when `type` is 'LoadBalancer'",
+    ],
+    [
+      { type: 'NodePort', ports: [{ port: 1 }], healthCheckNodePort: 30000 },
+      "spec.healthCheckNodePort: Invalid value: 30000: may only be set when `type` is 'LoadBalancer' and `externalTrafficPolicy` is 'Local'",
+    ],
+    [
       {
         ports: [{ port: 1 }],
         sessionAffinity: 'ClientIP',
@@ -173,6 +197,17 @@ describe('services', () => {
     ],
   ])('%j', (spec, text) => {
     expect(errorTexts('v1', 'Service', { spec })).toContain(text);
+  });
+
+  test('the two annotations for topology say the same', () => {
+    const mode = 'service.kubernetes.io/topology-mode';
+    const hints = 'service.kubernetes.io/topology-aware-hints';
+    const texts = (annotations: JsonObject) =>
+      errorTexts('v1', 'Service', { metadata: { annotations }, spec: { ports: [{ port: 1 }] } });
+    expect(texts({ [mode]: 'Auto', [hints]: 'Auto' })).toEqual([]);
+    expect(texts({ [mode]: 'Auto', [hints]: 'Disabled' })).toEqual([
+      `metadata.annotations[${mode}]: Invalid value: "Auto": must match annotations[${hints}] when both are specified`,
+    ]);
   });
 
   test('headless services need no ports', () => {
