@@ -13,6 +13,14 @@ export interface ProxyConfiguration {
   readonly scheduler: Scheduler;
   readonly minSyncPeriodMs: number;
   readonly syncPeriodMs: number;
+  /** undefined: nothing is served. */
+  readonly healthzBindAddress: BindAddress | undefined;
+  readonly metricsBindAddress: BindAddress | undefined;
+}
+
+export interface BindAddress {
+  readonly host: string;
+  readonly port: number;
 }
 
 /** The text cannot be used: what is wrong where. */
@@ -50,6 +58,8 @@ export function parseConfiguration(text: string): ProxyConfiguration {
     scheduler: schedulerOf(section('ipvs')),
     minSyncPeriodMs: duration(own, section(own), 'minSyncPeriod', DEFAULT_MIN_SYNC_MS),
     syncPeriodMs: duration(own, section(own), 'syncPeriod', DEFAULT_SYNC_MS),
+    healthzBindAddress: bindAddress(document, 'healthzBindAddress', { host: '0.0.0.0', port: 10_256 }),
+    metricsBindAddress: bindAddress(document, 'metricsBindAddress', { host: '127.0.0.1', port: 10_249 }),
   };
 }
 
@@ -57,6 +67,22 @@ function textField(document: JsonObject, field: string): string {
   const value = document[field] ?? '';
   if (typeof value !== 'string') throw new ConfigurationError(`${field} is ${JSON.stringify(value)}: expected a text`);
   return value;
+}
+
+/** `0.0.0.0:10256`, `[::]:10256`, or an address alone, whose port is the usual one. Port 0 turns it off. */
+function bindAddress(document: JsonObject, field: string, usual: BindAddress): BindAddress | undefined {
+  const text = textField(document, field);
+  if (text === '') return usual;
+  const form = /^(?:([\d.]+)|\[([\da-fA-F:]+)\])(?::(\d+))?$|^([\da-fA-F]*:[\da-fA-F:]+)$/;
+  const [, ipv4, bracketed, digits, ipv6] = form.exec(text) ?? [];
+  const host = ipv4 ?? bracketed ?? ipv6 ?? '';
+  const port = digits === undefined ? usual.port : Number(digits);
+  if (host === '' || port > 65_535) {
+    throw new ConfigurationError(
+      `${field} is ${JSON.stringify(text)}: expected an address and a port such as 0.0.0.0:10256`,
+    );
+  }
+  return port === 0 ? undefined : { host, port };
 }
 
 function schedulerOf(ipvs: JsonObject): Scheduler {

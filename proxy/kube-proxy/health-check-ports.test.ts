@@ -1,10 +1,11 @@
 import { once } from 'node:events';
 import type { IncomingMessage } from 'node:http';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { listenHttp, requestOver } from '../../shared/podnet/http.ts';
 import { type PodPair, podPair, RIGHT_ADDRESS } from '../../shared/podnet/pod-pair.testkit.ts';
 import { serviceState } from '../../test/flow/service-world.testkit.ts';
 import { HealthCheckPorts } from './health-check-ports.ts';
+import { NodeHttp } from './node-http.ts';
 
 const PORT = 32_100;
 let pods: PodPair;
@@ -16,13 +17,10 @@ beforeEach(() => {
   pods = podPair();
   healthy = true;
   refused = [];
+  const http = new NodeHttp(async () => pods.right);
   ports = new HealthCheckPorts({
     nodeName: 'worker-1',
-    listen: (port, reply) =>
-      listenHttp(pods.right, { port }, (_request, response) => {
-        const { status, headers, body } = reply();
-        response.writeHead(status, headers).end(body);
-      }),
+    listen: (port, reply) => http.listen({ port }, reply),
     isHealthy: () => healthy,
     failed: (service, port) => refused.push(`${service} ${port}`),
   });
@@ -66,7 +64,7 @@ const body = (localEndpoints: number, serviceProxyHealthy = true): string => `{
 
 test('says how many endpoints of the Service the node has, and 503 when none or when the proxy is behind', async () => {
   ports.update(state(['10.244.1.6', '10.244.1.7', '10.244.2.7']));
-  expect(await get()).toEqual([200, '2', body(2)]);
+  await vi.waitFor(async () => expect(await get()).toEqual([200, '2', body(2)]));
   ports.update(state(['10.244.2.7']));
   expect(await get()).toEqual([503, '0', body(0)]);
   ports.update(state(['10.244.1.6']));
@@ -77,7 +75,7 @@ test('says how many endpoints of the Service the node has, and 503 when none or 
 test('a port is served while its Service has it', async () => {
   ports.update(state(['10.244.1.6'], PORT - 1));
   ports.update(state(['10.244.1.6']));
-  expect((await get())[0]).toBe(200);
+  await vi.waitFor(async () => expect((await get())[0]).toBe(200));
   ports.update({ key: 'default/web', ports: [] });
   await ports.close();
   await expect(get()).rejects.toMatchObject({ code: 'ECONNREFUSED' });

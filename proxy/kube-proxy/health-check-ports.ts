@@ -3,21 +3,12 @@
  * whose policy is Local. 200 with one, 503 without; the body is JSON as the original's (pkg/proxy/healthcheck).
  */
 import type { ServiceState } from './compile/service-state.ts';
-
-export interface HttpReply {
-  readonly status: number;
-  readonly headers: Readonly<Record<string, string>>;
-  readonly body: string;
-}
-
-export interface HealthServer {
-  close(): Promise<void>;
-}
+import type { HttpReply, NodeHttpServer } from './node-http.ts';
 
 export interface HealthCheckOptions {
   readonly nodeName: string;
   /** Serves a port of the node; rejects when it is taken. */
-  readonly listen: (port: number, reply: () => HttpReply) => Promise<HealthServer>;
+  readonly listen: (port: number, reply: () => HttpReply) => Promise<NodeHttpServer>;
   /** Whether this proxy keeps up with the cluster. */
   readonly isHealthy: () => boolean;
   /** Told of a port that cannot be served. */
@@ -27,7 +18,7 @@ export interface HealthCheckOptions {
 interface Served {
   readonly port: number;
   localEndpoints: number;
-  readonly server: Promise<HealthServer | undefined>;
+  readonly server: Promise<NodeHttpServer | undefined>;
 }
 
 export class HealthCheckPorts {

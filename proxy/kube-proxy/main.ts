@@ -9,6 +9,7 @@ import { createApiClient } from '../../shared/bus/api-client.ts';
 import { createInformer } from '../../shared/bus/informer.ts';
 import { connectProcessBus } from '../../shared/bus/process-bus.ts';
 import { NODE_RULES } from '../../shared/bus/subjects.ts';
+import type { PodNetwork } from '../../shared/podnet/pod-network.ts';
 import { encodeTransaction } from '../../shared/rules/encode-transaction.ts';
 import { readPodConfig } from '../../shared/runtime/config.ts';
 import { type ProcessContext, runProcess } from '../../shared/runtime/process.ts';
@@ -20,11 +21,12 @@ import { IpvsCompiler } from './compile/ipvs/compiler.ts';
 import type { ModeCompiler } from './compile/mode-compiler.ts';
 import { NftablesCompiler } from './compile/nftables/compiler.ts';
 import type { ProxyContext } from './compile/proxy-context.ts';
-import { ConfigurationError, type ProxyConfiguration, parseConfiguration } from './configuration.ts';
+import { type BindAddress, ConfigurationError, type ProxyConfiguration, parseConfiguration } from './configuration.ts';
 import { HealthCheckPorts } from './health-check-ports.ts';
 import { type ProxyMode, proxyMode } from './modes/proxier.ts';
 import { RulesProxier } from './modes/rules-proxier.ts';
-import { NodeHttp } from './node-http.ts';
+import { type HttpResponder, NodeHttp } from './node-http.ts';
+import { healthResponder, metricsResponder, type ProxyFacts } from './own-ports.ts';
 import { ProxyLoop } from './proxy-loop.ts';
 import { ProxyMetrics } from './proxy-metrics.ts';
 import { ServiceChanges } from './service-changes.ts';
@@ -52,10 +54,10 @@ async function start(context: ProcessContext): Promise<void> {
     transform: (one) => (one.metadata.name === pod.nodeName ? one : undefined),
   });
   const metrics = new ProxyMetrics(context.metrics);
-  const nodeHttp = new NodeHttp(pod.podnetSocket);
+  const nodeHttp = new NodeHttp(() => nodeNetwork(pod.podnetSocket));
   const healthChecks = new HealthCheckPorts({
     nodeName: pod.nodeName,
-    listen: (port, reply) => nodeHttp.listen(port, reply),
+    listen: (port, reply) => nodeHttp.listen({ port }, reply),
     isHealthy: () => bus.connected,
     failed: (service, port, error) => log.error({ service, port, error }, 'the health check node port is not served'),
   });
@@ -99,6 +101,22 @@ async function start(context: ProcessContext): Promise<void> {
     shutdown.onStop(`loop ${family}`, () => loop.stop());
     return loop;
   });
+  const facts: ProxyFacts = {
+    mode,
+    nowMs: () => clock.nowMs(),
+    lastSyncedMs: () => Math.min(...loops.map((loop) => loop.lastSyncedMs)),
+    isHealthy: () => bus.connected,
+    isNodeEligible: () => isEligible(nodes.get(pod.nodeName)),
+    metrics: () => context.metrics.expose(),
+  };
+  const serve = (address: BindAddress | undefined, respond: HttpResponder): void => {
+    if (address === undefined) return;
+    nodeHttp
+      .listen(address, respond)
+      .catch((error: unknown) => log.error({ error, ...address }, 'the port is not served'));
+  };
+  serve(configuration.healthzBindAddress, healthResponder(facts));
+  serve(configuration.metricsBindAddress, metricsResponder(facts));
   await Promise.all([services.start(), slices.start(), nodes.start()]);
   for (const loop of loops) loop.request();
   await Promise.all(loops.map((loop) => loop.firstSync));
@@ -138,6 +156,19 @@ function proxyContexts(
 
 function zoneOf({ metadata }: Live<Node>): string {
   return metadata.labels?.[ZONE_LABEL] ?? '';
+}
+
+/** The cluster autoscaler's taint comes before a node that it takes away. */
+function isEligible(node: Live<Node> | undefined): boolean {
+  if (node === undefined) return true;
+  const goes = (node.spec.taints ?? []).some(({ key }) => key === 'ToBeDeletedByClusterAutoscaler');
+  return node.metadata.deletionTimestamp === undefined && !goes;
+}
+
+async function nodeNetwork(path: string | undefined): Promise<PodNetwork> {
+  if (path === undefined) throw new Error('PODWIRE_PODNET_SOCKET is not set');
+  const { connectPodNetwork } = await import('../../shared/podnet/socket-client.ts');
+  return connectPodNetwork({ path });
 }
 
 function prefixOf(what: string, text: string): IpPrefix {

@@ -98,6 +98,16 @@ describe.each(['ipvs', 'nftables', 'ebpf'] as const)('podwire up --proxy-mode %s
     const logs = await c.kubectlOut(['logs', '-n', 'kube-system', '-l', 'k8s-app=kube-proxy', '--tail=-1']);
     expect(logs).toMatch(new RegExp(`^I\\d{4} [\\d:.]{15} +1 server_linux\\.go:\\d+\\] "Using ${mode} Proxier"$`, 'm'));
 
+    const ofProxy: readonly [string, RegExp][] = [
+      ['127.0.0.1:10249/proxyMode', new RegExp(`^${mode}$`)],
+      ['127.0.0.1:10249/metrics', /^kubeproxy_sync_proxy_rules_duration_seconds_count [1-9]/m],
+      ['192.168.1.10:10256/healthz', /"nodeEligible": true}$/],
+    ];
+    for (const [url, text] of ofProxy) {
+      const { stdout } = await c.podwire(['node', 'exec', 'worker-1', '--', 'curl', '-s', `http://${url}`]);
+      expect(stdout).toMatch(text);
+    }
+
     const fromHost = await waitFor('the real node port to answer', async () => {
       const { stdout } = await c.podwire(['status', '-o', 'json']);
       const { entrances } = JSON.parse(stdout) as { entrances: { realAddress: string; realPort: number }[] }; // podwire's own output
