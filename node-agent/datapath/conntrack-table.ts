@@ -1,5 +1,14 @@
-/** The table of connections: a hash over both flows of each, bounded, with the oldest first for expiry and early drop. */
+/**
+ * The table of connections: both flows of each by their tuple, bounded, with the oldest first for expiry and early drop.
+ *
+ *   tuple -> FlowIndex -> number of the flow -> ConnectionRecords   what every packet reads and writes
+ *                                         \--> Flow, Connection      what is decided once
+ *
+ * A connection's two flows are numbered 2 * its record's number, and the reply 1 more.
+ */
+import { ConnectionRecords } from './connection-records.ts';
 import type { Connection, Flow } from './flow.ts';
+import { FlowIndex } from './flow-index.ts';
 import type { Tuple } from './tuple.ts';
 
 /** When the table is full, this many of the oldest are looked at for one that is not assured. */
@@ -14,25 +23,30 @@ export class ConntrackTable {
   refused = 0;
   oldest: Connection | null = null;
   newest: Connection | null = null;
-  private readonly buckets: (Flow | null)[];
-  private readonly mask: number;
-  private readonly seed: number;
+  readonly records = new ConnectionRecords();
+  private readonly index: FlowIndex;
+  /** By number; null where none is. */
+  private readonly flows: (Flow | null)[] = [];
 
-  /** `seed` keeps an attacker from choosing the bucket. */
+  /** `seed` keeps an attacker from choosing the slot. */
   constructor(maxConnections: number, seed: number) {
     this.maxConnections = maxConnections;
-    this.seed = seed | 0;
-    const size = 2 ** Math.ceil(Math.log2(Math.max(maxConnections / 2, 64)));
-    this.mask = size - 1;
-    this.buckets = new Array(size).fill(null);
+    this.index = new FlowIndex(seed);
   }
 
   /** The flow of a packet; null when it belongs to none. */
   find(tuple: Tuple): Flow | null {
-    const { source, destination, ports, protocol } = tuple;
-    let flow: Flow | null = this.buckets[this.bucketOf(source, destination, ports, protocol)]!;
-    while (flow !== null && !tuple.names(flow)) flow = flow.next;
-    return flow;
+    const number = this.findNumber(tuple);
+    return number < 0 ? null : this.flow(number);
+  }
+
+  /** The same by its number, -1 for none: without a look at the flow itself. */
+  findNumber({ source, destination, ports, protocol }: Tuple): number {
+    return this.index.find(source, destination, ports, protocol);
+  }
+
+  flow(number: number): Flow {
+    return this.flows[number]!; // numbers come from the index
   }
 
   /** Whether one more connection fits, if need be in the place of one that is not assured. */
@@ -52,8 +66,10 @@ export class ConntrackTable {
   }
 
   add(connection: Connection): void {
-    this.link(connection.original, connection.protocol);
-    this.link(connection.reply, connection.protocol);
+    const id = this.records.add();
+    connection.enter(this.records, id);
+    this.link(connection.original, connection.protocol, 2 * id);
+    this.link(connection.reply, connection.protocol, 2 * id + 1);
     connection.older = this.newest;
     if (this.newest === null) this.oldest = connection;
     else this.newest.newer = connection;
@@ -64,8 +80,10 @@ export class ConntrackTable {
   }
 
   remove(connection: Connection): void {
-    this.unlink(connection.original, connection.protocol);
-    this.unlink(connection.reply, connection.protocol);
+    const id = connection.leave();
+    this.unlink(connection.original, connection.protocol, 2 * id);
+    this.unlink(connection.reply, connection.protocol, 2 * id + 1);
+    this.records.remove(id);
     if (connection.older === null) this.oldest = connection.newer;
     else connection.older.newer = connection.newer;
     if (connection.newer === null) this.newest = connection.older;
@@ -87,30 +105,13 @@ export class ConntrackTable {
     }
   }
 
-  private link(flow: Flow, protocol: number): void {
-    const bucket = this.bucketOf(flow.source, flow.destination, flow.ports, protocol);
-    flow.next = this.buckets[bucket]!;
-    this.buckets[bucket] = flow;
+  private link(flow: Flow, protocol: number, number: number): void {
+    this.index.add(flow.source, flow.destination, flow.ports, protocol, number);
+    this.flows[number] = flow;
   }
 
-  private unlink(flow: Flow, protocol: number): void {
-    const bucket = this.bucketOf(flow.source, flow.destination, flow.ports, protocol);
-    let at: Flow | null = this.buckets[bucket]!;
-    if (at === flow) {
-      this.buckets[bucket] = flow.next;
-    } else {
-      while (at !== null && at.next !== flow) at = at.next;
-      if (at === null) throw new Error('conntrack: a confirmed connection is not in its bucket');
-      at.next = flow.next;
-    }
-    flow.next = null;
-  }
-
-  private bucketOf(source: number, destination: number, ports: number, protocol: number): number {
-    let hash = Math.imul(source ^ this.seed, 0x9e3779b1);
-    hash = Math.imul(hash ^ (hash >>> 15) ^ destination, 0x85ebca77);
-    hash = Math.imul(hash ^ (hash >>> 13) ^ ports, 0xc2b2ae3d);
-    hash = Math.imul(hash ^ (hash >>> 16) ^ protocol, 0x27d4eb2f);
-    return (hash ^ (hash >>> 15)) & this.mask;
+  private unlink(flow: Flow, protocol: number, number: number): void {
+    this.index.remove(flow.source, flow.destination, flow.ports, protocol, number);
+    this.flows[number] = null;
   }
 }

@@ -72,6 +72,7 @@ export class Conntrack {
   /** Attaches the packet to its flow. A reason only when the table is full; an invalid packet goes on without a flow. */
   track(packet: Packet): DropReason | null {
     if (packet.connection !== null) return null; // seen before: looped back, or bridged and then routed
+    packet.isSettled = false;
     const { view } = this.memory;
     const { tuple } = this;
     if (!tuple.read(view, packet.networkOffset, packet.transportOffset)) {
@@ -80,6 +81,8 @@ export class Conntrack {
       packet.connection = related;
       return null;
     }
+    const number = this.table.findNumber(tuple);
+    if (number >= 0 && this.passSteadily(packet, number)) return null;
     let flow = this.find(tuple) ?? this.answerToBegun(tuple);
     if (tuple.protocol === ipv4.PROTOCOL_TCP) flow = this.trackTcp(packet, flow);
     else flow = this.trackDatagram(flow);
@@ -91,14 +94,56 @@ export class Conntrack {
       this.invalid++;
       return null;
     }
-    flow.packets++;
-    flow.bytes += packet.length;
+    flow.count(1, packet.length);
     packet.connection = flow;
+    this.noteSteady(flow);
     return null;
+  }
+
+  /**
+   * The usual packet: of a known connection whose state it does not change. Its record alone is looked at, neither the flow nor
+   * the connection. False for any other.
+   */
+  private passSteadily(packet: Packet, number: number): boolean {
+    const { records } = this.table;
+    const id = number >>> 1;
+    const isReply = (number & 1) === 1;
+    const { nowUs } = this.engine;
+    if (!records.isSteady(id, isReply) || records.expiresUs(id) <= nowUs) return false;
+    if (this.tuple.protocol === ipv4.PROTOCOL_TCP) {
+      const flags = tcp.flags(this.memory.view, packet.transportOffset);
+      if ((flags & (tcp.SYN | tcp.FIN | tcp.RST | tcp.ACK)) !== tcp.ACK) return false;
+    }
+    records.pass(id, isReply, packet.length, nowUs);
+    packet.connection = this.table.flow(number);
+    packet.isSettled = records.isSettled(id);
+    return true;
+  }
+
+  /** What the next packet like the one that was just tracked need not ask again. */
+  private noteSteady({ connection, isReply }: Flow): void {
+    const { records, id } = connection;
+    if (records === null) return;
+    records.setSteady(id, isReply, this.steadyRefreshUs(connection));
+    const isTranslated = connection.destinationNat || connection.sourceNat || connection.backend !== null;
+    if (!isTranslated) records.settle(id);
+  }
+
+  /** By how much packets in the direction of the last one move the time of expiry; undefined while that, or the state, may change. */
+  private steadyRefreshUs(connection: Connection): number | undefined {
+    const { protocol, seenReply, assured } = connection;
+    if (protocol === ipv4.PROTOCOL_TCP) {
+      const isSteady = connection.tcpState === 'ESTABLISHED' && assured;
+      return isSteady ? this.timeouts.tcp.ESTABLISHED * SECOND_US : undefined;
+    }
+    if (protocol !== ipv4.PROTOCOL_UDP) return undefined;
+    if (seenReply && !assured) return undefined;
+    return (assured ? this.timeouts.udpStream : this.timeouts.udp) * SECOND_US;
   }
 
   /** The connection of a packet that got through enters the table. */
   confirm(packet: Packet): void {
+    if (packet.isSettled) return;
     const flow = flowOf(packet);
     if (flow === null || flow.connection.confirmed || flow.isReply || flow.relatedTo !== null) return;
     this.table.add(flow.connection);

@@ -8,33 +8,65 @@
  */
 import type { NetDevice } from '../../shared/netstack/device.ts';
 import type { FlowRoute } from '../../shared/netstack/hooks.ts';
-import type { Route } from '../../shared/netstack/route.ts';
+import type { NextHop } from '../../shared/netstack/next-hop.ts';
+import type { ConnectionRecords } from './connection-records.ts';
 import type { TcpState } from './tcp-track.ts';
 
 export class Flow implements FlowRoute {
-  // What a lookup reads stands first, so that it is in one line of the processor's cache.
+  // What a forwarded packet reads stands first, so that it is in one line of the processor's cache.
+  nextHop: NextHop | null = null;
+  routeGeneration = -1;
+  routedFrom: NetDevice | null = null;
+  routedTo = 0;
   source = 0;
   destination = 0;
   /** Source port in the upper half, destination port in the lower; for ICMP echo the identifier and the type. */
   ports = 0;
-  /** Next in the hash bucket. */
-  next: Flow | null = null;
   readonly connection: Connection;
   readonly isReply: boolean;
   /** The flow an ICMP error belongs to without being part of it; null for an ordinary flow. */
   readonly relatedTo: Flow | null;
-  packets = 0;
-  bytes = 0;
-  route: Route | null = null;
-  routeGeneration = -1;
-  routedFrom: NetDevice | null = null;
-  routedTo = 0;
+  /** Of a connection that has no record, and so no place for them. */
+  private ownPackets = 0;
+  private ownBytes = 0;
   private relatedFlow: Flow | null = null;
 
   constructor(connection: Connection, isReply: boolean, relatedTo: Flow | null) {
     this.connection = connection;
     this.isReply = isReply;
     this.relatedTo = relatedTo;
+  }
+
+  get packets(): number {
+    const { records, id } = this.connection;
+    return records === null ? this.ownPackets : records.packets(id, this.isReply);
+  }
+
+  get bytes(): number {
+    const { records, id } = this.connection;
+    return records === null ? this.ownBytes : records.bytes(id, this.isReply);
+  }
+
+  count(packets: number, bytes: number): void {
+    const { records, id } = this.connection;
+    if (records !== null) {
+      records.count(id, this.isReply, packets, bytes);
+      return;
+    }
+    this.ownPackets += packets;
+    this.ownBytes += bytes;
+  }
+
+  /** Its counts move into the record that the connection is about to have. */
+  enter(records: ConnectionRecords, id: number): void {
+    records.count(id, this.isReply, this.ownPackets, this.ownBytes);
+  }
+
+  /** And out of the one that it is about to lose. */
+  leave(): void {
+    const { packets, bytes } = this;
+    this.ownPackets = packets;
+    this.ownBytes = bytes;
   }
 
   get opposite(): Flow {
@@ -89,7 +121,9 @@ export class Connection {
   masquerade: 'never' | 'beyond-node' | 'always' = 'never';
   tcpState: TcpState = 'NONE';
   startedUs: number;
-  expiresUs: number;
+  /** The record of a connection in the table, and its number; null for one that is not there (yet). */
+  records: ConnectionRecords | null = null;
+  id = 0;
   /** The generation of network policy under which it was allowed; 0 before it was judged. */
   policyGeneration = 0;
   /** The traces this connection is followed by, one bit each. */
@@ -98,11 +132,41 @@ export class Connection {
   older: Connection | null = null;
   newer: Connection | null = null;
 
+  private ownExpiresUs: number;
+
   constructor(protocol: number, startedUs: number) {
     this.protocol = protocol;
     this.startedUs = startedUs;
-    this.expiresUs = startedUs;
+    this.ownExpiresUs = startedUs;
     this.original = new Flow(this, false, null);
     this.reply = new Flow(this, true, null);
+  }
+
+  get expiresUs(): number {
+    return this.records === null ? this.ownExpiresUs : this.records.expiresUs(this.id);
+  }
+
+  set expiresUs(timeUs: number) {
+    if (this.records === null) this.ownExpiresUs = timeUs;
+    else this.records.setExpiresUs(this.id, timeUs);
+  }
+
+  /** It has a record from now on. */
+  enter(records: ConnectionRecords, id: number): void {
+    records.setExpiresUs(id, this.ownExpiresUs);
+    this.original.enter(records, id);
+    this.reply.enter(records, id);
+    this.records = records;
+    this.id = id;
+  }
+
+  /** It has none any more; the number of the one it had. */
+  leave(): number {
+    const { expiresUs } = this;
+    this.original.leave();
+    this.reply.leave();
+    this.records = null;
+    this.ownExpiresUs = expiresUs;
+    return this.id;
   }
 }

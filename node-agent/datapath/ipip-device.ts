@@ -102,7 +102,7 @@ export class IpipDevice implements NetDevice {
     completeChecksums(this.host.memory, frame);
     const packet = this.encapsulate(frame, end);
     const verdict = this.host.hooks?.output(packet) ?? null;
-    if (verdict === null) transmitRouted(this.host, packet, route);
+    if (verdict === null) transmitRouted(this.host, packet, route.nextHop);
     else this.host.refuse(packet, verdict, 'output');
   }
 

@@ -172,6 +172,7 @@ export class Netfilter implements NetfilterHooks {
     inDevice: NetDevice | null,
     outDevice: NetDevice | null,
   ): Verdict {
+    if (packet.isSettled) return null;
     const flow = flowOf(packet);
     if (flow === null) return null;
     const { connection } = flow;
@@ -212,6 +213,7 @@ export class Netfilter implements NetfilterHooks {
 
   /** Chooses a real server for a first packet to a virtual one, and leads it and those that follow there. */
   private ipvs({ tables }: FamilyChains, hook: 'INPUT' | 'OUTPUT', packet: Packet): Verdict {
+    if (packet.isSettled) return null;
     const { ipvs } = tables;
     const flow = flowOf(packet);
     if (flow === null || flow.isReply || flow.relatedTo !== null) return null;
@@ -227,6 +229,7 @@ export class Netfilter implements NetfilterHooks {
 
   /** Whether IPVS led a packet that came in here to another host. */
   private leads(packet: Packet): boolean {
+    if (packet.isSettled) return false;
     const flow = flowOf(packet);
     if (flow === null || flow.isReply || flow.connection.backend === null) return false;
     return !this.options.isLocalAddress(ip.destination(this.memory.view, packet.networkOffset));
@@ -238,6 +241,7 @@ export class Netfilter implements NetfilterHooks {
     inDevice: NetDevice | null,
     outDevice: NetDevice | null,
   ): Verdict {
+    if (packet.isSettled) return null;
     const flow = flowOf(packet);
     if (flow === null) return null;
     const { connection } = flow;

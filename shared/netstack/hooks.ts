@@ -8,7 +8,7 @@
  */
 import type { Packet } from '../wire/packet-memory.ts';
 import type { NetDevice } from './device.ts';
-import type { Route } from './route.ts';
+import type { NextHop } from './next-hop.ts';
 
 /** Why a packet went no further: a stable code for counters, and what decided it (a policy, a rule, a route). */
 export interface DropReason {
@@ -35,7 +35,7 @@ export const REDIRECTED: DropReason = Object.freeze({ code: 'redirected' });
  * next one goes the same way without a lookup. (On a node with 10,000 routes in use the lookups are what misses the cache.)
  */
 export interface FlowRoute {
-  route: Route | null;
+  nextHop: NextHop | null;
   /** `Fib.generation` when it was looked up. */
   routeGeneration: number;
   routedFrom: NetDevice | null;

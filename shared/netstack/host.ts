@@ -380,5 +380,6 @@ function localRouteThrough(device: NetDevice): Route {
     scope: 'host',
     onLink: false,
     mtuBytes: 0,
+    nextHop: { device, gateway: 0, mtuBytes: 0 },
   };
 }

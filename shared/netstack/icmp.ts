@@ -187,7 +187,7 @@ export class IcmpLayer {
     const intended = ip.destination(view, packet.offset);
     const source = this.host.isLocal(intended) ? intended : this.host.sourceOf(route!, offender);
     this.host.counters.icmpErrorsSent++;
-    sendIp(this.host, reply, route!, dialect.protocol, source, offender, DEFAULT_TTL, dialect.errorTos, true);
+    sendIp(this.host, reply, route!.nextHop, dialect.protocol, source, offender, DEFAULT_TTL, dialect.errorTos, true);
   }
 
   /**
@@ -226,7 +226,7 @@ export class IcmpLayer {
     const source = request.source ?? this.host.sourceOf(route!, request.address);
     const ttl = request.ttl ?? DEFAULT_TTL;
     const mayFragment = request.dontFragment !== true;
-    return sendIp(this.host, packet, route!, dialect.protocol, source, request.address, ttl, 0, mayFragment);
+    return sendIp(this.host, packet, route!.nextHop, dialect.protocol, source, request.address, ttl, 0, mayFragment);
   }
 
   /** Turns the request itself into the reply: same identifier, sequence and data (RFC 1122 section 3.2.2.6). */
@@ -246,7 +246,7 @@ export class IcmpLayer {
     packet.mark = 0;
     packet.connection = null;
     const source = isMulticast(asked) ? this.host.sourceOf(route!, to) : asked;
-    sendIp(this.host, packet, route!, dialect.protocol, source, to, DEFAULT_TTL, 0, true);
+    sendIp(this.host, packet, route!.nextHop, dialect.protocol, source, to, DEFAULT_TTL, 0, true);
   }
 
   private receiveReply(packet: Packet): void {

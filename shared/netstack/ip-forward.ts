@@ -10,7 +10,8 @@ import type { DropReason, NetfilterHooks } from './hooks.ts';
 import type { Host } from './host.ts';
 import * as icmpError from './icmp-error.ts';
 import { transmitRouted } from './ip-output.ts';
-import { type Route, routeMtu } from './route.ts';
+import { type NextHop, nextHopMtu } from './next-hop.ts';
+import type { Route } from './route.ts';
 import { segmentedLength } from './super-segment.ts';
 
 /** Takes ownership; `packet.offset` is at the IP header. `hooks` is null for a packet that FORWARD is not asked about. */
@@ -33,32 +34,32 @@ export function ipForward(host: Host, packet: Packet, inDevice: NetDevice, hooks
   }
   const flow = hooks?.flowRoute(packet) ?? null;
   if (flow !== null) {
-    flow.route = route;
+    flow.nextHop = route.nextHop;
     flow.routeGeneration = host.routes.generation;
     flow.routedFrom = inDevice;
     flow.routedTo = destination | 0;
   }
-  forwardAlong(host, packet, inDevice, route, hooks);
+  forwardAlong(host, packet, inDevice, route.nextHop, hooks);
 }
 
-/** The same for a packet whose route is known; the route has a device. */
+/** The same for a packet whose next hop is known; it has a device. */
 export function forwardAlong(
   host: Host,
   packet: Packet,
   inDevice: NetDevice,
-  route: Route,
+  nextHop: NextHop,
   hooks: NetfilterHooks | null,
 ): void {
   const { view } = host.memory;
   const isIpv6 = ip.isIpv6(view, packet.offset);
-  const device = route.device!;
+  const device = nextHop.device!;
   const ttl = isIpv6 ? ipv6.hopLimit(view, packet.offset) : ipv4.ttl(view, packet.offset);
   if (ttl <= 1) {
     host.icmp.sendError(packet, icmpError.TTL_EXCEEDED);
     host.drop(packet, drop.TTL_EXCEEDED, 'ip-forward');
     return;
   }
-  const mtuBytes = routeMtu(route, device);
+  const mtuBytes = nextHopMtu(nextHop, device);
   if (segmentedLength(view, packet) > mtuBytes && !packet.mayFragment && ip.dontFragment(view, packet.offset)) {
     host.icmp.sendError(packet, icmpError.PACKET_TOO_BIG, mtuBytes);
     host.drop(packet, drop.FRAGMENTATION_NEEDED, 'ip-forward');
@@ -74,7 +75,7 @@ export function forwardAlong(
     }
   }
   host.counters.ipForwarded++;
-  transmitRouted(host, packet, route);
+  transmitRouted(host, packet, nextHop);
 }
 
 function refuseUnroutable(host: Host, packet: Packet, route: Route | undefined): void {

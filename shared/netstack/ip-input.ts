@@ -55,7 +55,7 @@ function routeInput(host: Host, packet: Packet, device: NetDevice): void {
   if (remembered?.routeGeneration === host.routes.generation && host.ipForward) {
     // All that is asked below was asked for the flow's last packet.
     if (remembered.routedTo === (destination | 0) && remembered.routedFrom === device) {
-      forwardAlong(host, packet, device, remembered.route!, host.hooks);
+      forwardAlong(host, packet, device, remembered.nextHop!, host.hooks);
       return;
     }
   }

@@ -17,6 +17,7 @@ import { transmitFragments } from './fragment.ts';
 import type { DropReason } from './hooks.ts';
 import type { Host } from './host.ts';
 import { transmitIp } from './neighbour.ts';
+import type { NextHop } from './next-hop.ts';
 import type { Route } from './route.ts';
 import { cutSuperSegment, segmentedLength } from './super-segment.ts';
 
@@ -49,7 +50,7 @@ export function routeError(route: Route | undefined): SendError | null {
 export function sendIp(
   host: Host,
   packet: Packet,
-  route: Route,
+  nextHop: NextHop,
   protocol: number,
   source: number,
   destination: number,
@@ -71,7 +72,7 @@ export function sendIp(
   packet.networkOffset = packet.offset;
   packet.checksumTrusted = true;
   host.counters.ipSent++;
-  if (host.hooks === null) return transmitRouted(host, packet, route);
+  if (host.hooks === null) return transmitRouted(host, packet, nextHop);
 
   const verdict = host.hooks.output(packet);
   if (verdict !== null) {
@@ -79,7 +80,7 @@ export function sendIp(
     return 'EPERM';
   }
   const rewritten = ip.destination(view, packet.networkOffset);
-  if (rewritten === destination) return transmitRouted(host, packet, route);
+  if (rewritten === destination) return transmitRouted(host, packet, nextHop);
   return reroute(host, packet, rewritten);
 }
 
@@ -87,14 +88,14 @@ export function sendIp(
 function reroute(host: Host, packet: Packet, destination: number): SendError | null {
   const route = host.route(destination);
   const error = routeError(route);
-  if (error === null) return transmitRouted(host, packet, route!);
+  if (error === null) return transmitRouted(host, packet, route!.nextHop);
   host.drop(packet, drop.NO_ROUTE, 'output');
   return error;
 }
 
 /** The way out of packets of ours and of forwarded ones: POSTROUTING, the MTU, and the next hop. */
-export function transmitRouted(host: Host, packet: Packet, route: Route): SendError | null {
-  const device = route.device!;
+export function transmitRouted(host: Host, packet: Packet, by: NextHop): SendError | null {
+  const device = by.device!;
   if (host.hooks !== null) {
     const verdict = host.hooks.postrouting(packet, device);
     if (verdict !== null) {
@@ -104,18 +105,18 @@ export function transmitRouted(host: Host, packet: Packet, route: Route): SendEr
   }
   if (!device.up) return fail(host, packet, drop.DEVICE_DOWN, 'ENETUNREACH');
   const destination = ip.destination(host.memory.view, packet.networkOffset);
-  const mtuBytes = host.pathMtu.towards(destination, route);
-  const nextHop = route.gateway === 0 ? destination : route.gateway;
+  const mtuBytes = host.pathMtu.towards(destination, by);
+  const neighbour = by.gateway === 0 ? destination : by.gateway;
   if (segmentedLength(host.memory.view, packet) <= mtuBytes) {
-    if (packet.segmentBytes === 0 || device.superSegmentBytes > 0) transmitToNextHop(host, packet, device, nextHop);
-    else cutAndTransmit(host, packet, device, nextHop);
+    if (packet.segmentBytes === 0 || device.superSegmentBytes > 0) transmitToNextHop(host, packet, device, neighbour);
+    else cutAndTransmit(host, packet, device, neighbour);
     return null;
   }
   // A forwarded packet that may not be cut was answered in ip-forward.ts; this one is ours.
   if (!packet.mayFragment && ip.dontFragment(host.memory.view, packet.networkOffset)) {
     return fail(host, packet, drop.FRAGMENTATION_NEEDED, 'EMSGSIZE');
   }
-  transmitFragments(host, packet, mtuBytes, (fragment) => transmitToNextHop(host, fragment, device, nextHop));
+  transmitFragments(host, packet, mtuBytes, (fragment) => transmitToNextHop(host, fragment, device, neighbour));
   return null;
 }
 

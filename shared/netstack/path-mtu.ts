@@ -1,7 +1,7 @@
 import { MIN_MTU_BYTES } from '../wire/ipv6.ts';
 import { isIpv6 } from '../wire/ipv6-table.ts';
 import type { Engine } from './engine.ts';
-import { type Route, routeMtu } from './route.ts';
+import { type NextHop, nextHopMtu } from './next-hop.ts';
 
 /** Destinations one host remembers a smaller path MTU for. */
 export const MAX_PATH_MTUS = 1024;
@@ -30,8 +30,8 @@ export class PathMtuTable {
   }
 
   /** What fits on the way: the device's MTU, the route's, or what was learned. */
-  towards(destination: number, route: Route): number {
-    const limit = routeMtu(route, route.device!);
+  towards(destination: number, nextHop: NextHop): number {
+    const limit = nextHopMtu(nextHop, nextHop.device!);
     if (this.learned === null) return limit;
     const entry = this.learned.get(destination | 0);
     if (entry === undefined) return limit;

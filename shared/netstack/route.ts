@@ -8,6 +8,7 @@ import { compareAddresses, formatAddress, formatPrefix, networkOf } from '../wir
 import { findIpv6NetworkOf, isLinkLocal } from '../wire/ipv6-address.ts';
 import { isIpv6, NO_ADDRESS } from '../wire/ipv6-table.ts';
 import type { NetDevice } from './device.ts';
+import { type NextHop, NextHopTable } from './next-hop.ts';
 
 export type RouteType = 'unicast' | 'local' | 'blackhole' | 'unreachable' | 'prohibit';
 
@@ -31,15 +32,14 @@ export interface Route {
   readonly onLink: boolean;
   /** 0 for the device's. */
   readonly mtuBytes: number;
-}
-
-/** Of what may leave along a route through its device: the route's own where it says less. */
-export function routeMtu({ mtuBytes }: Route, device: NetDevice): number {
-  return mtuBytes > 0 && mtuBytes < device.mtuBytes ? mtuBytes : device.mtuBytes;
+  /** Device, gateway and MTU once more: what packets are sent by. */
+  readonly nextHop: NextHop;
 }
 
 /** What `ip route add` is told; the rest has defaults. */
-export type RouteSpec = Pick<Route, 'destination' | 'prefixLength'> & Partial<Route>;
+export type RouteSpec = Pick<Route, 'destination' | 'prefixLength'> & Partial<Omit<Route, 'nextHop'>>;
+
+type CompleteSpec = Omit<Route, 'nextHop'>;
 
 /** Which route to take away: the first that has all the fields named. */
 export type RouteMatch = Pick<Route, 'destination' | 'prefixLength'> &
@@ -76,6 +76,7 @@ export class Fib {
   private readonly tablesIpv6: RouteTables = { byLength: new Array(129).fill(undefined), lengths: [] };
   /** Of the IPv4 lengths in use (signed, as the keys are). */
   private masks: number[] = [];
+  private readonly nextHops = new NextHopTable();
   private routes = 0;
 
   get size(): number {
@@ -93,14 +94,15 @@ export class Fib {
       throw new RouteError('EEXIST', `route to ${prefixText(route)} metric ${route.metric} is there already`);
     }
     if (this.routes >= MAX_ROUTES) throw new RouteError('ENOSPC', `the table is full: ${MAX_ROUTES} routes`);
-    if (others === undefined) table.set(key, [route]);
+    const added: Route = { ...route, nextHop: this.nextHops.share(route) };
+    if (others === undefined) table.set(key, [added]);
     else {
-      others.push(route);
+      others.push(added);
       others.sort((a, b) => a.metric - b.metric);
     }
     this.routes++;
     this.generation++;
-    return route;
+    return added;
   }
 
   /** Adds a route in the place of one with the same prefix and metric, if there is one. */
@@ -120,7 +122,8 @@ export class Fib {
     if (table === undefined || candidates === undefined) return false;
     const index = candidates.findIndex((route) => matches(route, match));
     if (index < 0) return false;
-    candidates.splice(index, 1);
+    const [removed] = candidates.splice(index, 1);
+    this.nextHops.release(removed!.nextHop);
     if (candidates.length === 0) table.delete(key);
     if (table.size === 0) this.dropTable(match);
     this.routes--;
@@ -190,7 +193,7 @@ export class Fib {
     );
   }
 
-  private checkNextHop(route: Route): void {
+  private checkNextHop(route: CompleteSpec): void {
     const needsDevice = route.type === 'unicast' || route.type === 'local';
     if (needsDevice && route.device === null) {
       throw new RouteError('ENODEV', `route to ${prefixText(route)} names no device and no gateway that has one`);
@@ -210,7 +213,7 @@ export class Fib {
     return isIpv6(destination) ? this.tablesIpv6 : this.tables;
   }
 
-  private table({ destination, prefixLength }: Route): Map<number, Route[]> {
+  private table({ destination, prefixLength }: CompleteSpec): Map<number, Route[]> {
     const tables = this.tablesOf(destination);
     let table = tables.byLength[prefixLength];
     if (table === undefined) {
@@ -240,15 +243,15 @@ function firstUp(candidates: readonly Route[] | undefined): Route | undefined {
 }
 
 /** Every link has a route to fe80::/64 of its own, with the same metric. */
-function isOfOneLink(route: Route): boolean {
+function isOfOneLink(route: CompleteSpec): boolean {
   return isIpv6(route.destination) && isLinkLocal(route.destination);
 }
 
-function isOfAnotherLink(one: Route, other: Route): boolean {
+function isOfAnotherLink(one: CompleteSpec, other: CompleteSpec): boolean {
   return isOfOneLink(other) && one.device !== other.device;
 }
 
-function complete(spec: RouteSpec): Route {
+function complete(spec: RouteSpec): CompleteSpec {
   const gateway = spec.gateway ?? 0;
   return {
     destination: networkOf(spec.destination, spec.prefixLength),
@@ -275,6 +278,6 @@ function matches(route: Route, match: RouteMatch): boolean {
   );
 }
 
-function prefixText(route: Route): string {
+function prefixText(route: CompleteSpec): string {
   return route.prefixLength === 0 ? 'default' : formatPrefix({ ...route, address: route.destination });
 }

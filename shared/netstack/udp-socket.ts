@@ -103,9 +103,7 @@ export class UdpSocket {
     const { way } = this;
     way.follow(destination);
     if (way.isBroadcast && !this.broadcast) return 'EACCES';
-    const { route } = way;
-    const error = routeError(route);
-    if (error !== null) return error;
+    if (way.error !== null) return way.error;
     const { memory } = this.host;
     const packet = memory.allocate(udp.HEADER_BYTES + data.length);
     if (packet === undefined) return 'ENOBUFS';
@@ -113,7 +111,17 @@ export class UdpSocket {
     memory.bytes.set(data, packet.offset + udp.HEADER_BYTES);
     const source = isUnspecified(this.localAddress) ? way.source : this.localAddress;
     this.host.counters.udpSent++;
-    return sendIp(this.host, packet, route!, ipv4.PROTOCOL_UDP, source, destination, this.ttl, 0, !this.dontFragment);
+    return sendIp(
+      this.host,
+      packet,
+      way.nextHop!,
+      ipv4.PROTOCOL_UDP,
+      source,
+      destination,
+      this.ttl,
+      0,
+      !this.dontFragment,
+    );
   }
 
   /**

@@ -39,6 +39,8 @@ export class Packet {
   mark = 0;
   /** The connection-tracking entry this packet belongs to; owned by the hook that set it. */
   connection: object | null = null;
+  /** Nothing of that entry is translated or left to decide, so that hooks need not look at it; set with it. */
+  isSettled = false;
   /**
    * True while the transport payload is known good and its checksum field may be stale: nobody in this process computes
    * or verifies it. What leaves the process goes through `completeChecksums` first.
@@ -168,6 +170,7 @@ export class PacketMemory {
     packet.transportOffset = 0;
     packet.mark = 0;
     packet.connection = null;
+    packet.isSettled = false;
     packet.checksumTrusted = false;
     packet.segmentBytes = 0;
     packet.mayFragment = false;

@@ -54,6 +54,26 @@ describe('conntrack', () => {
     expect(row).toMatchObject({ assured: true, replied: true, timeoutSeconds: 120 });
   });
 
+  it('counts every packet of a flow, and a silent one is forgotten by its last', () => {
+    const { cluster, client } = clusterWithServers();
+    const { conntrack } = cluster.node(1);
+    const socket = client.udp.bind({});
+    for (let second = 0; second < 5; second++) {
+      cluster.askFrom(socket, '10.244.2.7', 8080);
+      cluster.advance(SECOND_US);
+    }
+    const [connection] = conntrack.table.connections();
+    const { original, reply } = connection!;
+    expect([original.packets, reply.packets]).toEqual([5, 5]);
+    expect(original.bytes).toBeGreaterThan(5 * 28);
+    cluster.advance(118 * SECOND_US);
+    cluster.askFrom(socket, '10.244.2.7', 8080);
+    cluster.advance(119 * SECOND_US);
+    expect([conntrack.table.size, original.packets]).toEqual([1, 6]);
+    cluster.advance(7 * SECOND_US);
+    expect([conntrack.table.size, original.packets, reply.packets]).toEqual([0, 6, 6]);
+  });
+
   it('is full when it is full: the unassured oldest goes first', () => {
     const { cluster, client } = clusterWithServers();
     const { conntrack } = cluster.node(1);

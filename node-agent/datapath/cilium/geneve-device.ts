@@ -90,7 +90,7 @@ export class GeneveDevice implements NetDevice {
     const port = vxlan.sourcePort(Math.imul(source ^ (destination >>> 1), 0x9e37_79b1) >>> 8);
     udp.encode(view, frame.offset, port, geneve.PORT, frame.length);
     frame.connection = null;
-    sendIp(host, frame, route, ipv4.PROTOCOL_UDP, local, known.options.internalIp, 64, 0, true);
+    sendIp(host, frame, route.nextHop, ipv4.PROTOCOL_UDP, local, known.options.internalIp, 64, 0, true);
   }
 
   /** From the stack, at the UDP header, whose checksum is right. Takes ownership. */

@@ -165,7 +165,7 @@ export class WireguardDevice implements NetDevice {
     frame.strip(ethernet.HEADER_BYTES);
     this.seal(frame, peer, sealedBytes);
     const { address } = peer.endpoint;
-    sendIp(this.host, frame, route!, ipv4.PROTOCOL_UDP, this.local, address, DEFAULT_TTL, 0, true);
+    sendIp(this.host, frame, route!.nextHop, ipv4.PROTOCOL_UDP, this.local, address, DEFAULT_TTL, 0, true);
   }
 
   /** The packet becomes a UDP datagram. */

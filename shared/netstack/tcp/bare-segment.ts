@@ -38,7 +38,7 @@ export function sendBareSegment(host: Host, segment: BareSegment): void {
     tcp.writeTimestamps(view, packet.offset + tcp.HEADER_BYTES, value, echo);
   }
   packet.mark = segment.mark ?? 0;
-  sendIp(host, packet, route!, PROTOCOL_TCP, localAddress, remoteAddress, DEFAULT_TTL, 0, false);
+  sendIp(host, packet, route!.nextHop, PROTOCOL_TCP, localAddress, remoteAddress, DEFAULT_TTL, 0, false);
 }
 
 /**

@@ -4,7 +4,7 @@ import type { Packet } from '../../wire/packet-memory.ts';
 import { HEADER_BYTES } from '../../wire/tcp.ts';
 import type { Host } from '../host.ts';
 import { DEFAULT_TTL, routeError, type SendError, sendIp } from '../ip-output.ts';
-import type { Route } from '../route.ts';
+import type { NextHop } from '../next-hop.ts';
 import { DEFAULT_MSS_BYTES } from './sender.ts';
 
 /** Less than a stale neighbour is used before it is probed. */
@@ -15,7 +15,7 @@ export class TcpPath {
   private readonly host: Host;
   private readonly localAddress: number;
   private readonly remoteAddress: number;
-  private cached: Route | null = null;
+  private cached: NextHop | null = null;
   private cachedGeneration = -1;
   private confirmUs = 0;
 
@@ -27,14 +27,14 @@ export class TcpPath {
 
   /** The MSS of the path by its MTU as far as it is known, TCP options not subtracted. */
   mssBytes(): number {
-    const route = this.route();
-    if (route === null) return DEFAULT_MSS_BYTES;
-    return this.host.pathMtu.towards(this.remoteAddress, route) - fixedHeaderBytes(this.remoteAddress) - HEADER_BYTES;
+    const nextHop = this.nextHop();
+    if (nextHop === null) return DEFAULT_MSS_BYTES;
+    return this.host.pathMtu.towards(this.remoteAddress, nextHop) - fixedHeaderBytes(this.remoteAddress) - HEADER_BYTES;
   }
 
   /** Data of the longest segment: `payloadBytes`, or what the first device takes as one super-segment of whole ones. */
   segmentLimitBytes(payloadBytes: number): number {
-    const superBytes = this.route()?.device?.superSegmentBytes ?? 0;
+    const superBytes = this.nextHop()?.device?.superSegmentBytes ?? 0;
     if (superBytes < 2 * payloadBytes) return payloadBytes;
     return superBytes - (superBytes % payloadBytes);
   }
@@ -42,14 +42,14 @@ export class TcpPath {
   /** Sends a transport packet; the answer is as of `sendIp`. */
   transmit(packet: Packet): SendError | null {
     const { host } = this;
-    const route = this.route();
-    if (route === null) {
+    const nextHop = this.nextHop();
+    if (nextHop === null) {
       host.memory.free(packet);
       return 'ENETUNREACH';
     }
     const { localAddress, remoteAddress } = this;
     host.tcp.counters.segmentsSent++;
-    return sendIp(host, packet, route, PROTOCOL_TCP, localAddress, remoteAddress, DEFAULT_TTL, 0, false);
+    return sendIp(host, packet, nextHop, PROTOCOL_TCP, localAddress, remoteAddress, DEFAULT_TTL, 0, false);
   }
 
   /** New data was acknowledged, so the next hop is alive (RFC 4861 section 7.3.1); said once a while, which is enough. */
@@ -57,16 +57,16 @@ export class TcpPath {
     const { nowUs } = this.host.engine;
     if (nowUs < this.confirmUs) return;
     this.confirmUs = nowUs + CONFIRMATION_INTERVAL_US;
-    const route = this.route();
-    if (route?.device == null) return;
-    this.host.neighbours.confirm(route.device, route.gateway === 0 ? this.remoteAddress : route.gateway);
+    const nextHop = this.nextHop();
+    if (nextHop?.device == null) return;
+    this.host.neighbours.confirm(nextHop.device, nextHop.gateway === 0 ? this.remoteAddress : nextHop.gateway);
   }
 
-  private route(): Route | null {
+  private nextHop(): NextHop | null {
     const { generation } = this.host.routes;
     if (generation !== this.cachedGeneration) {
       const route = this.host.route(this.remoteAddress);
-      this.cached = routeError(route) === null ? route! : null;
+      this.cached = routeError(route) === null ? route!.nextHop : null;
       this.cachedGeneration = generation;
     }
     return this.cached;
