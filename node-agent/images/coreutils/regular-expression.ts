@@ -1,4 +1,5 @@
 /** POSIX regular expressions (basic and extended) as JavaScript's. */
+import { CHARACTER_CLASSES } from '../shell/character-classes.ts';
 import { UsageError } from './options.ts';
 
 export interface RegularExpressionOptions {
@@ -18,20 +19,6 @@ export function regularExpression(pattern: string, options: RegularExpressionOpt
 
 /** Operators that a basic expression writes with a backslash. */
 const BASIC_OPERATORS = '(){}|+?';
-const CLASSES: Readonly<Record<string, string>> = {
-  alnum: 'A-Za-z0-9',
-  alpha: 'A-Za-z',
-  blank: ' \\t',
-  cntrl: '\\x00-\\x1f\\x7f',
-  digit: '0-9',
-  graph: '\\x21-\\x7e',
-  lower: 'a-z',
-  print: '\\x20-\\x7e',
-  punct: '!-\\/:-@\\[-`{-~',
-  space: '\\s',
-  upper: 'A-Z',
-  xdigit: 'A-Fa-f0-9',
-};
 
 function translate(pattern: string, extended: boolean): string {
   let source = '';
@@ -79,7 +66,7 @@ function translateBracket(pattern: string, start: number): { readonly source: st
     if (character === ']' && !first) return { source: `${source}]`, end: index };
     const named = /^\[[:.=]([a-z-]+)[:.=]\]/.exec(pattern.slice(index));
     if (named !== null) {
-      source += CLASSES[named[1] ?? ''] ?? named[1] ?? '';
+      source += CHARACTER_CLASSES[named[1] ?? ''] ?? named[1] ?? '';
       index += named[0].length;
       continue;
     }

@@ -1,19 +1,5 @@
 /** Shell patterns (POSIX 2.13): `*`, `?`, bracket expressions, backslash escapes; as regular expressions. */
-
-const CLASSES: Readonly<Record<string, string>> = {
-  alnum: 'A-Za-z0-9',
-  alpha: 'A-Za-z',
-  blank: ' \\t',
-  cntrl: '\\x00-\\x1f\\x7f',
-  digit: '0-9',
-  graph: '\\x21-\\x7e',
-  lower: 'a-z',
-  print: '\\x20-\\x7e',
-  punct: '!-\\/:-@\\[-`{-~',
-  space: '\\s',
-  upper: 'A-Z',
-  xdigit: 'A-Fa-f0-9',
-};
+import { CHARACTER_CLASSES } from './character-classes.ts';
 
 /** Characters that mean something in a pattern. */
 export function escapePattern(text: string): string {
@@ -69,7 +55,7 @@ function bracketSource(pattern: string, start: number): { readonly source: strin
     if (character === ']' && !first) return { source: `[${negated ? '^' : ''}${members}]`, end: index };
     const named = /^\[:([a-z]+):\]/.exec(pattern.slice(index));
     if (named !== null) {
-      members += CLASSES[named[1] ?? ''] ?? '';
+      members += CHARACTER_CLASSES[named[1] ?? ''] ?? '';
       index += named[0].length;
       continue;
     }
