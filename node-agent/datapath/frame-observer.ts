@@ -3,6 +3,6 @@ import type { NetDevice } from '../../shared/netstack/device.ts';
 import type { Packet } from '../../shared/wire/packet-memory.ts';
 
 export interface FrameObserver {
-  /** `frame.offset` stands at the Ethernet header. `peer` names the node at the other end of a tunnel. */
-  frame(direction: 'received' | 'sent', device: NetDevice, frame: Packet, peer?: string): void;
+  /** `frame.offset` stands at the Ethernet header. `peer`: the node at the other end of a tunnel, by its name or its address. */
+  frame(direction: 'received' | 'sent', device: NetDevice, frame: Packet, peer?: string | number): void;
 }

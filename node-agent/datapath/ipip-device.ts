@@ -97,7 +97,7 @@ export class IpipDevice implements NetDevice {
     }
     this.counters.txPackets++;
     this.counters.txBytes += frame.length - ethernet.HEADER_BYTES;
-    this.observer?.frame('sent', this, frame, '');
+    this.observer?.frame('sent', this, frame, end);
     this.tap?.frame(this, frame, true);
     completeChecksums(this.host.memory, frame);
     const packet = this.encapsulate(frame, end);
@@ -117,12 +117,13 @@ export class IpipDevice implements NetDevice {
       this.host.drop(packet, drop.IP_MALFORMED, this.name);
       return;
     }
+    const from = ipv4.source(view, packet.networkOffset);
     frameInner(this.host, packet, ethernet.TYPE_IPV4);
-    this.receive(packet);
+    this.receive(packet, from);
   }
 
-  receive(frame: Packet): void {
-    receiveInner(this.host, this, frame, frame.length - ethernet.HEADER_BYTES, '');
+  receive(frame: Packet, from?: number): void {
+    receiveInner(this.host, this, frame, frame.length - ethernet.HEADER_BYTES, from);
   }
 
   private encapsulate(frame: Packet, end: number): Packet {

@@ -25,10 +25,10 @@ export function frameInner(host: Host, packet: Packet, etherType: number): void 
 }
 
 /**
- * `countedBytes`: of the frame, or of the packet in it where the device has no link layer; `peer`: what a trace calls the other
- * end. Takes ownership.
+ * `countedBytes`: of the frame, or of the packet in it where the device has no link layer; `peer`: the node's address at the
+ * other end. Takes ownership.
  */
-export function receiveInner(host: Host, device: TunnelEnd, frame: Packet, countedBytes: number, peer?: string): void {
+export function receiveInner(host: Host, device: TunnelEnd, frame: Packet, countedBytes: number, peer?: number): void {
   if (!device.up || device.upcall === null) {
     device.counters.rxDropped++;
     host.drop(frame, drop.DEVICE_DOWN, device.name);

@@ -163,6 +163,7 @@ export class NodeDatapath implements AddressHolder {
       conntrack: this.conntrack,
       clockUs: options.traceClockUs ?? (() => engine.nowUs),
       describeRoute: (destination) => describeRoute(this.root, destination),
+      nodeNameOf: (address) => this.peers.nodeNameOf(address) ?? formatAddress(address),
       attach: (tracer) => this.observe(tracer),
     });
   }

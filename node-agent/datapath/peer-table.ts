@@ -54,6 +54,11 @@ export class PeerTable {
     return [...this.known.values()];
   }
 
+  /** Of the node with this InternalIP. */
+  nodeNameOf(internalIp: number): string | undefined {
+    return this.list().find(({ options }) => options.internalIp === internalIp)?.options.nodeName;
+  }
+
   get(nodeName: string): KnownPeer | undefined {
     return this.known.get(nodeName);
   }

@@ -83,6 +83,8 @@ export interface TracerOptions {
   readonly clockUs: () => number;
   /** `via 10.244.2.0 dev flannel.1`: how the node would send to an address now. */
   readonly describeRoute: (destination: number) => string;
+  /** The node that has this address; the address as text where none has. */
+  readonly nodeNameOf: (address: number) => string;
   /** Puts the tracer into the stages, or takes it out of them. */
   readonly attach: (tracer: Tracer | null) => void;
 }
@@ -109,12 +111,13 @@ export class Tracer implements FrameObserver, StageObserver, DropObserver {
     throw new Error(`${this.options.nodeName} runs ${MAX_TRACES} traces already: stop one first`);
   }
 
-  frame(direction: 'received' | 'sent', device: NetDevice, frame: Packet, peer?: string): void {
-    const { view } = this.options;
+  frame(direction: 'received' | 'sent', device: NetDevice, frame: Packet, peer?: string | number): void {
+    const { view, nodeNameOf } = this.options;
     if (!ethernet.check(view, frame.offset, frame.length)) return;
     const at = frame.offset + ethernet.HEADER_BYTES;
     const length = frame.length - ethernet.HEADER_BYTES;
-    const event = peer === undefined ? direction : tunnelEvent(direction, device, peer);
+    const name = typeof peer === 'number' ? nodeNameOf(peer) : peer;
+    const event = name === undefined ? direction : tunnelEvent(direction, device, name);
     switch (ethernet.type(view, frame.offset)) {
       case ethernet.TYPE_IPV4:
       case ethernet.TYPE_IPV6:
@@ -226,7 +229,10 @@ export class Tracer implements FrameObserver, StageObserver, DropObserver {
   }
 }
 
+/** Devices that put packets into others. */
+const ENCAPSULATING: ReadonlySet<string> = new Set(['vxlan', 'geneve', 'ipip', 'wireguard']);
+
 function tunnelEvent(direction: 'received' | 'sent', device: NetDevice, peer: string): string {
-  if (device.kind !== 'vxlan') return direction === 'sent' ? `sent to ${peer}` : `received from ${peer}`;
+  if (!ENCAPSULATING.has(device.kind)) return direction === 'sent' ? `sent to ${peer}` : `received from ${peer}`;
   return direction === 'sent' ? `encapsulated for ${peer}` : `decapsulated from ${peer}`;
 }

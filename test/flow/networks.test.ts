@@ -84,6 +84,18 @@ describe.each(Object.entries(NETWORKS))('%s', (_, { network, mtuBytes, vni, rout
     expect(used?.gateway).toBe(ip(route.gateway));
   });
 
+  it('a trace names the node at the other end of a tunnel', () => {
+    const filter = { addresses: [ip(FAR)] };
+    const traces = cluster.nodes.map((node) => node.trace(filter));
+    cluster.ask(client.host, FAR, 80);
+    const events = traces.flatMap(({ hops }) => hops.map(({ event }) => event));
+    expect(events).toContainEqual(expect.stringMatching(/^(encapsulated for|sent to) worker-2$/));
+    expect(events).toContainEqual(expect.stringMatching(/^(decapsulated|received) from worker-1$/));
+    const ways = events.filter((event) => /capsulated|sent to|received from/.test(event));
+    expect(ways.filter((event) => !/worker-[12]$/.test(event))).toEqual([]);
+    for (const trace of traces) trace.stop();
+  });
+
   it('a node that goes takes its routes along', () => {
     cluster.node(1).removePeer('worker-2');
     expect(cluster.node(1).root.route(ip(FAR))?.gateway).toBe(ip(rest.isFabric ? '0.0.0.0' : '192.168.1.1'));

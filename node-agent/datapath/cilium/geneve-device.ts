@@ -105,13 +105,14 @@ export class GeneveDevice implements NetDevice {
       host.drop(packet, GENEVE_MALFORMED, this.name);
       return;
     }
+    const from = ipv4.source(view, packet.networkOffset);
     packet.strip(inner - offset);
     forgetOuter(packet);
     ethernet.setDestination(view, packet.offset, this.macAddress);
-    this.receive(packet);
+    this.receive(packet, from);
   }
 
-  receive(frame: Packet): void {
-    receiveInner(this.options.host, this, frame, frame.length);
+  receive(frame: Packet, from?: number): void {
+    receiveInner(this.options.host, this, frame, frame.length, from);
   }
 }

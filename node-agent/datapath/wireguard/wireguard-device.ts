@@ -160,7 +160,7 @@ export class WireguardDevice implements NetDevice {
     }
     this.counters.txPackets++;
     this.counters.txBytes += innerBytes;
-    this.observer?.frame('sent', this, frame, '');
+    this.observer?.frame('sent', this, frame, peer.endpoint.address);
     this.tap?.frame(this, frame, true);
     frame.strip(ethernet.HEADER_BYTES);
     this.seal(frame, peer, sealedBytes);
@@ -234,11 +234,11 @@ export class WireguardDevice implements NetDevice {
     }
     packet.length = ip.totalLength(view, packet.offset);
     frameInner(this.host, packet, ip.etherType(view, packet.offset));
-    this.receive(packet);
+    this.receive(packet, peer.endpoint.address);
   }
 
-  receive(frame: Packet): void {
-    receiveInner(this.host, this, frame, frame.length - ethernet.HEADER_BYTES, '');
+  receive(frame: Packet, from?: number): void {
+    receiveInner(this.host, this, frame, frame.length - ethernet.HEADER_BYTES, from);
   }
 
   private sessionWith(publicKey: string): Session | undefined {
