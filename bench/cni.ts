@@ -1,7 +1,7 @@
 /**
  * What the way between two nodes costs by CNI plugin, in processor time of one process without sockets: a round trip and bulk
  * TCP, beside pods behind plain routes (the plugin `bridge`). And what policies cost: the first packet of a connection, where
- * they are asked, and one of an established connection, by their number.
+ * they are asked, and one of an established connection, by their number. On a real cluster, how soon they are in force.
  */
 import { PolicyEngine } from '../node-agent/datapath/policy/policy-engine.ts';
 import { PolicyCompiler } from '../shared/policy/compile.ts';
@@ -12,6 +12,7 @@ import { NETWORKS } from '../test/flow/network-cases.testkit.ts';
 import { address } from './address.ts';
 import type { Benchmark, BenchmarkContext } from './benchmark.ts';
 import type { FigureInput } from './figure.ts';
+import { enforcementFigures } from './policy-enforcement.ts';
 
 const REFERENCE = 'bridge with static routes';
 const CLIENT = '10.244.1.5';
@@ -30,9 +31,10 @@ type Figures = Record<string, FigureInput>;
 
 export const cniBenchmark: Benchmark = {
   name: 'cni',
-  summary: 'round trip and bulk TCP between nodes by CNI plugin, and the cost of a packet by the number of policies',
+  summary:
+    'round trip and bulk TCP between nodes by CNI plugin; what policies cost a packet, and how soon they are in force',
   async run(context: BenchmarkContext): Promise<Figures> {
-    return { ...ways(context), ...policies(context) };
+    return { ...ways(context), ...policies(context), ...(await enforcementFigures(context)) };
   },
 };
 

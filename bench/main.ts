@@ -32,7 +32,8 @@ const benchmarks: Record<string, { summary: string; load: () => Promise<Benchmar
     load: async () => (await import('./services.ts')).servicesBenchmark,
   },
   cni: {
-    summary: 'round trip and bulk TCP between nodes by CNI plugin, and the cost of a packet by the number of policies',
+    summary:
+      'round trip and bulk TCP between nodes by CNI plugin; what policies cost a packet, and how soon they are in force',
     load: async () => (await import('./cni.ts')).cniBenchmark,
   },
   link: {

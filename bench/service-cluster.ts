@@ -2,26 +2,20 @@
  * Services of a real cluster of two nodes: how long after the deletion of a pod the last request still goes to it, and what `wrk` gets of a
  * NodePort's real address beside the very same program on a bare socket.
  */
-import { execFile, spawn } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { promisify } from 'node:util';
 import type { NodeEntrance } from '../shared/bus/subjects.ts';
 import { freePort } from '../test/contract/nats-server.ts';
 import { waitFor } from '../test/wait-for.ts';
-import { type ApiEndpoint, ApiLoad } from './api-load.ts';
+import type { ApiEndpoint, ApiLoad } from './api-load.ts';
+import { nodePod, withCluster } from './bench-cluster.ts';
 import type { BenchmarkContext, MissingFigure } from './benchmark.ts';
-import { endpointOf, type Podwire } from './cluster-process.ts';
+import type { Podwire } from './cluster-process.ts';
 import { execInPod } from './exec-client.ts';
 import type { FigureInput } from './figure.ts';
 import { runWrk, type WrkResult, wrkIsThere } from './wrk.ts';
 
-const execFileAsync = promisify(execFile);
-const MAIN = resolve(import.meta.dirname, '../cli/main.ts');
-const NAME = 'bench';
 const NAMESPACE = '/api/v1/namespaces/default';
 const REPLICAS = 3;
 /** The client sends for so long; the pod is deleted when it has begun everywhere, and is forgotten well before the end. */
@@ -37,26 +31,11 @@ const START_LIMIT_MS = 60_000;
 type Figures = Record<string, FigureInput | MissingFigure>;
 
 export async function clusterFigures(context: BenchmarkContext): Promise<Figures> {
-  const home = mkdtempSync(join(tmpdir(), 'podwire-bench-'));
-  const podwire: Podwire = (...args) =>
-    execFileAsync(process.execPath, [MAIN, ...args, '--name', NAME], { env: { ...process.env, PODWIRE_HOME: home } });
-  try {
-    context.progress('a cluster of two nodes');
-    await podwire('up', '--detach', '--nodes', '2');
-    try {
-      const endpoint = endpointOf(join(home, NAME), JSON.parse((await podwire('status', '-o', 'json')).stdout));
-      const load = new ApiLoad(endpoint);
-      try {
-        return { ...(await deletionFigures(load, endpoint, context)), ...(await wrkFigures(load, podwire, context)) };
-      } finally {
-        load.close();
-      }
-    } finally {
-      await podwire('down');
-    }
-  } finally {
-    rmSync(home, { recursive: true, force: true });
-  }
+  context.progress('a cluster of two nodes');
+  return withCluster(['--nodes', '2'], async ({ load, endpoint, podwire }) => ({
+    ...(await deletionFigures(load, endpoint, context)),
+    ...(await wrkFigures(load, podwire, context)),
+  }));
 }
 
 /** By the answers' times at the client, whose clock is the machine's. */
@@ -239,12 +218,6 @@ interface PodList {
     readonly metadata: { readonly name: string; readonly deletionTimestamp?: string };
     readonly status: { readonly conditions?: readonly { readonly type: string; readonly status: string }[] };
   }[];
-}
-
-function nodePod(name: string, nodeName: string, command: readonly string[]): string {
-  const containers = [{ name: 'main', image: 'node', command }];
-  const spec = { nodeName, terminationGracePeriodSeconds: 1, containers };
-  return JSON.stringify({ apiVersion: 'v1', kind: 'Pod', metadata: { name, labels: { app: name } }, spec });
 }
 
 /** They serve on while their endpoints go, as the documentation of Pod Lifecycle advises; the grace is the default. */

@@ -49,6 +49,7 @@ const PLUGINS: Partial<Record<CniPluginName, Plugin>> = {
       'ipip-cross-subnet': { ...DIRECT, mtuBytes: 1480 },
       none: DIRECT,
       vxlan: overlay('vxlan.calico', /via 10\.244\.\d\.0 dev vxlan\.calico onlink/),
+      'vxlan-cross-subnet': { ...DIRECT, mtuBytes: 1450 },
     },
     devices: /: cali[0-9a-f]{11}@if2:/,
   },
