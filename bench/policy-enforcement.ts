@@ -2,7 +2,7 @@
  * How long after the API has accepted a NetworkPolicy the packets obey it, on a real cluster of two nodes: a pod sends numbered datagrams
  * to a pod of the other node, one after the other, and says which of them were answered. A policy that denies them comes and goes.
  *
- *   POST answered --------> the last datagram that was still answered was sent
+ *   POST answered --------> the last datagram that was answered, before the silence, was sent
  *   DELETE answered ------> the first datagram that was answered again was sent
  */
 import { setTimeout as delay } from 'node:timers/promises';
@@ -112,10 +112,22 @@ async function changed(request: () => Promise<unknown>): Promise<Change> {
   return { acceptedMs, untilMs: performance.timeOrigin + performance.now() };
 }
 
-/** 0 where none was answered any more. */
+/**
+ * Before the longest time without an answer: a datagram that waited somewhere may still be answered once the policy has gone again.
+ * All the time that was waited, and so too much, where every one was answered.
+ */
 function lastAnsweredMs(sent: readonly Sent[], { acceptedMs, untilMs }: Change): number {
-  const answered = sent.filter(({ atMs, answered }) => answered && atMs >= acceptedMs && atMs < untilMs);
-  return (answered.at(-1)?.atMs ?? acceptedMs) - acceptedMs;
+  const within = sent.filter(({ atMs }) => atMs >= acceptedMs && atMs < untilMs);
+  let silence = { fromMs: untilMs, length: 0 };
+  let length = 0;
+  let lastMs = acceptedMs;
+  for (const { atMs, answered } of within) {
+    if (answered) {
+      length = 0;
+      lastMs = atMs;
+    } else if (++length > silence.length) silence = { fromMs: lastMs, length };
+  }
+  return silence.fromMs - acceptedMs;
 }
 
 /** All the time that was waited, and so too much, where none was answered. */

@@ -14,7 +14,7 @@ import { NODE_ENTRANCES, NODE_PROCESSES } from '../shared/bus/subjects.ts';
 import type { Host } from '../shared/netstack/host.ts';
 import type { PodNetwork } from '../shared/podnet/pod-network.ts';
 import { StackNetwork } from '../shared/podnet/stack-network.ts';
-import { CNI_ANNOTATION } from '../shared/runtime/cni-plugins.ts';
+import { CNI_ANNOTATION, type PolicyApi, policyApisOf } from '../shared/runtime/cni-plugins.ts';
 import type { NodeConfig } from '../shared/runtime/config.ts';
 import { netnsFolder } from '../shared/runtime/node-folder.ts';
 import type { ProcessContext } from '../shared/runtime/process.ts';
@@ -120,8 +120,10 @@ function assemble(options: KubeletOptions): KubeletParts {
     bgpHoldSeconds: Math.max(MIN_HOLD_SECONDS, Math.ceil(config.nodeGraceMs / 1000)),
     node: { host: datapath.root, network: nodeNetwork, address: internalIp, addressIpv6: node.internalIpv6 },
     networkOf,
-    createPolicy: (plugin) =>
-      enforcePolicy(options, plugin instanceof Cilium ? followIdentities(options, plugin, api) : undefined),
+    createPolicy: (name, plugin) => {
+      const identities = plugin instanceof Cilium ? followIdentities(options, plugin, api) : undefined;
+      return enforcePolicy(options, policyApisOf(name), identities);
+    },
   });
   network.start(config.cni, config.cniBackend);
   const facts = factsOf(options, network.cni.plugin);
@@ -183,7 +185,11 @@ interface Identities {
   readonly flows: VerdictObserver;
 }
 
-function enforcePolicy({ context, bus, kernel, node }: KubeletOptions, identities?: Identities): PolicyAgent {
+function enforcePolicy(
+  { context, bus, kernel, node }: KubeletOptions,
+  apis: readonly PolicyApi[],
+  identities: Identities | undefined,
+): PolicyAgent {
   const { datapath, loop, memory } = kernel;
   const engine = new PolicyEngine({ memory, isNodeAddress: (address) => datapath.root.isLocal(address) });
   engine.observer = identities?.flows ?? null;
@@ -193,6 +199,7 @@ function enforcePolicy({ context, bus, kernel, node }: KubeletOptions, identitie
     clock: context.clock,
     engine,
     inTurn: (call) => loop.run(call),
+    apis,
     cilium: identities && { nodeName: node.nodeName, identities: identities.agent },
   });
 }

@@ -36,7 +36,7 @@ export interface NodeNetworkOptions {
   readonly node: CniNetworks['node'];
   readonly networkOf: (host: Host) => PodNetwork;
   /** Begins to enforce policies. */
-  readonly createPolicy: (plugin: CniPlugin) => PolicyAgent;
+  readonly createPolicy: (name: CniPluginName, plugin: CniPlugin) => PolicyAgent;
 }
 
 export interface NodeNetworkListener {
@@ -61,7 +61,8 @@ export class NodeNetwork {
     this.cni = new NodeCni({
       create: (name, backend) => {
         const up = (network: NodeNetworkUp) => this.cni.nowUp(network);
-        return createPlugin(name, backend, { datapath, leases, bgpHoldSeconds, up });
+        const pods = () => this.policy?.knownPods() ?? [];
+        return createPlugin(name, backend, { datapath, leases, bgpHoldSeconds, pods, up });
       },
       installed: (name, plugin) => this.installed(name, plugin),
       up: (network) => this.listener?.up(network),
@@ -113,7 +114,7 @@ export class NodeNetwork {
   }
 
   private installed(name: CniPluginName, plugin: CniPlugin): void {
-    if (enforcesPolicy(name)) this.policy = this.options.createPolicy(plugin);
+    if (enforcesPolicy(name)) this.policy = this.options.createPolicy(name, plugin);
     this.listener?.installed(name, plugin);
   }
 }

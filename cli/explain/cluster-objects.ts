@@ -6,6 +6,9 @@ import type { ResourceRef } from '../../shared/api/resource.ts';
 import {
   ADMINNETWORKPOLICIES,
   BASELINEADMINNETWORKPOLICIES,
+  CALICO_GLOBALNETWORKPOLICIES,
+  CALICO_NETWORKPOLICIES,
+  CALICO_TIERS,
   CILIUMCLUSTERWIDENETWORKPOLICIES,
   CILIUMNETWORKPOLICIES,
   CLUSTERNETWORKPOLICIES,
@@ -18,6 +21,7 @@ import {
 } from '../../shared/api/resources.ts';
 import { isApiError } from '../../shared/api/status.ts';
 import type { ApiClient } from '../../shared/bus/api-client.ts';
+import { type CalicoPolicyObject, type CalicoTier, calicoPoliciesOf } from '../../shared/policy/calico-policy.ts';
 import { type CiliumPolicyObject, ciliumPoliciesOf } from '../../shared/policy/cilium-policy.ts';
 import { type ClusterPolicyObject, clusterPolicyOf } from '../../shared/policy/cluster-policy.ts';
 import type { ClusterState } from '../../shared/policy/compile.ts';
@@ -26,10 +30,10 @@ import { CILIUM_ROUTING_ANNOTATION, policyNodeOf } from '../../shared/policy/pol
 import { policyPodOf } from '../../shared/policy/policy-pod.ts';
 import type { Policy } from '../../shared/policy/policy-rule.ts';
 
-/** A policy of whatever API, with its kind. */
+/** A policy of whatever API, with what it was read from: kinds of two APIs may have one name. */
 export interface PolicyObject {
-  readonly kind: string;
-  readonly object: CiliumPolicyObject | ClusterPolicyObject | NetworkPolicy;
+  readonly resource: ResourceRef;
+  readonly object: CalicoPolicyObject | CiliumPolicyObject | ClusterPolicyObject | NetworkPolicy;
 }
 
 export interface ClusterObjects {
@@ -39,8 +43,11 @@ export interface ClusterObjects {
   readonly services: readonly Service[];
   readonly slices: readonly EndpointSlice[];
   readonly policies: readonly PolicyObject[];
+  /** Of calico. */
+  readonly tiers?: readonly CalicoTier[];
 }
 
+const CALICO_POLICIES = [CALICO_GLOBALNETWORKPOLICIES, CALICO_NETWORKPOLICIES];
 const CILIUM_POLICIES = [CILIUMNETWORKPOLICIES, CILIUMCLUSTERWIDENETWORKPOLICIES];
 
 export const POLICY_RESOURCES: readonly ResourceRef[] = [
@@ -48,27 +55,33 @@ export const POLICY_RESOURCES: readonly ResourceRef[] = [
   ADMINNETWORKPOLICIES,
   BASELINEADMINNETWORKPOLICIES,
   CLUSTERNETWORKPOLICIES,
+  ...CALICO_POLICIES,
   ...CILIUM_POLICIES,
 ];
 
 export async function readCluster(api: ApiClient): Promise<ClusterObjects> {
   const all = async <T>(resource: ResourceRef): Promise<T[]> => (await api.list<T>(resource)).items;
-  const [pods, namespaces, nodes, services, slices, ...policies] = await Promise.all([
+  const [pods, namespaces, nodes, services, slices, tiers, ...policies] = await Promise.all([
     all<Pod>(PODS),
     all<Namespace>(NAMESPACES),
     all<Node>(NODES),
     all<Service>(SERVICES),
     all<EndpointSlice>(ENDPOINTSLICES),
+    allIfServed<CalicoTier>(api, CALICO_TIERS),
     ...POLICY_RESOURCES.map((resource) => policiesOf(api, resource)),
   ]);
-  return { pods, namespaces, nodes, services, slices, policies: policies.flat() };
+  return { pods, namespaces, nodes, services, slices, tiers, policies: policies.flat() };
 }
 
-/** None where the cluster has no such resource: only those that enforce cluster-wide policies have their definitions. */
 async function policiesOf(api: ApiClient, resource: ResourceRef): Promise<PolicyObject[]> {
+  const objects = await allIfServed<PolicyObject['object']>(api, resource);
+  return objects.map((object) => ({ resource, object }));
+}
+
+/** None where the cluster has no such resource: only networks that enforce policies of an API bring its definitions. */
+async function allIfServed<T>(api: ApiClient, resource: ResourceRef): Promise<T[]> {
   try {
-    const { items } = await api.list<PolicyObject['object']>(resource);
-    return items.map((object) => ({ kind: resource.kind, object }));
+    return (await api.list<T>(resource)).items;
   } catch (error) {
     if (isApiError(error, 'NotFound')) return [];
     throw error;
@@ -80,19 +93,24 @@ export function policyState({
   namespaces,
   nodes,
   policies,
+  tiers = [],
 }: Omit<ClusterObjects, 'services' | 'slices'>): ClusterState {
   return {
     pods: pods.map(policyPodOf),
     namespaces: new Map(namespaces.map(({ metadata }) => [metadata?.name ?? '', metadata?.labels ?? {}] as const)),
     nodes: nodes.map(policyNodeOf),
-    policies: policies.flatMap(compilablePolicies),
+    policies: [...policies.flatMap(compilablePolicies), ...calicoPoliciesOf(policies.flatMap(calicoObjects), tiers)],
     blocksAreOutside: nodes.some(({ metadata }) => metadata?.annotations?.[CILIUM_ROUTING_ANNOTATION] !== undefined),
   };
 }
 
-function compilablePolicies({ kind, object }: PolicyObject): Policy[] {
-  if (kind === NETWORKPOLICIES.kind) return [policyOf(object as NetworkPolicy)];
-  const isCilium = CILIUM_POLICIES.some((resource) => resource.kind === kind);
-  if (isCilium) return ciliumPoliciesOf(kind, object as CiliumPolicyObject);
-  return [clusterPolicyOf(kind, object as ClusterPolicyObject)];
+function compilablePolicies({ resource, object }: PolicyObject): Policy[] {
+  if (CALICO_POLICIES.includes(resource)) return []; // they have an order among each other
+  if (resource === NETWORKPOLICIES) return [policyOf(object as NetworkPolicy)];
+  if (CILIUM_POLICIES.includes(resource)) return ciliumPoliciesOf(resource.kind, object as CiliumPolicyObject);
+  return [clusterPolicyOf(resource.kind, object as ClusterPolicyObject)];
+}
+
+function calicoObjects({ resource, object }: PolicyObject): (CalicoPolicyObject & { kind: string })[] {
+  return CALICO_POLICIES.includes(resource) ? [{ ...(object as CalicoPolicyObject), kind: resource.kind }] : [];
 }

@@ -2,6 +2,7 @@ import type { Node, Pod, Service } from 'kubernetes-types/core/v1.js';
 import type { EndpointSlice } from 'kubernetes-types/discovery/v1.js';
 import type { NetworkPolicySpec } from 'kubernetes-types/networking/v1.js';
 import { describe, expect, it } from 'vitest';
+import { NETWORKPOLICIES } from '../../shared/api/resources.ts';
 import type { ClusterObjects, PolicyObject } from './cluster-objects.ts';
 import { type ExplainQuestion, explain } from './explain.ts';
 import { parseTarget } from './target.ts';
@@ -56,7 +57,7 @@ const objects: ClusterObjects = {
 };
 
 function policy(name: string, spec: NetworkPolicySpec): PolicyObject {
-  return { kind: 'NetworkPolicy', object: { metadata: { namespace: 'shop', name }, spec } };
+  return { resource: NETWORKPOLICIES, object: { metadata: { namespace: 'shop', name }, spec } };
 }
 const denyIn = policy('deny', { podSelector: { matchLabels: { app: 'web' } }, policyTypes: ['Ingress'] });
 const allowClient = policy('allow', {

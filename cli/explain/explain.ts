@@ -8,6 +8,7 @@ import type { Node, Pod } from 'kubernetes-types/core/v1.js';
 import { isNodeReady } from '../../shared/api/node-condition.ts';
 import { policyPodOf } from '../../shared/policy/policy-pod.ts';
 import { type PolicyDecision, PROTOCOL_SCTP } from '../../shared/policy/port-verdicts.ts';
+import { ECHO_REQUEST } from '../../shared/wire/icmp.ts';
 import { formatEndpoint, isInNetwork, parseAddress, parsePrefix } from '../../shared/wire/ip-address.ts';
 import { type Backend, type Destination, destinationOf, isOver } from './backends.ts';
 import { type ClusterObjects, policyState } from './cluster-objects.ts';
@@ -123,7 +124,7 @@ function backendSteps(
     server: backend.pod === undefined ? undefined : policyPodOf(backend.pod),
     serverAddress,
     protocol: PROTOCOLS[protocol],
-    port: backend.port ?? 0,
+    port: needsPort ? (backend.port ?? 0) : ECHO_REQUEST,
   });
   return [route, policyStep('egress', egress, enforced), policyStep('ingress', ingress, enforced)];
 }

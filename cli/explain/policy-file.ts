@@ -29,14 +29,16 @@ function itemsOf(value: unknown): unknown[] {
 
 function policyObject(value: unknown, path: string, namespace: string): PolicyObject {
   const kind = isJsonObject(value) ? value.kind : undefined;
-  const resource = POLICY_RESOURCES.find((one) => one.kind === kind);
+  const group = isJsonObject(value) ? String(value.apiVersion).split('/')[0] : undefined;
+  const ofKind = POLICY_RESOURCES.filter((one) => one.kind === kind);
+  const resource = ofKind.find((one) => one.group === group) ?? ofKind[0];
   if (!isJsonObject(value) || resource === undefined) {
-    const kinds = POLICY_RESOURCES.map((one) => one.kind).join(', ');
+    const kinds = [...new Set(POLICY_RESOURCES.map((one) => one.kind))].join(', ');
     throw new UserError(`${path} has a ${String(kind ?? 'document without a kind')}: --what-if takes ${kinds}`);
   }
   const metadata: JsonObject = isJsonObject(value.metadata) ? value.metadata : {};
   if (typeof metadata.name !== 'string') throw new UserError(`${path} has a ${resource.kind} without a name`);
   const placed = resource.namespaced ? { namespace, ...metadata } : metadata;
   // What a policy says is read as the apiserver would store it; kubectl apply --dry-run=server tells of mistakes in it.
-  return { kind: resource.kind, object: { ...value, metadata: placed } as PolicyObject['object'] };
+  return { resource, object: { ...value, metadata: placed } as PolicyObject['object'] };
 }

@@ -1,5 +1,6 @@
 /** Which connections between pods would begin or cease to be allowed, were some policies other than they are. Pure. */
 
+import { groupResourceText } from '../../shared/api/resource.ts';
 import { type DirectionPolicy, verdictsFor } from '../../shared/policy/endpoint-policy.ts';
 import type { PolicyPod } from '../../shared/policy/policy-pod.ts';
 import type { PolicyDecision, PortVerdicts } from '../../shared/policy/port-verdicts.ts';
@@ -29,8 +30,8 @@ const LAST_PORT = 65_535;
 
 /** The same policies with those of a file in place of what they replace. */
 export function withPolicies(present: readonly PolicyObject[], wanted: readonly PolicyObject[]): PolicyObject[] {
-  const keyOf = ({ kind, object: { metadata } }: PolicyObject) =>
-    `${kind} ${metadata?.namespace ?? ''}/${metadata?.name}`;
+  const keyOf = ({ resource, object: { metadata } }: PolicyObject) =>
+    `${groupResourceText(resource)} ${metadata?.namespace ?? ''}/${metadata?.name}`;
   const replaced = new Set(wanted.map(keyOf));
   return [...present.filter((policy) => !replaced.has(keyOf(policy))), ...wanted];
 }

@@ -7,6 +7,7 @@
  * `attach` sets up in order and undoes in reverse when a later step fails.
  */
 
+import type { PolicyPod } from '../../shared/policy/policy-pod.ts';
 import type { Ipv4Prefix } from '../../shared/wire/address.ts';
 import type { IpPrefix } from '../../shared/wire/ip-address.ts';
 import type { NodeDatapath } from '../datapath/path.ts';
@@ -20,6 +21,8 @@ export interface CniContext {
   readonly leases: LeaseStore;
   /** After so long a silence a peer of the plugin's own protocol (BGP, weave's mesh) is given up; at least 3. */
   readonly bgpHoldSeconds: number;
+  /** Of the whole cluster, as the node's policies know them; none where it enforces none. */
+  readonly pods: () => readonly PolicyPod[];
   /** For a node whose network comes up later than `setUpNode` returns. */
   readonly up: (network: NodeNetworkUp) => void;
 }

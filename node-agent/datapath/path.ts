@@ -135,7 +135,7 @@ export class NodeDatapath implements AddressHolder {
     });
     underlay.addEnd(this.eth0.vni, this.eth0);
     this.root.addDevice(this.eth0);
-    this.addUnderlayRoutes(options.internalIp, options.internalPrefixLength ?? DEFAULT_PREFIX_LENGTH, 0);
+    this.addUnderlayRoutes(options.internalIp, this.internalPrefixLength, 0);
     if (options.ipv6 !== undefined) this.addUnderlayRoutes(options.ipv6.internalIp, 64, ANY_IPV6);
     ipv6Table.hold(this);
     this.peers = new PeerTable(this.root, underlay, this.eth0);
@@ -184,12 +184,17 @@ export class NodeDatapath implements AddressHolder {
 
   /** The router of the network of the nodes. */
   get gateway(): number {
-    return networkOf(this.internalIp, this.options.internalPrefixLength ?? DEFAULT_PREFIX_LENGTH) + 1;
+    return networkOf(this.internalIp, this.internalPrefixLength) + 1;
   }
 
   /** null where the network has none, or not yet. */
   get bridge(): BridgeDevice | null {
     return this.network?.bridge ?? null;
+  }
+
+  /** Of the nodes' network. */
+  get internalPrefixLength(): number {
+    return this.options.internalPrefixLength ?? DEFAULT_PREFIX_LENGTH;
   }
 
   /** Of all pods of the cluster. */
@@ -329,7 +334,7 @@ export class NodeDatapath implements AddressHolder {
   }
 
   private networkParts(): NetworkParts {
-    const { engine, memory, bootId, secret, internalIp, internalPrefixLength, clusterCidr, ipv6 } = this.options;
+    const { engine, memory, bootId, secret, internalIp, clusterCidr, ipv6 } = this.options;
     const { nodeName, root, eth0, underlay, drops, rules } = this;
     return {
       nodeName,
@@ -343,7 +348,7 @@ export class NodeDatapath implements AddressHolder {
       bootId,
       secret,
       internalIp,
-      internalPrefixLength: internalPrefixLength ?? DEFAULT_PREFIX_LENGTH,
+      internalPrefixLength: this.internalPrefixLength,
       clusterCidr,
       clusterCidrIpv6: ipv6?.clusterCidr,
       nextIndex: () => this.nextIndex++,

@@ -11,6 +11,9 @@ import type { ResourceRef } from '../../shared/api/resource.ts';
 import {
   ADMINNETWORKPOLICIES,
   BASELINEADMINNETWORKPOLICIES,
+  CALICO_GLOBALNETWORKPOLICIES,
+  CALICO_NETWORKPOLICIES,
+  CALICO_TIERS,
   CILIUMCLUSTERWIDENETWORKPOLICIES,
   CILIUMNETWORKPOLICIES,
   CLUSTERNETWORKPOLICIES,
@@ -21,6 +24,7 @@ import {
 } from '../../shared/api/resources.ts';
 import type { Bus } from '../../shared/bus/connection.ts';
 import { createInformer, type Informer } from '../../shared/bus/informer.ts';
+import { type CalicoPolicyObject, type CalicoTier, calicoPoliciesOf } from '../../shared/policy/calico-policy.ts';
 import { type CiliumPolicyObject, ciliumPoliciesOf } from '../../shared/policy/cilium-policy.ts';
 import { type ClusterPolicyObject, clusterPolicyOf } from '../../shared/policy/cluster-policy.ts';
 import { type ClusterState, PolicyCompiler } from '../../shared/policy/compile.ts';
@@ -31,6 +35,7 @@ import { type PolicyPod, policyPodOf } from '../../shared/policy/policy-pod.ts';
 import type { Policy } from '../../shared/policy/policy-rule.ts';
 import { BoundedRunner } from '../../shared/runtime/bounded-runner.ts';
 import type { Clock } from '../../shared/runtime/clock.ts';
+import type { PolicyApi } from '../../shared/runtime/cni-plugins.ts';
 import type { PolicyEngine } from '../datapath/policy/policy-engine.ts';
 
 /** Between two programs; two may follow each other at once. */
@@ -43,11 +48,12 @@ const CLUSTER_POLICIES: readonly ResourceRef[] = [
   BASELINEADMINNETWORKPOLICIES,
   CLUSTERNETWORKPOLICIES,
 ];
+const CALICO_POLICIES: readonly ResourceRef[] = [CALICO_GLOBALNETWORKPOLICIES, CALICO_NETWORKPOLICIES];
 const CILIUM_POLICIES: readonly ResourceRef[] = [CILIUMNETWORKPOLICIES, CILIUMCLUSTERWIDENETWORKPOLICIES];
 
 /** The policies of one API. */
 interface PolicySource {
-  readonly informer: Informer<object>;
+  readonly informers: readonly Informer<object>[];
   readonly list: () => readonly Policy[];
 }
 
@@ -57,6 +63,8 @@ export interface PolicyAgentOptions {
   readonly engine: PolicyEngine;
   /** Runs a call as a turn of the event loop. */
   readonly inTurn: (call: () => void) => void;
+  /** APIs beyond NetworkPolicy. */
+  readonly apis: readonly PolicyApi[];
   /** Of a node of cilium, whose policies speak of identities: its own API too, and blocks are outside. */
   readonly cilium?: CiliumPolicyOptions;
 }
@@ -135,7 +143,7 @@ export class PolicyAgent {
   }
 
   private get informers(): readonly Informer<unknown>[] {
-    return [this.pods, this.namespaces, this.nodes, ...this.sources.map(({ informer }) => informer)];
+    return [this.pods, this.namespaces, this.nodes, ...this.sources.flatMap(({ informers }) => informers)];
   }
 
   private program(): boolean {
@@ -154,16 +162,21 @@ export class PolicyAgent {
     return true;
   }
 
-  private state(): ClusterState {
+  /** Of the cluster; those that are plugged in here with the addresses that they have. */
+  knownPods(): readonly PolicyPod[] {
     const pods = this.pods
       .list()
       .map(policyPodOf)
       .filter(({ uid }) => !this.attached.has(uid));
     const here = [...this.attached.values()].map((pod) => this.withPresentLabels(pod));
+    return [...pods, ...here];
+  }
+
+  private state(): ClusterState {
     return {
       policies: this.sources.flatMap(({ list }) => list()),
       nodes: this.nodes.list().map(policyNodeOf),
-      pods: [...pods, ...here],
+      pods: this.knownPods(),
       namespaces: new Map(
         this.namespaces.list().map(({ metadata }) => [metadata?.name ?? '', metadata?.labels ?? {}] as const),
       ),
@@ -178,24 +191,41 @@ export class PolicyAgent {
   }
 }
 
-function policySources({ bus, cilium }: PolicyAgentOptions): PolicySource[] {
+function policySources({ bus, apis, cilium }: PolicyAgentOptions): PolicySource[] {
   const source = <Kind extends object>(
     resource: ResourceRef,
     policiesOf: (object: Kind) => readonly Policy[],
   ): PolicySource => {
     const informer = createInformer<Kind>(bus, resource);
-    return { informer, list: () => informer.list().flatMap(policiesOf) };
+    return { informers: [informer], list: () => informer.list().flatMap(policiesOf) };
   };
-  const ofCilium = cilium === undefined ? [] : CILIUM_POLICIES;
+  const of = (api: PolicyApi, resources: readonly ResourceRef[]) => (apis.includes(api) ? resources : []);
   return [
     source(NETWORKPOLICIES, (object: NetworkPolicy) => [policyOf(object)]),
-    ...CLUSTER_POLICIES.map((resource) =>
+    ...of('policy.networking.k8s.io', CLUSTER_POLICIES).map((resource) =>
       source(resource, (object: ClusterPolicyObject) => [clusterPolicyOf(resource.kind, object)]),
     ),
-    ...ofCilium.map((resource) =>
+    ...of('cilium.io', CILIUM_POLICIES).map((resource) =>
       source(resource, (object: CiliumPolicyObject) => ciliumPoliciesOf(resource.kind, object, cilium?.nodeName)),
     ),
+    ...(apis.includes('projectcalico.org') ? [calicoSource(bus)] : []),
   ];
+}
+
+/** One source for both kinds: names and tiers order them among each other. */
+function calicoSource(bus: Bus): PolicySource {
+  const tiers = createInformer<CalicoTier>(bus, CALICO_TIERS);
+  const kinds = CALICO_POLICIES.map((resource) => ({
+    kind: resource.kind,
+    informer: createInformer<CalicoPolicyObject>(bus, resource),
+  }));
+  return {
+    informers: [tiers, ...kinds.map(({ informer }) => informer)],
+    list() {
+      const objects = kinds.flatMap(({ kind, informer }) => informer.list().map((object) => ({ ...object, kind })));
+      return calicoPoliciesOf(objects, tiers.list());
+    },
+  };
 }
 
 function trimmedPod({ metadata, spec, status }: Pod): Pod {

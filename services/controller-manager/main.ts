@@ -18,6 +18,7 @@ import { clusterRoleAggregation } from './controllers/cluster-role-aggregation.t
 import { AllResources } from './controllers/custom-resources.ts';
 import { disruptionController } from './controllers/disruption-controller.ts';
 import { garbageCollector } from './controllers/garbage-collector-loop.ts';
+import { installedNetworkController } from './controllers/installed-network.ts';
 import {
   defaultAccountController,
   namespaceController,
@@ -119,6 +120,7 @@ function controllers(
     createLoop(rootCaController(informers), environment),
     createLoop(clusterRoleAggregation(informers), environment),
     createLoop(unenforcedPolicyController(informers, config.cni), environment),
+    createLoop(installedNetworkController(informers, config), environment),
     createLoop(namespaceController(informers, api, resources), environment),
     createLoop(garbageCollector(bus, api, resources), environment),
   ];

@@ -86,6 +86,16 @@ export const CILIUMCLUSTERWIDENETWORKPOLICIES = clusterScoped(
   'CiliumClusterwideNetworkPolicy',
 );
 export const CILIUMIDENTITIES = clusterScoped('cilium.io', 'v2', 'ciliumidentities', 'CiliumIdentity');
+/** Of calico; custom resources too. */
+export const CALICO_GLOBALNETWORKPOLICIES = clusterScoped(
+  'projectcalico.org',
+  'v3',
+  'globalnetworkpolicies',
+  'GlobalNetworkPolicy',
+);
+export const CALICO_NETWORKPOLICIES = namespaced('projectcalico.org', 'v3', 'networkpolicies', 'NetworkPolicy');
+export const CALICO_TIERS = clusterScoped('projectcalico.org', 'v3', 'tiers', 'Tier');
+export const CALICO_IPPOOLS = clusterScoped('projectcalico.org', 'v3', 'ippools', 'IPPool');
 export const NETWORKPOLICIES = namespaced('networking.k8s.io', 'v1', 'networkpolicies', 'NetworkPolicy');
 export const SERVICECIDRS = clusterScoped('networking.k8s.io', 'v1', 'servicecidrs', 'ServiceCIDR');
 export const SERVICECIDRS_V1BETA1 = clusterScoped('networking.k8s.io', 'v1beta1', 'servicecidrs', 'ServiceCIDR');

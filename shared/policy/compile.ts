@@ -209,11 +209,12 @@ export class PolicyCompiler {
     return pods;
   }
 
-  private scopeCovers({ namespace, namespaceSelector, podSelector }: PodScope, pod: PolicyPod): boolean {
+  private scopeCovers({ namespace, namespaceSelector, podSelector, expression }: PodScope, pod: PolicyPod): boolean {
     if (namespace !== undefined && namespace !== pod.namespace) return false;
     if (podSelector !== undefined && !labelSelectorMatches(podSelector, pod.labels)) return false;
-    if (namespaceSelector === undefined) return true;
     const labels = this.state.namespaces.get(pod.namespace);
+    if (expression !== undefined && !expression.covers(pod, labels)) return false;
+    if (namespaceSelector === undefined) return true;
     return labels !== undefined && labelSelectorMatches(namespaceSelector, labels);
   }
 }
@@ -238,7 +239,7 @@ function namesText(ports: readonly NamedPort[]): string {
   return ports.map(({ name, protocol, port }) => `${name}=${protocol}/${port}`).join(',');
 }
 
-function scopeText({ namespace, namespaceSelector, podSelector }: PodScope): string {
+function scopeText({ namespace, namespaceSelector, podSelector, expression }: PodScope): string {
   const text = (selector: LabelSelector | undefined) => (selector === undefined ? '*' : labelSelectorText(selector));
-  return `${namespace ?? '*'} | ${text(namespaceSelector)} | ${text(podSelector)}`;
+  return `${namespace ?? '*'} | ${text(namespaceSelector)} | ${text(podSelector)} | ${expression?.text ?? '*'}`;
 }

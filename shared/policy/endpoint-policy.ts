@@ -16,7 +16,7 @@ export interface EndpointPolicy {
   readonly egress: DirectionPolicy | null;
 }
 
-/** `port` is that of the connection's server, whichever side the peer is on. */
+/** `port` is that of the connection's server, whichever side the peer is on; of ICMP the type. */
 export function decide(policy: DirectionPolicy, peer: number, protocol: number, port: number): PolicyDecision {
   return verdictsFor(policy, peer).decide(protocol, port);
 }

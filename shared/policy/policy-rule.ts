@@ -1,10 +1,20 @@
 /** Policies of whatever API as the compiler takes them: whom they select, and rules in the order in which they are read. */
 import type { LabelSelector } from '../api/label-selector.ts';
+import type { PolicyPod } from './policy-pod.ts';
 
-/** Lower tiers are asked first. A tier says nothing of a connection that none of its rules covers. */
-export const TIER_ADMIN = 0;
-export const TIER_NAMESPACE = 1;
-export const TIER_BASELINE = 2;
+/**
+ * Lower tiers are asked first. A tier says nothing of a connection that none of its rules covers. The numbers are calico's
+ * orders, among which its users place tiers of their own.
+ */
+export const TIER_ADMIN = 1000;
+export const TIER_NAMESPACE = 1_000_000;
+export const TIER_BASELINE = 10_000_000;
+
+/** What no LabelSelector can say. `text` tells it from others. */
+export interface PodExpression {
+  readonly text: string;
+  readonly covers: (pod: PolicyPod, namespaceLabels: Readonly<Record<string, string>> | undefined) => boolean;
+}
 
 /** Which pods; an absent part restricts nothing. */
 export interface PodScope {
@@ -13,6 +23,7 @@ export interface PodScope {
   /** Namespaces by their labels. */
   readonly namespaceSelector?: LabelSelector;
   readonly podSelector?: LabelSelector;
+  readonly expression?: PodExpression;
 }
 
 /** Addresses of a block without those of the inner blocks, as text: `10.0.0.0/8`. */
@@ -27,7 +38,7 @@ export type RulePeer =
   /** The addresses of nodes with these labels. */
   | { readonly nodes: LabelSelector };
 
-/** A range of numbers, or a port by the name that the server's pod gives it. */
+/** A range of numbers (of ICMP: of types), or a port by the name that the server's pod gives it. */
 export type RulePort =
   | { readonly protocol: number; readonly first: number; readonly last: number }
   /** A null protocol: whichever the pod's port has. */

@@ -1,15 +1,14 @@
 /**
- * What one peer may do at which port, decided in advance: an ordered list of rules becomes, for each protocol with ports,
+ * What one peer may do at which port, decided in advance: an ordered list of rules becomes, for each protocol that they name,
  * a step function from ports to decisions. So a packet costs the same however many rules there were.
  */
 import type { DropReason } from '../netstack/hooks.ts';
-import * as ipv4 from '../wire/ipv4.ts';
 import { StepFunction } from './step-function.ts';
 
 export const POLICY_DENIED = 'policy-denied';
 export const PROTOCOL_SCTP = 132;
 
-/** Both ends belong to it. */
+/** Both ends belong to it. Of ICMP, types stand for ports. */
 export interface PortRange {
   readonly protocol: number;
   readonly first: number;
@@ -37,11 +36,10 @@ export interface PolicyDecision {
 }
 
 const NO_POLICY: PolicyDecision = { drop: null, cause: 'no policy', rule: null };
-const PROTOCOLS_WITH_PORTS = [ipv4.PROTOCOL_TCP, ipv4.PROTOCOL_UDP, PROTOCOL_SCTP];
 
 export class PortVerdicts {
   private readonly byProtocol = new Map<number, StepFunction<PolicyDecision>>();
-  /** Of protocols without ports. */
+  /** Of protocols that no rule names. */
   private readonly others: PolicyDecision;
 
   /** The first rule that covers a port decides; where none does, the port is open. */
@@ -52,9 +50,9 @@ export class PortVerdicts {
       return rule === undefined ? NO_POLICY : decisions.get(rule)!;
     };
     this.others = first(({ ports }) => ports === null);
-    for (const protocol of PROTOCOLS_WITH_PORTS) {
-      const ranges = rules.flatMap(({ ports }) => ports ?? []).filter((range) => range.protocol === protocol);
-      if (ranges.length === 0) continue;
+    const named = rules.flatMap(({ ports }) => ports ?? []);
+    for (const protocol of new Set(named.map((range) => range.protocol))) {
+      const ranges = named.filter((range) => range.protocol === protocol);
       const boundaries = ranges.flatMap((range) => [range.first, range.last + 1]);
       const steps = new StepFunction(0, boundaries, (port) => first((rule) => covers(rule, protocol, port)));
       this.byProtocol.set(protocol, steps);
@@ -66,7 +64,7 @@ export class PortVerdicts {
     return this.byProtocol.get(protocol)?.starts ?? [0];
   }
 
-  /** `port` is the server's; any number for a protocol that has none. */
+  /** `port` is the server's; of ICMP the type that opened the flow; any number for a protocol that has neither. */
   decide(protocol: number, port: number): PolicyDecision {
     return this.byProtocol.get(protocol)?.at(port) ?? this.others;
   }

@@ -1,8 +1,12 @@
 /** The CNI plugins that a cluster may have, and what processes other than the node-agent must know of them. */
 
+export type PolicyApi = 'policy.networking.k8s.io' | 'projectcalico.org' | 'cilium.io';
+
 interface CniPluginTraits {
   /** Whether NetworkPolicies have an effect. */
   readonly enforcesPolicy: boolean;
+  /** APIs of policies beyond NetworkPolicy that it brings along and enforces. */
+  readonly policyApis?: readonly PolicyApi[];
   /** Whether pods can have IPv6 addresses, too. */
   readonly hasIpv6: boolean;
   /** How it can carry packets between nodes (`--cni-backend`); the first is its default. */
@@ -13,13 +17,24 @@ interface CniPluginTraits {
 
 const TRAITS = {
   flannel: { enforcesPolicy: false, hasIpv6: true, backends: ['vxlan', 'host-gw', 'wireguard'] },
-  canal: { enforcesPolicy: true, hasIpv6: true, backends: ['vxlan', 'host-gw', 'wireguard'] },
+  canal: {
+    enforcesPolicy: true,
+    policyApis: ['policy.networking.k8s.io', 'projectcalico.org'],
+    hasIpv6: true,
+    backends: ['vxlan', 'host-gw', 'wireguard'],
+  },
   calico: {
     enforcesPolicy: true,
+    policyApis: ['policy.networking.k8s.io', 'projectcalico.org'],
     hasIpv6: false,
     backends: ['ipip', 'ipip-cross-subnet', 'none', 'vxlan', 'vxlan-cross-subnet'],
   },
-  cilium: { enforcesPolicy: true, hasIpv6: false, backends: ['vxlan', 'geneve', 'native', 'wireguard'] },
+  cilium: {
+    enforcesPolicy: true,
+    policyApis: ['policy.networking.k8s.io', 'cilium.io'],
+    hasIpv6: false,
+    backends: ['vxlan', 'geneve', 'native', 'wireguard'],
+  },
   'kube-router': { enforcesPolicy: true, hasIpv6: false, backends: ['ipip-cross-subnet', 'ipip', 'none'] },
   'aws-vpc': { enforcesPolicy: false, hasIpv6: false, backends: [] },
   azure: { enforcesPolicy: false, hasIpv6: false, backends: ['transparent', 'overlay'] },
@@ -38,6 +53,12 @@ export const CNI_BACKENDS: readonly CniBackend[] = [
 
 export function enforcesPolicy(plugin: CniPluginName): boolean {
   return TRAITS[plugin].enforcesPolicy;
+}
+
+/** None where it knows NetworkPolicy at most, as kube-router and weave. */
+export function policyApisOf(plugin: CniPluginName): readonly PolicyApi[] {
+  const traits: CniPluginTraits = TRAITS[plugin];
+  return traits.policyApis ?? [];
 }
 
 /** On a Node: the plugin it has, which may have been installed into a cluster of `--cni none`. */

@@ -140,6 +140,17 @@ spec:
   )
   .join('')}`;
 
+/** Says what they wait for, where they do. */
+async function bothReady(c: TestCluster): Promise<void> {
+  const pods = ['pod', 'on-worker-1', 'on-worker-2'];
+  try {
+    await c.kubectlOut(['wait', ...pods, '--for=condition=Ready', '--timeout=60s']);
+  } catch (error) {
+    const described = await c.kubectl(['describe', ...pods]);
+    throw new Error(`${String(error)}\n${described.stdout}\n${c.logTails()}`, { cause: error });
+  }
+}
+
 let cluster: TestCluster | undefined;
 afterEach(async () => {
   await cluster?.down();
@@ -157,7 +168,7 @@ describe.each(cells)(
       if (cluster === undefined) return skip('no kubectl');
       const c = cluster;
       await c.apply(MANIFEST);
-      await c.kubectlOut(['wait', 'pod', 'on-worker-1', 'on-worker-2', '--for=condition=Ready', '--timeout=60s']);
+      await bothReady(c);
       const address = (pod: string) => c.kubectlOut(['get', 'pod', pod, '-o', 'jsonpath={.status.podIP}']);
       const [near, far] = [await address('on-worker-1'), await address('on-worker-2')];
       const inPod = (...command: string[]) => c.kubectl(['exec', 'on-worker-1', '-c', 'tools', '--', ...command]);

@@ -42,7 +42,10 @@ class CiliumWorld {
           leases = saved;
         };
         const store = { load: () => leases, save };
-        const plugin = new Cilium({ datapath, leases: store, bgpHoldSeconds: 4, up: () => undefined }, routing);
+        const plugin = new Cilium(
+          { datapath, leases: store, bgpHoldSeconds: 4, pods: () => [], up: () => undefined },
+          routing,
+        );
         const { root } = datapath;
         const engine = new PolicyEngine({ memory: root.memory, isNodeAddress: (address) => root.isLocal(address) });
         engine.observer = plugin.flows;

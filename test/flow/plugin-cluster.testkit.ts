@@ -25,7 +25,9 @@ export class PluginCluster<Plugin extends CniPlugin> {
           leases = saved;
         };
         const store = { load: () => leases, save };
-        this.plugins.push(create({ datapath, leases: store, bgpHoldSeconds: HOLD_SECONDS, up: () => this.up++ }));
+        const up = () => this.up++;
+        const pods = () => [];
+        this.plugins.push(create({ datapath, leases: store, bgpHoldSeconds: HOLD_SECONDS, pods, up }));
       },
     });
     for (const [i, plugin] of this.plugins.entries()) {

@@ -15,10 +15,12 @@ import { attachLeased } from '../leased-pod.ts';
 import { type NetworkConfiguration, PORTMAP } from '../network-configuration.ts';
 import type { CniAttachment, CniContext, CniPlugin, NodeNetworkUp, PeerNode, PodAttachRequest } from '../plugin.ts';
 import { birdc } from './birdc.ts';
+import { type AddressHolder, BLOCK_PREFIX_LENGTH, type CalicoctlView, calicoctl } from './calicoctl.ts';
 
-const BLOCK_PREFIX_LENGTH = 26;
 /** Owns the address of `tunl0`. */
 const TUNNEL_OWNER = 'tunl0';
+/** Of a node's pod CIDR: where that address is, the first that is given out. */
+const TUNNEL_PLACE = 2;
 const BACKEND_ANNOTATION = 'podwire.dev/calico-encapsulation';
 const ADDRESS_ANNOTATION = 'projectcalico.org/IPv4Address';
 const VTEP_ANNOTATION = 'projectcalico.org/VXLANTunnelMACAddr';
@@ -30,6 +32,7 @@ export class Calico implements CniPlugin {
   private readonly encapsulation: Encapsulation;
   private readonly network: RoutedNetwork;
   private readonly blocks = new Map<number, IpPrefix>();
+  private readonly peers = new Map<string, PeerNode>();
   private ipam: HostLocalIpam | undefined;
   private survivors: ReadonlySet<string> | undefined;
 
@@ -73,8 +76,7 @@ export class Calico implements CniPlugin {
     datapath.setPodCidr(podCidr);
     this.ipam = new HostLocalIpam({ network: podCidr.address, prefixLength: podCidr.prefixLength }, leases);
     if (this.survivors !== undefined) this.ipam.retainOnly(this.survivors);
-    const isIpip = this.encapsulation === 'ipip' || this.encapsulation === 'ipip-cross-subnet';
-    if (isIpip) {
+    if (this.isIpip) {
       const address = this.ipam.allocate(TUNNEL_OWNER);
       this.claimBlockOf(address);
       this.network.setTunnelAddress(address);
@@ -85,6 +87,10 @@ export class Calico implements CniPlugin {
   attach(request: PodAttachRequest): CniAttachment {
     const given = (address: number) => this.claimBlockOf(address);
     return attachLeased({ datapath: this.context.datapath, ipam: this.ipam, given }, request);
+  }
+
+  private get isIpip(): boolean {
+    return this.encapsulation === 'ipip' || this.encapsulation === 'ipip-cross-subnet';
   }
 
   /** The first address of a block claims it. */
@@ -103,6 +109,7 @@ export class Calico implements CniPlugin {
   }
 
   setPeer(peer: PeerNode): void {
+    this.peers.set(peer.name, peer);
     if (peer.annotations[BACKEND_ANNOTATION] !== this.encapsulation) return;
     const vtepMac = Number(peer.annotations[VTEP_ANNOTATION]);
     const known = datapathPeer(peer, { vtepMac: Number.isSafeInteger(vtepMac) ? vtepMac : undefined });
@@ -113,16 +120,47 @@ export class Calico implements CniPlugin {
 
   removePeer(name: string): void {
     const { datapath } = this.context;
+    this.peers.delete(name);
     const known = datapath.peers.get(name);
     if (known !== undefined) this.speaker?.removePeer(known.options.internalIp);
     datapath.removePeer(name);
   }
 
-  /** `birdc`, as in the node's calico-node container. */
+  /** `birdc`, as in the node's calico-node container, and `calicoctl`. */
   commands(): Record<string, (words: readonly string[]) => string> {
     const { speaker } = this;
-    if (speaker === undefined) return {};
     const { root, internalIp } = this.context.datapath;
-    return { birdc: (words) => birdc({ speaker, nowUs: root.engine.nowUs, internalIp }, words) };
+    const control = (words: readonly string[]) => calicoctl(this.view(), words);
+    if (speaker === undefined) return { calicoctl: control };
+    const nowUs = () => root.engine.nowUs;
+    return { calicoctl: control, birdc: (words) => birdc({ speaker, nowUs: nowUs(), internalIp }, words) };
+  }
+
+  private view(): CalicoctlView {
+    const { datapath } = this.context;
+    const { root, clusterCidr, nodeName: name, internalIp, podCidr } = datapath;
+    const nodes = [{ name, internalIp, podCidr }, ...this.peers.values()].sort((a, b) => (a.name < b.name ? -1 : 1));
+    const learned = this.speaker?.routes.list().flatMap(([best]) => best?.prefix ?? []) ?? [];
+    const tunnels = nodes.flatMap((node): AddressHolder[] =>
+      node.podCidr === null ? [] : [{ address: node.podCidr.address + TUNNEL_PLACE, node: node.name, pod: null }],
+    );
+    return {
+      speaker: this.speaker,
+      nowUs: root.engine.nowUs,
+      pool: clusterCidr,
+      encapsulation: this.encapsulation,
+      holders: [...(this.isIpip ? tunnels : []), ...this.podHolders()],
+      claimedBlocks: [...this.blocks.values(), ...learned],
+      nodes,
+      nodePrefixLength: datapath.internalPrefixLength,
+    };
+  }
+
+  private podHolders(): AddressHolder[] {
+    return this.context
+      .pods()
+      .flatMap(({ namespace, name, nodeName: node = '', addresses }) =>
+        addresses.map((address) => ({ address, node, pod: { namespace, name } })),
+      );
   }
 }

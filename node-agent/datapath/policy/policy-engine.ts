@@ -19,7 +19,7 @@ import { type AddressHolder, ipv6Table } from '../../../shared/wire/ipv6-table.t
 import type { Packet, PacketMemory } from '../../../shared/wire/packet-memory.ts';
 import type { Connection, Flow } from '../flow.ts';
 import type { PacketPolicy } from '../packet-policy.ts';
-import { isDiscovery } from '../tuple.ts';
+import { isDiscovery, isIcmp } from '../tuple.ts';
 
 /** A packet of no connection, from or to a pod that policies speak of. */
 const NO_CONNECTION: DropReason = Object.freeze({ code: 'policy-no-connection' });
@@ -114,7 +114,7 @@ export class PolicyEngine implements PacketPolicy, AddressHolder {
     const out = this.endpoints.get(client)?.egress ?? null;
     const into = this.endpoints.get(server)?.ingress ?? null;
     if ((out === null && into === null) || this.options.isNodeAddress(client)) return null;
-    const port = reply.sourcePort;
+    const port = isIcmp(protocol) ? original.destinationPort : reply.sourcePort; // of ICMP: the type
     const refused = out === null ? null : decide(out, server, protocol, port).drop;
     if (refused !== null || into === null) return refused;
     return decide(into, client, protocol, port).drop;

@@ -3,14 +3,12 @@ import { CONFIGMAPS, DEPLOYMENTS, NAMESPACES } from '../../../shared/api/resourc
 import { isApiError } from '../../../shared/api/status.ts';
 import type { ApiClient } from '../../../shared/bus/api-client.ts';
 import type { Clock } from '../../../shared/runtime/clock.ts';
-import { enforcesPolicy } from '../../../shared/runtime/cni-plugins.ts';
 import type { ClusterConfig } from '../../../shared/runtime/config.ts';
 import type { Logger } from '../../../shared/runtime/log.ts';
-import { ciliumDefinitions } from './cilium-policies.ts';
-import { clusterPolicyDefinitions } from './cluster-policies.ts';
 import { corednsManifests } from './coredns.ts';
 import { kubeProxyManifests } from './kube-proxy.ts';
 import type { Manifest } from './manifest.ts';
+import { networkManifests } from './network-resources.ts';
 import { netnsRuntimeClass } from './runtime-class.ts';
 
 const SYSTEM_NAMESPACES = ['default', 'kube-system', 'kube-public', 'kube-node-lease'];
@@ -41,8 +39,7 @@ export async function bootstrapCluster(options: BootstrapOptions): Promise<void>
   await createAll(options, [
     ...kubeProxyManifests({ podCidrs: podCidrs(config), mode: config.proxyMode }),
     netnsRuntimeClass(),
-    ...(enforcesPolicy(config.cni) ? clusterPolicyDefinitions() : []),
-    ...(config.cni === 'cilium' ? ciliumDefinitions() : []),
+    ...networkManifests(config.cni, config),
     ...dns.filter((manifest) => !isDeployment(manifest)),
   ]);
   await nodesForTwo(options);

@@ -2,14 +2,14 @@
  * The custom resources of policy.networking.k8s.io, which clusters have whose CNI plugin enforces them. Their schemas are the
  * API's (network-policy-api.sigs.k8s.io) without descriptions; domain names as peers are not among them.
  */
-import type { CustomResourceDefinition, JSONSchemaProps } from 'kubernetes-types/apiextensions/v1.js';
+import type { JSONSchemaProps } from 'kubernetes-types/apiextensions/v1.js';
 import type { ResourceRef } from '../../../shared/api/resource.ts';
 import {
   ADMINNETWORKPOLICIES,
   BASELINEADMINNETWORKPOLICIES,
   CLUSTERNETWORKPOLICIES,
-  CUSTOMRESOURCEDEFINITIONS,
 } from '../../../shared/api/resources.ts';
+import { customDefinition } from './custom-definition.ts';
 import { anything, list, object, oneOf, oneWord, type Properties, selector, text, whole } from './custom-schema.ts';
 import type { Manifest } from './manifest.ts';
 
@@ -50,53 +50,31 @@ function spec(own: Properties, actions: readonly string[], matches: Properties):
   return object(fields, [...Object.keys(own), 'subject']);
 }
 
-function definition(
+function policyDefinition(
   resource: ResourceRef,
   shortName: string,
   specSchema: JSONSchemaProps,
   columns: Readonly<Record<string, string>>,
 ): Manifest {
-  const { group, version, kind, resource: plural } = resource;
-  const manifest: CustomResourceDefinition = {
-    apiVersion: 'apiextensions.k8s.io/v1',
-    kind: 'CustomResourceDefinition',
-    metadata: { name: `${plural}.${group}`, annotations: { 'api-approved.kubernetes.io': APPROVAL } },
-    spec: {
-      group,
-      scope: 'Cluster',
-      names: { kind, plural, singular: kind.toLowerCase(), listKind: `${kind}List`, shortNames: [shortName] },
-      versions: [
-        {
-          name: version,
-          served: true,
-          storage: true,
-          schema: {
-            openAPIV3Schema: object(
-              { apiVersion: text, kind: text, metadata: { type: 'object' }, spec: specSchema, status: anything },
-              ['metadata', 'spec'],
-            ),
-          },
-          subresources: { status: {} },
-          additionalPrinterColumns: [
-            ...Object.entries(columns).map(([name, jsonPath]) => ({ name, type: 'string', jsonPath })),
-            { name: 'Age', type: 'date', jsonPath: '.metadata.creationTimestamp' },
-          ],
-        },
-      ],
-    },
-  };
-  return { resource: CUSTOMRESOURCEDEFINITIONS, object: manifest };
+  return customDefinition(resource, {
+    shortNames: [shortName],
+    fields: { spec: specSchema, status: anything },
+    required: ['spec'],
+    columns,
+    annotations: { 'api-approved.kubernetes.io': APPROVAL },
+    hasStatus: true,
+  });
 }
 
 export function clusterPolicyDefinitions(): Manifest[] {
   const priority = whole(0, MAX_PRIORITY);
   const three = ['Allow', 'Deny', 'Pass'];
   return [
-    definition(ADMINNETWORKPOLICIES, 'anp', spec({ priority }, three, { ports: adminPorts }), {
+    policyDefinition(ADMINNETWORKPOLICIES, 'anp', spec({ priority }, three, { ports: adminPorts }), {
       Priority: '.spec.priority',
     }),
-    definition(BASELINEADMINNETWORKPOLICIES, 'banp', spec({}, ['Allow', 'Deny'], { ports: adminPorts }), {}),
-    definition(
+    policyDefinition(BASELINEADMINNETWORKPOLICIES, 'banp', spec({}, ['Allow', 'Deny'], { ports: adminPorts }), {}),
+    policyDefinition(
       CLUSTERNETWORKPOLICIES,
       'cnp',
       spec({ tier: oneWord('Admin', 'Baseline'), priority }, ['Accept', 'Deny', 'Pass'], { protocols }),

@@ -1,0 +1,143 @@
+/** What a cluster with calico (or canal, whose policies are calico's) has of projectcalico.org/v3: definitions, tiers and the pool. */
+import type { JSONSchemaProps } from 'kubernetes-types/apiextensions/v1.js';
+import { apiVersionOf, type ResourceRef } from '../../../shared/api/resource.ts';
+import {
+  CALICO_GLOBALNETWORKPOLICIES,
+  CALICO_IPPOOLS,
+  CALICO_NETWORKPOLICIES,
+  CALICO_TIERS,
+} from '../../../shared/api/resources.ts';
+import type { CniBackend } from '../../../shared/runtime/cni-plugins.ts';
+import { checked, customDefinition, refusing } from './custom-definition.ts';
+import { anything, list, object, oneWord, text, whole } from './custom-schema.ts';
+import type { Manifest } from './manifest.ts';
+
+/** Words of the selector language; in which order they may stand, the policy's compiler knows. */
+const SELECTOR =
+  /^(\s*(&&|\|\||==|!=|!|\(|\)|\{|\}|,|"[^"]*"|'[^']*'|all\(\)|global\(\)|has\(\s*[\w./-]+\s*\)|\w[\w./-]*))*\s*$/
+    .source;
+
+const selector: JSONSchemaProps = { ...text, pattern: SELECTOR };
+const flag: JSONSchemaProps = { type: 'boolean' };
+const order: JSONSchemaProps = { type: 'number', format: 'double' };
+const port = { 'x-kubernetes-int-or-string': true } as JSONSchemaProps; // whose type does not know the extension
+
+/** `isPeer`: the other side; the endpoint's own is what the policy's selector says. */
+function entity(isPeer: boolean, portsOfServer: boolean): JSONSchemaProps {
+  const peer = {
+    nets: list(text),
+    notNets: list(text),
+    selector,
+    notSelector: selector,
+    namespaceSelector: selector,
+  };
+  const fields = { ...(isPeer ? peer : {}), ...(portsOfServer ? { ports: list(port) } : {}) };
+  const unknown = ['notPorts', 'serviceAccounts', 'services'];
+  const never = [...(isPeer ? [] : Object.keys(peer)), ...(portsOfServer ? [] : ['ports']), ...unknown];
+  const schema = refusing(object(fields), ...never);
+  if (!isPeer) return schema;
+  return checked(
+    schema,
+    {
+      rule: '!((has(self.nets) || has(self.notNets)) && (has(self.selector) || has(self.namespaceSelector)))',
+      message: 'nets beside a selector: this emulation knows one of them in a rule, so it is refused',
+    },
+    {
+      rule: '!has(self.notSelector) || has(self.selector)',
+      message: 'notSelector without selector: this emulation does not enforce it yet, so it is refused',
+    },
+  );
+}
+
+function rules(direction: 'ingress' | 'egress'): JSONSchemaProps {
+  const isIngress = direction === 'ingress';
+  const rule = object(
+    {
+      action: oneWord('Allow', 'Deny', 'Log', 'Pass'),
+      metadata: anything,
+      ipVersion: { ...whole(4, 6), enum: [4, 6] } as JSONSchemaProps, // of numbers, where the type has texts alone
+      protocol: port,
+      icmp: object({ type: whole(0, 254), code: whole(0, 255) }),
+      source: entity(isIngress, false),
+      destination: entity(!isIngress, true),
+    },
+    ['action'],
+  );
+  return list(
+    checked(refusing(rule, 'http', 'notICMP', 'notProtocol'), {
+      rule: '!has(self.destination) || !has(self.destination.ports) || has(self.protocol)',
+      message: 'rules that specify ports must set protocol to TCP or UDP or SCTP',
+    }),
+  );
+}
+
+function policySpec(isGlobal: boolean): JSONSchemaProps {
+  const spec = object({
+    tier: text,
+    order,
+    selector,
+    ...(isGlobal ? { namespaceSelector: selector } : {}),
+    types: list(oneWord('Ingress', 'Egress')),
+    ingress: rules('ingress'),
+    egress: rules('egress'),
+    performanceHints: list(text),
+  });
+  const ofHosts = isGlobal ? ['applyOnForward', 'preDNAT', 'doNotTrack'] : [];
+  return refusing(spec, 'serviceAccountSelector', ...ofHosts);
+}
+
+const policyColumns = { Tier: '.spec.tier', Order: '.spec.order' };
+const poolFields = {
+  cidr: text,
+  blockSize: whole(20, 32),
+  ipipMode: oneWord('Always', 'CrossSubnet', 'Never'),
+  vxlanMode: oneWord('Always', 'CrossSubnet', 'Never'),
+  natOutgoing: flag,
+  disabled: flag,
+  nodeSelector: text,
+  allowedUses: list(text),
+};
+
+function calicoDefinitions(): Manifest[] {
+  const define = (resource: ResourceRef, spec: JSONSchemaProps, columns: Readonly<Record<string, string>>) =>
+    customDefinition(resource, { fields: { spec }, columns });
+  return [
+    define(CALICO_GLOBALNETWORKPOLICIES, policySpec(true), policyColumns),
+    define(CALICO_NETWORKPOLICIES, policySpec(false), policyColumns),
+    define(CALICO_TIERS, object({ order, defaultAction: oneWord('Deny', 'Pass') }), { Order: '.spec.order' }),
+    define(CALICO_IPPOOLS, object(poolFields, ['cidr']), { CIDR: '.spec.cidr' }),
+  ];
+}
+
+/** In the order in which they are created. `podCidr`: undefined where addresses are not calico's, as with canal. */
+export function calicoManifests(podCidr: string | undefined, backend: CniBackend | undefined): Manifest[] {
+  const tiers = [
+    tier('adminnetworkpolicy', 1000, 'Pass'),
+    tier('default', 1_000_000, 'Deny'),
+    tier('baselineadminnetworkpolicy', 10_000_000, 'Pass'),
+  ];
+  return [...calicoDefinitions(), ...tiers, ...(podCidr === undefined ? [] : [pool(podCidr, backend)])];
+}
+
+function tier(name: string, tierOrder: number, defaultAction: 'Deny' | 'Pass'): Manifest {
+  return manifest(CALICO_TIERS, name, { order: tierOrder, defaultAction });
+}
+
+function pool(cidr: string, backend: CniBackend | undefined): Manifest {
+  const mode = (always: CniBackend, crossSubnet: CniBackend) =>
+    backend === always ? 'Always' : backend === crossSubnet ? 'CrossSubnet' : 'Never';
+  return manifest(CALICO_IPPOOLS, 'default-ipv4-ippool', {
+    cidr,
+    blockSize: 26,
+    ipipMode: mode('ipip', 'ipip-cross-subnet'),
+    vxlanMode: mode('vxlan', 'vxlan-cross-subnet'),
+    natOutgoing: true,
+    nodeSelector: 'all()',
+    allowedUses: ['Workload', 'Tunnel'],
+  });
+}
+
+function manifest(resource: ResourceRef, name: string, spec: object): Manifest {
+  const object = { apiVersion: apiVersionOf(resource), kind: resource.kind, metadata: { name }, spec };
+  return { resource, object };
+}

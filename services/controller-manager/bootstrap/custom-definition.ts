@@ -1,0 +1,73 @@
+/** CustomResourceDefinitions of one version, as the cluster's network brings them. */
+import type { CustomResourceDefinition, JSONSchemaProps } from 'kubernetes-types/apiextensions/v1.js';
+import type { ResourceRef } from '../../../shared/api/resource.ts';
+import { CUSTOMRESOURCEDEFINITIONS } from '../../../shared/api/resources.ts';
+import { anything, object, type Properties, text } from './custom-schema.ts';
+import type { Manifest } from './manifest.ts';
+
+export interface DefinitionOptions {
+  readonly shortNames?: readonly string[];
+  /** Beside apiVersion, kind and metadata. */
+  readonly fields: Properties;
+  readonly required?: readonly string[];
+  /** Printed before the age: title to JSON path. */
+  readonly columns?: Readonly<Record<string, string>>;
+  readonly annotations?: Readonly<Record<string, string>>;
+  readonly hasStatus?: boolean;
+}
+
+export function customDefinition(resource: ResourceRef, options: DefinitionOptions): Manifest {
+  const { group, version, kind, resource: plural, namespaced } = resource;
+  const { shortNames = [], fields, required = [], columns = {}, annotations, hasStatus } = options;
+  const manifest: CustomResourceDefinition = {
+    apiVersion: 'apiextensions.k8s.io/v1',
+    kind: 'CustomResourceDefinition',
+    metadata: { name: `${plural}.${group}`, ...(annotations === undefined ? {} : { annotations: { ...annotations } }) },
+    spec: {
+      group,
+      scope: namespaced ? 'Namespaced' : 'Cluster',
+      names: { kind, plural, singular: kind.toLowerCase(), listKind: `${kind}List`, shortNames: [...shortNames] },
+      versions: [
+        {
+          name: version,
+          served: true,
+          storage: true,
+          schema: {
+            openAPIV3Schema: object({ apiVersion: text, kind: text, metadata: { type: 'object' }, ...fields }, [
+              'metadata',
+              ...required,
+            ]),
+          },
+          ...(hasStatus === true ? { subresources: { status: {} } } : {}),
+          additionalPrinterColumns: [
+            ...Object.entries(columns).map(([name, jsonPath]) => ({ name, type: 'string', jsonPath })),
+            { name: 'Age', type: 'date', jsonPath: '.metadata.creationTimestamp' },
+          ],
+        },
+      ],
+    },
+  };
+  return { resource: CUSTOMRESOURCEDEFINITIONS, object: manifest };
+}
+
+/**
+ * Fields that are not enforced here are refused with a sentence, never dropped: a rule that lost a condition would allow more
+ * than its author wrote.
+ */
+export function refusing(schema: JSONSchemaProps, ...fields: readonly string[]): JSONSchemaProps {
+  const refused = Object.fromEntries(fields.map((field) => [field, anything]));
+  const validations = fields.map((field) => ({
+    rule: `!has(self.${field})`,
+    message: `${field}: this emulation does not enforce it yet, so it is refused`,
+  }));
+  return checked({ ...schema, properties: { ...schema.properties, ...refused } }, ...validations);
+}
+
+/** `rule` is CEL over `self`. */
+export function checked(
+  schema: JSONSchemaProps,
+  ...validations: readonly { readonly rule: string; readonly message: string }[]
+): JSONSchemaProps {
+  const present = (schema as { 'x-kubernetes-validations'?: readonly object[] })['x-kubernetes-validations'] ?? [];
+  return { ...schema, 'x-kubernetes-validations': [...present, ...validations] } as JSONSchemaProps; // whose type does not know the extension
+}
