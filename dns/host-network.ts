@@ -2,6 +2,8 @@
 import { createSocket } from 'node:dgram';
 import { EventEmitter, once } from 'node:events';
 import { connect, createServer, isIP, type Socket } from 'node:net';
+import { BatchedUdpSocket, testBatchedUdp } from '../shared/native/batched-udp.ts';
+import { loadNativeSockets, type NativeSockets } from '../shared/native/native-socket.ts';
 import type {
   PodNetwork,
   PodTcpServer,
@@ -15,10 +17,12 @@ import type {
 
 export class HostNetwork implements PodNetwork {
   private readonly host: string;
+  private readonly batches: NativeSockets | undefined;
 
-  /** Everything is bound to this address. */
-  constructor(host: string) {
+  /** Everything is bound to this address; with sockets of our own, what hears anybody takes and sends datagrams in batches. */
+  constructor(host: string, batches?: NativeSockets) {
     this.host = host;
+    this.batches = batches;
   }
 
   async connectTcp(options: TcpConnectOptions, signal?: AbortSignal): Promise<PodTcpSocket> {
@@ -43,6 +47,9 @@ export class HostNetwork implements PodNetwork {
     const family = isIP(remote?.address ?? options.address ?? this.host) === 6 ? 6 : 4;
     // To a server of the other family it leaves from any address.
     const address = options.address ?? (isIP(this.host) === family ? this.host : family === 6 ? '::' : '0.0.0.0');
+    if (this.batches !== undefined && remote === undefined && family === 4) {
+      return batchedSocket(this.batches, { address, port });
+    }
     const socket = createSocket({ type: `udp${family}`, recvBufferSize: RECEIVE_BUFFER_BYTES, lookup: asItIs });
     // With nothing to look up these events may come before the calls return.
     const listening = once(socket, 'listening');
@@ -82,6 +89,34 @@ export class HostNetwork implements PodNetwork {
   close(): void {
     // Listeners are closed one by one by their owners.
   }
+}
+
+/** The sockets for batches. Rejects, saying why, where they do not work. */
+export async function loadBatches(): Promise<NativeSockets> {
+  const sockets = await loadNativeSockets();
+  await testBatchedUdp(sockets);
+  return sockets;
+}
+
+/** Throws with EADDRINUSE when the port is taken. */
+function batchedSocket(sockets: NativeSockets, bind: SocketAddress): HostUdpSocket {
+  const socket = new BatchedUdpSocket(sockets, {
+    bind,
+    bufferBytes: RECEIVE_BUFFER_BYTES,
+    onMessage: (data, from) => adapted.emit('message', data, from),
+    onError: (error) => adapted.emit('error', error),
+  });
+  const post = (data: Uint8Array, toPort: number, to: string): void => socket.send(data, toPort, to);
+  const adapted: HostUdpSocket = new HostUdpSocket(
+    () => socket.local,
+    async (data, toPort, to) => post(data, toPort, to),
+    post,
+    () => {
+      socket.close();
+      adapted.emit('close');
+    },
+  );
+  return adapted;
 }
 
 /** Queries that come in a burst wait here. */

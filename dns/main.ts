@@ -12,11 +12,12 @@ import { CONFIGMAPS } from '../shared/api/resources.ts';
 import type { Bus } from '../shared/bus/connection.ts';
 import { createInformer } from '../shared/bus/informer.ts';
 import { connectProcessBus } from '../shared/bus/process-bus.ts';
+import type { NativeSockets } from '../shared/native/native-socket.ts';
 import { connectPodNetwork } from '../shared/podnet/socket-client.ts';
-import { ConfigError, type HostPort } from '../shared/runtime/config.ts';
+import { ConfigError, type HostPort, readIoTier } from '../shared/runtime/config.ts';
 import { type ProcessContext, runProcess } from '../shared/runtime/process.ts';
 import { CorefileError } from './corefile.ts';
-import { HostNetwork } from './host-network.ts';
+import { HostNetwork, loadBatches } from './host-network.ts';
 import type { DnsNetwork, LogLevel } from './plugin.ts';
 import { informerSource } from './plugins/kubernetes/informer-source.ts';
 import { QueryMetrics } from './plugins/prometheus/query-metrics.ts';
@@ -37,7 +38,7 @@ await runProcess({
     const listen = listenOption(options.listen);
     const bus = await connectProcessBus(context, `coredns ${environment.PODWIRE_POD_NAME ?? ''}`.trim());
     const server = new DnsServer({
-      ...(listen === undefined ? { network: await podNetwork(context) } : hostNetwork(listen)),
+      ...(listen === undefined ? { network: await podNetwork(context) } : await hostNetwork(listen, context)),
       egress: config.egress === 'host' ? new HostNetwork('0.0.0.0') : undefined,
       cluster: informerSource(bus, clock),
       readCorefile: await corefileSource(bus, environment.PODWIRE_POD_NAMESPACE ?? 'kube-system'),
@@ -76,14 +77,28 @@ function print(level: LogLevel, text: string): void {
 }
 
 /** The machine's sockets. The HTTP ports of the Corefile are the pods': here any free ones do. */
-function hostNetwork({ host, port }: HostPort): Pick<DnsServerOptions, 'network' | 'pluginNetwork' | 'portOverride'> {
-  const network = new HostNetwork(host);
+async function hostNetwork(
+  { host, port }: HostPort,
+  context: ProcessContext,
+): Promise<Pick<DnsServerOptions, 'network' | 'pluginNetwork' | 'portOverride'>> {
+  const network = new HostNetwork(host, await batches(context));
   const pluginNetwork: DnsNetwork = {
     bindUdp: (options) => network.bindUdp(options),
     connectTcp: (options, signal) => network.connectTcp(options, signal),
     listenTcp: (options) => network.listenTcp({ ...options, port: 0 }),
   };
   return { network, pluginNetwork, portOverride: port };
+}
+
+/** Undefined where queries are taken one by one. */
+async function batches({ environment, log }: ProcessContext): Promise<NativeSockets | undefined> {
+  if (readIoTier(environment) === 'dgram') return undefined;
+  try {
+    return await loadBatches();
+  } catch (error) {
+    log.info({ reason: error instanceof Error ? error.message : String(error) }, 'queries are taken one by one');
+    return undefined;
+  }
 }
 
 function podNetwork({ environment, log }: ProcessContext): Promise<DnsNetwork> {

@@ -107,7 +107,7 @@ function planNode(plan: ClusterPlan, node: NodeAddress): ProcessSpec {
       PODWIRE_VXLAN_PORT: String(node.vxlanPort),
       PODWIRE_ALLOW_NETNS: plan.allowNetns ? 'yes' : 'no',
       PODWIRE_ALLOW_HOST_PATH: plan.allowedHostPaths.length === 0 ? undefined : plan.allowedHostPaths.join(':'),
-      ...(plan.io.tier === undefined ? {} : { PODWIRE_IO_TIER: plan.io.tier }),
+      ...ioTier(plan),
       ...(plan.io.batches === undefined ? {} : { PODWIRE_IO_BATCHES: plan.io.batches }),
     }),
     name: node.name,
@@ -120,11 +120,15 @@ function planNode(plan: ClusterPlan, node: NodeAddress): ProcessSpec {
 function planHostDns(plan: ClusterPlan, { host, port }: HostPort): ProcessSpec {
   const name = 'dns-listen';
   return {
-    ...component(plan, 'coredns', {}),
+    ...component(plan, 'coredns', ioTier(plan)),
     name,
     arguments: ['--listen', host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`],
     logFile: plan.folder.logFile(name),
   };
+}
+
+function ioTier({ io }: ClusterPlan): Environment {
+  return io.tier === undefined ? {} : { PODWIRE_IO_TIER: io.tier };
 }
 
 const TIMING_ENVIRONMENT: Readonly<Record<Timing, Environment>> = {

@@ -5,7 +5,8 @@
  */
 import { AF_INET, type SocketEndpoint } from './native-socket.ts';
 
-const HEADER_BYTES = 64;
+/** From one message of the array to the next. */
+export const HEADER_BYTES = 64;
 const NAME_BYTES = 16;
 /** One control message of up to 8 bytes: CMSG_SPACE(8). */
 const CONTROL_BYTES = 24;

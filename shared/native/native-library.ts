@@ -24,10 +24,15 @@ export interface NativeLibrary {
 type Koffi = typeof import('koffi').default;
 
 export class NativeCallError extends Error {
+  /** As errors of Node's have it: `EADDRINUSE`. */
+  readonly code: string;
+
   /** `errno` negative, as `outcome` gives it. */
   constructor(call: string, errno: number) {
-    super(`${call}: ${getSystemErrorName(errno)}`);
+    const code = getSystemErrorName(errno);
+    super(`${call}: ${code}`);
     this.name = 'NativeCallError';
+    this.code = code;
   }
 }
 

@@ -110,7 +110,7 @@ export interface NodeConfig {
   /** PODWIRE_NODE_ADVERTISE: the real endpoint as other nodes reach it, where it differs from the bound one. */
   readonly advertise: HostPort | undefined;
   /** PODWIRE_IO_TIER: what carries the data path's datagrams; `auto` takes the fastest that works on this machine. */
-  readonly ioTier: (typeof IO_TIERS)[number];
+  readonly ioTier: IoTierName;
   /** PODWIRE_IO_BATCHES: `off` when the real socket is captured, as a batch is one large datagram on loopback. */
   readonly ioBatches: boolean;
   /** PODWIRE_ALLOW_NETNS: `yes` when pods of the RuntimeClass `netns` may run programs of the machine as root. */
@@ -183,6 +183,11 @@ export function readApiServerConfig(environment: Environment): ApiServerConfig {
   };
 }
 
+/** PODWIRE_IO_TIER, which CoreDNS on a port of the machine follows too. */
+export function readIoTier(environment: Environment): IoTierName {
+  return oneOf(environment, 'PODWIRE_IO_TIER', IO_TIERS, 'auto');
+}
+
 export function readNodeConfig(environment: Environment): NodeConfig {
   return {
     nodeName: requiredText(environment, 'PODWIRE_NODE_NAME'),
@@ -191,7 +196,7 @@ export function readNodeConfig(environment: Environment): NodeConfig {
     bindAddress: ipv4(environment, 'PODWIRE_NODE_BIND_ADDRESS', '127.0.0.1'),
     vxlanPort: wholeNumber(environment, 'PODWIRE_VXLAN_PORT', 4789, 0, MAX_PORT),
     advertise: optionalHostPort(environment, 'PODWIRE_NODE_ADVERTISE'),
-    ioTier: oneOf(environment, 'PODWIRE_IO_TIER', IO_TIERS, 'auto'),
+    ioTier: readIoTier(environment),
     ioBatches: oneOf(environment, 'PODWIRE_IO_BATCHES', ['on', 'off'], 'on') === 'on',
     allowNetns: oneOf(environment, 'PODWIRE_ALLOW_NETNS', ['yes', 'no'], 'no') === 'yes',
     allowedHostPaths: optionalText(environment, 'PODWIRE_ALLOW_HOST_PATH')?.split(':') ?? [],
