@@ -1,19 +1,19 @@
 /**
- * What one replica of CoreDNS answers over a real port, beside the same datagrams sent back by a bare socket in the same run; and how
- * long a new Service takes from the request that makes it to the first answer with its name.
+ * What one replica of CoreDNS answers over a real port, beside the same datagrams sent back in the same run by a bare `dgram` socket,
+ * and by the kind of socket that CoreDNS itself has; and how long a new Service takes from the request that makes it to the first
+ * answer with its name.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { HostNetwork } from '../dns/host-network.ts';
-import { queryDns } from '../shared/podnet/dns-query.ts';
 import { freePort, startNatsServer, type TestNatsServer } from '../test/contract/nats-server.ts';
-import { ApiLoad, asFastAsPossible, quantile } from './api-load.ts';
-import type { Benchmark, BenchmarkContext } from './benchmark.ts';
+import { ApiLoad, asFastAsPossible } from './api-load.ts';
+import type { Benchmark, BenchmarkContext, MissingFigure } from './benchmark.ts';
 import { cpuSeconds } from './cluster-process.ts';
 import { startApiServer, startComponent } from './component-process.ts';
+import { CHANGE_SECONDS, figuresOfChanges, makeService, measureChanges } from './dns-changes.ts';
 import type { LoadOrder, LoadResult } from './dns-load.ts';
 import type { FigureInput } from './figure.ts';
 
@@ -24,20 +24,40 @@ const IN_FLIGHT = 32;
 const WARM_UP_ANSWERS = 150_000;
 const WARM_UP_LIMIT_MS = 30_000;
 const SECONDS = 3;
-const CHANGES = 100;
 const CREATES_IN_FLIGHT = 16;
-const POLL_MS = 1;
-const LIMIT_MS = 10_000;
 
-interface Samples {
-  readonly echo: LoadResult[];
-  readonly cached: LoadResult[];
-  readonly uncached: LoadResult[];
-  readonly changeMs: number[];
-  /** Processor time of the server for an answer. */
-  readonly echoCpuUs: number[];
-  readonly cachedCpuUs: number[];
-  readonly uncachedCpuUs: number[];
+/** What is asked, and how that went. */
+class Target {
+  readonly child: ChildProcess;
+  readonly port: number;
+  readonly names: readonly string[];
+  readonly results: LoadResult[] = [];
+  /** Processor time of the process for an answer. */
+  readonly cpuUs: number[] = [];
+
+  constructor(child: ChildProcess, port: number, names: readonly string[]) {
+    this.child = child;
+    this.port = port;
+    this.names = names;
+  }
+
+  order(seconds: number): LoadOrder {
+    return { port: this.port, names: this.names, seconds, inFlight: IN_FLIGHT };
+  }
+
+  of(field: keyof LoadResult): number[] {
+    return this.results.map((result) => result[field]);
+  }
+}
+
+interface Targets {
+  readonly echo: Target;
+  /** Undefined where there are no such sockets. */
+  readonly batchedEcho: Target | undefined;
+  readonly cached: Target;
+  /** The kubernetes plugin alone: a tenth of the names, and all of them. */
+  readonly few: Target;
+  readonly all: Target;
 }
 
 const nameOf = (index: number): string => `svc-${index}.default.svc.cluster.local`;
@@ -47,16 +67,7 @@ const [SERVER_CORE, CLIENT_CORE] = availableParallelism() > 1 ? [0, 1] : [undefi
 export const dnsBenchmark: Benchmark = {
   name: 'dns',
   summary: 'queries of one CoreDNS over a real port beside a bare echo, and how soon a new Service has its name',
-  async run(context: BenchmarkContext): Promise<Record<string, FigureInput>> {
-    const samples: Samples = {
-      echo: [],
-      cached: [],
-      uncached: [],
-      changeMs: [],
-      echoCpuUs: [],
-      cachedCpuUs: [],
-      uncachedCpuUs: [],
-    };
+  async run(context: BenchmarkContext): Promise<Record<string, FigureInput | MissingFigure>> {
     const nats = await startNatsServer();
     const folder = mkdtempSync(join(tmpdir(), 'podwire-bench-dns-'));
     const children: ChildProcess[] = [];
@@ -65,42 +76,20 @@ export const dnsBenchmark: Benchmark = {
       children.push(await startApiServer(nats, folder, apiPort));
       const api = apiLoad(folder, apiPort);
       context.progress(`making ${SERVICES} Services`);
-      await makeServices(api);
+      await asFastAsPossible(SERVICES, CREATES_IN_FLIGHT, (index) => makeService(api, `svc-${index}`));
       const client = startScript('dns-load.ts', CLIENT_CORE);
-      const echo = startScript('dns-echo.ts', SERVER_CORE);
-      const cached = await startDns(nats, folder, 'cache 30');
-      const uncached = await startDns(nats, folder, '');
-      children.push(client, echo, cached.child, uncached.child);
-      const [echoPort] = (await once(echo, 'message')) as [number];
-      const names = Array.from({ length: SERVICES }, (_, index) => nameOf(index));
-      const few = names.slice(0, CACHED_NAMES);
-      for (const { port, asked } of [
-        { port: echoPort, asked: few },
-        { port: cached.port, asked: few },
-        { port: uncached.port, asked: names },
-      ]) {
-        await warmUp(client, { port, names: asked, seconds: 1, inFlight: IN_FLIGHT });
-      }
+      children.push(client);
+      const targets = await startTargets(nats, folder, children);
+      const all = Object.values(targets).filter((target): target is Target => target !== undefined);
+      for (const target of all) await warmUp(client, target);
       for (let round = 1; round <= context.repeats; round++) {
         context.progress(`round ${round} of ${context.repeats}`);
-        const measure = async (
-          { child, port }: { readonly child: ChildProcess; readonly port: number },
-          asked: readonly string[],
-          results: LoadResult[],
-          cpuUs: number[],
-        ): Promise<void> => {
-          const beforeMs = processorMs(child);
-          const result = await ask(client, { port, names: asked, seconds: SECONDS, inFlight: IN_FLIGHT });
-          results.push(result);
-          cpuUs.push(((processorMs(child) - beforeMs) * 1000) / result.answers);
-        };
-        await measure({ child: echo, port: echoPort }, few, samples.echo, samples.echoCpuUs);
-        await measure(cached, few, samples.cached, samples.cachedCpuUs);
-        await measure(uncached, names, samples.uncached, samples.uncachedCpuUs);
-        samples.changeMs.push(await measureChanges(api, uncached.port, round));
+        for (const target of all) await measure(client, target);
       }
+      context.progress(`making and deleting Services for ${CHANGE_SECONDS} s`);
+      const changes = await measureChanges(api, targets.all.port);
       api.close();
-      return figuresOf(samples);
+      return { ...figuresOf(targets), ...figuresOfChanges(changes) };
     } finally {
       await Promise.all(children.map(ended));
       await nats.stop();
@@ -108,6 +97,34 @@ export const dnsBenchmark: Benchmark = {
     }
   },
 };
+
+async function startTargets(nats: TestNatsServer, folder: string, children: ChildProcess[]): Promise<Targets> {
+  const names = Array.from({ length: SERVICES }, (_, index) => nameOf(index));
+  const few = names.slice(0, CACHED_NAMES);
+  const echo = startScript('dns-echo.ts', SERVER_CORE);
+  const batchedEcho = startScript('dns-batched-echo.ts', SERVER_CORE);
+  children.push(echo, batchedEcho);
+  const [echoPort] = (await once(echo, 'message')) as [number];
+  const [batchedEchoPort] = (await once(batchedEcho, 'message')) as [number];
+  const cached = await startDns(nats, folder, 'cache 30');
+  children.push(cached.child);
+  const uncached = await startDns(nats, folder, '');
+  children.push(uncached.child);
+  return {
+    echo: new Target(echo, echoPort, few),
+    batchedEcho: batchedEchoPort === 0 ? undefined : new Target(batchedEcho, batchedEchoPort, few),
+    cached: new Target(cached.child, cached.port, few),
+    few: new Target(uncached.child, uncached.port, few),
+    all: new Target(uncached.child, uncached.port, names),
+  };
+}
+
+async function measure(client: ChildProcess, target: Target): Promise<void> {
+  const beforeMs = processorMs(target.child);
+  const result = await ask(client, target.order(SECONDS));
+  target.results.push(result);
+  target.cpuUs.push(((processorMs(target.child) - beforeMs) * 1000) / result.answers);
+}
 
 async function ended(child: ChildProcess): Promise<void> {
   if (child.exitCode !== null || child.signalCode !== null) return;
@@ -122,20 +139,6 @@ function apiLoad(folder: string, port: number): ApiLoad {
     ca: readFileSync(join(folder, 'pki/ca.crt'), 'utf8'),
     token: readFileSync(join(folder, 'pki/admin.token'), 'utf8').trim(),
   });
-}
-
-async function makeServices(api: ApiLoad): Promise<void> {
-  await asFastAsPossible(SERVICES, CREATES_IN_FLIGHT, (index) => makeService(api, `svc-${index}`));
-}
-
-function makeService(api: ApiLoad, name: string): Promise<Buffer> {
-  const service = {
-    apiVersion: 'v1',
-    kind: 'Service',
-    metadata: { name },
-    spec: { selector: { app: name }, ports: [{ name: 'http', port: 80, targetPort: 8080 }] },
-  };
-  return api.call('POST', '/api/v1/namespaces/default/services', JSON.stringify(service));
 }
 
 async function startDns(
@@ -162,10 +165,10 @@ function startScript(file: string, core: number | undefined): ChildProcess {
   return spawn(first, rest, { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
 }
 
-async function warmUp(client: ChildProcess, order: LoadOrder): Promise<void> {
+async function warmUp(client: ChildProcess, target: Target): Promise<void> {
   const untilMs = performance.now() + WARM_UP_LIMIT_MS;
   for (let answers = 0; answers < WARM_UP_ANSWERS && performance.now() < untilMs; ) {
-    answers += (await ask(client, order)).answers;
+    answers += (await ask(client, target.order(1))).answers;
   }
 }
 
@@ -181,65 +184,56 @@ function processorMs({ pid = 0 }: ChildProcess): number {
   return cpuSeconds([{ name: 'server', pid }]) * 1000;
 }
 
-/** From the request that makes a Service to the first answer with its address, 99th percentile. */
-async function measureChanges(api: ApiLoad, port: number, round: number): Promise<number> {
-  const network = new HostNetwork('127.0.0.1');
-  const timesMs: number[] = [];
-  for (let index = 0; index < CHANGES; index++) {
-    const name = `new-${round}-${index}`;
-    const beganMs = performance.now();
-    const made = makeService(api, name);
-    const question = { server: '127.0.0.1', port, name: `${name}.default.svc.cluster.local`, type: 'A' } as const;
-    while ((await queryDns(network, { ...question, timeoutMs: LIMIT_MS })).packet.rcode !== 'NOERROR') {
-      if (performance.now() - beganMs > LIMIT_MS) throw new Error(`${name} has no address after ${LIMIT_MS} ms`);
-      await new Promise((resolve) => setTimeout(resolve, POLL_MS));
-    }
-    timesMs.push(performance.now() - beganMs);
-    await made;
-  }
-  return quantile(timesMs, 0.99);
-}
-
-function figuresOf(samples: Samples): Record<string, FigureInput> {
-  const { echo, cached, uncached, changeMs } = samples;
-  const of = (results: readonly LoadResult[], field: keyof LoadResult): number[] =>
-    results.map((result) => result[field]);
-  const rate = (label: string, results: readonly LoadResult[], bound: number): FigureInput => ({
-    label,
+function figuresOf({ echo, batchedEcho, cached, few, all }: Targets): Record<string, FigureInput | MissingFigure> {
+  const beside = (of: (target: Target) => number[]): FigureInput['reference'] => ({
+    label: 'bare dgram echo',
+    samples: of(echo),
+  });
+  const perSecond = (target: Target): number[] => target.of('perSecond');
+  const rate = (label: string, target: Target): FigureInput => ({
+    label: `${label}, ${IN_FLIGHT} in flight`,
     unit: '1/s',
-    samples: of(results, 'perSecond'),
-    reference: { label: 'bare dgram echo', samples: of(echo, 'perSecond') },
-    goal: { compare: '>=', bound, of: 'ratio' },
+    samples: perSecond(target),
+    reference: beside(perSecond),
   });
-  const latency = (label: string, results: readonly LoadResult[], field: 'p50Us' | 'p99Us'): FigureInput => ({
-    label,
-    unit: 'us',
-    samples: of(results, field),
-    reference: { label: 'bare dgram echo', samples: of(echo, field) },
-  });
-  const processor = (label: string, of: readonly number[]): FigureInput => ({
-    label,
-    unit: 'us',
-    samples: of,
-    reference: { label: 'bare dgram echo', samples: samples.echoCpuUs },
-  });
-  const inFlight = `${IN_FLIGHT} in flight`;
-  return {
-    cached: rate(`answers from a warm cache, ${inFlight}`, cached, 0.6),
-    cachedP50: latency('  p50', cached, 'p50Us'),
-    cachedP99: latency('  p99', cached, 'p99Us'),
-    cachedCpu: processor('  processor time of an answer', samples.cachedCpuUs),
-    kubernetes: rate(`answers of the kubernetes plugin, ${SERVICES} Services`, uncached, 0.4),
-    kubernetesP50: latency('  p50', uncached, 'p50Us'),
-    kubernetesP99: latency('  p99', uncached, 'p99Us'),
-    kubernetesCpu: processor('  processor time of an answer', samples.uncachedCpuUs),
-    lost: { label: 'questions without an answer', unit: '', samples: of([...cached, ...uncached], 'lost') },
-    failed: { label: 'answers other than NOERROR', unit: '', samples: of([...cached, ...uncached], 'failed') },
-    change: {
-      label: 'request for a Service to its name in DNS, p99',
-      unit: 'ms',
-      samples: changeMs,
-      goal: { compare: '<=', bound: 100, of: 'value' },
+  const besideBatches = (label: string, target: Target): FigureInput | MissingFigure => {
+    if (batchedEcho === undefined) return { label, missing: 'there are no sockets for batches here' };
+    const reference = { label: 'echo on such sockets', samples: perSecond(batchedEcho) };
+    return { label, unit: '1/s', samples: perSecond(target), reference };
+  };
+  const details = (name: string, target: Target): Record<string, FigureInput> => ({
+    [`${name}P50`]: {
+      label: '  p50',
+      unit: 'us',
+      samples: target.of('p50Us'),
+      reference: beside((one) => one.of('p50Us')),
     },
+    [`${name}P99`]: {
+      label: '  p99',
+      unit: 'us',
+      samples: target.of('p99Us'),
+      reference: beside((one) => one.of('p99Us')),
+    },
+    [`${name}Cpu`]: {
+      label: '  processor time of an answer',
+      unit: 'us',
+      samples: target.cpuUs,
+      reference: beside(({ cpuUs }) => cpuUs),
+    },
+  });
+  const asked = [cached, few, all];
+  return {
+    cached: { ...rate('answers from a warm cache', cached), goal: { compare: '>=', bound: 0.6, of: 'ratio' } },
+    cachedBesideBatches: besideBatches('  beside an echo in batches', cached),
+    ...details('cached', cached),
+    kubernetes: {
+      ...rate(`answers of the kubernetes plugin, ${SERVICES} Services`, all),
+      goal: { compare: '>=', bound: 0.4, of: 'ratio' },
+    },
+    kubernetesBesideBatches: besideBatches('  beside an echo in batches', all),
+    ...details('kubernetes', all),
+    kubernetesFew: rate(`  asked for ${CACHED_NAMES} names of these only`, few),
+    lost: { label: 'questions without an answer', unit: '', samples: asked.flatMap((target) => target.of('lost')) },
+    failed: { label: 'answers other than NOERROR', unit: '', samples: asked.flatMap((target) => target.of('failed')) },
   };
 }
