@@ -18,6 +18,12 @@ export interface Claimant {
   readonly name: string;
 }
 
+export interface HeldClaim {
+  readonly name: string;
+  readonly holder: Claimant | undefined;
+  readonly object: KubeObject;
+}
+
 export class Claims {
   readonly resource: ResourceRef;
   private readonly storage: ObjectStorage;
@@ -33,12 +39,11 @@ export class Claims {
     return this.storage.get(this.resource, name) !== undefined;
   }
 
-  all(): { readonly name: string; readonly holder: Claimant | undefined; readonly object: KubeObject }[] {
-    return [...this.storage.of(this.resource).values()].map(({ object }) => ({
-      name: object.metadata.name ?? '',
-      holder: holderOf(object),
-      object,
-    }));
+  /** Those that are there now, whatever becomes of them meanwhile. */
+  *all(): Generator<HeldClaim> {
+    for (const { object } of [...this.storage.of(this.resource).values()]) {
+      yield { name: object.metadata.name ?? '', holder: holderOf(object), object };
+    }
   }
 
   /** False when somebody else has it. */

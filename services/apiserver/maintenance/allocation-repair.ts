@@ -12,15 +12,14 @@ import type { ObjectStorage } from '../storage/object-storage.ts';
 
 /** Younger claims may belong to a Service that is just being written. */
 const GRACE_MS = 60_000;
-/** Looked through before requests have their turn. */
-const SERVICES_A_TURN = 200;
+/** Looked through before requests have their turn: a request has several turns, and each may wait for one of these. */
+const OBJECTS_A_TURN = 25;
 
 export async function repairAllocations(storage: ObjectStorage, ranges: ServiceRanges, nowMs: number): Promise<void> {
   const services = [...storage.of(SERVICES).values()].map((entry) => entry.object);
   const used = new Set<string>();
-  for (const [index, service] of services.entries()) {
-    // Requests do not wait for all of them. A claim that is made meanwhile is young.
-    if (index % SERVICES_A_TURN === 0) await nextTurn();
+  // A claim that is made meanwhile is young.
+  for await (const service of inTurns(services)) {
     for (const { allocator, value } of heldBy(service, ranges)) {
       const name = allocator.nameOf(value);
       used.add(`${name} ${service.metadata.namespace}/${service.metadata.name}`);
@@ -36,9 +35,18 @@ export async function repairAllocations(storage: ObjectStorage, ranges: ServiceR
 }
 
 async function releaseUnused(claims: Claims, used: ReadonlySet<string>, nowMs: number): Promise<void> {
-  for (const { name, holder, object } of claims.all()) {
+  for await (const { name, holder, object } of inTurns(claims.all())) {
     if (holder === undefined || used.has(`${name} ${holder.namespace}/${holder.name}`)) continue;
     const createdMs = parseTimestamp(object.metadata.creationTimestamp ?? '') ?? 0;
     if (nowMs - createdMs > GRACE_MS) await claims.release(name, holder);
+  }
+}
+
+/** Requests do not wait for all of them. */
+async function* inTurns<T>(objects: Iterable<T>): AsyncGenerator<T> {
+  let index = 0;
+  for (const object of objects) {
+    if (index++ % OBJECTS_A_TURN === 0) await nextTurn();
+    yield object;
   }
 }
