@@ -45,6 +45,18 @@ describe('ConntrackTable', () => {
     );
   });
 
+  it('finds all of many, while it grows and afterwards', () => {
+    const table = new ConntrackTable(65_536, 3);
+    const all = Array.from({ length: 20_000 }, (_, i) => connection(tuple(i, i * 7, i)));
+    for (const each of all) table.add(each);
+    for (const each of all.slice(0, 10_000)) table.remove(each);
+    const found = all.filter(({ original: { source, destination, ports } }) =>
+      table.find(tuple(source, destination, ports)),
+    );
+    expect(found).toEqual(all.slice(10_000));
+    expect([...table.connections()]).toEqual(found);
+  });
+
   it('refuses when every candidate is assured', () => {
     const table = new ConntrackTable(2, 1);
     for (let i = 0; i < 2; i++) {

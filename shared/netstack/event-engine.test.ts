@@ -112,6 +112,28 @@ describe('the backlog', () => {
     expect(engine.backlogDrops).toBe(2);
   });
 
+  test('keeps the order of frames while it grows up to its bound', () => {
+    const engine = engineAt0(4096);
+    const frame = memory.allocate(64)!;
+    const received: number[] = [];
+    let sent = 0;
+    const send = (count: number): void => {
+      for (let i = 0; i < count; i++) {
+        const number = sent++;
+        engine.enqueue({ receive: () => received.push(number) }, frame);
+      }
+    };
+    // The ring's end is in the middle of what it holds when it grows.
+    send(300);
+    engine.drain();
+    send(3000);
+    engine.enqueue({ receive: () => send(1000) }, frame);
+    engine.drain();
+    expect(received).toEqual(Array.from({ length: 4300 }, (_, i) => i));
+    send(4097);
+    expect(engine.backlogDrops).toBe(1);
+  });
+
   test('a flush runs once, after the frames of the turn', () => {
     const engine = engineAt0();
     const order: string[] = [];

@@ -5,6 +5,8 @@ import type { Engine, EngineOptions, FrameReceiver, TimerHandle } from './engine
 import { TimerHeap } from './timer-heap.ts';
 
 const DEFAULT_BACKLOG_FRAMES = 16_384;
+/** The ring begins with room for so many, and doubles up to its bound. */
+const FIRST_RING_FRAMES = 512;
 
 /** The engine (`engine.ts`): a timer heap and a backlog ring; the edge feeds it the time and runs it turn by turn. */
 export class EventEngine implements Engine {
@@ -13,9 +15,10 @@ export class EventEngine implements Engine {
   /** Frames refused because the backlog was full. */
   backlogDrops = 0;
   private readonly timers = new TimerHeap();
-  private readonly receivers: (FrameReceiver | null)[];
-  private readonly frames: (Packet | null)[];
-  private readonly mask: number;
+  private receivers: (FrameReceiver | null)[];
+  private frames: (Packet | null)[];
+  private mask: number;
+  private readonly maxFrames: number;
   /** Both only grow; the ring holds `tail - head` frames. */
   private head = 0;
   private tail = 0;
@@ -26,7 +29,8 @@ export class EventEngine implements Engine {
 
   constructor(options: EngineOptions) {
     this.random = options.random;
-    const size = 2 ** Math.ceil(Math.log2(options.backlogFrames ?? DEFAULT_BACKLOG_FRAMES));
+    this.maxFrames = 2 ** Math.ceil(Math.log2(options.backlogFrames ?? DEFAULT_BACKLOG_FRAMES));
+    const size = Math.min(this.maxFrames, FIRST_RING_FRAMES);
     this.mask = size - 1;
     this.receivers = new Array(size).fill(null);
     this.frames = new Array(size).fill(null);
@@ -64,7 +68,7 @@ export class EventEngine implements Engine {
   }
 
   enqueue(receiver: FrameReceiver, frame: Packet): boolean {
-    if (this.tail - this.head > this.mask) {
+    if (this.tail - this.head > this.mask && !this.grow()) {
       this.backlogDrops++;
       return false;
     }
@@ -84,6 +88,21 @@ export class EventEngine implements Engine {
 
   onTurnEnd(flush: () => void): void {
     this.flushes.push(flush);
+  }
+
+  /** False when the ring has its full size already. */
+  private grow(): boolean {
+    const { receivers, frames, mask } = this;
+    const size = 2 * (mask + 1);
+    if (size > this.maxFrames) return false;
+    this.receivers = new Array(size).fill(null);
+    this.frames = new Array(size).fill(null);
+    this.mask = size - 1;
+    for (let i = this.head; i !== this.tail; i++) {
+      this.receivers[i & this.mask] = receivers[i & mask]!;
+      this.frames[i & this.mask] = frames[i & mask]!;
+    }
+    return true;
   }
 
   private deliverBacklog(): void {
