@@ -18,6 +18,7 @@ import { CNI_ANNOTATION, type PolicyApi, policyApisOf } from '../shared/runtime/
 import type { NodeConfig } from '../shared/runtime/config.ts';
 import { netnsFolder } from '../shared/runtime/node-folder.ts';
 import type { ProcessContext } from '../shared/runtime/process.ts';
+import { parseAddress } from '../shared/wire/ip-address.ts';
 import { Cilium } from './cni/cilium/cilium.ts';
 import { IdentityAgent } from './cni/cilium/identity-agent.ts';
 import { LeaseFile } from './cni/ipam/lease-file.ts';
@@ -37,6 +38,7 @@ import { type NodeFacts, nodeCapacity } from './node/node-object.ts';
 import { NodeRegistration } from './node/registration.ts';
 import { serveUsage } from './node/usage-server.ts';
 import { NodeNetwork } from './node-network.ts';
+import { ApiServers } from './outside/api-servers.ts';
 import { OutsideAgent } from './outside/outside-agent.ts';
 import { componentImages } from './pods/component-images.ts';
 import { EmulatedRuntime } from './pods/emulated-runtime.ts';
@@ -251,18 +253,36 @@ async function followCluster(options: KubeletOptions, parts: KubeletParts): Prom
   context.shutdown.onStop('nodes', () => nodes.stop());
 }
 
-/** Programs of this machine come in through it. */
+/** Of an address whose network is routed elsewhere. */
+const ONE_ADDRESS_PREFIX = 32;
+
+/** Programs of this machine come in through it, and pods reach the API servers. */
 function openOutside({ context, bus, kernel, node }: KubeletOptions, { shared }: KubeletParts): OutsideAgent {
   const { clock, log, shutdown } = context;
+  const network = new StackNetwork({ host: kernel.outside, loop: kernel.loop });
   const outside = new OutsideAgent({
     bus,
     clock,
     log,
     events: shared.events,
     node,
-    outside: new StackNetwork({ host: kernel.outside, loop: kernel.loop }),
+    outside: network,
   });
   shutdown.onStop('entrances', () => outside.stop());
+  const eth0 = kernel.outside.deviceByName('eth0');
+  const apiServers = new ApiServers({
+    bus,
+    log,
+    outside: network,
+    addAddress: (text) => {
+      const address = parseAddress(text);
+      if (eth0 === undefined || address === undefined) throw new Error(`${text} cannot be beyond the nodes`);
+      kernel.loop.run(() => kernel.outside.addAddress(eth0, address, ONE_ADDRESS_PREFIX));
+    },
+  });
+  shutdown.onStop('API servers', () => apiServers.stop());
+  // Pods need it, the node does not: it is not waited for.
+  apiServers.start().catch((error: unknown) => log.error({ error }, 'pods cannot reach the API'));
   return outside;
 }
 

@@ -4,9 +4,9 @@
  */
 import type { Server, ServerResponse } from 'node:http';
 import type { Bus, BusSubscription } from '../../shared/bus/connection.ts';
+import { NODE_KUBELET } from '../../shared/bus/connection-subjects.ts';
 import { serveStreams } from '../../shared/bus/stream.ts';
 import { streamDuplex } from '../../shared/bus/stream-duplex.ts';
-import { NODE_KUBELET } from '../../shared/bus/subjects.ts';
 import type { Clock } from '../../shared/runtime/clock.ts';
 import type { ClusterConfig } from '../../shared/runtime/config.ts';
 import type { HealthServer } from '../../shared/runtime/health.ts';

@@ -3,8 +3,11 @@ import { networkInterfaces } from 'node:os';
 import { join } from 'node:path';
 import { CUSTOMRESOURCEDEFINITIONS, RESOURCEQUOTAS } from '../../shared/api/resources.ts';
 import { connectBus } from '../../shared/bus/connection.ts';
+import { API_CONNECTION } from '../../shared/bus/connection-subjects.ts';
 import { ObjectStore } from '../../shared/bus/object-store.ts';
 import { readCompactedRevision } from '../../shared/bus/store-feed.ts';
+import { serveStreams } from '../../shared/bus/stream.ts';
+import { streamDuplex } from '../../shared/bus/stream-duplex.ts';
 import { MAX_API_SERVERS, readApiServerConfig } from '../../shared/runtime/config.ts';
 import { type ProcessContext, runProcess } from '../../shared/runtime/process.ts';
 import { ipv4ClusterIps, ipv6ClusterIps, nodePortAllocator } from './allocation/service-ranges.ts';
@@ -107,6 +110,10 @@ async function start(context: ProcessContext): Promise<void> {
   const endpoints = new ApiEndpoints(core, number, { address: advertisedAddress, port });
   await endpoints.renew(clock.nowMs());
   await repairAllocations(storage, ranges, clock.nowMs());
+  const connections = serveStreams(bus, API_CONNECTION, { server: `${advertisedAddress}:${port}` }, (_, stream) =>
+    server.accept(streamDuplex(stream)),
+  );
+  shutdown.onStop('connections of pods', () => connections.unsubscribe());
   const subscription = serveBus(bus, core, log);
   shutdown.onStop('api requests', () => subscription.unsubscribe());
 

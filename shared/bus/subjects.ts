@@ -325,9 +325,6 @@ export type NodeStreamRequest =
   | PortForwardStreamRequest
   | NodeExecStreamRequest;
 
-/** HTTP with the node's kubelet on `data` both ways, one connection a stream. */
-export const NODE_KUBELET = streamSubject<Record<string, never>>('node.{node}.kubelet', () => ({}));
-
 export const NODE_STREAM = streamSubject<NodeStreamRequest>('node.{node}.stream', decodeNodeStreamRequest);
 
 /**

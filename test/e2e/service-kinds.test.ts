@@ -115,6 +115,14 @@ endpoints: [{ addresses: ["${address}"] }]
     });
   for (const where of ['plain', 'manual', 'headless:8080', 'alias', `${balancer}:8099`]) await leads(where, 'server');
   await leads('impatient', 'early');
+  // The API, with what a pod is given for it.
+  const asPod = `cd /var/run/secrets/kubernetes.io/serviceaccount
+    curl -sS --cacert ca.crt -H "Authorization: Bearer $(cat token)" https://kubernetes.default.svc/api/v1/namespaces/default/pods/server`;
+  const self = await waitFor('the API to answer in a pod', async () => {
+    const { stdout } = await c.kubectl(['exec', 'server', '--', 'sh', '-c', asPod]);
+    return stdout.startsWith('{') ? JSON.parse(stdout) : undefined;
+  });
+  expect(self).toMatchObject({ kind: 'Pod', metadata: { name: 'server' }, status: { podIP: address } });
   expect(await field('{.spec.ports[0].nodePort}', 'service', 'portless')).toBe('');
   expect(await field('{.spec.ports[0].nodePort}', 'service', 'classy')).toMatch(/^3\d{4}$/);
   // The cloud controller saw it before the other one, which has its address.

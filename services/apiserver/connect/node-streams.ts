@@ -2,8 +2,9 @@
 import { ApiError, internalError } from '../../../shared/api/status.ts';
 import { BusTimeoutError, BusUnavailableError, RemoteError } from '../../../shared/bus/bus-error.ts';
 import type { Bus } from '../../../shared/bus/connection.ts';
+import { NODE_KUBELET } from '../../../shared/bus/connection-subjects.ts';
 import { type ChannelStream, openStream } from '../../../shared/bus/stream.ts';
-import { NODE_KUBELET, NODE_STREAM, type NodeStreamRequest } from '../../../shared/bus/subjects.ts';
+import { NODE_STREAM, type NodeStreamRequest } from '../../../shared/bus/subjects.ts';
 
 /** A connection to the kubelet's own HTTP endpoints. */
 export interface KubeletRequest {

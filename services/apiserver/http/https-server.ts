@@ -107,6 +107,14 @@ export class HttpsServer {
     });
   }
 
+  /** A connection that came by another way than the port. */
+  accept(connection: Duplex): void {
+    this.server.getConnections((_error, count) => {
+      if (count >= MAX_CONNECTIONS) connection.destroy();
+      else this.server.emit('connection', connection);
+    });
+  }
+
   close(): Promise<void> {
     return new Promise((resolve) => {
       this.server.close(() => resolve());
