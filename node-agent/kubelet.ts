@@ -32,11 +32,12 @@ import { podKernelView } from './kernel-view/kernel-view.ts';
 import { packetSockets } from './kernel-view/packet-socket.ts';
 import { NetnsHandler } from './netns/netns-handler.ts';
 import { runHeartbeat } from './node/heartbeat.ts';
+import { serveKubelet } from './node/kubelet-server.ts';
 import { machineFacts } from './node/machine-facts.ts';
 import { NodeCommands } from './node/node-commands.ts';
 import { type NodeFacts, nodeCapacity } from './node/node-object.ts';
 import { NodeRegistration } from './node/registration.ts';
-import { serveUsage } from './node/usage-server.ts';
+import { NodeUsageSource, serveUsage } from './node/usage-server.ts';
 import { NodeNetwork } from './node-network.ts';
 import { ApiServers } from './outside/api-servers.ts';
 import { OutsideAgent } from './outside/outside-agent.ts';
@@ -73,6 +74,7 @@ interface KubeletParts {
   readonly pods: PodManager;
   readonly netns: NetnsHandler;
   readonly shared: KubeletContext;
+  readonly usage: NodeUsageSource;
   /** For the node's Lease. */
   readonly urgent: ApiClient;
 }
@@ -172,7 +174,8 @@ function assemble(options: KubeletOptions): KubeletParts {
     newContainerId: () => randomBytes(32).toString('hex'),
   };
   const registration = new NodeRegistration({ facts, api, clock, log, signal: shutdown.signal });
-  return { network, objects, registration, netns, shared, urgent, pods: new PodManager(bus, shared) };
+  const usage = new NodeUsageSource(clock);
+  return { network, objects, registration, netns, shared, urgent, usage, pods: new PodManager(bus, shared) };
 }
 
 /** Of cilium: whose an address is, in numbers that all nodes agree on. */
@@ -288,7 +291,7 @@ function openOutside({ context, bus, kernel, node }: KubeletOptions, { shared }:
 
 function serveRequests(
   { bus, kernel, node, context }: KubeletOptions,
-  { network, pods, shared }: KubeletParts,
+  { network, pods, shared, usage }: KubeletParts,
   outside: OutsideAgent,
 ): void {
   const { nodeName } = node;
@@ -314,7 +317,8 @@ function serveRequests(
       wallClockNs,
       runNodeCommand: (command, streams, signal) => commands.run(command, streams, signal),
     }),
-    serveUsage(bus, nodeName, pods, shared.clock),
+    serveUsage(bus, nodeName, pods, usage),
+    serveKubelet(bus, { ...context, nodeName, pods, logs: shared.logs, usage }),
     bus.serve(NODE_PROCESSES, { node: nodeName }, async () => ({ processes: pods.processes() })),
     bus.serve(NODE_ENTRANCES, { node: nodeName }, async () => ({ entrances: outside.entrances })),
   ];

@@ -18,7 +18,6 @@ import { parsePrefix } from '../shared/wire/ip-address.ts';
 import { type NodeKernel, startKernel } from './kernel.ts';
 import { startKubelet } from './kubelet.ts';
 import { serveIo } from './node/io-server.ts';
-import { serveKubelet } from './node/kubelet-server.ts';
 import { serveLinkFaults } from './node/link-fault-server.ts';
 import { registerMetrics } from './node/metrics.ts';
 import { TraceServer } from './node/trace-server.ts';
@@ -57,8 +56,6 @@ async function start(context: ProcessContext): Promise<void> {
   shutdown.onStop('io', () => io.unsubscribe());
   const pods = await startKubelet({ context, node, stateFolder, bus, kernel });
   registerMetrics(context.metrics, kernel, pods);
-  const kubelet = serveKubelet(bus, { ...context, nodeName: node.nodeName, pods });
-  shutdown.onStop('kubelet endpoints', () => kubelet.unsubscribe());
 }
 
 async function applyRules({ loop, datapath }: NodeKernel, message: RulesMessage): Promise<RulesReply> {

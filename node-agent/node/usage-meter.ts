@@ -41,6 +41,8 @@ export class UsageMeter {
   private readonly idleBytes: number;
   private before: UsageReading;
   private last: NodeUsage | undefined;
+  /** Processor time of each container over all windows so far, in nanoseconds. */
+  private totals = new Map<string, number>();
 
   /** `first`: a reading before there were pods. */
   constructor(first: UsageReading) {
@@ -53,8 +55,20 @@ export class UsageMeter {
     const now = read();
     this.last = usageBetween(this.before, now, this.idleBytes);
     this.before = now;
+    const { windowMs, containers } = this.last;
+    this.totals = new Map(
+      containers.map((one) => [nameOf(one), this.totalNanoSeconds(one) + (one.cpuNanoCores * windowMs) / 1000]),
+    );
     return this.last;
   }
+
+  totalNanoSeconds(container: ContainerUsage): number {
+    return this.totals.get(nameOf(container)) ?? 0;
+  }
+}
+
+function nameOf({ namespace, pod, container }: ContainerUsage): string {
+  return `${namespace}/${pod}/${container}`;
 }
 
 /** A function of its arguments, for tests. */

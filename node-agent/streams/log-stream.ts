@@ -15,6 +15,9 @@ const BATCH_BYTES = 16 * 1024;
 const MAX_WAITING_BYTES = 8 * 1024 * 1024;
 const NEWLINE = new Uint8Array([0x0a]);
 
+/** Where a log is sent: a stream of the bus, or the answer to a request. */
+export type LogSink = Pick<ChannelStream, 'send' | 'close' | 'closed'>;
+
 export interface LogSource {
   readonly pods: PodManager;
   readonly logs: PodLogs;
@@ -22,7 +25,7 @@ export interface LogSource {
 }
 
 /** Throws ApiError BadRequest when there is no such log. */
-export function serveLogs(source: LogSource, request: LogsStreamRequest, stream: ChannelStream): void {
+export function serveLogs(source: LogSource, request: LogsStreamRequest, stream: LogSink): void {
   const found = findContainer(source.pods, request);
   const instance = instanceOf(found, request, source.logs);
   const sender = new LogSender(stream, request);
@@ -66,7 +69,7 @@ function readOptions(request: LogsStreamRequest, clock: Clock): LogReadOptions {
 
 /** Sends entries in order, several in one piece, and stops at the byte limit. */
 class LogSender {
-  private readonly stream: ChannelStream;
+  private readonly stream: LogSink;
   private readonly timestamps: boolean;
   private leftBytes: number;
   private waiting: Uint8Array[] = [];
@@ -74,7 +77,7 @@ class LogSender {
   private sending = false;
   private finished = false;
 
-  constructor(stream: ChannelStream, request: LogsStreamRequest) {
+  constructor(stream: LogSink, request: LogsStreamRequest) {
     this.stream = stream;
     this.timestamps = request.timestamps;
     this.leftBytes = request.limitBytes ?? Number.POSITIVE_INFINITY;

@@ -342,13 +342,19 @@ describe('the node itself', () => {
     expect(await raw('/proxy/healthz')).toBe('ok');
     expect(await raw(':10250/proxy/metrics')).toMatch(/^kubelet_running_pods \d+$/m);
     const usage = { 'podwire.dev/cpu': '250m', 'podwire.dev/memory': '64Mi' };
-    const containers = [{ name: 'c', image: 'busybox', command: ['sleep', '100000'] }];
+    const containers = [{ name: 'c', image: 'busybox', command: ['sh', '-c', 'echo one; echo two; sleep 100000'] }];
     await c.apply(podManifest('measured', { containers, nodeName: 'worker-1' }, usage));
     await c.waitForField(['pod', 'measured'], READY, 'True');
     const pods = JSON.parse(await raw('/proxy/pods'));
     const names = pods.items.map((pod: { metadata: { name: string } }) => pod.metadata.name);
     expect(pods.kind).toBe('PodList');
     expect(names).toContain('measured');
+    expect(await raw('/proxy/containerLogs/default/measured/c?tailLines=1')).toBe('two\n');
+    expect(
+      (await c.kubectl(['get', '--raw', '/api/v1/nodes/worker-1/proxy/containerLogs/default/measured/x'])).code,
+    ).toBe(1);
+    const memory = 'container_memory_working_set_bytes{container="c",namespace="default",pod="measured"} 67108864 ';
+    expect(await raw('/proxy/metrics/resource')).toContain(memory);
     const stats = JSON.parse(await raw('/proxy/stats/summary'));
     expect(stats.node).toMatchObject({ nodeName: 'worker-1', memory: { rssBytes: expect.any(Number) } });
     expect(stats.pods).toContainEqual(
