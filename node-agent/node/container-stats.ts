@@ -3,7 +3,7 @@
  * the node's meter tells. Pure.
  */
 import type { Pod } from 'kubernetes-types/core/v1.js';
-import { usageMilli } from '../../shared/api/pod-usage.ts';
+import { saidUsageMilli } from '../../shared/api/pod-usage.ts';
 import { parseTimestamp } from '../../shared/api/timestamp.ts';
 import type { ContainerUsage, NodeUsage, Usage } from '../../shared/bus/node-usage.ts';
 
@@ -59,9 +59,11 @@ function measuredUsage(found: ContainerUsage | undefined, { totalNanoSeconds }: 
 }
 
 function saidUsage(pod: Pod, startedAtMs: number, nowMs: number): UsageStats | undefined {
-  const cpuNanoCores = usageMilli(pod, 'cpu') * NANO_PER_MILLI;
-  const memoryBytes = Math.round(usageMilli(pod, 'memory') / 1000);
-  if (cpuNanoCores === 0 && memoryBytes === 0) return undefined;
+  const cpuMilli = saidUsageMilli(pod, 'cpu');
+  const memoryMilli = saidUsageMilli(pod, 'memory');
+  if (cpuMilli === undefined && memoryMilli === undefined) return undefined;
+  const cpuNanoCores = (cpuMilli ?? 0) * NANO_PER_MILLI;
+  const memoryBytes = Math.round((memoryMilli ?? 0) / 1000);
   return { cpuNanoCores, memoryBytes, coreNanoSeconds: Math.round((cpuNanoCores * (nowMs - startedAtMs)) / 1000) };
 }
 

@@ -111,7 +111,7 @@ function controllers(
     createLoop(endpointsController(informers), environment),
     createLoop(endpointSliceMirroringController(informers), environment),
     createLoop(disruptionController(informers), environment),
-    createLoop(autoscalingController(informers, clock), environment),
+    createLoop(autoscalingController(informers, clock, api), environment),
     createLoop(nodeIpamController(informers, nodeOptions), environment),
     createLoop(nodeLifecycleController(informers, nodeOptions), environment),
     createLoop(taintEvictionController(informers), environment),

@@ -1,15 +1,15 @@
 /**
- * What a pod uses. Programs of emulated pods share the node-agent's process, so nothing can be measured: a pod's annotations
- * say what it is to use, `podwire.dev/cpu: 250m` and `podwire.dev/memory: 64Mi`; without them, nothing.
+ * What a pod says that it uses: its annotations `podwire.dev/cpu: 250m` and `podwire.dev/memory: 64Mi`. Programs of emulated pods
+ * share the node-agent's process, so that little can be measured, and a test wants to choose the load.
  */
 import type { Pod } from 'kubernetes-types/core/v1.js';
 import { parseQuantity, quantityMilli } from './quantity.ts';
 
 const PREFIX = 'podwire.dev/';
 
-/** Thousandths: of a core, of a byte. */
-export function usageMilli({ metadata }: Pick<Pod, 'metadata'>, resource: string): number {
-  return milliOf(metadata?.annotations?.[`${PREFIX}${resource}`]) ?? 0;
+/** Thousandths: of a core, of a byte; undefined for a pod that does not say. */
+export function saidUsageMilli({ metadata }: Pick<Pod, 'metadata'>, resource: string): number | undefined {
+  return milliOf(metadata?.annotations?.[`${PREFIX}${resource}`]);
 }
 
 /** undefined for what is no quantity. */

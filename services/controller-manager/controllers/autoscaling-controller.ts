@@ -12,6 +12,7 @@ import {
   REPLICATIONCONTROLLERS,
   STATEFULSETS,
 } from '../../../shared/api/resources.ts';
+import type { ApiClient } from '../../../shared/bus/api-client.ts';
 import type { Clock } from '../../../shared/runtime/clock.ts';
 import { type Controller, keyOf, keysFrom, splitKey } from '../controller.ts';
 import type { Informers } from '../informers.ts';
@@ -21,6 +22,7 @@ import {
   reconcileAutoscaler,
   type ScaleTarget,
 } from './autoscaling/autoscaler.ts';
+import { podUsage } from './autoscaling/measured-usage.ts';
 import type { PastChange, PastScale, ScalingHistory } from './autoscaling/scaling-limits.ts';
 
 /** Pods start and change in bursts. */
@@ -32,7 +34,7 @@ const SCALED = [DEPLOYMENTS, REPLICASETS, STATEFULSETS, REPLICATIONCONTROLLERS];
 
 type Scaled = Live<Deployment | ReplicaSet | StatefulSet | ReplicationController>;
 
-export function autoscalingController(informers: Informers, clock: Clock): Controller<AutoscalerState> {
+export function autoscalingController(informers: Informers, clock: Clock, api: ApiClient): Controller<AutoscalerState> {
   const autoscalers = informers.of<Live<HorizontalPodAutoscaler>>(HORIZONTALPODAUTOSCALERS);
   const pods = informers.of<Live<Pod>>(PODS);
   const inNamespace = ({ metadata }: Live<object>): string[] => autoscalers.list(metadata.namespace).map(keyOf);
@@ -45,7 +47,7 @@ export function autoscalingController(informers: Informers, clock: Clock): Contr
       keysFrom(pods, inNamespace),
       ...SCALED.map((resource) => keysFrom(informers.of<Scaled>(resource), inNamespace)),
     ],
-    gather(key) {
+    async gather(key) {
       const { namespace, name } = splitKey(key);
       const autoscaler = autoscalers.get(name, namespace);
       if (autoscaler === undefined) {
@@ -55,8 +57,12 @@ export function autoscalingController(informers: Informers, clock: Clock): Contr
       const target = targetOf(informers, autoscaler, pods.list(namespace));
       const memory = memories.get(key) ?? new Memory();
       memories.set(key, memory);
-      if (target !== undefined) memory.note(target.wanted, recommendedReplicas(autoscaler, target), clock.nowMs());
-      return { autoscaler, target, history: memory };
+      const resources = (autoscaler.spec.metrics ?? []).flatMap(({ resource }) => resource?.name ?? []);
+      const usageOf = await podUsage(api, namespace, target?.pods ?? [], resources);
+      if (target !== undefined) {
+        memory.note(target.wanted, recommendedReplicas(autoscaler, target, usageOf), clock.nowMs());
+      }
+      return { autoscaler, target, history: memory, usageOf };
     },
     reconcile: reconcileAutoscaler,
   };

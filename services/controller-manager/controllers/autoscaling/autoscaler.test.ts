@@ -9,6 +9,7 @@ import type { Live } from '../../../../shared/api/live.ts';
 import { DEPLOYMENTS } from '../../../../shared/api/resources.ts';
 import { at, meta, NOW_MS, pod, summary } from '../../objects.testkit.ts';
 import { reconcileAutoscaler, type ScaleTarget } from './autoscaler.ts';
+import { type PodMetrics, usageFrom } from './measured-usage.ts';
 import { limitScale, type PastChange, type PastScale, type ScalingHistory } from './scaling-limits.ts';
 
 const NEVER: ScalingHistory = { recommendations: [], changes: [] };
@@ -49,8 +50,13 @@ function target(pods: readonly Live<Pod>[], wanted = pods.length): ScaleTarget {
   return { resource: DEPLOYMENTS, name: 'web', wanted, present: wanted, pods };
 }
 
-function outcome(of: Live<HorizontalPodAutoscaler>, on: ScaleTarget | undefined, history = NEVER) {
-  return reconcileAutoscaler({ autoscaler: of, target: on, history }, NOW_MS);
+function outcome(
+  of: Live<HorizontalPodAutoscaler>,
+  on: ScaleTarget | undefined,
+  history = NEVER,
+  metrics: readonly PodMetrics[] = [],
+) {
+  return reconcileAutoscaler({ autoscaler: of, target: on, history, usageOf: usageFrom(metrics) }, NOW_MS);
 }
 
 /** What the target is scaled to; undefined when it is left alone. */
@@ -118,7 +124,8 @@ describe('HorizontalPodAutoscaler', () => {
   });
 
   it('says what is missing', () => {
-    expect(statusAfter(autoscaler(), target([pod('web-1')]))?.conditions).toMatchObject([
+    const greedy = pod('web-1', { meta: { annotations: { 'podwire.dev/cpu': '1' } } });
+    expect(statusAfter(autoscaler(), target([greedy]))?.conditions).toMatchObject([
       { type: 'AbleToScale', status: 'True' },
       {
         type: 'ScalingActive',
@@ -177,5 +184,41 @@ describe('scaling limits', () => {
   ])('%s', (_, behavior, current, wanted, history, expected) => {
     const of = autoscaler({ behavior });
     expect(limitScale(of, current, wanted, { ...NEVER, ...history }, NOW_MS).replicas).toBe(expected);
+  });
+});
+
+describe('pods that do not say what they use', () => {
+  const silent = ['a', 'b'].map((name) =>
+    pod(name, { spec: { containers: [{ name: 'c', resources: { requests: { cpu: '200m' } } }] } }),
+  );
+  const measured = (name: string, ...cpu: string[]): PodMetrics => ({
+    metadata: { name },
+    timestamp: at(0),
+    window: '5.000s',
+    containers: cpu.map((amount) => ({ usage: { cpu: amount } })),
+  });
+
+  it('are measured', () => {
+    const metrics = [measured('a', '150000000n', '50m'), measured('b', '200m')];
+    const { actions } = outcome(autoscaler(), target(silent), NEVER, metrics);
+    expect(actions).toContainEqual(expect.objectContaining({ kind: 'patch', body: { spec: { replicas: 4 } } }));
+  });
+
+  it('count since they are ready', () => {
+    const fresh = silent.map((one) => pod(one.metadata.name, { readySince: -3, spec: one.spec }));
+    const { actions } = outcome(autoscaler(), target(fresh), NEVER, [measured('a', '1'), measured('b', '1')]);
+    expect(actions.some(({ kind }) => kind === 'patch')).toBe(false);
+  });
+
+  it('are left alone while there is no figure', () => {
+    const { actions } = outcome(autoscaler(), target(silent));
+    expect(actions.some(({ kind }) => kind === 'patch')).toBe(false);
+    expect(actions).toContainEqual(
+      expect.objectContaining({
+        reason: 'FailedGetResourceMetric',
+        message:
+          'failed to get cpu utilization: unable to get metrics for resource cpu: no metrics returned from resource metrics API',
+      }),
+    );
   });
 });

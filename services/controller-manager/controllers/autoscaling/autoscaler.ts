@@ -8,7 +8,7 @@ import { HORIZONTALPODAUTOSCALERS } from '../../../../shared/api/resources.ts';
 import { formatTimestamp } from '../../../../shared/api/timestamp.ts';
 import type { Action, Outcome } from '../../action.ts';
 import { same } from '../../same.ts';
-import { type NoRecommendation, type Recommendation, recommend } from './recommendation.ts';
+import { type NoRecommendation, type PodUsage, type Recommendation, recommend } from './recommendation.ts';
 import { type LimitedScale, limitScale, type ScalingHistory } from './scaling-limits.ts';
 
 /** What is scaled. */
@@ -27,6 +27,7 @@ export interface AutoscalerState {
   /** undefined when there is no such object, or it is of a kind that has no scale. */
   readonly target: ScaleTarget | undefined;
   readonly history: ScalingHistory;
+  readonly usageOf: PodUsage;
 }
 
 /** The original's period; changes of pods and of the autoscaler are looked at as they come. */
@@ -47,13 +48,14 @@ export function reconcileAutoscaler(state: AutoscalerState, nowMs: number): Outc
 export function recommendedReplicas(
   autoscaler: Live<HorizontalPodAutoscaler>,
   target: ScaleTarget,
+  usageOf: PodUsage,
 ): number | undefined {
   if (target.wanted === 0) return undefined;
-  const asked = recommend(autoscaler, target.wanted, target.pods);
+  const asked = recommend(autoscaler, target.wanted, target.pods, usageOf);
   return 'reason' in asked ? undefined : asked.replicas;
 }
 
-function scale({ autoscaler, history }: AutoscalerState, target: ScaleTarget, nowMs: number): Action[] {
+function scale({ autoscaler, history, usageOf }: AutoscalerState, target: ScaleTarget, nowMs: number): Action[] {
   if (target.wanted === 0 && (autoscaler.spec.minReplicas ?? 1) !== 0) {
     const message = 'scaling is disabled since the replica count of the target is zero';
     return writeStatus(
@@ -63,7 +65,7 @@ function scale({ autoscaler, history }: AutoscalerState, target: ScaleTarget, no
       nowMs,
     );
   }
-  const asked = recommend(autoscaler, target.wanted, target.pods);
+  const asked = recommend(autoscaler, target.wanted, target.pods, usageOf);
   if ('reason' in asked) return withoutMetrics(autoscaler, target, asked, nowMs);
   const limit = limitScale(autoscaler, target.wanted, asked.replicas, history, nowMs);
   const isRescaled = limit.replicas !== target.wanted;

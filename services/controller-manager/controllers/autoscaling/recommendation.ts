@@ -3,7 +3,7 @@ import type { HorizontalPodAutoscaler, MetricSpec, MetricStatus } from 'kubernet
 import type { Pod } from 'kubernetes-types/core/v1.js';
 import type { Live } from '../../../../shared/api/live.ts';
 import { isPodActive, isPodReady } from '../../../../shared/api/pod-condition.ts';
-import { milliOf, usageMilli } from '../../../../shared/api/pod-usage.ts';
+import { milliOf } from '../../../../shared/api/pod-usage.ts';
 import { requestMilli } from './pod-request.ts';
 
 export interface Recommendation {
@@ -22,19 +22,29 @@ export interface NoRecommendation {
 /** A ratio this near to 1 changes nothing. */
 const TOLERANCE = 0.1;
 
+/** What a pod uses of a resource, in thousandths; undefined when nobody knows. */
+export type PodUsage = (pod: Live<Pod>, resource: string) => number | undefined;
+
 export function recommend(
   { spec }: Live<HorizontalPodAutoscaler>,
   replicas: number,
   pods: readonly Live<Pod>[],
+  usageOf: PodUsage,
 ): Recommendation | NoRecommendation {
   const current: MetricStatus[] = [];
   let most: { replicas: number; metric: string } | undefined;
+  let failure: NoRecommendation | undefined;
   for (const metric of spec.metrics ?? []) {
-    const asked = byMetric(metric, replicas, pods.filter(isPodActive));
-    if ('reason' in asked) return asked;
+    const asked = byMetric(metric, replicas, pods.filter(isPodActive), usageOf);
+    if ('reason' in asked) {
+      failure ??= asked;
+      continue;
+    }
     current.push(asked.status);
     if (most === undefined || asked.replicas > most.replicas) most = asked;
   }
+  // A metric that cannot be had might ask for more: it keeps what is there from becoming less.
+  if (failure !== undefined && (most === undefined || most.replicas < replicas)) return failure;
   if (most === undefined) return { reason: 'InvalidMetricSourceType', message: 'there is no metric' };
   return { ...most, current };
 }
@@ -45,7 +55,12 @@ interface Asked {
   readonly status: MetricStatus;
 }
 
-function byMetric(metric: MetricSpec, replicas: number, pods: readonly Live<Pod>[]): Asked | NoRecommendation {
+function byMetric(
+  metric: MetricSpec,
+  replicas: number,
+  pods: readonly Live<Pod>[],
+  usageOf: PodUsage,
+): Asked | NoRecommendation {
   const { type, resource } = metric;
   if (type !== 'Resource' || resource === undefined) {
     const message = `metrics of type ${type} are not emulated: use type Resource`;
@@ -53,17 +68,31 @@ function byMetric(metric: MetricSpec, replicas: number, pods: readonly Live<Pod>
   }
   const { name, target } = resource;
   if (pods.length === 0) return failed(name, 'no pods returned by selector');
-  if (target.averageValue !== undefined) return byValue(name, milliOf(target.averageValue) ?? 0, replicas, pods);
-  return byUtilization(name, target.averageUtilization ?? 0, replicas, pods);
+  const ready = pods.filter(isPodReady);
+  const usages = ready.map((pod) => usageOf(pod, name));
+  if (ready.length > 0 && usages.every((usage) => usage === undefined)) {
+    return failed(name, `unable to get metrics for resource ${name}: no metrics returned from resource metrics API`);
+  }
+  const usage = usages.reduce<number>((total, one) => total + (one ?? 0), 0);
+  const scope = { name, replicas, pods, ready, usage };
+  if (target.averageValue !== undefined) return byValue(scope, milliOf(target.averageValue) ?? 0);
+  return byUtilization(scope, target.averageUtilization ?? 0);
+}
+
+/** One metric of the pods that are there, and the sum of it over those that are ready, in thousandths. */
+interface Measured {
+  readonly name: string;
+  readonly replicas: number;
+  readonly pods: readonly Live<Pod>[];
+  readonly ready: readonly Live<Pod>[];
+  readonly usage: number;
 }
 
 function failed(name: string, message: string): NoRecommendation {
   return { reason: 'FailedGetResourceMetric', message: `failed to get ${name} utilization: ${message}` };
 }
 
-function byValue(name: string, targetMilli: number, replicas: number, pods: readonly Live<Pod>[]): Asked {
-  const ready = pods.filter(isPodReady);
-  const usage = sum(ready, (pod) => usageMilli(pod, name));
+function byValue({ name, replicas, pods, ready, usage }: Measured, targetMilli: number): Asked {
   const ratioOf = (among: readonly Live<Pod>[]): number => usage / (among.length * targetMilli);
   const averageValue = `${Math.round(ready.length === 0 ? 0 : usage / ready.length)}m`;
   return {
@@ -74,10 +103,8 @@ function byValue(name: string, targetMilli: number, replicas: number, pods: read
 }
 
 function byUtilization(
-  name: string,
+  { name, replicas, pods, ready, usage }: Measured,
   targetPercent: number,
-  replicas: number,
-  pods: readonly Live<Pod>[],
 ): Asked | NoRecommendation {
   const requests = new Map<Live<Pod>, number>();
   for (const pod of pods) {
@@ -87,8 +114,6 @@ function byUtilization(
     }
     requests.set(pod, request);
   }
-  const ready = pods.filter(isPodReady);
-  const usage = sum(ready, (pod) => usageMilli(pod, name));
   const percentOf = (among: readonly Live<Pod>[]): number =>
     Math.floor(
       (usage * 100) /
