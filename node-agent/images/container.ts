@@ -2,6 +2,7 @@
 import type { Writable } from 'node:stream';
 import type { PodNetwork } from '../../shared/podnet/pod-network.ts';
 import { Resolver } from '../../shared/podnet/resolver.ts';
+import { networkOwnedBy } from '../../shared/podnet/socket-owner.ts';
 import { ContainerFiles, resolvePath } from './files/container-files.ts';
 import { FileError } from './files/file-error.ts';
 import { DeviceNode, DirectoryNode, FileNode, SymlinkNode } from './files/file-node.ts';
@@ -46,6 +47,8 @@ export class Container implements ContainerView {
   readonly machineFolders: readonly { readonly path: string; readonly real: string }[];
   readonly logWriter: (stream: 'stdout' | 'stderr') => Writable;
   private readonly programs: Readonly<Record<string, Program>>;
+  /** This, for the views of its processes too. */
+  private readonly whole: Container = this;
 
   constructor(options: ContainerOptions) {
     this.podName = options.podName;
@@ -99,13 +102,19 @@ export class Container implements ContainerView {
       terminal: options.terminal,
       process,
       signal: process.signal,
-      container: this,
+      container: this.seenBy(process),
     };
     void runToEnd(program, context);
     void process.exited.then(() => {
       for (const file of files) file.release();
     });
     return process;
+  }
+
+  /** The container as one of its processes has it: sockets that it opens are its own. */
+  private seenBy(process: Process): ContainerView {
+    const network = networkOwnedBy(process, this.whole.network);
+    return Object.create(this.whole, { network: { value: network } }) as Container; // a Container by its prototype
   }
 
   private executableAt(path: string): Executable {

@@ -47,8 +47,14 @@ export interface PacketSockets {
 export interface KernelView {
   /** Absent where nothing can be captured. */
   readonly packets?: PacketSockets;
-  /** Runs one of those commands on the live stack; `command[0]` is its name. */
-  run(command: readonly string[]): { readonly stdout: string; readonly stderr: string; readonly code: number };
+  /**
+   * Runs one of those commands on the live stack; `command[0]` is its name. `pidNamespace` is that of who asks: its processes are
+   * named.
+   */
+  run(
+    command: readonly string[],
+    pidNamespace?: object,
+  ): { readonly stdout: string; readonly stderr: string; readonly code: number };
 }
 
 export interface LaunchOptions {

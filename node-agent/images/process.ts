@@ -1,4 +1,5 @@
 /** The process table of a container's PID namespace: pids, groups and signals of the programs that run in it. */
+import { Descriptors, type SocketOwner } from '../../shared/podnet/socket-owner.ts';
 
 /** Linux' numbers (x86-64). */
 export const SIGNAL_NUMBERS = {
@@ -51,8 +52,15 @@ export class KilledError extends Error {
   }
 }
 
-export class Process {
+/** Of the processes of all containers of this node, as one outside their namespaces numbers them. */
+let nextNodePid = 1000;
+/** Linux' TASK_COMM_LEN without its last zero. */
+const MAX_NAME_LENGTH = 15;
+
+export class Process implements SocketOwner {
   readonly pid: number;
+  readonly nodePid = nextNodePid++;
+  readonly descriptors = new Descriptors();
   readonly parentPid: number;
   /** Process group: what Ctrl-C reaches together. */
   readonly group: number;
@@ -80,6 +88,14 @@ export class Process {
   /** Aborted when a signal without a handler ends the process, and when it exits; `reason` is a `KilledError`. */
   get signal(): AbortSignal {
     return this.abort.signal;
+  }
+
+  get name(): string {
+    return (this.argv[0]?.split('/').at(-1) ?? '').slice(0, MAX_NAME_LENGTH);
+  }
+
+  get pidNamespace(): ProcessTable {
+    return this.table;
   }
 
   get exitStatus(): ExitStatus | undefined {
@@ -114,6 +130,7 @@ export class Process {
     if (this.status !== undefined) return;
     this.status = status;
     this.table.remove(this);
+    this.descriptors.clear();
     this.abort.abort(new KilledError(status.signal ?? 'SIGKILL'));
     this.resolveExited(status);
   }

@@ -16,7 +16,10 @@ import { netstatCommand, ssCommand } from './socket-commands.ts';
 import { sysctlCommand } from './sysctl-command.ts';
 import { wgCommand } from './wg-command.ts';
 
-export type Command = (words: readonly string[]) => CommandOutput;
+/** `pidNamespace` is that of who asks. */
+export type Command = (words: readonly string[], pidNamespace?: object) => CommandOutput;
+
+type SeenProcesses = 'own' | 'all';
 
 /** Commands beyond those that every pod has. */
 export const NODE_ONLY_COMMANDS = [
@@ -33,14 +36,18 @@ export const NODE_ONLY_COMMANDS = [
   'wg',
 ] as const;
 
-/** `packets` is what `tcpdump` captures with; `more` what pods of some kind may ask beside the usual. */
+/**
+ * `packets` is what `tcpdump` captures with; `more` what pods of some kind may ask beside the usual. Who asks sees the processes
+ * of its own PID namespace, or, where it is the node that looks into the pod, all.
+ */
 export function podKernelView(
   host: Host,
   packets?: PacketSockets,
   more: Readonly<Record<string, Command>> = {},
+  processes: SeenProcesses = 'own',
 ): KernelView {
   return viewOf(packets, {
-    ...commonCommands(host, () => podNamespace(host)),
+    ...commonCommands(host, () => podNamespace(host), processes),
     sysctl: (words) => sysctlCommand(host, words, false),
     ...more,
   });
@@ -55,7 +62,7 @@ export function nodeKernelView(
     ([name, run]) => [name, (words: readonly string[]) => printed(run(words))] as const,
   );
   return viewOf(packetSockets(datapath, datapath.root), {
-    ...commonCommands(datapath.root, () => nodeNamespace(datapath)),
+    ...commonCommands(datapath.root, () => nodeNamespace(datapath), 'all'),
     sysctl: (words) => sysctlCommand(datapath.root, words, true),
     bridge: (words) => bridgeCommand(datapath, words),
     conntrack: (words) => conntrackCommand(datapath, words),
@@ -72,11 +79,16 @@ export function nodeKernelView(
   });
 }
 
-function commonCommands(host: Host, namespace: () => ShownNamespace): Record<string, Command> {
+function commonCommands(
+  host: Host,
+  namespace: () => ShownNamespace,
+  processes: SeenProcesses,
+): Record<string, Command> {
+  const seenBy = (pidNamespace: object | undefined) => (processes === 'all' ? 'all' : pidNamespace);
   return {
     ip: (words) => ipCommand(namespace(), words),
-    ss: (words) => ssCommand(host, words),
-    netstat: (words) => netstatCommand(host, words),
+    ss: (words, pidNamespace) => ssCommand(host, words, seenBy(pidNamespace)),
+    netstat: (words, pidNamespace) => netstatCommand(host, words, seenBy(pidNamespace)),
     route: () => routeCommand(host),
     arp: (words) => arpCommand(host, words),
     cat: (words) => procNetCommand(host, words),
@@ -86,6 +98,7 @@ function commonCommands(host: Host, namespace: () => ShownNamespace): Record<str
 function viewOf(packets: PacketSockets | undefined, commands: Readonly<Record<string, Command>>): KernelView {
   return {
     packets,
-    run: ([name = '', ...words]) => commands[name]?.(words) ?? failed(`${name}: not a command of this kernel`, 127),
+    run: ([name = '', ...words], pidNamespace) =>
+      commands[name]?.(words, pidNamespace) ?? failed(`${name}: not a command of this kernel`, 127),
   };
 }

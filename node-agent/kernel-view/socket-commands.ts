@@ -1,15 +1,16 @@
 /**
  * `ss` (ss(8)) with its filters and `netstat` (net-tools), numeric; without options established connections, `-a` all, `-l`
- * listening, `-i` TCP's figures. Nobody knows which program a socket is of, so that `-p` adds nothing.
+ * listening, `-i` TCP's figures, `-p` the programs.
  */
 import type { Host } from '../../shared/netstack/host.ts';
 import { type CommandOutput, failed, printed } from './command-output.ts';
 import { netstatRoutes } from './net-tools.ts';
 import { type SocketRow, socketRows } from './socket-rows.ts';
+import { netstatProgram, type ProcessView, ssUsers } from './socket-users.ts';
 import { parseSsFilter, type SsFilter, SsFilterError } from './ss-filter.ts';
 import { bracketed, ssTable } from './ss-table.ts';
 
-export function ssCommand(host: Host, words: readonly string[]): CommandOutput {
+export function ssCommand(host: Host, words: readonly string[], processes?: ProcessView): CommandOutput {
   const flags = lettersOf(words);
   let filter: SsFilter;
   try {
@@ -25,7 +26,8 @@ export function ssCommand(host: Host, words: readonly string[]): CommandOutput {
     state: filter.states?.size !== 1,
     headings: !flags.has('H'),
   };
-  const text = ssTable(rows, columns);
+  const users = flags.has('p') ? (row: SocketRow) => ssUsers(row, processes) : undefined;
+  const text = ssTable(rows, columns, users);
   return printed(flags.has('i') ? withInfo(text, rows) : text);
 }
 
@@ -53,14 +55,17 @@ function withInfo(table: string, rows: readonly SocketRow[]): string {
   return shown.join('');
 }
 
-export function netstatCommand(host: Host, words: readonly string[]): CommandOutput {
+export function netstatCommand(host: Host, words: readonly string[], processes?: ProcessView): CommandOutput {
   const flags = lettersOf(words);
   if (flags.has('r')) return netstatRoutes(host);
   const heading = `Active Internet connections (${flags.has('a') ? 'servers and established' : flags.has('l') ? 'only servers' : 'w/o servers'})`;
-  const lines = [['Proto', 'Recv-Q', 'Send-Q', 'Local Address', 'Foreign Address', 'State']];
+  const headings = ['Proto', 'Recv-Q', 'Send-Q', 'Local Address', 'Foreign Address', 'State'];
+  const showsPrograms = flags.has('p');
+  const lines = [showsPrograms ? [...headings, 'PID/Program name'] : headings];
   for (const row of ofProtocols(host, flags).filter((candidate) => isAsked(candidate, flags))) {
     const state = row.protocol === 'udp' ? '' : netstatState(row.state);
-    lines.push([row.protocol, `${row.receiveQueueBytes}`, `${row.sendQueueBytes}`, local(row), remote(row), state]);
+    const cells = [row.protocol, `${row.receiveQueueBytes}`, `${row.sendQueueBytes}`, local(row), remote(row), state];
+    lines.push(showsPrograms ? [...cells, netstatProgram(row, processes)] : cells);
   }
   return printed(`${heading}\n${columns(lines)}`);
 }
@@ -73,6 +78,9 @@ function lettersOf(words: readonly string[]): Set<string> {
     udp: 'u',
     numeric: 'n',
     info: 'i',
+    processes: 'p',
+    program: 'p',
+    programs: 'p',
     route: 'r',
     'no-header': 'H',
     ipv4: '4',

@@ -2,6 +2,7 @@
 import type { Host } from '../../shared/netstack/host.ts';
 import { TcpConnection } from '../../shared/netstack/tcp/connection.ts';
 import type { TcpEndpoint } from '../../shared/netstack/tcp/endpoint-table.ts';
+import { holderOf, type SocketHolder } from '../../shared/podnet/socket-owner.ts';
 import { formatAddress } from '../../shared/wire/ip-address.ts';
 import { ANY_IPV6 } from '../../shared/wire/ipv6-address.ts';
 import { isIpv6 } from '../../shared/wire/ipv6-table.ts';
@@ -20,6 +21,8 @@ export interface SocketRow {
   readonly remotePort: number;
   /** The line of `ss -i`; only open connections have one. */
   readonly info?: () => string;
+  /** The program that has it open, where one of this node's has. */
+  readonly holder?: SocketHolder;
 }
 
 export function socketRows(host: Host): SocketRow[] {
@@ -36,6 +39,7 @@ function udpRows(host: Host): SocketRow[] {
     localPort: socket.localPort,
     remoteAddress: socket.remotePort === 0 ? anyText(socket.localAddress) : formatAddress(socket.remoteAddress),
     remotePort: socket.remotePort,
+    holder: holderOf(socket),
   }));
 }
 
@@ -49,6 +53,7 @@ function listenRows(host: Host): SocketRow[] {
     localPort: listener.localPort,
     remoteAddress: anyText(listener.localAddress),
     remotePort: 0,
+    holder: holderOf(listener),
   }));
 }
 
@@ -64,6 +69,7 @@ function connectionRows(host: Host): SocketRow[] {
     localPort: endpoint.localPort,
     remoteAddress: formatAddress(endpoint.remoteAddress),
     remotePort: endpoint.remotePort,
+    holder: holderOf(endpoint),
   }));
 }
 

@@ -27,7 +27,8 @@ const COLUMNS: readonly Omit<Cell, 'text'>[] = [
 
 const PROCESS_HEADING = 'Process';
 
-export function ssTable(rows: readonly SocketRow[], columns: SsColumns): string {
+/** `users` tells of each socket's programs, where that was asked for. */
+export function ssTable(rows: readonly SocketRow[], columns: SsColumns, users?: (row: SocketRow) => string): string {
   const headings = lineOf(columns, [
     'Netid',
     'State',
@@ -54,9 +55,12 @@ export function ssTable(rows: readonly SocketRow[], columns: SsColumns): string 
   // Without headings the addresses need no room for theirs; the others keep it.
   const leastWidths = headings.map(({ text }, index) => (index < headings.length - 4 ? text.length : 0));
   const widths = leastWidths.map((least, index) => Math.max(least, ...shown.map((line) => line[index]!.text.length)));
+  const processes = rows.map((row) => users?.(row) ?? '');
+  if (columns.headings) processes.unshift(PROCESS_HEADING);
+  const processWidth = Math.max(0, ...processes.map((text) => text.length));
   return shown
     .map((line, at) => {
-      const process = columns.headings ? (at === 0 ? PROCESS_HEADING : ' '.repeat(PROCESS_HEADING.length)) : '';
+      const process = processes[at]!.padEnd(processWidth);
       return `${line.map((cell, index) => padded(cell, widths[index]!)).join('')}${process}\n`;
     })
     .join('');

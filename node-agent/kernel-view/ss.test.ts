@@ -58,6 +58,22 @@ describe('the table', () => {
     ]);
   });
 
+  it('names the programs with -p, a space before them, and pads all of the column', () => {
+    const rows = [tcp('LISTEN', '127.0.0.1:80', '0.0.0.0:*', [0, 511]), tcp('LISTEN', '*:8080', '*:*', [0, 511])];
+    const users = ({ localPort }: SocketRow) => (localPort === 80 ? ' users:(("node",pid=17488,fd=20))' : '');
+    const table = (headings: boolean) =>
+      ssTable(rows, { protocol: false, state: true, headings }, users).split('\n').slice(0, -1);
+    expect(table(true)).toEqual([
+      'State  Recv-Q Send-Q Local Address:Port Peer Address:PortProcess                          ',
+      'LISTEN 0      511        127.0.0.1:80        0.0.0.0:*    users:(("node",pid=17488,fd=20))',
+      'LISTEN 0      511                *:8080            *:*                                    ',
+    ]);
+    expect(table(false)).toEqual([
+      'LISTEN 0      511    127.0.0.1:80   0.0.0.0:* users:(("node",pid=17488,fd=20))',
+      'LISTEN 0      511            *:8080       *:*                                 ',
+    ]);
+  });
+
   it('has no column for the only state, and no headings with -H', () => {
     expect(ss('state established')).toEqual([
       'Recv-Q Send-Q Local Address:Port  Peer Address:Port Process',

@@ -32,7 +32,7 @@ export function netnsExec(argv: readonly string[], options: NetnsExecOptions): P
       await write(stderr, `Cannot open network namespace "${name}": No such file or directory\n`);
       return 255;
     }
-    const kernel = podKernelView(namespace.host, packetSockets(options.datapath, namespace.host));
+    const kernel = podKernelView(namespace.host, packetSockets(options.datapath, namespace.host), {}, 'all');
     const container = options.startContainer(options.networkOf(namespace.host), kernel);
     try {
       return await container.exec(command, { stdin, stdout, stderr }, signal);

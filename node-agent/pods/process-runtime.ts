@@ -5,6 +5,7 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { rm } from 'node:fs/promises';
 import { constants } from 'node:os';
+import { Descriptors, networkOwnedBy, type SocketOwner } from '../../shared/podnet/socket-owner.ts';
 import { socketPath } from '../../shared/podnet/socket-path.ts';
 import { type PodNetworkServer, servePodNetwork } from '../../shared/podnet/socket-server.ts';
 import { decodeReadyNotice } from '../../shared/runtime/process.ts';
@@ -57,12 +58,14 @@ export class ProcessRuntime implements ContainerRuntime {
     const image = this.find(launch.image);
     if (image === undefined) throw new CommandStartError(`there is no process image ${launch.image}`);
     const path = await socketPath(this.options.socketFolder, launch.id.slice(0, 12));
-    const server = await servePodNetwork({ network: launch.sandbox.network, path });
+    const owner = new OwningProcess(image.repository);
+    const server = await servePodNetwork({ network: networkOwnedBy(owner, launch.sandbox.network), path });
     const child = fork(image.entry, [], {
       execArgv: [...image.nodeOptions],
       env: { ...this.environment(launch), PODWIRE_PODNET_SOCKET: path },
       stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
     });
+    owner.nodePid = child.pid ?? 0;
     const container = new ProcessContainer(child, server, launch);
     await Promise.race([readyNotice(child), container.ended]);
     return container;
@@ -87,6 +90,19 @@ export class ProcessRuntime implements ContainerRuntime {
       PODWIRE_POD_IP: sandbox.podIp,
       PODWIRE_HEALTH_ADDRESS: '127.0.0.1:0',
     };
+  }
+}
+
+/** The process as the owner of its sockets: the only one of its container. */
+class OwningProcess implements SocketOwner {
+  readonly name: string;
+  readonly pid = 1;
+  nodePid = 0;
+  readonly pidNamespace = this;
+  readonly descriptors = new Descriptors();
+
+  constructor(repository: string) {
+    this.name = repository.split('/').at(-1)?.slice(0, 15) ?? '';
   }
 }
 

@@ -6,6 +6,7 @@
  */
 import type { EventEmitter } from 'node:events';
 import type { Duplex } from 'node:stream';
+import type { SocketOwner } from './socket-owner.ts';
 
 export interface SocketAddress {
   readonly address: string;
@@ -49,6 +50,8 @@ export interface TcpConnectOptions {
   readonly localAddress?: string;
   readonly localPort?: number;
   readonly allowHalfOpen?: boolean;
+  /** The program whose socket it is to be; in this process only. */
+  readonly owner?: SocketOwner;
 }
 
 export interface TcpListenOptions {
@@ -58,6 +61,8 @@ export interface TcpListenOptions {
   readonly port: number;
   readonly backlog?: number;
   readonly allowHalfOpen?: boolean;
+  /** The program whose socket it is to be; in this process only. */
+  readonly owner?: SocketOwner;
 }
 
 /**
@@ -118,6 +123,8 @@ export interface UdpBindOptions {
   readonly address?: string;
   /** A connected socket: it hears only this peer, and of ICMP errors (ECONNREFUSED). */
   readonly remote?: SocketAddress;
+  /** The program whose socket it is to be; in this process only. */
+  readonly owner?: SocketOwner;
 }
 
 export interface PodNetwork {

@@ -23,6 +23,7 @@ import type {
   UdpBindOptions,
 } from './pod-network.ts';
 import { isSocketErrorCode, SocketError, type SocketErrorCode, socketErrorCode } from './socket-error.ts';
+import { holdSocket, letGoOfSocket } from './socket-owner.ts';
 import { type TcpEndpoints, TcpSocket, type TcpTransport } from './tcp-socket.ts';
 
 export interface StackNetworkOptions {
@@ -68,6 +69,7 @@ export class StackNetwork implements PodNetwork {
           () => new StackTransport(this.begin(options), this.loop, options.allowHalfOpen ?? false),
         );
         this.track(transport);
+        holdSocket(transport.connection, options.owner);
         const cancel = (): void => transport.abandon(new SocketError('ECANCELED', 'connect', address, port));
         signal?.addEventListener('abort', cancel, { once: true });
         transport.onOutcome = (code) => {
@@ -89,16 +91,19 @@ export class StackNetwork implements PodNetwork {
       const listener = this.loop.run(() => this.host.tcp.listen({ address: local, port, backlog }));
       const server = new TcpServer({ address, port: listener.localPort }, () => {
         this.open.delete(closable);
+        letGoOfSocket(listener);
         this.loop.run(() => listener.close());
       });
       const closable = { close: () => void server.close() };
       this.open.add(closable);
+      holdSocket(listener, options.owner);
       listener.onConnection = (connection) => {
         const transport = new StackTransport(connection, this.loop, options.allowHalfOpen ?? false);
         this.track(transport);
         listener.queued();
         this.deliveries.add(() => {
           listener.accepted();
+          holdSocket(connection, options.owner);
           server.deliver(transport.socket);
         });
       };
@@ -121,10 +126,12 @@ export class StackNetwork implements PodNetwork {
         async (data, toPort, to) => this.sendDatagram(bound, data, to, toPort),
         () => {
           this.open.delete(socket);
+          letGoOfSocket(bound);
           this.loop.run(() => bound.close());
         },
       );
       this.open.add(socket);
+      holdSocket(bound, options.owner);
       bound.onMessage = (data, from, fromPort) =>
         this.deliveries.add(() => socket.deliver(data, { address: formatAddress(from), port: fromPort }));
       bound.onError = (code) => this.deliveries.add(() => socket.deliverError(new SocketError(codeOf(code), 'recv')));
@@ -240,7 +247,7 @@ class StackTransport implements TcpTransport, Closable {
   /** Told once: null when the handshake is complete, else why there is no connection. */
   onOutcome: ((code: SocketErrorCode | null) => void) | null = null;
   onGone: (() => void) | null = null;
-  private readonly connection: TcpConnection;
+  readonly connection: TcpConnection;
   private readonly loop: StackLoop;
   private established: boolean;
   private abandoned = false;
@@ -274,10 +281,12 @@ class StackTransport implements TcpTransport, Closable {
   }
 
   close(): void {
+    letGoOfSocket(this.connection);
     this.loop.run(() => this.connection.close());
   }
 
   reset(): void {
+    letGoOfSocket(this.connection);
     this.loop.run(() => this.connection.abort());
   }
 
@@ -327,6 +336,7 @@ class StackTransport implements TcpTransport, Closable {
 
   private hasClosed(code: SocketErrorCode | null): void {
     this.onGone?.();
+    letGoOfSocket(this.connection);
     if (this.established) this.socket.deliverClosed(code);
     else {
       this.socket.deliverClosed(null);

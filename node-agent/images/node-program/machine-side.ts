@@ -2,9 +2,12 @@
 import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import type { PodNetwork } from '../../../shared/podnet/pod-network.ts';
+import { networkOwnedBy } from '../../../shared/podnet/socket-owner.ts';
 import { socketPath } from '../../../shared/podnet/socket-path.ts';
 import { servePodNetwork } from '../../../shared/podnet/socket-server.ts';
 import type { ContainerView } from '../image.ts';
+import type { Process, ProcessTable } from '../process.ts';
 import { FolderMirror } from './folder-mirror.ts';
 import { isolation } from './isolation.ts';
 import type { MappedFolder, PodInterface, ProgramPlan } from './program-plan.ts';
@@ -14,56 +17,49 @@ const SYNC_EVERY_MS = 200;
 const SYNC_SHARE = 1 / 20;
 
 export interface MachineSide {
-  /** The file to be required by a process before its program. */
-  readonly preloadPath: string;
+  /** Opens the pod's network for a process; the file to be required by it before its program. */
+  openFor(process: Process): Promise<string>;
   /** The container's path as the machine's. */
   realPath(path: string): string;
   /** Brings files together from now on, until the returned function has done so for the last time. */
   follow(): Promise<() => Promise<void>>;
 }
 
-const sides = new WeakMap<ContainerView, Promise<MachineSide>>();
+/** By what the views of all of a container's processes have in common. */
+const sides = new WeakMap<ProcessTable, Promise<MachineSide>>();
 
 /** Made with the container's first Node program, removed with the container. */
 export function machineSideOf(container: ContainerView, folder: string): Promise<MachineSide> {
-  let side = sides.get(container);
+  let side = sides.get(container.processes);
   if (side === undefined) {
     side = createSide(container, folder);
-    sides.set(container, side);
+    sides.set(container.processes, side);
   }
   return side;
 }
 
 async function createSide(container: ContainerView, folder: string): Promise<MachineSide> {
   await mkdir(folder, { recursive: true, mode: 0o700 });
-  const path = await socketPath(folder, 'pod');
-  const server = await servePodNetwork({ network: container.network, path });
   const mirror = new FolderMirror(
     container.files,
     join(folder, 'root'),
     container.machineFolders.map((mapped) => mapped.path),
   );
   const folders: MappedFolder[] = [{ path: '/', real: mirror.folder }, ...container.machineFolders];
-  const preloadPath = join(folder, 'preload.cjs');
-  const plan: ProgramPlan = {
-    socketPath: path,
+  const plan = {
     hostname: container.hostname,
     interfaces: await interfacesOf(container),
     folders,
-    preloadPath,
     isolated: (await isolation()).isolated,
   };
-  await writeFile(preloadPath, `require(${JSON.stringify(insideEntry())}).enterPod(${JSON.stringify(plan)});\n`);
   void container.processes.get(1)?.exited.then(async () => {
     await mirror.stop();
-    await server.close();
-    await rm(path, { force: true });
     // A program that is being killed may still write there.
     await rm(folder, { recursive: true, force: true, maxRetries: 10, retryDelay: 50 });
   });
   const inner = [...folders].sort((a, b) => b.path.length - a.path.length);
   return {
-    preloadPath,
+    openFor: (process) => openFor(process, container.network, folder, plan),
     realPath: (wanted) => {
       const mapped = inner.find(
         (candidate) => wanted === candidate.path || wanted.startsWith(withSlash(candidate.path)),
@@ -72,6 +68,26 @@ async function createSide(container: ContainerView, folder: string): Promise<Mac
     },
     follow: () => follow(mirror, (error) => tell(container, error)),
   };
+}
+
+/** Each process has a socket of its own, so that what it opens is known to be its. */
+async function openFor(
+  process: Process,
+  network: PodNetwork,
+  folder: string,
+  plan: Omit<ProgramPlan, 'socketPath' | 'preloadPath'>,
+): Promise<string> {
+  const path = await socketPath(folder, `pod-${process.pid}`);
+  const server = await servePodNetwork({ network: networkOwnedBy(process, network), path });
+  const preloadPath = join(folder, `preload-${process.pid}.cjs`);
+  const whole: ProgramPlan = { ...plan, socketPath: path, preloadPath };
+  void process.exited.then(async () => {
+    await server.close();
+    await rm(path, { force: true });
+    await rm(preloadPath, { force: true });
+  });
+  await writeFile(preloadPath, `require(${JSON.stringify(insideEntry())}).enterPod(${JSON.stringify(whole)});\n`);
+  return preloadPath;
 }
 
 /** A full disk is the container's trouble: who reads its log learns of it. */

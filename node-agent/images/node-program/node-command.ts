@@ -21,12 +21,13 @@ export const nodeProgram: Program = async (context) => {
   }
   const side = await machineSideOf(container, container.machineFolder ?? temporaryFolder(container.podName));
   const stopFollowing = await side.follow();
+  const preloadPath = await side.openFor(context.process);
   if (context.signal.aborted) return 0;
   const { prefix } = await isolation();
   const [file = process.execPath, ...args] = [...prefix, process.execPath, ...argv.slice(1)];
   const child = spawn(file, args, {
     cwd: side.realPath(cwd),
-    env: { ...env, PATH: MACHINE_PATH, NODE_OPTIONS: nodeOptions(side.preloadPath, env.NODE_OPTIONS) },
+    env: { ...env, PATH: MACHINE_PATH, NODE_OPTIONS: nodeOptions(preloadPath, env.NODE_OPTIONS) },
     stdio: 'pipe',
   });
   const { machineProcesses } = container;

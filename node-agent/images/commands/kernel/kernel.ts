@@ -27,7 +27,7 @@ export const kernelCommand: Utility = async (run) => {
     await run.complain('this container has no view of its kernel');
     return 1;
   }
-  const answer = kernel.run([run.name, ...run.args]);
+  const answer = kernel.run([run.name, ...run.args], run.context.container.processes);
   if (answer.stdout !== '') await run.print(answer.stdout);
   if (answer.stderr !== '') await write(run.context.stderr, answer.stderr);
   return answer.code;
