@@ -80,16 +80,33 @@ export function buildChain(directives: readonly Directive[], block: BlockContext
   for (const directive of directives) {
     if (KNOWN.has(directive.name)) continue;
     const names = ORDER.map(([name]) => name).sort();
-    throw new CorefileError(directive, `there is no plugin '${directive.name}': expected one of ${names.join(', ')}`);
+    throw new CorefileError(directive, `Unknown directive '${directive.name}': expected one of ${names.join(', ')}`);
   }
   const context: PluginContext = { ...block, plugins: () => plugins.map(({ plugin }) => plugin) };
   const plugins: Chain['plugins'] = ORDER.flatMap(([name, setup]) =>
     directives
       .filter((directive) => directive.name === name)
-      .map((directive) => ({ name, plugin: setup(directive, context) })),
+      .map((directive) => ({ name, plugin: ofPlugin(name, () => setup(directive, context)) })),
   );
-  // Nobody answered: this server knows nothing of the name and will not ask others.
-  let handler: Handler = () => emptyReply('REFUSED');
-  for (const { plugin } of [...plugins].reverse()) handler = plugin.handler?.(handler) ?? handler;
+  const withHandler = plugins.filter(({ plugin }) => plugin.handler !== undefined);
+  let handler = endOf(withHandler.at(-1)?.name);
+  for (const { plugin } of withHandler.reverse()) handler = plugin.handler?.(handler) ?? handler;
   return { handler, plugins };
+}
+
+/** Behind the last plugin: nobody answered, which is a failure as in the original, or no plugin was there to do it. */
+function endOf(last: string | undefined): Handler {
+  if (last === undefined) return () => emptyReply('REFUSED');
+  return () => {
+    throw new Error(`plugin/${last}: no next plugin found`);
+  };
+}
+
+/** Errors in its lines name the plugin. */
+function ofPlugin(name: string, setup: () => Plugin): Plugin {
+  try {
+    return setup();
+  } catch (error) {
+    throw error instanceof CorefileError ? error.of(name) : error;
+  }
 }

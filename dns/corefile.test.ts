@@ -68,16 +68,22 @@ describe('Corefile', () => {
   });
 
   it.each([
-    ['. {\n log\n', "Corefile:1 - the block of '.' is not closed: expected '}'"],
-    ['.\nlog', "Corefile:2 - expected '{' after '.', not 'log'"],
-    ['.', "Corefile:1 - expected '{' after '.'"],
-    ['{\n log\n}', "Corefile:1 - expected a zone such as '.:53' before '{'"],
-    ['}', "Corefile:1 - expected a zone such as '.:53', not '}'"],
-    ['. {\n {\n }\n}', "Corefile:2 - expected the name of a plugin or property, not '{'"],
-    ['. {\n import\n}', "Corefile:2 - 'import' needs the name of a snippet or a file pattern"],
-    ['. {\n import nothing\n}', "Corefile:2 - there is no snippet and no file 'nothing' to import"],
-    ['(a) {\n import a\n}\n. {\n import a\n}', "Corefile:2 - imports lead in a circle at 'a'"],
-    ['. {\n log "open\n}', 'Corefile:2 - the quote of "open is not closed: expected \'"\' on the same line'],
+    ['. {\n log\n', "Corefile:1 - Error during parsing: the block of '.' is not closed: expected '}'"],
+    ['.\nlog', "Corefile:2 - Error during parsing: expected '{' after '.', not 'log'"],
+    ['.', "Corefile:1 - Error during parsing: expected '{' after '.'"],
+    ['{\n log\n}', "Corefile:1 - Error during parsing: expected a zone such as '.:53' before '{'"],
+    ['}', "Corefile:1 - Error during parsing: expected a zone such as '.:53', not '}'"],
+    ['. {\n {\n }\n}', "Corefile:2 - Error during parsing: expected the name of a plugin or property, not '{'"],
+    ['. {\n import\n}', "Corefile:2 - Error during parsing: 'import' needs the name of a snippet or a file pattern"],
+    [
+      '. {\n import nothing\n}',
+      "Corefile:2 - Error during parsing: there is no snippet and no file 'nothing' to import",
+    ],
+    ['(a) {\n import a\n}\n. {\n import a\n}', "Corefile:2 - Error during parsing: imports lead in a circle at 'a'"],
+    [
+      '. {\n log "open\n}',
+      'Corefile:2 - Error during parsing: the quote of "open is not closed: expected \'"\' on the same line',
+    ],
   ])('refuses %j', (text, message) => {
     expect(() => parse(text)).toThrow(
       new CorefileError({ file: 'Corefile', line: 0 }, '').constructor as typeof CorefileError,
@@ -86,17 +92,17 @@ describe('Corefile', () => {
   });
 
   it.each([
-    ['. {\n nosuch\n}', "Corefile:2 - there is no plugin 'nosuch': expected one of acl, any"],
-    ['. {\n cache nonsense/x\n}', "Corefile:2 - 'nonsense/x' is neither a zone nor a network"],
+    ['. {\n nosuch\n}', "Corefile:2 - Error during parsing: Unknown directive 'nosuch': expected one of acl, any"],
+    ['. {\n cache nonsense/x\n}', "Corefile:2 - Error during parsing: 'nonsense/x' is neither a zone nor a network"],
     [
       '. {\n cache {\n success x\n }\n}',
-      "Corefile:3 - 'success x' is not understood: expected a whole number from 1 to 10000000 instead of 'x'",
+      "Corefile:3 - Error during parsing: 'success x' is not understood: expected a whole number from 1 to 10000000 instead of 'x'",
     ],
     [
       '. {\n kubernetes {\n pods some\n }\n}',
-      "Corefile:3 - 'pods some' is not understood: expected one of disabled, insecure, verified",
+      "Corefile:3 - Error during parsing: 'pods some' is not understood: expected one of disabled, insecure, verified",
     ],
-    ['. {\n kubernetes {\n foo\n }\n}', "Corefile:3 - plugin/kubernetes: unknown property 'foo'"],
+    ['. {\n kubernetes {\n foo\n }\n}', "plugin/kubernetes: Corefile:3 - Error during parsing: unknown property 'foo'"],
     ['. {\n kubernetes {\n ttl 4000\n }\n}', 'a whole number from 0 to 3600'],
     ['. {\n forward\n}', 'FROM TO...'],
     ['. {\n forward . nowhere\n}', "'nowhere' is neither an address such as 10.96.5.53:53 nor a file"],
@@ -104,16 +110,22 @@ describe('Corefile', () => {
     ['. {\n health here\n}', 'an address such as :8080'],
     ['. {\n log . {\n class some\n }\n}', 'the classes success, denial, error, all'],
     ['. {\n loadbalance best\n}', "'round_robin'"],
-    ['. {\n whoami\n}\n. {\n whoami\n}', "Corefile:4 - the zone '.:53' is served twice"],
+    [
+      '. {\n whoami\n}\n. {\n whoami\n}',
+      'Corefile:4 - Error during parsing: cannot serve dns://.:53 - it is already defined',
+    ],
     ['tls://a.org {\n whoami\n}', "'tls://' is not served here"],
-    ['(a) {\n whoami\n}\n(a) {\n any\n}', "Corefile:4 - the snippet '(a)' is there already"],
-    ['(a) {\n whoami\n}\n. {\n import a b\n}', "Corefile:5 - 'import a b': expected one argument"],
+    ['(a) {\n whoami\n}\n(a) {\n any\n}', "Corefile:4 - Error during parsing: the snippet '(a)' is there already"],
+    [
+      '(a) {\n whoami\n}\n. {\n import a b\n}',
+      "Corefile:5 - Error during parsing: 'import a b': expected one argument",
+    ],
     ['. {\n debug on\n}', "'debug on' is not understood: expected no argument"],
     [
       '. {\n kubernetes {\n  multicluster a.b\n }\n}',
-      "Corefile:3 - plugin/kubernetes: 'multicluster' needs ServiceImports",
+      "plugin/kubernetes: Corefile:3 - Error during parsing: 'multicluster' needs ServiceImports",
     ],
-    ['. {\n kubernetes {\n  labels a in (\n }\n}', 'Corefile:3 - plugin/kubernetes: '],
+    ['. {\n kubernetes {\n  labels a in (\n }\n}', 'plugin/kubernetes: Corefile:3 - Error during parsing: '],
     ['. {\n template IN NOPE {\n }\n}', "a record type such as A instead of 'NOPE'"],
     ['. {\n template XX A {\n }\n}', 'a class of IN, CH, CS, HS, ANY'],
     ['. {\n cache {\n  servfail 6m\n }\n}', 'at most 5m'],

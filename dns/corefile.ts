@@ -9,12 +9,25 @@
  *   }
  */
 
-/** A line that is not understood: where, what, and what was expected. */
+/** A line that is not understood, in CoreDNS' form: where, what, and what was expected. */
 export class CorefileError extends Error {
   override readonly name = 'CorefileError';
+  private readonly position: Position;
+  private readonly detail: string;
+  private readonly plugin: string | undefined;
 
-  constructor(position: Position, message: string) {
-    super(`${position.file}:${position.line} - ${message}`);
+  /** `plugin`: whose line it is. */
+  constructor(position: Position, detail: string, plugin?: string) {
+    const { file, line } = position;
+    super(`${plugin === undefined ? '' : `plugin/${plugin}: `}${file}:${line} - Error during parsing: ${detail}`);
+    this.position = position;
+    this.detail = detail;
+    this.plugin = plugin;
+  }
+
+  /** The same, of this plugin where no other one is named. */
+  of(plugin: string): CorefileError {
+    return new CorefileError(this.position, this.detail, this.plugin ?? plugin);
   }
 }
 

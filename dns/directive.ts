@@ -12,11 +12,8 @@ export function expectWords(directive: Directive, least: number, most: number, e
   if (directive.words.length < least || directive.words.length > most) throw wrong(directive, expected);
 }
 
-export function unknownProperty(plugin: string, property: Directive, known: readonly string[]): CorefileError {
-  return new CorefileError(
-    property,
-    `plugin/${plugin}: unknown property '${property.name}': expected one of ${known.join(', ')}`,
-  );
+export function unknownProperty(property: Directive, known: readonly string[]): CorefileError {
+  return new CorefileError(property, `unknown property '${property.name}': expected one of ${known.join(', ')}`);
 }
 
 export function integerWord(directive: Directive, index: number, least: number, most: number): number {
@@ -36,14 +33,25 @@ export function rcodeWord(directive: Directive, index: number): Rcode {
   return found;
 }
 
-const UNITS_MS: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 };
+const UNITS_MS: Readonly<Record<string, number>> = {
+  ns: 1e-6,
+  us: 1e-3,
+  µs: 1e-3,
+  ms: 1,
+  s: 1000,
+  m: 60_000,
+  h: 3_600_000,
+};
 
-/** `5s`, `1m30s`, `500ms` in milliseconds. */
+/** `5s`, `1m30s`, `500ms`, `0` in milliseconds: what Go takes for a duration, without a sign. */
 export function durationWord(directive: Directive, index: number): number {
   const text = directive.words[index] ?? '';
-  if (!/^(\d+(\.\d+)?(ms|s|m|h))+$/.test(text)) throw wrong(directive, `a duration such as 5s instead of '${text}'`);
+  if (text === '0') return 0;
+  if (!/^((\d+\.?\d*|\.\d+)(ns|us|µs|ms|s|m|h))+$/.test(text)) {
+    throw wrong(directive, `a duration such as 5s instead of '${text}'`);
+  }
   let totalMs = 0;
-  for (const [, amount, unit] of text.matchAll(/(\d+(?:\.\d+)?)(ms|s|m|h)/g)) {
+  for (const [, amount, unit] of text.matchAll(/([\d.]+)(ns|us|µs|ms|s|m|h)/g)) {
     totalMs += Number(amount) * (UNITS_MS[unit ?? 's'] ?? 0);
   }
   return totalMs;

@@ -26,6 +26,8 @@ import { type Corefile, DnsServer, type DnsServerOptions } from './server.ts';
 const VERSION = '1.11.3';
 const CONFIG_MAP = 'coredns';
 const COREFILE_KEY = 'Corefile';
+/** Where the Deployment mounts it. */
+const COREFILE_PATH = '/etc/coredns/Corefile';
 /** More than an idle cluster asks for in hours: somebody waits for answers. */
 const ASKED_TO_COMPILE = 2000;
 
@@ -135,7 +137,7 @@ async function corefileSource(bus: Bus, namespace: string): Promise<() => Corefi
         `ConfigMap ${namespace}/${CONFIG_MAP} has no key ${COREFILE_KEY}: create it, or name a file with --conf`,
       );
     }
-    return { file: COREFILE_KEY, text };
+    return { file: COREFILE_PATH, text };
   };
 }
 

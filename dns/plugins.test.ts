@@ -115,11 +115,14 @@ describe('hosts, template, whoami', () => {
     ['hosts {\n 192.0.2.1 a.lab\n fd00::1 a.lab\n }', 'a.lab', 'AAAA', 'NOERROR', ['fd00::1']],
     ['hosts {\n 192.0.2.1 a.lab\n }', 'a.lab', 'TXT', 'NOERROR', []],
     ['hosts {\n 192.0.2.1 a.lab b.lab\n }', '1.2.0.192.in-addr.arpa', 'PTR', 'NOERROR', ['a.lab', 'b.lab']],
-    ['hosts {\n 192.0.2.1 a.lab\n no_reverse\n }', '1.2.0.192.in-addr.arpa', 'PTR', 'NXDOMAIN', []],
-    ['hosts {\n 192.0.2.1 a.lab\n }', 'c.lab', 'A', 'NXDOMAIN', []],
-    ['hosts {\n 192.0.2.1 a.lab\n fallthrough\n }', 'c.lab', 'A', 'REFUSED', []],
+    ['hosts {\n 192.0.2.1 a.lab\n no_reverse\n }', '1.2.0.192.in-addr.arpa', 'PTR', 'SERVFAIL', []],
+    ['hosts {\n 192.0.2.1 a.lab\n no_reverse\n }\nwhoami', '1.2.0.192.in-addr.arpa', 'PTR', 'NOERROR', []],
+    ['hosts {\n 192.0.2.1 a.lab\n }\nwhoami', '9.2.0.192.in-addr.arpa', 'PTR', 'NOERROR', []],
+    ['hosts {\n 192.0.2.1 a.lab\n }', '1.2.0.192.in-addr.arpa', 'A', 'SERVFAIL', []],
+    ['hosts {\n 192.0.2.1 a.lab\n }', 'c.lab', 'A', 'SERVFAIL', []],
+    ['hosts {\n 192.0.2.1 a.lab\n fallthrough\n }', 'c.lab', 'A', 'SERVFAIL', []],
     ['hosts /lab/hosts lab', 'file.lab', 'A', 'NOERROR', ['192.0.2.9']],
-    ['hosts /lab/hosts lab', 'a.other', 'A', 'REFUSED', []],
+    ['hosts /lab/hosts lab', 'a.other', 'A', 'SERVFAIL', []],
     [
       'template IN A lab {\n match "^host-(?P<n>[0-9]+)[.]lab[.]$"\n answer "{{ .Name }} 60 IN A 10.0.0.{{ .Group.n }}"\n }',
       'host-7.lab',
@@ -135,9 +138,9 @@ describe('hosts, template, whoami', () => {
       ['n7.lab'],
     ],
     ['template IN A lab {\n match ^x\n answer "{{ .Name }} 60 IN A 1.1.1.1"\n }', 'y.lab', 'A', 'NXDOMAIN', []],
-    ['template IN A lab {\n match ^x\n fallthrough\n }', 'y.lab', 'A', 'REFUSED', []],
+    ['template IN A lab {\n match ^x\n fallthrough\n }', 'y.lab', 'A', 'SERVFAIL', []],
     ['template ANY ANY lab {\n rcode NXDOMAIN\n }', 'y.lab', 'MX', 'NXDOMAIN', []],
-    ['template IN A lab {\n rcode NXDOMAIN\n }', 'y.lab', 'AAAA', 'REFUSED', []],
+    ['template IN A lab {\n rcode NXDOMAIN\n }', 'y.lab', 'AAAA', 'SERVFAIL', []],
   ] as const)('%s: %s %s', async (body, name, type, rcode, answers) => {
     const server = await testServer({ corefile: block(body), files: { '/lab/hosts': '192.0.2.9 file.lab # here\n' } });
     const packet = await answerBytes(server, name, type);
@@ -180,7 +183,9 @@ describe('log, errors, loadbalance, loop', () => {
     expect(server.lines).toEqual(["[ERROR] plugin/errors: 3 errors like 'not understood' occurred in last 60s"]);
     const plain = await testServer({ corefile: block(`errors\n${broken}`) });
     await answerBytes(plain, 'a.b', 'A');
-    expect(plain.lines[0]).toMatch(/^\[ERROR\] plugin\/errors: 2 a\.b\. A: Corefile:3 - plugin\/template/);
+    expect(plain.lines[0]).toMatch(
+      /^\[ERROR\] plugin\/errors: 2 a\.b\. A: plugin\/template: Corefile:3 - Error during parsing/,
+    );
   });
 
   it('changes the order of addresses', async () => {
@@ -244,7 +249,7 @@ describe('a running server', () => {
     await server.reload();
     expect((await ask(false, 'new.lab')).packet.answers).toMatchObject([{ data: '192.0.2.5' }]);
     text = block('nosuchplugin');
-    await expect(server.reload()).rejects.toThrow("there is no plugin 'nosuchplugin'");
+    await expect(server.reload()).rejects.toThrow("Unknown directive 'nosuchplugin'");
     expect((await ask(false, 'new.lab')).packet.rcode).toBe('NOERROR');
   });
 

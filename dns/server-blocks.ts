@@ -111,7 +111,7 @@ function refuseDuplicates(blocks: readonly ServerBlock[], keys: readonly (readon
       const text = `${zone}.:${port}`;
       const block = blocks[index];
       if (seen.has(text) && block !== undefined) {
-        throw new CorefileError(block, `the zone '${text}' is served twice: expected one block for it`);
+        throw new CorefileError(block, `cannot serve dns://${text} - it is already defined: expected one block for it`);
       }
       seen.add(text);
     }

@@ -44,7 +44,7 @@ function parseRules(directive: Directive, serverZones: readonly string[]): Rule[
   if (lines.length === 0) throw wrong(directive, `a block of rules, each one of ${ACTIONS.join(', ')}`);
   return lines.map((line) => {
     const action = ACTIONS.find((known) => known === line.name);
-    if (action === undefined) throw unknownProperty('acl', line, ACTIONS);
+    if (action === undefined) throw unknownProperty(line, ACTIONS);
     return { zones, action, ...parseConditions(line) };
   });
 }
@@ -82,7 +82,7 @@ function networks(words: readonly string[], line: Directive): BlockList {
     const bits = family === 4 ? 32 : 128;
     const prefixLength = length === undefined ? bits : /^\d{1,3}$/.test(length) ? Number(length) : Number.NaN;
     if (family === 0 || !(prefixLength <= bits)) {
-      throw new CorefileError(line, `plugin/acl: '${word}' is no network: expected one such as 10.244.0.0/16`);
+      throw new CorefileError(line, `'${word}' is no network: expected one such as 10.244.0.0/16`);
     }
     list.addSubnet(address, prefixLength, family === 4 ? 'ipv4' : 'ipv6');
   }

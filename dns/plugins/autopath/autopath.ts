@@ -39,7 +39,7 @@ function fromPlugin(source: string, directive: Directive, { directives, plugins 
   if (!isVerified) {
     throw new CorefileError(
       directive,
-      "plugin/autopath: @kubernetes knows no clients: expected a kubernetes plugin with 'pods verified' in this block",
+      "@kubernetes knows no clients: expected a kubernetes plugin with 'pods verified' in this block",
     );
   }
   return (client) => {
@@ -54,7 +54,7 @@ function fromPlugin(source: string, directive: Directive, { directives, plugins 
 /** One search list for all clients. */
 function fromFile(path: string, directive: Directive, { readFile }: PluginContext): SearchPath {
   const text = readFile(path);
-  if (text === undefined) throw new CorefileError(directive, `plugin/autopath: there is no file ${path}`);
+  if (text === undefined) throw new CorefileError(directive, `there is no file ${path}`);
   const search = parseResolvConf(text).search.map(plainName);
   return () => search;
 }

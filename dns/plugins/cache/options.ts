@@ -46,7 +46,7 @@ export function parseCacheOptions(directive: Directive, serverZones: readonly st
   const zones = named.length === 0 ? serverZones : named;
   const limits = (most: number): TableLimits => ({
     capacity: CAPACITY,
-    maxTtlSeconds: Math.min(ttl ?? most, most),
+    maxTtlSeconds: ttl ?? most,
     minTtlSeconds: LEAST_TTL_SECONDS,
   });
   let options: CacheOptions = {
@@ -92,7 +92,7 @@ function readProperty(property: Directive, options: CacheOptions): Partial<Cache
       expectWords(property, 0, 0, 'no argument');
       return { keepTtl: true };
     default:
-      throw unknownProperty('cache', property, PROPERTIES);
+      throw unknownProperty(property, PROPERTIES);
   }
 }
 
@@ -121,8 +121,8 @@ function staleOf(property: Directive): Pick<CacheOptions, 'staleMs' | 'staleVeri
 /** `prefetch AMOUNT [DURATION] [PERCENTAGE%]` */
 function prefetchOf(property: Directive): Prefetch {
   expectWords(property, 1, 3, 'AMOUNT [DURATION] [PERCENTAGE%]');
-  const percent = /^(\d{1,2})%$/.exec(property.words[2] ?? '10%')?.[1];
-  if (percent === undefined) throw wrong(property, 'a percentage such as 10%');
+  const percent = /^([1-8]\d|90)%$/.exec(property.words[2] ?? '10%')?.[1];
+  if (percent === undefined) throw wrong(property, 'a percentage from 10% to 90%');
   return {
     amount: integerWord(property, 0, 0, 1_000_000),
     withinMs: property.words[1] === undefined ? PREFETCH_WITHIN_MS : durationWord(property, 1),

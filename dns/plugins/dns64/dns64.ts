@@ -31,7 +31,7 @@ export const setupDns64: PluginSetup = (directive) => {
       expectWords(property, 0, 0, 'no argument');
       if (property.name === 'translate_all') translateAll = true;
       else allowIpv4 = true;
-    } else throw unknownProperty('dns64', property, ['allow_ipv4', 'prefix', 'translate_all']);
+    } else throw unknownProperty(property, ['allow_ipv4', 'prefix', 'translate_all']);
   }
   return {
     handler: (next) => async (query) => {
@@ -85,7 +85,7 @@ function prefixOf(text: string, directive: Directive): Prefix {
   const bytes = ipv6Bytes(address);
   if (bytes === undefined || !LENGTHS.includes(Number(length))) {
     const expected = `an IPv6 prefix of ${LENGTHS.join(', ')} bits such as ${WELL_KNOWN}`;
-    throw new CorefileError(directive, `plugin/dns64: '${text}' is not understood: expected ${expected}`);
+    throw new CorefileError(directive, `'${text}' is not understood: expected ${expected}`);
   }
   return { bytes, length: Number(length) };
 }

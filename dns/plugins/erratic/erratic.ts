@@ -54,7 +54,7 @@ function readProperty(line: Directive): Partial<ErraticOptions> {
       expectWords(line, 0, 0, 'no argument');
       return { large: true };
     default:
-      throw unknownProperty('erratic', line, ['delay', 'drop', 'large', 'truncate']);
+      throw unknownProperty(line, ['delay', 'drop', 'large', 'truncate']);
   }
 }
 

@@ -25,7 +25,7 @@ export const setupErrors: PluginSetup = (directive, context) => {
   expectWords(directive, 0, 1, 'no argument');
   const consolidations = (directive.block ?? []).flatMap((property) => {
     if (property.name === 'stacktrace') return [];
-    if (property.name !== 'consolidate') throw unknownProperty('errors', property, ['consolidate', 'stacktrace']);
+    if (property.name !== 'consolidate') throw unknownProperty(property, ['consolidate', 'stacktrace']);
     return [consolidation(property)];
   });
   const showsStack =
@@ -67,7 +67,7 @@ function consolidation(property: Directive): Consolidation {
     };
   } catch (error) {
     if (!(error instanceof SyntaxError)) throw error;
-    throw new CorefileError(property, `plugin/errors: ${error.message}`);
+    throw new CorefileError(property, `${error.message}`);
   }
 }
 

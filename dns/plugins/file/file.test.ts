@@ -113,21 +113,21 @@ describe('file', () => {
     expect(server.lines).toEqual([
       '[WARNING] plugin/file: there is no file /lab/db yet',
       '[INFO] plugin/file: read /lab/db again',
-      "[ERROR] plugin/file: /lab/db:13 - '192.0.2.800' is no data of a A record",
+      "[ERROR] plugin/file: /lab/db:13 - Error during parsing: '192.0.2.800' is no data of a A record",
     ]);
   });
 
   it.each([
-    ['@ A 192.0.2.1', "/z:1 - the zone 'lab.example.' has 0 SOA records: expected one"],
-    ['@ WKS x', "/z:1 - 'WKS' is not understood: expected a type of A, AAAA"],
-    ['\n@ MX mail', "/z:2 - 'mail' is no data of a MX record"],
-    ['$GENERATE 1-2 a', "/z:1 - '$GENERATE' is not understood"],
-    ['$TTL soon', "/z:1 - 'soon' is no time"],
-    ['a.other. A 192.0.2.1', "/z:1 - 'a.other' is not in the zone 'lab.example.'"],
-    ['@ SOA a b (\n1 2', "/z:1 - '(' is not closed"],
-    ['@ A )', "/z:1 - ')' without '('"],
-    ['@ TXT "open', '/z:1 - a quote is not closed'],
-    ['  A 192.0.2.1', '/z:1 - expected a name at the start'],
+    ['@ A 192.0.2.1', "/z:1 - Error during parsing: the zone 'lab.example.' has 0 SOA records: expected one"],
+    ['@ WKS x', "/z:1 - Error during parsing: 'WKS' is not understood: expected a type of A, AAAA"],
+    ['\n@ MX mail', "/z:2 - Error during parsing: 'mail' is no data of a MX record"],
+    ['$GENERATE 1-2 a', "/z:1 - Error during parsing: '$GENERATE' is not understood"],
+    ['$TTL soon', "/z:1 - Error during parsing: 'soon' is no time"],
+    ['a.other. A 192.0.2.1', "/z:1 - Error during parsing: 'a.other' is not in the zone 'lab.example.'"],
+    ['@ SOA a b (\n1 2', "/z:1 - Error during parsing: '(' is not closed"],
+    ['@ A )', "/z:1 - Error during parsing: ')' without '('"],
+    ['@ TXT "open', '/z:1 - Error during parsing: a quote is not closed'],
+    ['  A 192.0.2.1', '/z:1 - Error during parsing: expected a name at the start'],
   ])('%j is refused', (text, message) => {
     expect(() => parseZoneFile(text, '/z', 'lab.example')).toThrow(message);
   });

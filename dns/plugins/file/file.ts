@@ -21,7 +21,7 @@ export const setupFile: PluginSetup = (directive, context) => {
       expectWords(property, 1, 1, 'a duration such as 1m');
       reloadMs = durationWord(property, 0);
     } else if (property.name === 'fallthrough') fallthrough = parseFallthrough(property);
-    else throw unknownProperty('file', property, ['fallthrough', 'reload']);
+    else throw unknownProperty(property, ['fallthrough', 'reload']);
   }
   let text = context.readFile(path);
   let loaded = load(text, path, zones);

@@ -43,7 +43,7 @@ function addressesOf(target: string, directive: Directive, context: PluginContex
   if (!target.startsWith('/')) {
     throw new CorefileError(
       directive,
-      `plugin/forward: '${target}' is neither an address such as 10.96.5.53:53 nor a file such as /etc/resolv.conf`,
+      `'${target}' is neither an address such as 10.96.5.53:53 nor a file such as /etc/resolv.conf`,
     );
   }
   const { egress } = context;

@@ -51,7 +51,7 @@ export function parseForwardOptions(from: string, directive: Directive): Forward
   };
   for (const property of directive.block ?? []) options = { ...options, ...readProperty(property, options) };
   if (options.forceTcp && options.preferUdp) {
-    throw new CorefileError(directive, "plugin/forward: 'force_tcp' and 'prefer_udp' exclude each other");
+    throw new CorefileError(directive, "'force_tcp' and 'prefer_udp' exclude each other");
   }
   return options;
 }
@@ -88,12 +88,9 @@ function readProperty(property: Directive, { except }: ForwardOptions): Partial<
       return { healthCheck: healthCheckOf(property) };
     case 'tls':
     case 'tls_servername':
-      throw new CorefileError(
-        property,
-        'plugin/forward: DNS over TLS is not spoken here: name upstreams without tls://',
-      );
+      throw new CorefileError(property, 'DNS over TLS is not spoken here: name upstreams without tls://');
     default:
-      throw unknownProperty('forward', property, PROPERTIES);
+      throw unknownProperty(property, PROPERTIES);
   }
 }
 

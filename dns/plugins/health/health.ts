@@ -9,7 +9,7 @@ export const setupHealth: PluginSetup = (directive, { network, clock, print }) =
   if (listen === undefined) throw wrong(directive, 'an address such as :8080');
   let lameduckMs = 0;
   for (const property of directive.block ?? []) {
-    if (property.name !== 'lameduck') throw unknownProperty('health', property, ['lameduck']);
+    if (property.name !== 'lameduck') throw unknownProperty(property, ['lameduck']);
     expectWords(property, 1, 1, 'a duration such as 5s');
     lameduckMs = durationWord(property, 0);
   }

@@ -36,7 +36,7 @@ export const setupHosts: PluginSetup = (directive, { zones: serverZones, clock, 
     else if (ADDRESS.test(property.name)) inline.push([property.name, ...property.words].join(' '));
     else {
       const known = 'an address or one of fallthrough, no_reverse, reload, ttl';
-      throw new CorefileError(property, `plugin/hosts: '${property.name}' is not understood: expected ${known}`);
+      throw new CorefileError(property, `'${property.name}' is not understood: expected ${known}`);
     }
   }
   if (file !== undefined && readFile(file) === undefined) print('WARNING', `plugin/hosts: there is no file ${file}`);
@@ -56,16 +56,21 @@ export const setupHosts: PluginSetup = (directive, { zones: serverZones, clock, 
       arm();
     });
   };
+  const reversed = (key: string, name: string): ResourceRecord[] | undefined => {
+    const address = reverse ? addressOfReverse(key) : undefined;
+    return address === undefined ? undefined : reverseRecords(table, address, name, ttl);
+  };
   return {
     handler: (next) => async (query) => {
       const { key, type, name } = query.question;
-      const address = reverse ? addressOfReverse(key) : undefined;
-      if (address === undefined && matchingZone(key, zones) === undefined) return next(query);
-      const answers =
-        address === undefined ? namedRecords(table, key, name, type, ttl) : reverseRecords(table, address, name, ttl);
+      const inZone = matchingZone(key, zones) !== undefined;
+      if (!inZone && type !== 'PTR') return next(query);
+      const answers = type === 'PTR' ? reversed(key, name) : namedRecords(table, key, name, type, ttl);
       if (answers !== undefined) return { ...emptyReply('NOERROR', true), answers };
-      if (address !== undefined || fallsThrough(key, fallthrough)) return next(query);
-      return emptyReply('NXDOMAIN', true);
+      // Reverse names are nobody's zone here: those of others go to others.
+      if (type === 'PTR' || fallsThrough(key, fallthrough)) return next(query);
+      // A denial needs an SOA, and a hosts file has none: the original fails, too.
+      return emptyReply('SERVFAIL');
     },
     start: () => {
       if (file !== undefined && reloadMs > 0) arm();

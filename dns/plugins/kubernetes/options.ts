@@ -56,7 +56,7 @@ export function parseKubernetesOptions(directive: Directive, serverZones: readon
   };
   for (const property of directive.block ?? []) readProperty(property, options);
   if (options.namespaces.length > 0 && options.namespaceLabels !== undefined) {
-    throw new CorefileError(directive, "plugin/kubernetes: 'namespaces' and 'namespace_labels' exclude each other");
+    throw new CorefileError(directive, "'namespaces' and 'namespace_labels' exclude each other");
   }
   return options;
 }
@@ -71,7 +71,7 @@ function readProperty(property: Directive, options: Mutable<KubernetesOptions>):
     case 'multicluster':
       throw new CorefileError(
         property,
-        "plugin/kubernetes: 'multicluster' needs ServiceImports, which this cluster does not have: remove the line",
+        "'multicluster' needs ServiceImports, which this cluster does not have: remove the line",
       );
     case 'namespaces':
       expectWords(property, 1, Number.POSITIVE_INFINITY, 'one or more namespaces');
@@ -109,7 +109,7 @@ function readProperty(property: Directive, options: Mutable<KubernetesOptions>):
       options.startupTimeoutMs = durationWord(property, 0);
       return;
     default:
-      throw unknownProperty('kubernetes', property, PROPERTIES);
+      throw unknownProperty(property, PROPERTIES);
   }
 }
 
@@ -118,7 +118,7 @@ function selector(property: Directive): LabelSelector {
   try {
     return parseLabelSelector(property.words.join(' '));
   } catch (error) {
-    throw new CorefileError(property, `plugin/kubernetes: ${error instanceof Error ? error.message : String(error)}`);
+    throw new CorefileError(property, `${error instanceof Error ? error.message : String(error)}`);
   }
 }
 

@@ -22,7 +22,7 @@ export const setupLog: PluginSetup = (directive, context) => {
   const zones = names.length === 0 ? [''] : names.flatMap((name) => zonesOf(name, directive));
   const classes = new Set<ReplyClass>();
   for (const property of directive.block ?? []) {
-    if (property.name !== 'class') throw unknownProperty('log', property, ['class']);
+    if (property.name !== 'class') throw unknownProperty(property, ['class']);
     for (const word of property.words) {
       const found = CLASSES.find((known) => known === word);
       if (found === undefined) throw wrong(property, `the classes ${CLASSES.join(', ')}`);
@@ -63,7 +63,8 @@ function print(template: string, query: Query, reply: Reply, durationMs: number,
     reply.recursionAvailable ? 'ra' : '',
   ];
   const values: Readonly<Record<string, string | number | boolean>> = {
-    remote: remote.address,
+    // RFC 3986 section 3.2.2.
+    remote: remote.address.includes(':') ? `[${remote.address}]` : remote.address,
     port: remote.port,
     '>id': query.id,
     type: shownType(question.type),

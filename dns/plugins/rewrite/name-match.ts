@@ -35,7 +35,7 @@ export function replacerOf(match: NameMatch, from: string, to: string, line: Dir
 
 /** `{1}` in the new name is what the first group matched. Patterns may or may not count with the final dot. */
 export function regexReplacer(from: string, to: string, line: Directive): NameReplacer {
-  const pattern = patternOf(from, line, 'rewrite');
+  const pattern = patternOf(from, line);
   return (name) => {
     const match = pattern.exec(name) ?? pattern.exec(`${name}.`);
     if (match === null) return undefined;

@@ -4,10 +4,11 @@ import { answerBytes, testServer } from '../../server.testkit.ts';
 
 const HOSTS = 'hosts {\n 192.0.2.1 new.lab\n 192.0.2.2 a.b.lab\n fd00::1 new.lab\n 192.0.2.7 n-7.lab\n }';
 const ALIAS = 'template IN A alias.lab {\n answer "{{ .Name }} 60 IN CNAME new.lab"\n }';
+const GONE = 'template ANY ANY gone.lab mid.lab {\n rcode NXDOMAIN\n }';
 const SERVICE = 'template IN SRV srv.lab {\n answer "{{ .Name }} 60 IN SRV 1 2 80 srv.lab."\n }';
 
 async function ask(rules: string, name: string, type: RecordType = 'A') {
-  const server = await testServer({ corefile: `. {\n${rules}\n${ALIAS}\n${SERVICE}\n${HOSTS}\n}` });
+  const server = await testServer({ corefile: `. {\n${rules}\n${ALIAS}\n${SERVICE}\n${GONE}\n${HOSTS}\n}` });
   const packet = await answerBytes(server, name, type);
   const answers = (packet.answers ?? []).map((record) => {
     if (record.type === 'SRV') return `${record.name} SRV ${record.data.target}`;
@@ -98,7 +99,7 @@ describe('rewrite of other fields', () => {
   it.each([
     ['rewrite nonsense a b', 'one of name, type, class, ttl, cname, rcode'],
     ['rewrite name only', 'name [exact|prefix|suffix|substring|regex] FROM TO'],
-    ['rewrite name regex ( x', 'plugin/rewrite: Invalid regular expression'],
+    ['rewrite name regex ( x', 'plugin/rewrite: Corefile:3 - Error during parsing: Invalid regular expression'],
     ['rewrite name regex a b answer auto', 'a regex cannot be undone'],
     ['rewrite name a b answer name x', 'answer auto, answer name FROM TO'],
     ['rewrite name a b reply', "instead of 'reply'"],
@@ -110,6 +111,8 @@ describe('rewrite of other fields', () => {
     ['rewrite cname a', 'cname [exact'],
   ])('%s is refused', async (rule, expected) => {
     await expect(testServer({ corefile: `. {\n errors\n${rule}\n}` })).rejects.toThrow(expected);
-    await expect(testServer({ corefile: `. {\n errors\n${rule}\n}` })).rejects.toThrow(/^Corefile:3 - /);
+    await expect(testServer({ corefile: `. {\n errors\n${rule}\n}` })).rejects.toThrow(
+      /^plugin\/rewrite: Corefile:3 - Error during parsing: /,
+    );
   });
 });

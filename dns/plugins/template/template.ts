@@ -75,7 +75,7 @@ function parseTemplate(directive: Directive): Template {
   for (const property of directive.block ?? []) {
     switch (property.name) {
       case 'match':
-        patterns.push(...property.words.map((word) => patternOf(word, property, 'template')));
+        patterns.push(...property.words.map((word) => patternOf(word, property)));
         break;
       case 'answer':
       case 'authority':
@@ -90,7 +90,7 @@ function parseTemplate(directive: Directive): Template {
         fallthrough = parseFallthrough(property);
         break;
       default:
-        throw unknownProperty('template', property, PROPERTIES);
+        throw unknownProperty(property, PROPERTIES);
     }
   }
   return { patterns: patterns.length > 0 ? patterns : [/.*/], sections, rcode, fallthrough };
@@ -137,7 +137,8 @@ function parseRecord(text: string, directive: Directive): ResourceRecord {
     default:
       throw new CorefileError(
         directive,
-        `plugin/template: '${text}' is not understood: expected NAME TTL IN TYPE DATA with TYPE A, AAAA, CNAME, NS, PTR, SRV or TXT`,
+        `'${text}' is not understood: expected NAME TTL IN TYPE DATA with TYPE A, AAAA, CNAME, NS, PTR, SRV or TXT`,
+        'template',
       );
   }
 }

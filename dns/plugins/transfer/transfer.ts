@@ -14,7 +14,7 @@ export const setupTransfer: PluginSetup = (directive, { zones: serverZones, plug
   const allowed = new BlockList();
   let isForAll = false;
   for (const property of directive.block ?? []) {
-    if (property.name !== 'to') throw unknownProperty('transfer', property, ['to']);
+    if (property.name !== 'to') throw unknownProperty(property, ['to']);
     expectWords(property, 1, Number.POSITIVE_INFINITY, "addresses or '*'");
     for (const word of property.words) {
       if (word === '*') isForAll = true;
