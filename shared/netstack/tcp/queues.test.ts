@@ -1,6 +1,7 @@
 /** The two structures that adversarial peers reach: ranges of a sender, pieces of a receiver; each against a plain model. */
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { EventEngine } from '../event-engine.ts';
 import { hashNothing } from '../halfsiphash.ts';
 import { MAX_PIECES, OutOfOrderQueue } from './out-of-order-queue.ts';
 import { RetransmissionTimeout } from './rto.ts';
@@ -104,7 +105,7 @@ test('the send buffer is a queue of bytes, whatever the sizes', () => {
   const step = fc.tuple(fc.nat(9000), fc.nat(9000));
   fc.assert(
     fc.property(fc.array(step, { maxLength: 40 }), (plan) => {
-      const buffer = new SendBuffer(LIMIT);
+      const buffer = new SendBuffer(LIMIT, new EventEngine({ random: () => 0 }));
       let written = 0;
       let released = 0;
       for (const [size, release] of plan) {
@@ -120,6 +121,26 @@ test('the send buffer is a queue of bytes, whatever the sizes', () => {
       }
     }),
   );
+});
+
+test('the send buffer gives its memory back a second after it ran empty, unless it filled again', () => {
+  const engine = new EventEngine({ random: () => 0 });
+  const buffer = new SendBuffer(1 << 20, engine);
+  const later = (seconds: number) => engine.enter(engine.nowUs + seconds * 1_000_000);
+  const fill = () => buffer.write(new Uint8Array(1 << 20));
+  fill();
+  buffer.release(buffer.length);
+  later(0.5);
+  expect(buffer.capacityBytes).toBe(1 << 20);
+  fill();
+  later(2);
+  expect([buffer.length, buffer.capacityBytes]).toEqual([1 << 20, 1 << 20]);
+  buffer.release(buffer.length);
+  later(0.9);
+  expect(buffer.capacityBytes).toBe(1 << 20);
+  later(1);
+  expect(buffer.capacityBytes).toBe(0);
+  expect(buffer.write(Uint8Array.of(1, 2, 3))).toBe(3);
 });
 
 describe('the retransmission time-out (RFC 6298 section 2)', () => {

@@ -3,17 +3,32 @@
  * Position 0 is the oldest byte kept.
  */
 
+import { Alarm } from '../alarm.ts';
+import type { Engine } from '../engine.ts';
+
 const INITIAL_BYTES = 4096;
+/** More than this an empty buffer gives back, once it has been empty for so long: a busy sender fills it again at once. */
+const IDLE_BYTES = 65_536;
+const IDLE_US = 1_000_000;
 
 export class SendBuffer {
   /** Bytes kept. */
   length = 0;
   private readonly limitBytes: number;
+  private readonly engine: Engine;
+  private readonly idle: Alarm;
   private ring = new Uint8Array(0);
   private start = 0;
 
-  constructor(limitBytes: number) {
+  constructor(limitBytes: number, engine: Engine) {
     this.limitBytes = limitBytes;
+    this.engine = engine;
+    this.idle = new Alarm(engine, () => this.giveBack());
+  }
+
+  /** Memory taken, data or not. */
+  get capacityBytes(): number {
+    return this.ring.length;
   }
 
   get spaceBytes(): number {
@@ -47,14 +62,27 @@ export class SendBuffer {
     }
   }
 
-  /** Forgets the oldest bytes. An empty buffer gives its memory back. */
+  /** Forgets the oldest bytes. */
   release(bytes: number): void {
     this.length -= bytes;
     if (this.length > 0) this.start = (this.start + bytes) & (this.ring.length - 1);
     else {
       this.start = 0;
-      if (this.ring.length > INITIAL_BYTES * 16) this.ring = new Uint8Array(0);
+      if (this.ring.length > IDLE_BYTES) this.idle.set(this.engine.nowUs + IDLE_US);
     }
+  }
+
+  /** With all that is in it. */
+  dispose(): void {
+    this.idle.dispose();
+    this.length = 0;
+    this.giveBack();
+  }
+
+  private giveBack(): void {
+    if (this.length > 0) return;
+    this.start = 0;
+    this.ring = new Uint8Array(0);
   }
 
   private grow(needed: number): void {

@@ -53,7 +53,7 @@ export class Sender {
   constructor(connection: TcpConnection, initialSequence: number) {
     const { settings } = connection.host.tcp;
     this.connection = connection;
-    this.buffer = new SendBuffer(settings.sendBufferBytes);
+    this.buffer = new SendBuffer(settings.sendBufferBytes, connection.host.engine);
     this.rto = new RetransmissionTimeout(settings.minRtoUs);
     this.roundTrip = new RoundTripMeter(this.rto);
     this.congestion = createCongestionControl(settings.congestionControl, this.mssBytes);
@@ -145,7 +145,7 @@ export class Sender {
   dispose(): void {
     this.timer.dispose();
     this.reorderingTimer.dispose();
-    this.buffer.release(this.buffer.length);
+    this.buffer.dispose();
   }
 
   private advance(segment: Segment, advance: number): void {
