@@ -22,13 +22,14 @@ import {
 import { isApiError } from '../../shared/api/status.ts';
 import type { ApiClient } from '../../shared/bus/api-client.ts';
 import { type CalicoPolicyObject, type CalicoTier, calicoPoliciesOf } from '../../shared/policy/calico-policy.ts';
-import { type CiliumPolicyObject, ciliumPoliciesOf } from '../../shared/policy/cilium-policy.ts';
+import { type CiliumCluster, type CiliumPolicyObject, ciliumPoliciesOf } from '../../shared/policy/cilium-policy.ts';
 import { type ClusterPolicyObject, clusterPolicyOf } from '../../shared/policy/cluster-policy.ts';
 import type { ClusterState } from '../../shared/policy/compile.ts';
 import { policyOf } from '../../shared/policy/network-policy.ts';
 import { CILIUM_ROUTING_ANNOTATION, policyNodeOf } from '../../shared/policy/policy-node.ts';
 import { policyPodOf } from '../../shared/policy/policy-pod.ts';
 import type { Policy } from '../../shared/policy/policy-rule.ts';
+import { policyServicesOf } from '../../shared/policy/policy-service.ts';
 
 /** A policy of whatever API, with what it was read from: kinds of two APIs may have one name. */
 export interface PolicyObject {
@@ -92,22 +93,28 @@ export function policyState({
   pods,
   namespaces,
   nodes,
+  services,
+  slices,
   policies,
   tiers = [],
-}: Omit<ClusterObjects, 'services' | 'slices'>): ClusterState {
+}: ClusterObjects): ClusterState {
+  const cluster = { services: policyServicesOf(services, slices) };
   return {
     pods: pods.map(policyPodOf),
     namespaces: new Map(namespaces.map(({ metadata }) => [metadata?.name ?? '', metadata?.labels ?? {}] as const)),
     nodes: nodes.map(policyNodeOf),
-    policies: [...policies.flatMap(compilablePolicies), ...calicoPoliciesOf(policies.flatMap(calicoObjects), tiers)],
+    policies: [
+      ...policies.flatMap((policy) => compilablePolicies(policy, cluster)),
+      ...calicoPoliciesOf(policies.flatMap(calicoObjects), tiers),
+    ],
     blocksAreOutside: nodes.some(({ metadata }) => metadata?.annotations?.[CILIUM_ROUTING_ANNOTATION] !== undefined),
   };
 }
 
-function compilablePolicies({ resource, object }: PolicyObject): Policy[] {
+function compilablePolicies({ resource, object }: PolicyObject, cluster: CiliumCluster): Policy[] {
   if (CALICO_POLICIES.includes(resource)) return []; // they have an order among each other
   if (resource === NETWORKPOLICIES) return [policyOf(object as NetworkPolicy)];
-  if (CILIUM_POLICIES.includes(resource)) return ciliumPoliciesOf(resource.kind, object as CiliumPolicyObject);
+  if (CILIUM_POLICIES.includes(resource)) return ciliumPoliciesOf(resource.kind, object as CiliumPolicyObject, cluster);
   return [clusterPolicyOf(resource.kind, object as ClusterPolicyObject)];
 }
 

@@ -73,5 +73,8 @@ export interface CniPlugin {
   setPeer(peer: PeerNode): void;
   removePeer(name: string): void;
   /** Commands that a node of this plugin has beside the usual ones; they take the words behind their name, and print. */
-  commands?(): Readonly<Record<string, (words: readonly string[]) => string>>;
+  commands?(): Readonly<Record<string, (words: readonly string[]) => PluginOutput>>;
 }
+
+/** What a command prints; `next`: the words of the same command that go on from there, for one that follows. */
+export type PluginOutput = string | { readonly text: string; readonly next: readonly string[] };

@@ -124,7 +124,7 @@ export class Connection {
   /** The record of a connection in the table, and its number; null for one that is not there (yet). */
   records: ConnectionRecords | null = null;
   id = 0;
-  /** The generation of network policy under which it was allowed; 0 before it was judged. */
+  /** The generation of network policy under which it was allowed; 0 before it was judged; negative: its first reply is waited for. */
   policyGeneration = 0;
   /** The traces this connection is followed by, one bit each. */
   traceBits = 0;

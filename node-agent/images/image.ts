@@ -43,6 +43,14 @@ export interface PacketSockets {
   open(options: PacketSocketOptions): PacketSocket;
 }
 
+export interface KernelOutput {
+  readonly stdout: string;
+  readonly stderr: string;
+  readonly code: number;
+  /** Of a command that follows: what to run for what comes next. */
+  readonly next?: readonly string[];
+}
+
 /** What a program may ask the pod's kernel for beside sockets: the answers of `ip`, `ss`, `netstat`, `arp`, `route`, and frames. */
 export interface KernelView {
   /** Absent where nothing can be captured. */
@@ -51,10 +59,7 @@ export interface KernelView {
    * Runs one of those commands on the live stack; `command[0]` is its name. `pidNamespace` is that of who asks: its processes are
    * named.
    */
-  run(
-    command: readonly string[],
-    pidNamespace?: object,
-  ): { readonly stdout: string; readonly stderr: string; readonly code: number };
+  run(command: readonly string[], pidNamespace?: object): KernelOutput;
 }
 
 export interface LaunchOptions {

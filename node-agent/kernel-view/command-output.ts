@@ -1,9 +1,7 @@
 /** What a command of the node's kernel printed, and how it ended. */
-export interface CommandOutput {
-  readonly stdout: string;
-  readonly stderr: string;
-  readonly code: number;
-}
+import type { KernelOutput } from '../images/image.ts';
+
+export type CommandOutput = KernelOutput;
 
 export function printed(stdout: string): CommandOutput {
   return { stdout, stderr: '', code: 0 };

@@ -1,5 +1,6 @@
 /** What `ip`, `ss` and their kin show of a network namespace: a pod's, or a node's with its bridge, connections and rules. */
 import type { Host } from '../../shared/netstack/host.ts';
+import type { PluginOutput } from '../cni/plugin.ts';
 import type { NodeDatapath } from '../datapath/path.ts';
 import { nodeNamespace, podNamespace, type ShownNamespace } from '../datapath/show/namespace.ts';
 import type { KernelView, PacketSockets } from '../images/image.ts';
@@ -56,10 +57,10 @@ export function podKernelView(
 /** `more`: commands that print what they return. */
 export function nodeKernelView(
   datapath: NodeDatapath,
-  more: Readonly<Record<string, (words: readonly string[]) => string>> = {},
+  more: Readonly<Record<string, (words: readonly string[]) => PluginOutput>> = {},
 ): KernelView {
   const added = Object.entries(more).map(
-    ([name, run]) => [name, (words: readonly string[]) => printed(run(words))] as const,
+    ([name, run]) => [name, (words: readonly string[]) => pluginOutput(name, run(words))] as const,
   );
   return viewOf(packetSockets(datapath, datapath.root), {
     ...commonCommands(datapath.root, () => nodeNamespace(datapath), 'all'),
@@ -77,6 +78,11 @@ export function nodeKernelView(
     wg: (words) => wgCommand(datapath, words),
     ...Object.fromEntries(added),
   });
+}
+
+function pluginOutput(name: string, output: PluginOutput): CommandOutput {
+  if (typeof output === 'string') return printed(output);
+  return { ...printed(output.text), next: [name, ...output.next] };
 }
 
 function commonCommands(

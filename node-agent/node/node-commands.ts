@@ -4,9 +4,10 @@
  */
 import type { Host } from '../../shared/netstack/host.ts';
 import type { PodNetwork } from '../../shared/podnet/pod-network.ts';
+import type { PluginOutput } from '../cni/plugin.ts';
 import type { NodeDatapath } from '../datapath/path.ts';
 import type { Image, KernelView, Program, ProgramContext } from '../images/image.ts';
-import { write } from '../images/program-io.ts';
+import { pause, write } from '../images/program-io.ts';
 import { findImage } from '../images/registry.ts';
 import { CommandNotStartedError, type RunningContainer, startContainer } from '../images/runtime.ts';
 import { NODE_ONLY_COMMANDS, nodeKernelView } from '../kernel-view/kernel-view.ts';
@@ -29,7 +30,10 @@ export interface NodeCommandsOptions {
   readonly resolvConf: () => string;
 }
 
-type PluginCommands = Readonly<Record<string, (words: readonly string[]) => string>>;
+type PluginCommands = Readonly<Record<string, (words: readonly string[]) => PluginOutput>>;
+
+/** Of a command that follows. */
+const FOLLOW_MS = 100;
 
 /** Has the tools that a node's administrator would use. */
 const TOOLS_IMAGE = 'nicolaka/netshoot';
@@ -105,10 +109,14 @@ function nodeImage(pluginCommands: readonly string[], ip: Program): Image {
   return { ...tools, repositories: [], programs: { ...tools.programs, ...own, ip } };
 }
 
-const kernelProgram: Program = async ({ argv, container, stdout, stderr }) => {
-  const output = container.kernel?.run(argv);
-  if (output === undefined) return 1;
-  if (output.stdout !== '') await write(stdout, output.stdout);
-  if (output.stderr !== '') await write(stderr, output.stderr);
-  return output.code;
+const kernelProgram: Program = async ({ argv, container, stdout, stderr, signal }) => {
+  for (let words: readonly string[] = argv; ; ) {
+    const output = container.kernel?.run(words);
+    if (output === undefined) return 1;
+    if (output.stdout !== '') await write(stdout, output.stdout);
+    if (output.stderr !== '') await write(stderr, output.stderr);
+    if (output.next === undefined || signal.aborted) return output.code;
+    words = output.next;
+    await pause(FOLLOW_MS, signal);
+  }
 };

@@ -5,57 +5,24 @@
  *   a pod is plugged in               -> its part at once, before its first packet
  */
 import type { Namespace, Node, Pod } from 'kubernetes-types/core/v1.d.ts';
-import type { NetworkPolicy } from 'kubernetes-types/networking/v1.d.ts';
 import { isSame } from '../../shared/api/json-equality.ts';
-import type { ResourceRef } from '../../shared/api/resource.ts';
-import {
-  ADMINNETWORKPOLICIES,
-  BASELINEADMINNETWORKPOLICIES,
-  CALICO_GLOBALNETWORKPOLICIES,
-  CALICO_NETWORKPOLICIES,
-  CALICO_TIERS,
-  CILIUMCLUSTERWIDENETWORKPOLICIES,
-  CILIUMNETWORKPOLICIES,
-  CLUSTERNETWORKPOLICIES,
-  NAMESPACES,
-  NETWORKPOLICIES,
-  NODES,
-  PODS,
-} from '../../shared/api/resources.ts';
+import { NAMESPACES, NODES, PODS } from '../../shared/api/resources.ts';
 import type { Bus } from '../../shared/bus/connection.ts';
 import { createInformer, type Informer } from '../../shared/bus/informer.ts';
-import { type CalicoPolicyObject, type CalicoTier, calicoPoliciesOf } from '../../shared/policy/calico-policy.ts';
-import { type CiliumPolicyObject, ciliumPoliciesOf } from '../../shared/policy/cilium-policy.ts';
-import { type ClusterPolicyObject, clusterPolicyOf } from '../../shared/policy/cluster-policy.ts';
 import { type ClusterState, PolicyCompiler } from '../../shared/policy/compile.ts';
 import type { EndpointPolicy } from '../../shared/policy/endpoint-policy.ts';
-import { policyOf } from '../../shared/policy/network-policy.ts';
 import { CILIUM_ROUTING_ANNOTATION, policyNodeOf } from '../../shared/policy/policy-node.ts';
 import { type PolicyPod, policyPodOf } from '../../shared/policy/policy-pod.ts';
-import type { Policy } from '../../shared/policy/policy-rule.ts';
 import { BoundedRunner } from '../../shared/runtime/bounded-runner.ts';
 import type { Clock } from '../../shared/runtime/clock.ts';
 import type { PolicyApi } from '../../shared/runtime/cni-plugins.ts';
 import type { PolicyEngine } from '../datapath/policy/policy-engine.ts';
+import { type PolicySource, policySources } from './policy-sources.ts';
 
 /** Between two programs; two may follow each other at once. */
 const MIN_INTERVAL_MS = 25;
 /** Nothing is lost that a later look would find. */
 const RESYNC_MS = 300_000;
-
-const CLUSTER_POLICIES: readonly ResourceRef[] = [
-  ADMINNETWORKPOLICIES,
-  BASELINEADMINNETWORKPOLICIES,
-  CLUSTERNETWORKPOLICIES,
-];
-const CALICO_POLICIES: readonly ResourceRef[] = [CALICO_GLOBALNETWORKPOLICIES, CALICO_NETWORKPOLICIES];
-const CILIUM_POLICIES: readonly ResourceRef[] = [CILIUMNETWORKPOLICIES, CILIUMCLUSTERWIDENETWORKPOLICIES];
-
-/** The policies of one API. */
-interface PolicySource {
-  readonly informers: readonly Informer<object>[];
-  readonly list: () => readonly Policy[];
-}
 
 export interface PolicyAgentOptions {
   readonly bus: Bus;
@@ -94,7 +61,7 @@ export class PolicyAgent {
   constructor(options: PolicyAgentOptions) {
     const { bus, clock } = options;
     this.options = options;
-    this.sources = policySources(options);
+    this.sources = policySources(bus, options.apis, options.cilium?.nodeName);
     this.pods = createInformer<Pod>(bus, PODS, { transform: trimmedPod });
     this.namespaces = createInformer<Namespace>(bus, NAMESPACES, { transform: trimmedNamespace });
     this.nodes = createInformer<Node>(bus, NODES, { transform: trimmedNode });
@@ -189,43 +156,6 @@ export class PolicyAgent {
     const labels = this.pods.get(pod.name, pod.namespace)?.metadata?.labels;
     return labels === undefined ? pod : { ...pod, labels };
   }
-}
-
-function policySources({ bus, apis, cilium }: PolicyAgentOptions): PolicySource[] {
-  const source = <Kind extends object>(
-    resource: ResourceRef,
-    policiesOf: (object: Kind) => readonly Policy[],
-  ): PolicySource => {
-    const informer = createInformer<Kind>(bus, resource);
-    return { informers: [informer], list: () => informer.list().flatMap(policiesOf) };
-  };
-  const of = (api: PolicyApi, resources: readonly ResourceRef[]) => (apis.includes(api) ? resources : []);
-  return [
-    source(NETWORKPOLICIES, (object: NetworkPolicy) => [policyOf(object)]),
-    ...of('policy.networking.k8s.io', CLUSTER_POLICIES).map((resource) =>
-      source(resource, (object: ClusterPolicyObject) => [clusterPolicyOf(resource.kind, object)]),
-    ),
-    ...of('cilium.io', CILIUM_POLICIES).map((resource) =>
-      source(resource, (object: CiliumPolicyObject) => ciliumPoliciesOf(resource.kind, object, cilium?.nodeName)),
-    ),
-    ...(apis.includes('projectcalico.org') ? [calicoSource(bus)] : []),
-  ];
-}
-
-/** One source for both kinds: names and tiers order them among each other. */
-function calicoSource(bus: Bus): PolicySource {
-  const tiers = createInformer<CalicoTier>(bus, CALICO_TIERS);
-  const kinds = CALICO_POLICIES.map((resource) => ({
-    kind: resource.kind,
-    informer: createInformer<CalicoPolicyObject>(bus, resource),
-  }));
-  return {
-    informers: [tiers, ...kinds.map(({ informer }) => informer)],
-    list() {
-      const objects = kinds.flatMap(({ kind, informer }) => informer.list().map((object) => ({ ...object, kind })));
-      return calicoPoliciesOf(objects, tiers.list());
-    },
-  };
 }
 
 function trimmedPod({ metadata, spec, status }: Pod): Pod {

@@ -6,6 +6,7 @@ import { decide } from './endpoint-policy.ts';
 import { policyOf } from './network-policy.ts';
 import type { PolicyPod } from './policy-pod.ts';
 import type { Policy } from './policy-rule.ts';
+import { policyServicesOf } from './policy-service.ts';
 
 const TCP = 6;
 const UDP = 17;
@@ -47,10 +48,28 @@ const STATE: Omit<ClusterState, 'policies'> = {
 };
 const SERVER_SELECTOR = { matchLabels: { app: 'server' } };
 
+const SERVICES = policyServicesOf(
+  [
+    { metadata: { namespace: 'shop', name: 'friends', labels: { group: 'a' } }, spec: { selector: { app: 'friend' } } },
+    { metadata: { namespace: 'other', name: 'friends' }, spec: { selector: { app: 'friend' } } },
+    { metadata: { namespace: 'shop', name: 'resolver', labels: { group: 'a' } }, spec: {} },
+    { metadata: { namespace: 'default', name: 'kubernetes' }, spec: {} },
+  ],
+  [
+    ['shop', 'resolver', '8.8.8.8'],
+    ['default', 'kubernetes', '9.9.9.9'],
+    ['shop', 'friends', '10.244.1.11'],
+  ].map(([namespace, name, address]) => ({
+    metadata: { namespace, labels: { 'kubernetes.io/service-name': name! } },
+    addressType: 'IPv4',
+    endpoints: [{ addresses: [address!] }],
+  })),
+);
+
 function cilium(spec: CiliumPolicySpec): Policy[] {
   const metadata = { namespace: 'shop', name: 'p' };
   const object = { metadata, spec: { endpointSelector: SERVER_SELECTOR, ...spec } };
-  return ciliumPoliciesOf('CiliumNetworkPolicy', object, 'worker-1');
+  return ciliumPoliciesOf('CiliumNetworkPolicy', object, { nodeName: 'worker-1', services: SERVICES });
 }
 
 /** Who may reach the server at a port, or whom it may reach. */
@@ -156,9 +175,48 @@ describe('ports', () => {
   });
 });
 
+describe('ICMP', () => {
+  const types = (...fields: { type: number | string; family?: string }[]) =>
+    cilium({ ingress: [{ icmps: [{ fields }] }] });
+  const ECHO = 8;
+  const TIMESTAMP = 13;
+
+  it.each<[string, Policy[], number, boolean]>([
+    ['a type by its number', types({ type: 8 }), ECHO, true],
+    ['a type by its name', types({ type: 'EchoRequest', family: 'IPv4' }), ECHO, true],
+    ['several', types({ type: 3 }, { type: 'Timestamp' }), TIMESTAMP, true],
+    ['another one', types({ type: 'Timestamp' }), ECHO, false],
+    ['of the other family', types({ type: 'EchoRequest', family: 'IPv6' }), ECHO, false],
+  ])('%s', (_, policies, type, passes) => {
+    expect(passing(policies, 'ingress', type, ICMP)).toEqual(passes ? EVERYBODY : []);
+    expect(passing(policies, 'ingress', 80, TCP)).toEqual([]);
+  });
+});
+
+describe('Services', () => {
+  const to = (...toServices: object[]) => passing(cilium({ egress: [{ toServices }] }), 'egress');
+
+  it('mean their pods, or the addresses that somebody wrote', () => {
+    expect(to({ k8sService: { serviceName: 'friends' } })).toEqual(['friend']);
+    expect(to({ k8sService: { serviceName: 'friends', namespace: 'other' } })).toEqual(['foreign']);
+    expect(to({ k8sService: { serviceName: 'resolver', namespace: 'shop' } })).toEqual(['world']);
+    expect(to({ k8sService: { serviceName: 'nobody' } })).toEqual([]);
+    expect(to({ k8sServiceSelector: { selector: { matchLabels: { group: 'a' } } } })).toEqual(['friend', 'world']);
+  });
+
+  it('the entity kube-apiserver is what the Service kubernetes leads to', () => {
+    const [policy] = cilium({ egress: [{ toEntities: ['kube-apiserver'] }] }).filter(({ isolates }) => isolates);
+    expect(policy?.egress?.[0]?.peers).toEqual([{ block: { cidr: '9.9.9.9/32', except: [] } }]);
+  });
+});
+
 it('a clusterwide policy selects pods of all namespaces, and its selectors mean all', () => {
   const spec = { endpointSelector: {}, ingress: [{ fromEndpoints: [{ matchLabels: { app: 'friend' } }] }] };
-  const policies = ciliumPoliciesOf('CiliumClusterwideNetworkPolicy', { metadata: { name: 'all' }, spec }, 'worker-1');
+  const policies = ciliumPoliciesOf(
+    'CiliumClusterwideNetworkPolicy',
+    { metadata: { name: 'all' }, spec },
+    { nodeName: 'worker-1' },
+  );
   expect(passing(policies)).toEqual(['friend', 'foreign']);
   expect(policies[0]?.title).toBe('CiliumClusterwideNetworkPolicy all');
 });

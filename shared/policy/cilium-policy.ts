@@ -4,9 +4,16 @@
  *
  *   rule without peers and without ports -> nobody;  ports alone -> everybody at these ports;  an empty list of peers -> nobody
  */
-import { EVERYTHING, type LabelSelectorObject, selectorFromObject } from '../api/label-selector.ts';
+import {
+  EVERYTHING,
+  type LabelSelectorObject,
+  labelSelectorMatches,
+  selectorFromLabels,
+  selectorFromObject,
+} from '../api/label-selector.ts';
 import type { ObjectMeta } from '../api/object.ts';
 import * as ipv4 from '../wire/ipv4.ts';
+import * as ipv6 from '../wire/ipv6.ts';
 import {
   type PodScope,
   type Policy,
@@ -15,6 +22,7 @@ import {
   type RulePort,
   TIER_NAMESPACE,
 } from './policy-rule.ts';
+import type { PolicyService } from './policy-service.ts';
 import { PROTOCOL_SCTP } from './port-verdicts.ts';
 
 export interface CiliumPolicyObject {
@@ -41,7 +49,20 @@ export interface CiliumRule {
   readonly toCIDR?: readonly string[];
   readonly fromCIDRSet?: readonly CiliumBlock[];
   readonly toCIDRSet?: readonly CiliumBlock[];
+  readonly toServices?: readonly CiliumServiceReference[];
   readonly toPorts?: readonly { readonly ports?: readonly CiliumPort[] }[];
+  readonly icmps?: readonly { readonly fields?: readonly CiliumIcmp[] }[];
+}
+
+interface CiliumServiceReference {
+  readonly k8sService?: { readonly serviceName?: string; readonly namespace?: string };
+  readonly k8sServiceSelector?: { readonly selector?: LabelSelectorObject; readonly namespace?: string };
+}
+
+interface CiliumIcmp {
+  readonly family?: string;
+  /** A number, or its name in CamelCase. */
+  readonly type: number | string;
 }
 
 interface CiliumBlock {
@@ -57,11 +78,18 @@ interface CiliumPort {
 
 type Direction = 'ingress' | 'egress';
 
+/** What is known beside the policy. */
+export interface CiliumCluster {
+  /** The entity `host` is this node. Without one, as in a view of the whole cluster, it is any. */
+  readonly nodeName?: string;
+  readonly services?: readonly PolicyService[];
+}
+
 interface Place {
   /** Of a CiliumNetworkPolicy: whose pods it selects, and whose pods its selectors mean. */
   readonly namespace: string | undefined;
-  /** The entity `host` is this node. Without one, as in a view of the whole cluster, it is any. */
   readonly nodeName: string | undefined;
+  readonly services: readonly PolicyService[];
 }
 
 const DENY_FIRST = -1;
@@ -71,6 +99,28 @@ const PROTOCOLS: Readonly<Record<string, readonly number[]>> = {
   UDP: [ipv4.PROTOCOL_UDP],
   SCTP: [PROTOCOL_SCTP],
   ANY: [ipv4.PROTOCOL_TCP, ipv4.PROTOCOL_UDP, PROTOCOL_SCTP],
+};
+/** IANA's numbers under cilium's names. */
+const ICMP_TYPES: Readonly<Record<string, number>> = {
+  EchoReply: 0,
+  DestinationUnreachable: 3,
+  Redirect: 5,
+  Echo: 8,
+  EchoRequest: 8,
+  RouterAdvertisement: 9,
+  RouterSelection: 10,
+  TimeExceeded: 11,
+  ParameterProblem: 12,
+  Timestamp: 13,
+  TimestampReply: 14,
+};
+const ICMPV6_TYPES: Readonly<Record<string, number>> = {
+  DestinationUnreachable: 1,
+  PacketTooBig: 2,
+  TimeExceeded: 3,
+  ParameterProblem: 4,
+  EchoRequest: 128,
+  EchoReply: 129,
 };
 const NAMESPACE_LABEL = 'io.kubernetes.pod.namespace';
 const NAMESPACE_LABELS = 'io.cilium.k8s.namespace.labels.';
@@ -82,12 +132,12 @@ const HOSTNAME = 'kubernetes.io/hostname';
 export function ciliumPoliciesOf(
   kind: string,
   { metadata, spec, specs = [] }: CiliumPolicyObject,
-  nodeName?: string,
+  { nodeName, services = [] }: CiliumCluster = {},
 ): Policy[] {
   const namespace = kind === 'CiliumNetworkPolicy' ? (metadata?.namespace ?? '') : undefined;
   const name = namespace === undefined ? metadata?.name : `${namespace}/${metadata?.name}`;
   const all = spec === undefined ? specs : [spec, ...specs];
-  return all.flatMap((one) => policiesOfSpec(`${kind} ${name}`, one, { namespace, nodeName }));
+  return all.flatMap((one) => policiesOfSpec(`${kind} ${name}`, one, { namespace, nodeName, services }));
 }
 
 function policiesOfSpec(title: string, spec: CiliumPolicySpec, place: Place): Policy[] {
@@ -113,19 +163,22 @@ function ruleOf(rule: CiliumRule, action: 'allow' | 'deny', direction: Direction
     direction === 'ingress'
       ? [rule.fromEndpoints, rule.fromEntities, rule.fromCIDR, rule.fromCIDRSet]
       : [rule.toEndpoints, rule.toEntities, rule.toCIDR, rule.toCIDRSet];
-  const namesPeers = [endpoints, entities, blocks, blockSets].some((list) => list !== undefined);
-  if (!namesPeers && rule.toPorts !== undefined) return { action, peers: null, ports: portsOf(rule) };
+  const services = direction === 'egress' ? rule.toServices : undefined;
+  const namesPeers = [endpoints, entities, blocks, blockSets, services].some((list) => list !== undefined);
+  const namesPorts = rule.toPorts !== undefined || rule.icmps !== undefined;
+  if (!namesPeers && namesPorts) return { action, peers: null, ports: portsOf(rule) };
   if (entities?.includes('all')) return { action, peers: null, ports: portsOf(rule) };
   const peers: RulePeer[] = [
     ...(endpoints ?? []).map((selector): RulePeer => ({ pods: peerScopeOf(selector, place.namespace) })),
-    ...(entities ?? []).flatMap((entity) => entityPeers(entity, place.nodeName)),
+    ...(entities ?? []).flatMap((entity) => entityPeers(entity, place)),
+    ...(services ?? []).flatMap((reference) => servicePeers(reference, place)),
     ...(blocks ?? []).map((cidr): RulePeer => ({ block: { cidr, except: [] } })),
     ...(blockSets ?? []).map(({ cidr, except = [] }): RulePeer => ({ block: { cidr, except } })),
   ];
   return { action, peers, ports: portsOf(rule) };
 }
 
-function entityPeers(entity: string, nodeName: string | undefined): RulePeer[] {
+function entityPeers(entity: string, { nodeName, services }: Place): RulePeer[] {
   switch (entity) {
     case 'world':
       return [{ block: { cidr: '0.0.0.0/0', except: [] } }];
@@ -135,9 +188,39 @@ function entityPeers(entity: string, nodeName: string | undefined): RulePeer[] {
       return [{ nodes: nodeName === undefined ? EVERYTHING : hostnameIs('In', nodeName) }];
     case 'remote-node':
       return [{ nodes: nodeName === undefined ? EVERYTHING : hostnameIs('NotIn', nodeName) }];
+    case 'kube-apiserver':
+      return services.filter(isApiServer).flatMap(addressPeers);
     default:
       return []; // `none`, and those that nobody is here: init, health, unmanaged, ingress
   }
+}
+
+function isApiServer({ namespace, name }: PolicyService): boolean {
+  return namespace === 'default' && name === 'kubernetes';
+}
+
+/** The pods of Services, and where somebody else writes the endpoints, these. */
+function servicePeers(
+  { k8sService, k8sServiceSelector }: CiliumServiceReference,
+  { namespace, services }: Place,
+): RulePeer[] {
+  const selector = selectorFromObject(k8sServiceSelector?.selector);
+  const isMeant = (service: PolicyService): boolean => {
+    const wanted = (k8sService ?? k8sServiceSelector)?.namespace ?? namespace;
+    if (wanted !== undefined && wanted !== service.namespace) return false;
+    if (k8sService !== undefined) return k8sService.serviceName === service.name;
+    return selector !== undefined && labelSelectorMatches(selector, service.labels);
+  };
+  return services.filter(isMeant).flatMap((service): RulePeer[] => {
+    if (service.selector === undefined) return addressPeers(service);
+    return [{ pods: { namespace: service.namespace, podSelector: selectorFromLabels(service.selector) } }];
+  });
+}
+
+function addressPeers({ addresses }: PolicyService): RulePeer[] {
+  return addresses.map((address) => ({
+    block: { cidr: `${address}/${address.includes(':') ? 128 : 32}`, except: [] },
+  }));
 }
 
 function hostnameIs(operator: string, nodeName: string) {
@@ -182,9 +265,21 @@ class SelectorParts {
   }
 }
 
-function portsOf({ toPorts }: CiliumRule): RulePort[] | null {
-  const ports = (toPorts ?? []).flatMap(({ ports: list = [] }) => list.flatMap(rulePorts));
+function portsOf({ toPorts, icmps }: CiliumRule): RulePort[] | null {
+  const ports = [
+    ...(toPorts ?? []).flatMap(({ ports: list = [] }) => list.flatMap(rulePorts)),
+    ...(icmps ?? []).flatMap(({ fields = [] }) => fields.flatMap(icmpTypes)),
+  ];
   return ports.length === 0 ? null : ports;
+}
+
+/** One that has no such name is nobody's: the schema knows them. */
+function icmpTypes({ family = 'IPv4', type }: CiliumIcmp): RulePort[] {
+  const isIpv6 = family === 'IPv6';
+  const names = isIpv6 ? ICMPV6_TYPES : ICMP_TYPES;
+  const number = /^\d+$/.test(String(type)) ? Number(type) : names[type];
+  if (number === undefined) return [];
+  return [{ protocol: isIpv6 ? ipv6.PROTOCOL_ICMPV6 : ipv4.PROTOCOL_ICMP, first: number, last: number }];
 }
 
 /** `0` is every port; what is no number is the name of one. */

@@ -23,6 +23,7 @@ spec:
   ingress: [${ingress}]
 `;
 const FRIENDS = '{ fromEndpoints: [{ matchLabels: { app: on-worker-1 } }] }';
+const ECHO = (type: string) => `{ icmps: [{ fields: [{ type: ${type} }] }] }`;
 const HTTP_RULE = '{ toPorts: [{ ports: [{ port: "8080" }], rules: { http: [{ method: GET }] } }] }';
 
 let cluster: TestCluster | undefined;
@@ -55,6 +56,14 @@ test('policies, identities and flows', async (context) => {
   const refused = await c.kubectl(['apply', '-f', '-'], { input: policy(HTTP_RULE) });
   expect(refused.stderr).toContain('rules: this emulation does not enforce it yet, so it is refused');
 
+  const unknown = await c.kubectl(['apply', '-f', '-'], { input: policy(ECHO('Pong')) });
+  expect(unknown.stderr).toContain('type: a number of an ICMP type, or its name, as EchoRequest');
+  await c.apply(policy(ECHO('EchoRequest')));
+  await waitFor('TCP to be refused', async () => !(await passes()));
+  const explained = await c.podwire(['explain', 'on-worker-1', far, '--protocol', 'icmp']);
+  expect(explained.stdout).toContain('CiliumNetworkPolicy default/guard');
+  expect(explained.code).toBe(0);
+
   await waitFor('an identity for both', async () =>
     /"on-worker-1".*"on-worker-2"|"on-worker-2".*"on-worker-1"/s.test(
       await c.kubectlOut(['get', 'ciliumidentities', '-o', 'jsonpath={.items[*].security-labels}']),
@@ -70,6 +79,11 @@ test('policies, identities and flows', async (context) => {
     /Enabled +Disabled +\d+ +k8s:app=on-worker-2/,
   );
   const dropped = await onNode('worker-2', 'hubble', 'observe', '--verdict', 'DROPPED');
+  await onNode('worker-2', 'sh', '-c', 'hubble observe --follow --verdict DROPPED > /tmp/flows &');
+  await waitFor('a flow that is followed', async () => {
+    await passes();
+    return (await onNode('worker-2', 'cat', '/tmp/flows')).includes('Policy denied DROPPED');
+  });
   expect(dropped).toMatch(
     /default\/on-worker-1:\d+ \(\S+\) <> default\/on-worker-2:8080 \(\S+\) Policy denied DROPPED/,
   );

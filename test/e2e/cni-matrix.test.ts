@@ -195,11 +195,15 @@ describe.each(cells)(
       await reached(`${far}:8081`, 'udp');
       await reached('far.default.svc.cluster.local:80');
       await reached('far.default.svc.cluster.local:81', 'udp');
-      expect((await inPod('curl', '-s', '--max-time', '5', `http://${far}:8080/clientip`)).stdout).toMatch(
-        new RegExp(`^${near}:`),
-      );
-      expect(await onNode('curl', '-s', '--max-time', '5', `http://${near}:8080/hostname`)).toBe('on-worker-1');
-      expect(await onNode('curl', '-s', '--max-time', '5', `http://${far}:8080/hostname`)).toBe('on-worker-2');
+      const seen = () => inPod('curl', '-s', '--max-time', '5', `http://${far}:8080/clientip`);
+      await waitFor('the server to see the pod', async () => (await seen()).stdout.startsWith(`${near}:`));
+      for (const [address, pod] of [
+        [near, 'on-worker-1'],
+        [far, 'on-worker-2'],
+      ] as const) {
+        const ask = () => onNode('curl', '-s', '--max-time', '5', `http://${address}:8080/hostname`);
+        await waitFor(`${pod} to answer its node`, async () => (await ask()) === pod);
+      }
 
       const { mtuBytes, route, wire } = plugin.ways[backend]!;
       const payload = mtuBytes - ICMP_HEADERS_BYTES;

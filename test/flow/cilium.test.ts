@@ -2,6 +2,7 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { Cilium } from '../../node-agent/cni/cilium/cilium.ts';
 import type { Leases } from '../../node-agent/cni/ipam/host-local.ts';
+import type { PluginOutput } from '../../node-agent/cni/plugin.ts';
 import { encodeUnderlay } from '../../node-agent/cni/underlay-annotations.ts';
 import { securityLabels } from '../../node-agent/datapath/cilium/security-labels.ts';
 import type { CiliumRouting } from '../../node-agent/datapath/network/cilium-network.ts';
@@ -74,7 +75,8 @@ class CiliumWorld {
   /** A policy for the server, in force on both nodes. */
   apply(spec?: CiliumPolicySpec): void {
     const object = { metadata: { namespace: 'default', name: 'guard' }, spec };
-    const policies = spec === undefined ? [] : ciliumPoliciesOf('CiliumNetworkPolicy', object, 'worker-2');
+    const policies =
+      spec === undefined ? [] : ciliumPoliciesOf('CiliumNetworkPolicy', object, { nodeName: 'worker-2' });
     const state: ClusterState = { policies, pods: this.pods, namespaces: NAMESPACES, blocksAreOutside: true };
     const compiler = new PolicyCompiler(state);
     for (const [i, engine] of this.engines.entries()) {
@@ -86,7 +88,11 @@ class CiliumWorld {
   }
 
   command(node: number, ...words: [string, ...string[]]): string {
-    const [name, ...rest] = words;
+    const output = this.output(node, ...words);
+    return typeof output === 'string' ? output : output.text;
+  }
+
+  output(node: number, ...[name, ...rest]: [string, ...string[]]): PluginOutput {
     return this.plugins[node - 1]!.commands()[name]!(rest);
   }
 
@@ -161,9 +167,45 @@ describe('hubble observe', () => {
 
   it('shows what was forwarded, on both nodes', () => {
     ask();
-    const sent = /default\/client:\d+ \(ID:1000\) -> default\/server:80 \(ID:2000\) to-overlay FORWARDED \(UDP\)\n$/;
-    expect(world.command(1, 'hubble', 'observe')).toMatch(sent);
+    const line = (arrow: string, point: string) =>
+      `default/client:\\d+ \\(ID:1000\\) ${arrow} default/server:80 \\(ID:2000\\) ${point} FORWARDED \\(UDP\\)\n`;
+    const seen = (first: string, then: string) => new RegExp(`${line('->', first)}.*: ${line('<-', then)}$`);
+    expect(world.command(1, 'hubble', 'observe')).toMatch(seen('to-overlay', 'to-endpoint'));
+    expect(world.command(2, 'hubble', 'observe')).toMatch(seen('to-endpoint', 'to-overlay'));
     expect(world.command(2, 'hubble', 'observe', '--to-pod', 'server')).toMatch(/to-endpoint FORWARDED \(UDP\)\n$/);
+  });
+
+  it('shows the first packet of each direction, and says whose connection a reply belongs to', () => {
+    const port = 40_000;
+    for (let i = 0; i < 3; i++) world.cluster.ask(world.client.host, '10.244.2.3', 80, port);
+    const flows = world
+      .command(2, 'hubble', 'observe', '-o', 'json')
+      .trim()
+      .split('\n')
+      .map((text) => JSON.parse(text).flow);
+    expect(flows.map(({ is_reply, traffic_direction }) => [is_reply, traffic_direction])).toEqual([
+      [false, 'INGRESS'],
+      [true, 'INGRESS'],
+    ]);
+    world.apply({ ...selector, ingress: [{ fromEntities: ['all'] }] });
+    world.cluster.ask(world.client.host, '10.244.2.3', 80, port);
+    expect(world.command(2, 'hubble', 'observe').split('\n')).toHaveLength(2 + 1); // judged anew, and nothing new to see
+  });
+
+  it('follows', () => {
+    ask();
+    const first = world.output(1, 'hubble', 'observe', '-f', '--protocol', 'udp');
+    expect(first).toEqual({ text: '', next: ['observe', '-f', '--protocol', 'udp', '--after=2'] });
+    const next = (output: PluginOutput) =>
+      world.output(1, 'hubble', ...(typeof output === 'string' ? [] : output.next));
+    expect(next(first)).toEqual(first);
+    ask();
+    const second = next(first);
+    expect(second).toMatchObject({
+      text: expect.stringMatching(/->.*\n.*<-.*\n$/),
+      next: expect.arrayContaining(['--after=4']),
+    });
+    expect(next(second)).toMatchObject({ text: '' });
   });
 
   it('shows what a policy drops, and which', () => {
@@ -188,7 +230,7 @@ describe('hubble observe', () => {
     expect(world.command(1, 'hubble', 'observe', '--verdict', 'DROPPED')).toBe('');
     expect(world.command(1, 'hubble', 'observe', '--port', '81')).toBe('');
     expect(world.command(1, 'hubble', 'observe', '--protocol', 'udp', '-n', 'default')).not.toBe('');
-    expect(world.command(1, 'hubble', 'observe', '--follow')).toMatch(/^Error: Unknown option '--follow'/);
+    expect(world.command(1, 'hubble', 'observe', '--tree')).toMatch(/^Error: Unknown option '--tree'/);
   });
 });
 

@@ -49,7 +49,8 @@ export class PluginCluster<Plugin extends CniPlugin> {
 
   /** A command of the plugin on a node. */
   run(node: number, name: string, ...words: string[]): string {
-    return this.plugins[node - 1]!.commands?.()[name]?.(words) ?? '';
+    const output = this.plugins[node - 1]!.commands?.()[name]?.(words) ?? '';
+    return typeof output === 'string' ? output : output.text;
   }
 
   private introduce(plugin: Plugin, index: number): void {

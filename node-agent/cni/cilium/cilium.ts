@@ -13,7 +13,15 @@ import { datapathPeer } from '../datapath-peer.ts';
 import { HostLocalIpam } from '../ipam/host-local.ts';
 import { attachLeased } from '../leased-pod.ts';
 import type { NetworkConfiguration } from '../network-configuration.ts';
-import type { CniAttachment, CniContext, CniPlugin, NodeNetworkUp, PeerNode, PodAttachRequest } from '../plugin.ts';
+import type {
+  CniAttachment,
+  CniContext,
+  CniPlugin,
+  NodeNetworkUp,
+  PeerNode,
+  PluginOutput,
+  PodAttachRequest,
+} from '../plugin.ts';
 import { createNodeKeys } from '../wireguard/node-keys.ts';
 import { type CiliumView, ciliumDbg } from './cilium-dbg.ts';
 import { hubble } from './hubble.ts';
@@ -83,7 +91,7 @@ export class Cilium implements CniPlugin {
     this.context.datapath.removePeer(name);
   }
 
-  commands(): Record<string, (words: readonly string[]) => string> {
+  commands(): Record<string, (words: readonly string[]) => PluginOutput> {
     const dbg = (words: readonly string[]) => ciliumDbg(this.view(), words);
     const observe = (words: readonly string[]) => hubble(this.view(), words, Date.now() * 1000);
     return { cilium: dbg, 'cilium-dbg': dbg, hubble: observe };

@@ -1,9 +1,10 @@
-/** `hubble observe [filters] [-o compact|json] [--last N]`: flows of this node, in the forms of the original. */
+/** `hubble observe [filters] [-o compact|json] [--last N] [--follow]`: flows of this node, in the forms of the original. */
 import { parseArgs } from 'node:util';
 import { formatIpv4 } from '../../../shared/wire/address.ts';
-import type { FlowRecord } from '../../datapath/cilium/flow-log.ts';
+import { type FlowRecord, MAX_FLOWS } from '../../datapath/cilium/flow-log.ts';
 import { RESERVED_IDENTITIES, reservedName } from '../../datapath/cilium/identity.ts';
 import { labelLines } from '../../datapath/cilium/security-labels.ts';
+import type { PluginOutput } from '../plugin.ts';
 import type { CiliumView } from './cilium-dbg.ts';
 
 const DEFAULT_LAST = 20;
@@ -14,6 +15,9 @@ const FLAG_NAMES = ['FIN', 'SYN', 'RST', 'PSH', 'ACK', 'URG', 'ECE', 'CWR'];
 const OPTIONS = {
   output: { type: 'string', short: 'o', default: 'compact' },
   last: { type: 'string' },
+  follow: { type: 'boolean', short: 'f', default: false },
+  /** How many flows had been seen: what a command that follows goes on with. */
+  after: { type: 'string' },
   verdict: { type: 'string', multiple: true },
   pod: { type: 'string', multiple: true },
   'from-pod': { type: 'string', multiple: true },
@@ -39,13 +43,16 @@ interface ShownFlow {
   readonly record: FlowRecord;
   readonly source: Party;
   readonly destination: Party;
+  /** To a pod here. */
+  readonly isArriving: boolean;
+  /** The connection's server is a pod here. */
   readonly isIngress: boolean;
 }
 
 type Filters = ReturnType<typeof filtersOf>;
 
 /** `wallClockUs` goes with the data path's time. */
-export function hubble(view: CiliumView, words: readonly string[], wallClockUs: number): string {
+export function hubble(view: CiliumView, words: readonly string[], wallClockUs: number): PluginOutput {
   const [command, ...rest] = words;
   if (command === 'status') return status(view);
   if (command !== 'observe') return 'Error: there are `hubble observe` and `hubble status` here\n';
@@ -55,14 +62,18 @@ export function hubble(view: CiliumView, words: readonly string[], wallClockUs: 
   } catch (error) {
     return `Error: ${(error as Error).message}\n`; // of parseArgs, or of ours
   }
-  const shown = view.flows
-    .list()
-    .map((record) => shownFlow(view, record))
-    .filter((flow) => passes(flow, filters))
-    .slice(-filters.last);
-  const offsetUs = wallClockUs - view.datapath.root.engine.nowUs;
+  const { flows, datapath } = view;
+  const records = filters.after === undefined ? flows.list() : flows.since(filters.after);
+  const passing = records.map((record) => shownFlow(view, record)).filter((flow) => passes(flow, filters));
+  const shown = filters.last === 0 ? [] : passing.slice(-filters.last);
+  const offsetUs = wallClockUs - datapath.root.engine.nowUs;
   const format = filters.output === 'json' ? jsonLine : compactLine;
-  return shown.map((flow) => `${format(view, flow, offsetUs)}\n`).join('');
+  const text = shown.map((flow) => `${format(view, flow, offsetUs)}\n`).join('');
+  return filters.follow ? { text, next: [command, ...withoutAfter(rest), `--after=${flows.seen}`] } : text;
+}
+
+function withoutAfter(words: readonly string[]): string[] {
+  return words.filter((word) => !word.startsWith('--after='));
 }
 
 function status({ flows }: CiliumView): string {
@@ -71,20 +82,24 @@ function status({ flows }: CiliumView): string {
 
 function filtersOf(words: readonly string[]) {
   const { values } = parseArgs({ args: [...words], options: OPTIONS });
-  const { output, last } = values;
+  const { output, last, follow } = values;
+  const after = values.after === undefined ? undefined : Number(values.after);
   if (!['compact', 'json', 'jsonpb'].includes(output)) throw new Error(`invalid output format: ${output}`);
-  const count = last === undefined ? DEFAULT_LAST : Number(last);
+  const shownAtFirst = follow ? 0 : DEFAULT_LAST;
+  const count = after !== undefined ? MAX_FLOWS : last === undefined ? shownAtFirst : Number(last);
   if (!Number.isInteger(count) || count < 0) throw new Error(`invalid argument "${last}" for "--last" flag`);
-  return { ...values, output: output === 'jsonpb' ? 'json' : output, last: count };
+  return { ...values, output: output === 'jsonpb' ? 'json' : output, last: count, after };
 }
 
 function shownFlow(view: CiliumView, record: FlowRecord): ShownFlow {
-  const isIngress = view.network.ciliumHost.endpoints.has(record.destination);
+  const { endpoints } = view.network.ciliumHost;
+  const isArriving = endpoints.has(record.destination);
   return {
     record,
     source: partyOf(view, record.source, record.sourcePort),
     destination: partyOf(view, record.destination, record.destinationPort),
-    isIngress,
+    isArriving,
+    isIngress: record.isReply ? endpoints.has(record.source) : isArriving,
   };
 }
 
@@ -134,13 +149,15 @@ function compactLine({ network }: CiliumView, flow: ShownFlow, offsetUs: number)
   const { record, source, destination } = flow;
   const time = new Date((record.timeUs + offsetUs) / 1000);
   const stamp = `${time.toUTCString().slice(8, 11)} ${`${time.getUTCDate()}`.padStart(2)} ${time.toISOString().slice(11, 23)}`;
-  const arrow = record.drop === null ? '->' : '<>';
+  const arrow = record.drop !== null ? '<>' : record.isReply ? '<-' : '->';
+  // Of a reply too the client stands at the left.
+  const [left, right] = record.isReply ? [destination, source] : [source, destination];
   const event = record.drop === null ? `${observationPoint(network.routing, flow)} FORWARDED` : 'Policy denied DROPPED';
-  return `${stamp}: ${partyText(source)} ${arrow} ${partyText(destination)} ${event} (${summary(record)})`;
+  return `${stamp}: ${partyText(left)} ${arrow} ${partyText(right)} ${event} (${summary(record)})`;
 }
 
-function observationPoint(routing: string, { destination, isIngress }: ShownFlow): string {
-  if (isIngress) return 'to-endpoint';
+function observationPoint(routing: string, { destination, isArriving }: ShownFlow): string {
+  if (isArriving) return 'to-endpoint';
   if (destination.identity === RESERVED_IDENTITIES.host) return 'to-stack';
   const isPodOrNode = destination.identity !== RESERVED_IDENTITIES.world;
   return isPodOrNode && (routing === 'vxlan' || routing === 'geneve') ? 'to-overlay' : 'to-network';
@@ -182,7 +199,7 @@ function jsonLine({ datapath: { nodeName }, network }: CiliumView, flow: ShownFl
       ...(dropped
         ? { drop_reason_desc: 'POLICY_DENIED', [`${direction}_denied_by`]: deniedBy(record.drop?.cause) }
         : { trace_observation_point: observationPoint(network.routing, flow).toUpperCase().replace('-', '_') }),
-      is_reply: false,
+      is_reply: record.isReply,
       Summary: summary(record),
     },
     node_name: nodeName,
@@ -190,9 +207,9 @@ function jsonLine({ datapath: { nodeName }, network }: CiliumView, flow: ShownFl
   });
 }
 
-function layer4({ protocol, sourcePort, destinationPort, tcpFlags }: FlowRecord): object {
+function layer4({ protocol, sourcePort, destinationPort, tcpFlags, isReply }: FlowRecord): object {
   const name = PROTOCOL_NAMES[protocol] ?? 'unknown';
-  if (name === 'ICMPv4') return { [name]: { type: 8 } };
+  if (name === 'ICMPv4') return { [name]: { type: isReply ? 0 : 8 } };
   const ports = { source_port: sourcePort, destination_port: destinationPort };
   if (name !== 'TCP') return { [name]: ports };
   return { TCP: { ...ports, flags: Object.fromEntries(flagNames(tcpFlags).map((flag) => [flag, true])) } };

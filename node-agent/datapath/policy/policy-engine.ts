@@ -40,9 +40,10 @@ export interface PolicyVerdict {
   readonly ingress: PolicyDecision | null;
 }
 
-/** Told of each connection that is let through, at its first packet, and of every packet that is refused. */
+/** Told of each connection that is let through, at the first packet of each direction, and of every packet that is refused. */
 export interface VerdictObserver {
   judged(packet: Packet, connection: Connection, drop: DropReason | null): void;
+  replied(packet: Packet, connection: Connection): void;
 }
 
 export class PolicyEngine implements PacketPolicy, AddressHolder {
@@ -89,11 +90,22 @@ export class PolicyEngine implements PacketPolicy, AddressHolder {
     if (flow.relatedTo !== null) return null;
     const { connection } = flow;
     if (connection.policyGeneration === this.generation) return null;
+    if (connection.policyGeneration === -this.generation) return this.awaitReply(packet, flow);
     if (connection.confirmed && this.options.established === 'keep') return null;
     const refused = this.judgeConnection(connection);
     if (refused !== null || connection.policyGeneration === 0) this.observer?.judged(packet, connection, refused);
-    if (refused === null) connection.policyGeneration = this.generation;
+    const isComplete = this.observer === null || connection.seenReply;
+    if (refused === null) connection.policyGeneration = isComplete ? this.generation : -this.generation;
     return refused;
+  }
+
+  /** Of a connection that passed: the observer has yet to see what comes back. */
+  private awaitReply(packet: Packet, { isReply, connection }: Flow): Verdict {
+    if (isReply) {
+      connection.policyGeneration = this.generation;
+      this.observer?.replied(packet, connection);
+    }
+    return null;
   }
 
   /** The same decision for a connection that does not exist, with both sides' reasons. */
