@@ -39,6 +39,15 @@ export function notFoundValue(field: string, value: unknown): FieldError {
   return { field, reason: 'FieldValueNotFound', message: `Not found: ${valueText(value)}` };
 }
 
+/** Wrong as a whole: its value is not repeated. */
+export function invalidField(field: string, detail: string): FieldError {
+  return { field, reason: 'FieldValueInvalid', message: `Invalid value: ${detail}` };
+}
+
+export function tooMany(field: string, count: number, maximum: number): FieldError {
+  return { field, reason: 'FieldValueTooMany', message: `Too many: ${count}: must have at most ${maximum} items` };
+}
+
 export function tooLong(field: string, maximumBytes: number): FieldError {
   return { field, reason: 'FieldValueTooLong', message: `Too long: may not be more than ${maximumBytes} bytes` };
 }

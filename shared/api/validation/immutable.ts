@@ -5,7 +5,9 @@ import { isSame } from '../json-equality.ts';
 import { fieldAt, type KubeObject } from '../object.ts';
 import type { FieldError } from '../status.ts';
 import { forbiddenValue, IMMUTABLE, invalidValue } from './field-error.ts';
+import { nodeChangeErrors } from './node.ts';
 import { serviceChangeErrors } from './service.ts';
+import { volumeChangeErrors } from './storage.ts';
 
 /** Paths whose value stays what it was, by the type's name. */
 const IMMUTABLE_FIELDS: Readonly<Record<string, readonly string[]>> = {
@@ -33,6 +35,8 @@ const UPDATE_CHECKS: Readonly<Record<string, UpdateCheck>> = {
   'batch.v1.Job': jobErrors,
   'core.v1.ConfigMap': configMapErrors,
   'core.v1.PersistentVolumeClaim': claimErrors,
+  'core.v1.Node': nodeChangeErrors,
+  'core.v1.PersistentVolume': volumeChangeErrors,
   'core.v1.Pod': podErrors,
   'core.v1.Secret': secretErrors,
   'core.v1.Service': serviceChangeErrors,

@@ -55,8 +55,12 @@ function ingressRuleErrors({ host }: IngressRule, path: string): FieldError[] {
   if (!host) return [];
   const at = `${path}.host`;
   if (isIp(host)) return [invalidValue(at, host, 'must be a DNS name, not an IP address')];
+  return hostErrors(host, at);
+}
+
+function hostErrors(host: string, path: string): FieldError[] {
   const messages = host.includes('*') ? wildcardSubdomainErrors(host) : dns1123SubdomainErrors(host);
-  return messages.map((text) => invalidValue(at, host, text));
+  return messages.map((text) => invalidValue(path, host, text));
 }
 
 const UNCLEAN_SEQUENCES = ['//', '/./', '/../', '%2f', '%2F'];
@@ -80,9 +84,12 @@ function ingressPathErrors({ path: value = '', pathType }: HTTPIngressPath, path
   ];
 }
 
-function ingressErrors({ defaultBackend, rules = [] }: IngressSpec, path: string): FieldError[] {
-  if (defaultBackend !== undefined || rules.length > 0) return [];
-  return [invalidValue(path, rules, 'either `defaultBackend` or `rules` must be specified')];
+function ingressErrors({ defaultBackend, rules = [], tls = [] }: IngressSpec, path: string): FieldError[] {
+  const errors = tls.flatMap(({ hosts = [] }, i) =>
+    hosts.flatMap((host, j) => hostErrors(host, `${path}.tls[${i}].hosts[${j}]`)),
+  );
+  if (defaultBackend !== undefined || rules.length > 0) return errors;
+  return [...errors, invalidValue(path, rules, 'either `defaultBackend` or `rules` must be specified')];
 }
 
 function backendErrors({ service, resource }: IngressBackend, path: string): FieldError[] {

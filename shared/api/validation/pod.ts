@@ -193,19 +193,36 @@ function resourceErrors({ limits = {}, requests = {} }: ResourceRequirements, pa
   for (const [field, quantities] of Object.entries({ limits, requests })) {
     for (const [name, text] of Object.entries(quantities)) {
       errors.push(...resourceNameErrors(name, `${path}.${field}[${name}]`));
-      if (parseQuantity(String(text))!.nano < 0n) {
+      const { nano } = parseQuantity(String(text))!;
+      if (nano < 0n) {
         errors.push(invalidValue(`${path}.${field}[${name}]`, text, 'must be greater than or equal to 0'));
+      }
+      if (isExtended(name) && nano % NANO_PER_UNIT !== 0n) {
+        errors.push(invalidValue(`${path}.${field}[${name}]`, text, 'must be an integer'));
+      }
+      if (field === 'requests' && isExtended(name) && limits[name] === undefined) {
+        errors.push(requiredValue(`${path}.limits`, 'Limit must be set for non overcommitable resources'));
       }
     }
   }
   for (const [name, text] of Object.entries(requests)) {
     const limit = limits[name];
     if (limit === undefined) continue;
-    if (compareQuantities(parseQuantity(String(text))!, parseQuantity(String(limit))!) > 0) {
+    const difference = compareQuantities(parseQuantity(String(text))!, parseQuantity(String(limit))!);
+    if (isExtended(name) && difference !== 0) {
+      errors.push(invalidValue(`${path}.requests`, text, `must be equal to ${name} limit of ${limit}`));
+    } else if (difference > 0) {
       errors.push(invalidValue(`${path}.requests`, text, `must be less than or equal to ${name} limit of ${limit}`));
     }
   }
   return errors;
+}
+
+const NANO_PER_UNIT = 10n ** 9n;
+
+/** Of another domain than Kubernetes' own: whole things that are not shared, as GPUs. */
+function isExtended(name: string): boolean {
+  return name.includes('/') && !name.split('/')[0]?.endsWith('kubernetes.io');
 }
 
 const CONTAINER_RESOURCES = new Set(['cpu', 'memory', 'ephemeral-storage']);

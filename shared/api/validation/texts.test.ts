@@ -38,6 +38,21 @@ describe('containers', () => {
     ],
     [{ resources: { limits: { 'example.org/gpu': '1', 'hugepages-2Mi': '2Mi' } } }, []],
     [
+      { resources: { limits: { 'example.org/gpu': '500m' } } },
+      [
+        'resources.limits[example.org/gpu]: Invalid value: "500m": must be an integer',
+        'resources.requests[example.org/gpu]: Invalid value: "500m": must be an integer',
+      ],
+    ],
+    [
+      { resources: { requests: { 'example.org/gpu': '1' } } },
+      ['resources.limits: Required value: Limit must be set for non overcommitable resources'],
+    ],
+    [
+      { resources: { limits: { 'example.org/gpu': '2' }, requests: { 'example.org/gpu': '1' } } },
+      ['resources.requests: Invalid value: "1": must be equal to example.org/gpu limit of 2'],
+    ],
+    [
       { ports: [{ containerPort: 80, name: 'UPPER' }] },
       [
         'ports[0].name: Invalid value: "UPPER": must contain only alpha-numeric characters (a-z, 0-9), and hyphens (-)',
@@ -396,4 +411,123 @@ test('a variable that stands twice is a warning', () => {
     `spec.template.spec.containers[1].env[2]: ${text}`,
   ]);
   expect(warningsFor({ data: {} }, 'core.v1.ConfigMap')).toEqual([]);
+});
+
+describe('what Jobs do when their pods fail', () => {
+  const policy = (rule: JsonObject, more: JsonObject = {}) => ({
+    spec: { ...job, podFailurePolicy: { rules: [rule] }, ...more },
+  });
+  const codes = { operator: 'In', values: [1] };
+  const at = 'spec.podFailurePolicy.rules[0]';
+  test.each<[JsonObject, string[]]>([
+    [policy({ action: 'FailJob', onExitCodes: codes }), []],
+    [policy({ action: 'Ignore', onPodConditions: [{ type: 'DisruptionTarget', status: 'True' }] }), []],
+    [
+      policy({ action: 'Wait', onExitCodes: codes }),
+      [`${at}.action: Unsupported value: "Wait": supported values: "Count", "FailIndex", "FailJob", "Ignore"`],
+    ],
+    [
+      policy({ action: 'FailIndex', onExitCodes: codes }),
+      [`${at}.action: Invalid value: "FailIndex": requires the backoffLimitPerIndex to be set`],
+    ],
+    [
+      policy({ action: 'Count' }),
+      [`${at}: Invalid value: specifying one of OnExitCodes and OnPodConditions is required`],
+    ],
+    [
+      policy({ action: 'Count', onExitCodes: { operator: 'In', values: [2, 0, 2], containerName: 'd' } }),
+      [
+        `${at}.onExitCodes.containerName: Invalid value: "d": must be one of the container or initContainer names in the pod template`,
+        `${at}.onExitCodes.values[1]: Invalid value: 0: must not be 0 for the In operator`,
+        `${at}.onExitCodes.values[2]: Duplicate value: 2`,
+        `${at}.onExitCodes.values: Invalid value: [2,0,2]: must be ordered`,
+      ],
+    ],
+    [
+      policy(
+        { action: 'Count', onExitCodes: codes },
+        {
+          template: { spec: { containers: [container], restartPolicy: 'OnFailure' } },
+        },
+      ),
+      [
+        'spec.template.spec.restartPolicy: Invalid value: "OnFailure": only "Never" is supported when podFailurePolicy is specified',
+      ],
+    ],
+    [
+      { spec: { ...job, backoffLimitPerIndex: 1 } },
+      ['spec.backoffLimitPerIndex: Invalid value: 1: requires indexed completion mode'],
+    ],
+    [
+      { spec: { ...job, completionMode: 'Indexed', completions: 2, maxFailedIndexes: 3 } },
+      [
+        'spec.backoffLimitPerIndex: Required value: when maxFailedIndexes is specified',
+        'spec.maxFailedIndexes: Invalid value: 3: must be less than or equal to completions',
+      ],
+    ],
+  ])('%j', (fields, texts) => {
+    expect(errorTexts('batch/v1', 'Job', fields)).toEqual(texts);
+  });
+});
+
+describe('volumes', () => {
+  const hostPath = { path: '/data' };
+  const volume = { accessModes: ['ReadWriteOnce'], capacity: { storage: '1Gi' }, hostPath };
+  test.each<[JsonObject, string[]]>([
+    [volume, []],
+    [{ ...volume, accessModes: [] }, ['spec.accessModes: Required value']],
+    [{ ...volume, hostPath: null }, ['spec: Required value: must specify a volume type']],
+    [
+      { ...volume, capacity: { storage: '0' } },
+      ['spec.capacity[storage]: Invalid value: "0": must be greater than zero'],
+    ],
+    [{ ...volume, nfs: { path: '/', server: 'a' } }, ['spec.nfs: Forbidden: may not specify more than 1 volume type']],
+    [
+      { ...volume, hostPath: null, local: { path: '/d' } },
+      ['spec.nodeAffinity: Required value: Local volume requires node affinity'],
+    ],
+    [
+      { ...volume, accessModes: ['ReadWriteOnce', 'ReadWriteOncePod'] },
+      ['spec.accessModes: Forbidden: may not use ReadWriteOncePod with other access modes'],
+    ],
+  ])('%j', (spec, texts) => {
+    expect(errorTexts('v1', 'PersistentVolume', { spec })).toEqual(texts);
+  });
+
+  test('are made of what they were made of', () => {
+    expect(
+      updateTexts('v1', 'PersistentVolume', { spec: volume }, { spec: { ...volume, hostPath: { path: '/x' } } }),
+    ).toEqual(['spec.persistentvolumesource: Forbidden: spec.persistentvolumesource is immutable after creation']);
+    expect(
+      updateTexts('v1', 'PersistentVolume', { spec: volume }, { spec: { ...volume, mountOptions: ['ro'] } }),
+    ).toEqual([]);
+  });
+});
+
+describe('nodes', () => {
+  const spec = { podCIDR: '10.244.1.0/24', podCIDRs: ['10.244.1.0/24'], providerID: 'a' };
+  test.each<[JsonObject, string[]]>([
+    [{ ...spec, unschedulable: true, taints: [{ key: 'a', effect: 'NoSchedule' }] }, []],
+    [
+      { ...spec, podCIDR: '10.244.2.0/24', podCIDRs: ['10.244.2.0/24'] },
+      ['spec.podCIDRs: Forbidden: node updates may not change podCIDR except from "" to valid'],
+    ],
+    [
+      { ...spec, providerID: 'b' },
+      ['spec.providerID: Forbidden: node updates may not change providerID except from "" to valid'],
+    ],
+    [{ ...spec, externalID: 'b' }, [': Forbidden: node updates may only change labels, taints, or capacity']],
+  ])('%j', (after, texts) => {
+    expect(updateTexts('v1', 'Node', { spec }, { spec: after })).toEqual(texts);
+  });
+});
+
+test('hosts of an Ingress have names', () => {
+  const spec = {
+    defaultBackend: { service: { name: 'a', port: { number: 80 } } },
+    tls: [{ hosts: ['a.example', '*.example', 'A_b', '*.*.x'] }],
+  };
+  expect(
+    errorTexts('networking.k8s.io/v1', 'Ingress', { spec }).map((text) => text.split(': ').slice(0, 3).join(': ')),
+  ).toEqual(['spec.tls[0].hosts[2]: Invalid value: "A_b"', 'spec.tls[0].hosts[3]: Invalid value: "*.*.x"']);
 });

@@ -28,7 +28,7 @@ export function errorTexts(apiVersion: string, kind: string, fields: JsonObject)
 /** The same of a change. */
 export function updateTexts(apiVersion: string, kind: string, before: JsonObject, after: JsonObject): string[] {
   const definition = findKind(apiVersion, kind)!;
-  const metadata = { name: 'web', namespace: 'default' };
+  const metadata = { name: 'web', ...(definition.namespaced ? { namespace: 'default' } : {}) };
   const [old, object] = [before, after].map((fields) => prepared(definition, { metadata, ...fields }));
   return validateUpdate(object!, old!, definition).map(({ field, message }) => `${field}: ${message}`);
 }

@@ -9,6 +9,7 @@ import type { FieldError } from '../status.ts';
 import { isApiError } from '../status.ts';
 import { scheduleProblem } from './cron-schedule.ts';
 import { forbiddenValue, invalidValue, requiredValue, unsupportedValue } from './field-error.ts';
+import { jobFailureErrors } from './job-policy.ts';
 import { isEmptySelector } from './labels.ts';
 import { atLeast, oneOf, type Rule, type TypeRules } from './rule.ts';
 
@@ -132,7 +133,7 @@ function replicationControllerErrors(
 const JOB_RESTART_POLICIES = ['OnFailure', 'Never'];
 
 function jobErrors(spec: JobSpec, path: string): FieldError[] {
-  const errors = jobPolicyErrors(spec, path);
+  const errors = [...jobPolicyErrors(spec, path), ...jobFailureErrors(spec, path)];
   if (spec.completionMode !== 'Indexed' || spec.completions !== undefined) return errors;
   return [...errors, requiredValue(`${path}.completions`, 'when completion mode is Indexed')];
 }
@@ -226,8 +227,10 @@ export const WORKLOAD_RULES: Readonly<Record<string, TypeRules>> = {
     fields: {
       activeDeadlineSeconds: natural,
       backoffLimit: natural,
+      backoffLimitPerIndex: natural,
       completionMode: oneOf('Indexed', 'NonIndexed'),
       completions: natural,
+      maxFailedIndexes: natural,
       parallelism: natural,
       ttlSecondsAfterFinished: natural,
     },
