@@ -21,6 +21,7 @@ import { readCompactedRevision, readLastRevision, StoreFeed, type StoreFeedHandl
 import {
   compactionSubject,
   encodeKey,
+  MAX_SUBJECT_LENGTH,
   type ObjectKey,
   storeFilter,
   streamName,
@@ -179,9 +180,11 @@ export class ObjectStore {
     deletes: boolean,
   ): Promise<number> {
     const deadlineMs = performance.now() + this.writeTimeoutMs;
+    const subject = this.prefix + encodeKey(key);
+    if (subject.length > MAX_SUBJECT_LENGTH) throw new Error(`the key ${subject.slice(0, 100)}... is too long`);
     const message: StoreMessage = {
       key,
-      subject: this.prefix + encodeKey(key),
+      subject,
       payload,
       id: nuid.next(),
       expectedRevision,

@@ -8,6 +8,9 @@
  */
 import type { ResourceRef } from '../api/resource.ts';
 
+/** A NATS server ends the connection of who sends a longer line (4096), which has a reply's subject and sizes too. */
+export const MAX_SUBJECT_LENGTH = 3800;
+
 const PLAIN = /^[A-Za-z0-9_-]+$/;
 const encoder = new TextEncoder();
 const decoder = new TextDecoder('utf-8', { fatal: true });

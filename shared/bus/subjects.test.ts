@@ -11,6 +11,9 @@ describe('subjects', () => {
     );
     expect(subjectText('lab', 'node.{node}.stream', { node: ANY })).toBe('podwire.lab.node.*.stream');
     expect(() => subjectText('lab', 'node.{node}.stream', {})).toThrow('needs the parameter node');
+    expect(() => subjectText('lab', 'node.{node}.stream', { node: 'x'.repeat(4000) })).toThrow(
+      'would have 4024 characters',
+    );
   });
 
   it('decode what they promise', () => {

@@ -18,7 +18,7 @@ import {
   stringMap,
   UnexpectedMessageError,
 } from './message-fields.ts';
-import { encodeToken } from './store-layout.ts';
+import { encodeToken, MAX_SUBJECT_LENGTH } from './store-layout.ts';
 
 export type Decoder<T> = (value: unknown) => T;
 
@@ -65,14 +65,16 @@ export function streamSubject<Request>(pattern: string, decodeRequest: Decoder<R
   return { kind: 'stream', pattern, decodeRequest };
 }
 
-/** The subject on the wire. Throws when a parameter of the pattern is not given. */
+/** The subject on the wire. Throws when a parameter of the pattern is not given, or is too long for a subject. */
 export function subjectText(cluster: string, pattern: string, parameters: SubjectParameters): string {
   const filled = pattern.replace(/\{(\w+)\}/g, (_, name: string) => {
     const value = parameters[name];
     if (value === undefined) throw new Error(`subject ${pattern} needs the parameter ${name}`);
     return value === ANY ? value : encodeToken(value);
   });
-  return `podwire.${cluster}.${filled}`;
+  const text = `podwire.${cluster}.${filled}`;
+  if (text.length > MAX_SUBJECT_LENGTH) throw new Error(`the subject ${pattern} would have ${text.length} characters`);
+  return text;
 }
 
 // --- the apiserver -------------------------------------------------------------------------------------------------

@@ -53,6 +53,20 @@ function phaseOf(object: KubeObject): string {
 }
 
 describe('ObjectStore', () => {
+  it('takes the longest name that the API takes, and a longer one does not cost the connection', async () => {
+    const bus = await openBus('apiserver');
+    const told: string[] = [];
+    bus.onStateChange((state) => told.push(state));
+    const store = await ObjectStore.open(bus);
+    // Each of its bytes takes three characters.
+    const longest = '.'.repeat(1024);
+    expect(await store.put(podKey(longest), pod(longest), 0)).toBeGreaterThan(0);
+    const tooLong = '.'.repeat(4000);
+    await expect(store.put(podKey(tooLong), pod(tooLong), 0)).rejects.toThrow('is too long');
+    expect(await store.put(podKey('web'), pod('web'), 0)).toBeGreaterThan(0);
+    expect(told).toEqual([]);
+  });
+
   it('writes only onto the expected revision', async () => {
     const store = await ObjectStore.open(await openBus('apiserver'));
     const key = podKey('web');

@@ -26,6 +26,15 @@ function cronJobNameErrors(name: string): string[] {
   return errors;
 }
 
+/** A name stands in a subject of the store, three characters a byte at worst, and a NATS server takes no line over 4096. */
+const MAX_NAME_BYTES = 1024;
+
+function roleNameErrors(name: string): string[] {
+  const errors = pathSegmentNameErrors(name);
+  const bytes = new TextEncoder().encode(name).length;
+  return bytes > MAX_NAME_BYTES ? [...errors, `must be no more than ${MAX_NAME_BYTES} bytes`] : errors;
+}
+
 /** By `group/resource`; DNS subdomains are what the others have. */
 const NAME_CHECKS: Readonly<Record<string, NameCheck>> = {
   '/namespaces': dns1123LabelErrors,
@@ -33,10 +42,10 @@ const NAME_CHECKS: Readonly<Record<string, NameCheck>> = {
   'apps/statefulsets': dns1123LabelErrors,
   'batch/cronjobs': cronJobNameErrors,
   'networking.k8s.io/ipaddresses': ipErrors,
-  'rbac.authorization.k8s.io/clusterrolebindings': pathSegmentNameErrors,
-  'rbac.authorization.k8s.io/clusterroles': pathSegmentNameErrors,
-  'rbac.authorization.k8s.io/rolebindings': pathSegmentNameErrors,
-  'rbac.authorization.k8s.io/roles': pathSegmentNameErrors,
+  'rbac.authorization.k8s.io/clusterrolebindings': roleNameErrors,
+  'rbac.authorization.k8s.io/clusterroles': roleNameErrors,
+  'rbac.authorization.k8s.io/rolebindings': roleNameErrors,
+  'rbac.authorization.k8s.io/roles': roleNameErrors,
 };
 
 export function nameErrors(resource: Pick<ResourceRef, 'group' | 'resource'>, name: string): string[] {

@@ -305,6 +305,7 @@ export const POD_RULES: Readonly<Record<string, TypeRules>> = {
       activeDeadlineSeconds: between(1, MAXIMUM_ID),
       dnsPolicy: oneOf('ClusterFirst', 'ClusterFirstWithHostNet', 'Default', 'None'),
       hostname: dnsLabel,
+      nodeName: dnsSubdomain,
       nodeSelector: labels,
       restartPolicy: oneOf('Always', 'Never', 'OnFailure'),
       schedulerName: qualifiedName,

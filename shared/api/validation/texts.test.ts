@@ -531,3 +531,15 @@ test('hosts of an Ingress have names', () => {
     errorTexts('networking.k8s.io/v1', 'Ingress', { spec }).map((text) => text.split(': ').slice(0, 3).join(': ')),
   ).toEqual(['spec.tls[0].hosts[2]: Invalid value: "A_b"', 'spec.tls[0].hosts[3]: Invalid value: "*.*.x"']);
 });
+
+test('names fit into a subject of the store', () => {
+  const texts = (name: string) => errorTexts('rbac.authorization.k8s.io/v1', 'Role', { metadata: { name } });
+  expect(texts('system:a b')).toEqual([]);
+  expect(texts('x'.repeat(1024))).toEqual([]);
+  expect(texts('x'.repeat(1025))).toEqual([
+    `metadata.name: Invalid value: "${'x'.repeat(1025)}": must be no more than 1024 bytes`,
+  ]);
+  expect(errorTexts('v1', 'Pod', { spec: { nodeName: 'A B', containers: [container] } })[0]).toMatch(
+    /^spec\.nodeName: Invalid value: "A B": a lowercase RFC 1123 subdomain must/,
+  );
+});

@@ -1,4 +1,5 @@
 /** `pods/binding`: the scheduler's decision. A pod is bound once. */
+import { dns1123SubdomainErrors } from '../../../../shared/api/name-format.ts';
 import { fieldAt, isJsonObject, type KubeObject } from '../../../../shared/api/object.ts';
 import { PODS } from '../../../../shared/api/resources.ts';
 import { badRequest, conflict, invalid } from '../../../../shared/api/status.ts';
@@ -33,6 +34,10 @@ function targetNode(binding: unknown, name: string): string {
     throw error('target.kind', detail, 'FieldValueNotSupported');
   }
   if (typeof node !== 'string' || node === '') throw error('target.name', 'Required value', 'FieldValueRequired');
+  const [problem] = dns1123SubdomainErrors(node);
+  if (problem !== undefined) {
+    throw error('target.name', `Invalid value: ${JSON.stringify(node)}: ${problem}`, 'FieldValueInvalid');
+  }
   return node;
 }
 
