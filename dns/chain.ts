@@ -69,6 +69,8 @@ const KNOWN = new Map(ORDER);
 
 export interface Chain {
   readonly handler: Handler;
+  /** Told of every answer to a client's query, once it has left; undefined when no plugin listens. */
+  readonly sent: Plugin['sent'] | undefined;
   /** In the order of the chain. */
   readonly plugins: readonly { readonly name: string; readonly plugin: Plugin }[];
 }
@@ -91,7 +93,9 @@ export function buildChain(directives: readonly Directive[], block: BlockContext
   const withHandler = plugins.filter(({ plugin }) => plugin.handler !== undefined);
   let handler = endOf(withHandler.at(-1)?.name);
   for (const { plugin } of withHandler.reverse()) handler = plugin.handler?.(handler) ?? handler;
-  return { handler, plugins };
+  // One prometheus in a block is all that there is.
+  const listener = plugins.find(({ plugin }) => plugin.sent !== undefined)?.plugin;
+  return { handler, plugins, sent: listener?.sent };
 }
 
 /** Behind the last plugin: nobody answered, which is a failure as in the original, or no plugin was there to do it. */

@@ -20,7 +20,7 @@ import { CorefileError } from './corefile.ts';
 import { HostNetwork, loadBatches } from './host-network.ts';
 import type { DnsNetwork, LogLevel } from './plugin.ts';
 import { informerSource } from './plugins/kubernetes/informer-source.ts';
-import { QueryMetrics } from './plugins/prometheus/query-metrics.ts';
+import { PluginMetrics } from './plugins/prometheus/plugin-metrics.ts';
 import { type Corefile, DnsServer, type DnsServerOptions } from './server.ts';
 
 const VERSION = '1.11.3';
@@ -44,7 +44,8 @@ await runProcess({
       egress: config.egress === 'host' ? new HostNetwork('0.0.0.0') : undefined,
       cluster: informerSource(bus, clock),
       readCorefile: await corefileSource(bus, environment.PODWIRE_POD_NAMESPACE ?? 'kube-system'),
-      queryMetrics: new QueryMetrics(metrics),
+      pluginMetrics: new PluginMetrics(metrics),
+      version: VERSION,
       clock,
       random,
       metrics,
@@ -58,7 +59,10 @@ await runProcess({
       },
     });
     context.compileWhen.push(() => server.asked > ASKED_TO_COMPILE);
-    shutdown.onStop('server', () => server.stop({ lameDuck: listen === undefined }));
+    shutdown.onStop('server', () => {
+      print('INFO', 'SIGTERM: Shutting down servers then terminating');
+      return server.stop({ lameDuck: listen === undefined });
+    });
     try {
       await server.start();
     } catch (error) {
@@ -69,7 +73,8 @@ await runProcess({
       process.stderr.write(`${error.message}\n`);
       process.exit(1);
     }
-    print('INFO', `CoreDNS-${VERSION} (podwire) serves ${environment.PODWIRE_POD_IP ?? options.listen ?? ''}`);
+    const greeting = [...server.servedZones, `CoreDNS-${VERSION}`, `${process.platform}/${process.arch}, podwire`];
+    process.stdout.write(`${greeting.join('\n')}\n`);
   },
 });
 

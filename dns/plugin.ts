@@ -7,7 +7,7 @@ import type { Answering } from './answering.ts';
 import type { Directive } from './corefile.ts';
 import type { DecodedQuery, Reply, ResourceRecord } from './message.ts';
 import type { ClusterSource } from './plugins/kubernetes/cluster-source.ts';
-import type { QueryMetrics } from './plugins/prometheus/query-metrics.ts';
+import type { PluginMetrics } from './plugins/prometheus/plugin-metrics.ts';
 
 export interface Query extends DecodedQuery {
   readonly remote: { readonly address: string; readonly port: number };
@@ -31,6 +31,8 @@ export interface Plugin {
   searchPath?(address: string): readonly string[] | undefined;
   /** A zone that it serves as a whole, with its SOA; undefined for others. */
   zoneRecords?(zone: string): readonly ResourceRecord[] | undefined;
+  /** Told of an answer to a query of a client that has left. */
+  sent?(query: Query, bytes: number): void;
   /** Before the process ends, or before a reloaded configuration takes over. */
   stop?(reason: 'shutdown' | 'reload'): Promise<void> | void;
 }
@@ -51,13 +53,17 @@ export interface PluginContext {
   /** The server block's zones, for plugins that take them over. */
   readonly zones: readonly string[];
   readonly port: number;
+  /** As metrics name it: `dns://:53`. */
+  readonly server: string;
+  /** Of CoreDNS. */
+  readonly version: string;
   /** Every directive of the server block: several of one plugin may make one list of rules. */
   readonly directives: readonly Directive[];
   readonly network: DnsNetwork;
   readonly clock: Clock;
   readonly random: Random;
   readonly metrics: Metrics;
-  readonly queryMetrics: QueryMetrics;
+  readonly pluginMetrics: PluginMetrics;
   readonly cluster: ClusterSource;
   readonly environment: Readonly<Record<string, string | undefined>>;
   /** A line of the server's own log, in CoreDNS' form. */

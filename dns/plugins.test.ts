@@ -224,7 +224,7 @@ describe('a running server', () => {
     const network: PodNetwork = new HostNetwork('127.0.0.1');
     const ports = await freePorts(network, 3);
     const http = `health 127.0.0.1:${ports[0]}\nready 127.0.0.1:${ports[1]}\nprometheus 127.0.0.1:${ports[2]}`;
-    let text = block(`${http}\n${KUBERNETES}`);
+    let text = block(`${http}\ncache 30\n${KUBERNETES}`);
     const shared = sharedOf(new HostNetwork('127.0.0.1'));
     const server = new DnsServer({
       ...shared,
@@ -242,12 +242,33 @@ describe('a running server', () => {
     const body = async (at: number | undefined, path: string) => (await fetch(`http://127.0.0.1:${at}${path}`)).text();
     expect(await body(ports[0], '/health')).toBe('OK');
     expect(await body(ports[1], '/ready')).toBe('OK');
-    expect(await body(ports[2], '/metrics')).toContain(
-      'coredns_dns_requests_total{server="dns://:53",zone=".",proto="udp",family="1",type="A"} 1',
-    );
+    const metrics = await body(ports[2], '/metrics');
+    const of = 'server="dns://:53",zone=".",view=""';
+    for (const line of [
+      `coredns_dns_requests_total{${of},proto="udp",family="1",type="A"} 1`,
+      `coredns_dns_responses_total{${of},rcode="NOERROR"} 2`,
+      `coredns_dns_request_duration_seconds_count{${of}} 2`,
+      `coredns_dns_request_size_bytes_bucket{${of},proto="tcp",le="100"} 1`,
+      `coredns_dns_response_size_bytes_count{${of},proto="udp"} 1`,
+      `coredns_plugin_enabled{${of},name="kubernetes"} 1`,
+      'coredns_build_info{version="1.11.3",revision="podwire",goversion=""} 1',
+      'coredns_cache_requests_total{server="dns://:53",zones=".",view=""} 2',
+      'coredns_cache_misses_total{server="dns://:53",zones=".",view=""} 1',
+      'coredns_cache_hits_total{server="dns://:53",type="success",zones=".",view=""} 1',
+      'coredns_cache_entries{server="dns://:53",type="success",zones=".",view=""} 1',
+    ]) {
+      expect(metrics).toContain(`${line}\n`);
+    }
+    // A family of histograms is described once.
+    expect(metrics.split('# TYPE coredns_dns_request_size_bytes histogram')).toHaveLength(2);
     text = block(`${http}\nhosts {\n 192.0.2.5 new.lab\n }`);
     await server.reload();
     expect((await ask(false, 'new.lab')).packet.answers).toMatchObject([{ data: '192.0.2.5' }]);
+    const after = await body(ports[2], '/metrics');
+    expect(after).toContain(`coredns_dns_requests_total{${of},proto="udp",family="1",type="A"} 2\n`);
+    expect(after).toContain(`coredns_plugin_enabled{${of},name="hosts"} 1\n`);
+    expect(after).not.toContain('name="kubernetes"');
+    expect(after).not.toContain('coredns_cache_entries{');
     text = block('nosuchplugin');
     await expect(server.reload()).rejects.toThrow("Unknown directive 'nosuchplugin'");
     expect((await ask(false, 'new.lab')).packet.rcode).toBe('NOERROR');

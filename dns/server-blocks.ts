@@ -3,10 +3,13 @@ import type { Answering } from './answering.ts';
 import { type BlockContext, buildChain, type Chain } from './chain.ts';
 import { CorefileError, type ServerBlock } from './corefile.ts';
 import { emptyReply, type Reply } from './message.ts';
-import type { Handler, PluginContext, Query } from './plugin.ts';
+import type { PluginContext, Query } from './plugin.ts';
 import { isInZone, parseServerKey, type ServerKey } from './zone.ts';
 
-export type SharedContext = Omit<PluginContext, 'zones' | 'port' | 'directives' | 'plugins' | 'lookup' | 'notReady'>;
+export type SharedContext = Omit<
+  PluginContext,
+  'zones' | 'port' | 'server' | 'directives' | 'plugins' | 'lookup' | 'notReady'
+>;
 
 interface RunningBlock {
   readonly keys: readonly ServerKey[];
@@ -15,7 +18,7 @@ interface RunningBlock {
 
 interface Route {
   readonly zone: string;
-  readonly handler: Handler;
+  readonly chain: Chain;
 }
 
 /** Aliases that lead to each other end here. */
@@ -38,7 +41,7 @@ export class ServerBlocks {
     });
     for (const { keys: own, chain } of this.blocks) {
       for (const { port, zone } of own) {
-        this.routes.set(port, [...(this.routes.get(port) ?? []), { zone, handler: chain.handler }]);
+        this.routes.set(port, [...(this.routes.get(port) ?? []), { zone, chain }]);
       }
     }
     for (const routes of this.routes.values()) routes.sort((a, b) => b.zone.length - a.zone.length);
@@ -46,8 +49,17 @@ export class ServerBlocks {
   }
 
   answer(port: number, query: Query): Answering {
-    const found = this.routes.get(port)?.find(({ zone }) => isInZone(query.question.key, zone));
-    return found === undefined ? emptyReply('REFUSED') : found.handler(query);
+    const chain = this.chainOf(port, query);
+    return chain === undefined ? emptyReply('REFUSED') : chain.handler(query);
+  }
+
+  /** The answer has left. */
+  sent(port: number, query: Query, bytes: number): void {
+    this.chainOf(port, query)?.sent?.(query, bytes);
+  }
+
+  private chainOf(port: number, { question }: Query): Chain | undefined {
+    return this.routes.get(port)?.find(({ zone }) => isInZone(question.key, zone))?.chain;
   }
 
   /** Resolves when every plugin has started; rejects when one cannot (a port is taken). */
@@ -57,6 +69,15 @@ export class ServerBlocks {
 
   async stop(reason: 'shutdown' | 'reload'): Promise<void> {
     await Promise.all(this.plugins().map(({ plugin }) => plugin.stop?.(reason)));
+  }
+
+  /** `.:53` */
+  get servedZones(): readonly string[] {
+    return this.blocks.flatMap(({ keys }) => keys.map(({ zone, port }) => `${zone}.:${port}`));
+  }
+
+  hasPlugin(wanted: string): boolean {
+    return this.plugins().some(({ name }) => name === wanted);
   }
 
   /** The plugins that are not ready. */
@@ -74,6 +95,7 @@ export class ServerBlocks {
       ...shared,
       zones: keys.map(({ zone }) => zone),
       port,
+      server: `dns://:${port}`,
       directives,
       lookup: (name, type, cause) => this.lookup(port, name, type, cause),
       notReady: () => this.notReady(),

@@ -9,7 +9,7 @@ import { parseCorefile } from './corefile.ts';
 import { decodeQuery, emptyReply, encodeReply } from './message.ts';
 import type { DnsNetwork } from './plugin.ts';
 import { ClusterRecords, type DnsPort } from './plugins/kubernetes/cluster-records.ts';
-import { QueryMetrics } from './plugins/prometheus/query-metrics.ts';
+import { PluginMetrics } from './plugins/prometheus/plugin-metrics.ts';
 import type { DnsServerOptions } from './server.ts';
 import { ServerBlocks, type SharedContext } from './server-blocks.ts';
 
@@ -50,7 +50,8 @@ export async function testServer(options: TestServerOptions = {}): Promise<TestS
     clock,
     random: seededRandom(7),
     metrics,
-    queryMetrics: new QueryMetrics(metrics),
+    pluginMetrics: new PluginMetrics(metrics),
+    version: '1.11.3',
     cluster: { open: () => ({ records, synced: typeof synced === 'function' ? synced : () => synced }) },
     environment: {},
     readFile: (path) => options.files?.[path],
@@ -75,7 +76,8 @@ export function sharedOf(network: DnsNetwork): Omit<DnsServerOptions, 'readCoref
     clock: systemClock,
     random: seededRandom(1),
     metrics,
-    queryMetrics: new QueryMetrics(metrics),
+    pluginMetrics: new PluginMetrics(metrics),
+    version: '1.11.3',
     cluster: { open: () => ({ records, synced: () => true }) },
     environment: {},
     readFile: () => undefined,

@@ -45,6 +45,12 @@ export class DnsServer {
     this.blocks = this.build(corefile);
     await this.listen(this.blocks.ports);
     await this.blocks.start();
+    this.tellConfiguration();
+  }
+
+  /** `.:53`, `example.org.:5353`: what is served, in the Corefile's order. */
+  get servedZones(): readonly string[] {
+    return this.blocks?.servedZones ?? [];
   }
 
   /** Lame duck time first (unless nobody is to move away), then the sockets. */
@@ -53,7 +59,7 @@ export class DnsServer {
     await Promise.all([...this.listeners.values()].flat().map((listener) => listener.close()));
   }
 
-  /** Rejects for a configuration that does not work, which changes nothing. */
+  /** Rejects for a configuration that does not work, which changes nothing; it is not tried again. */
   reload(): Promise<void> {
     // Every block's reload plugin asks for it.
     this.reloading ??= this.reloadOnce().finally(() => {
@@ -66,6 +72,7 @@ export class DnsServer {
     const corefile = await this.options.readCorefile();
     const before = this.blocks;
     if (corefile.text === this.text || before === undefined) return;
+    this.text = corefile.text;
     this.print('INFO', 'Reloading');
     const after = this.build(corefile);
     await this.listen(after.ports);
@@ -79,10 +86,9 @@ export class DnsServer {
       await before.start();
       throw error;
     }
-    this.text = corefile.text;
     this.blocks = after;
     await this.closeOthers(after.ports);
-    this.print('INFO', `plugin/reload: Running configuration SHA512 = ${sha512(corefile.text)}`);
+    this.tellConfiguration();
     this.print('INFO', 'Reloading complete');
   }
 
@@ -114,6 +120,7 @@ export class DnsServer {
         network,
         port: portOverride ?? port,
         answer: (query: Query) => this.answer(port, query),
+        sent: (query: Query, bytes: number) => this.blocks?.sent(port, query, bytes),
         failed: (error: unknown) => this.print('WARNING', error instanceof Error ? error.message : String(error)),
       };
       const udp = await listenUdp(options);
@@ -143,6 +150,20 @@ export class DnsServer {
     } catch {
       return emptyReply('SERVFAIL');
     }
+  }
+
+  /** Whoever reloads wants to know which configuration runs. */
+  private tellConfiguration(): void {
+    if (!this.blocks?.hasPlugin('reload')) return;
+    const value = sha512(this.text);
+    this.print('INFO', `plugin/reload: Running configuration SHA512 = ${value}`);
+    const info = this.options.pluginMetrics.gauge({
+      name: 'coredns_reload_version_info',
+      help: 'A metric with a constant value of 1, labeled by the hash of the configuration.',
+      labelNames: ['hash', 'value'],
+    });
+    info.clear();
+    info.set({ hash: 'sha512', value }, () => 1);
   }
 
   private print(level: LogLevel, text: string): void {

@@ -9,6 +9,8 @@ export interface TransportOptions {
   readonly network: DnsNetwork;
   readonly port: number;
   readonly answer: (query: Query) => Answering;
+  /** Told of the bytes of each answer. */
+  readonly sent?: (query: Query, bytes: number) => void;
   /** Told of answers that could not be made or sent. */
   readonly failed: (error: unknown) => void;
 }
@@ -28,7 +30,7 @@ const MAX_CONNECTIONS = 1000;
 const MAX_PIPELINED = 128;
 
 /** Rejects with EADDRINUSE when the port is taken. */
-export async function listenUdp({ network, port, answer, failed }: TransportOptions): Promise<Listener> {
+export async function listenUdp({ network, port, answer, sent, failed }: TransportOptions): Promise<Listener> {
   const socket = await network.bindUdp({ port });
   // A client whose answer could not leave asks again.
   const send = (bytes: Uint8Array | undefined, { port: toPort, address }: SocketAddress): void => {
@@ -38,7 +40,7 @@ export async function listenUdp({ network, port, answer, failed }: TransportOpti
   };
   socket.on('message', (data: Uint8Array, from: SocketAddress) => {
     try {
-      const responding = respond(data, from, 'udp', answer);
+      const responding = respond(data, from, 'udp', answer, sent);
       if (responding instanceof Promise) responding.then(([bytes]) => send(bytes, from)).catch(failed);
       else send(responding[0], from);
     } catch (error) {
@@ -51,7 +53,7 @@ export async function listenUdp({ network, port, answer, failed }: TransportOpti
 }
 
 /** Rejects with EADDRINUSE when the port is taken. */
-export async function listenTcp({ network, port, answer, failed }: TransportOptions): Promise<Listener> {
+export async function listenTcp({ network, port, answer, sent, failed }: TransportOptions): Promise<Listener> {
   const server = await network.listenTcp({ port, allowHalfOpen: true });
   const connections = new Set<PodTcpSocket>();
   server.on('connection', (socket: PodTcpSocket) => {
@@ -61,7 +63,7 @@ export async function listenTcp({ network, port, answer, failed }: TransportOpti
     }
     connections.add(socket);
     socket.once('close', () => connections.delete(socket));
-    serveConnection(socket, answer, failed);
+    serveConnection(socket, { answer, sent, failed });
   });
   return {
     address: server.address(),
@@ -78,6 +80,7 @@ export function respond(
   remote: SocketAddress,
   transport: 'udp' | 'tcp',
   answer: TransportOptions['answer'],
+  sent?: TransportOptions['sent'],
 ): Uint8Array[] | Promise<Uint8Array[]> {
   const decoded = decodeQuery(bytes);
   if (decoded.kind === 'ignore') return [];
@@ -85,8 +88,12 @@ export function respond(
   const { query } = decoded;
   const limitBytes = transport === 'tcp' ? TCP_BYTES : udpLimit(query);
   if ((query.edns?.version ?? 0) !== 0) return [encodeReply(query, emptyReply('BADVERS'), limitBytes)];
-  const answering = answer({ ...query, remote, transport, sizeBytes: bytes.length, depth: 0 });
-  return whenAnswered(answering, (reply) => messagesOf(query, reply, transport, limitBytes));
+  const asked: Query = { ...query, remote, transport, sizeBytes: bytes.length, depth: 0 };
+  return whenAnswered(answer(asked), (reply) => {
+    const messages = messagesOf(query, reply, transport, limitBytes);
+    if (sent !== undefined) for (const message of messages) sent(asked, message.length);
+    return messages;
+  });
 }
 
 function messagesOf(query: Asked, reply: Reply, transport: 'udp' | 'tcp', limitBytes: number): Uint8Array[] {
@@ -103,8 +110,7 @@ function udpLimit({ edns }: Asked): number {
 /** Answers as they are ready, in whatever order; a client that has ended still gets those it waits for. */
 function serveConnection(
   socket: PodTcpSocket,
-  answer: TransportOptions['answer'],
-  failed: TransportOptions['failed'],
+  { answer, sent, failed }: Pick<TransportOptions, 'answer' | 'sent' | 'failed'>,
 ): void {
   const remote = { address: socket.remoteAddress, port: socket.remotePort };
   let received: Buffer = Buffer.alloc(0);
@@ -116,7 +122,7 @@ function serveConnection(
   const take = async (message: Uint8Array): Promise<void> => {
     if (++waiting >= MAX_PIPELINED) socket.pause();
     try {
-      const messages = await respond(message, remote, 'tcp', answer);
+      const messages = await respond(message, remote, 'tcp', answer, sent);
       if (messages.length === 0) socket.destroy();
       for (const bytes of messages) {
         if (!socket.destroyed) socket.write(Buffer.concat([lengthOf(bytes), bytes]));

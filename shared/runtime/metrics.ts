@@ -24,6 +24,8 @@ export interface HistogramDefinition {
   readonly help: string;
   /** Upper bounds, ascending; the last bucket (+Inf) is implied. */
   readonly buckets: readonly number[];
+  /** Of this series; all of one name have the same buckets. */
+  readonly labels?: Readonly<Record<string, string>>;
 }
 
 /** Counts observations in fixed buckets. */
@@ -90,18 +92,36 @@ export class Metrics {
       }
     }
     const parts = [await this.processRegistry.metrics(), await registry.metrics()];
-    return { contentType: registry.contentType, body: parts.join('') + this.histograms.map(histogramText).join('') };
+    return { contentType: registry.contentType, body: parts.join('') + histogramTexts(this.histograms) };
   }
 }
 
 /** prom-client's histograms count only by `observe`, so ours are written here (Prometheus text format 0.0.4). */
-function histogramText({ definition, counts, sum, count }: Histogram): string {
-  const lines = [`# HELP ${definition.name} ${definition.help}`, `# TYPE ${definition.name} histogram`];
+function histogramTexts(histograms: readonly Histogram[]): string {
+  const byName = Map.groupBy(histograms, ({ definition }) => definition.name);
+  return [...byName]
+    .map(([name, series]) => `${[...headOf(name, series), ...series.flatMap(linesOf)].join('\n')}\n`)
+    .join('');
+}
+
+function headOf(name: string, [first]: readonly Histogram[]): string[] {
+  return [`# HELP ${name} ${first?.definition.help ?? ''}`, `# TYPE ${name} histogram`];
+}
+
+function linesOf({ definition: { name, buckets, labels = {} }, counts, sum, count }: Histogram): string[] {
+  const own = Object.entries(labels).map(([label, value]) => `${label}="${escaped(value)}"`);
+  const withLabels = (suffix: string, more: readonly string[]): string => {
+    const all = [...own, ...more].join(',');
+    return all === '' ? `${name}${suffix}` : `${name}${suffix}{${all}}`;
+  };
   let cumulative = 0;
-  for (const [index, bucketCount] of counts.entries()) {
+  const lines = counts.map((bucketCount, index) => {
     cumulative += bucketCount;
-    lines.push(`${definition.name}_bucket{le="${definition.buckets[index] ?? '+Inf'}"} ${cumulative}`);
-  }
-  lines.push(`${definition.name}_sum ${sum}`, `${definition.name}_count ${count}`);
-  return `${lines.join('\n')}\n`;
+    return `${withLabels('_bucket', [`le="${buckets[index] ?? '+Inf'}"`])} ${cumulative}`;
+  });
+  return [...lines, `${withLabels('_sum', [])} ${sum}`, `${withLabels('_count', [])} ${count}`];
+}
+
+function escaped(value: string): string {
+  return value.replaceAll('\\', '\\\\').replaceAll('"', '\\"').replaceAll('\n', '\\n');
 }

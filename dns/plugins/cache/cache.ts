@@ -6,6 +6,7 @@ import { type Answering, promised, whenAnswered } from '../../answering.ts';
 import { emptyReply, type Reply } from '../../message.ts';
 import type { Handler, PluginContext, PluginSetup, Query } from '../../plugin.ts';
 import { matchingZone } from '../../zone.ts';
+import { CacheMetrics } from './cache-metrics.ts';
 import { type CacheOptions, parseCacheOptions } from './options.ts';
 import { type CachedReply, ReplyTable } from './reply-table.ts';
 
@@ -15,7 +16,12 @@ const VERIFY_MS = 5000;
 export const setupCache: PluginSetup = (directive, context) => {
   const options = parseCacheOptions(directive, context.zones);
   const cache = new Cache(options, context);
+  let hideEntries: (() => void) | undefined;
   return {
+    start: () => {
+      hideEntries = cache.showEntries();
+    },
+    stop: () => hideEntries?.(),
     handler: (next) => (query) => {
       const { key, type } = query.question;
       // A zone transfer is no answer of one name.
@@ -30,23 +36,44 @@ class Cache {
   private readonly context: PluginContext;
   private readonly success: ReplyTable;
   private readonly denial: ReplyTable;
+  private readonly metrics: CacheMetrics;
 
   constructor(options: CacheOptions, context: PluginContext) {
     this.options = options;
     this.context = context;
-    this.success = new ReplyTable(options.success);
-    this.denial = new ReplyTable(options.denial);
+    this.metrics = new CacheMetrics(options.zones, context);
+    const { evictions } = this.metrics;
+    this.success = new ReplyTable(options.success, () => evictions.success.add());
+    this.denial = new ReplyTable(options.denial, () => evictions.denial.add());
+  }
+
+  showEntries(): () => void {
+    const hide = [
+      this.metrics.showEntries('success', () => this.success.size),
+      this.metrics.showEntries('denial', () => this.denial.size),
+    ];
+    return () => {
+      for (const one of hide) one();
+    };
   }
 
   answer(query: Query, next: Handler): Answering {
     const key = keyOf(query);
     const nowMs = this.context.clock.monotonicMs();
-    const kept = this.success.get(key) ?? this.denial.get(key);
-    if (kept === undefined || nowMs >= kept.expiresMs + this.options.staleMs) return this.ask(key, query, next);
+    const { metrics } = this;
+    metrics.requests.add();
+    const positive = this.success.get(key);
+    const kept = positive ?? this.denial.get(key);
+    if (kept === undefined || nowMs >= kept.expiresMs + this.options.staleMs) {
+      metrics.misses.add();
+      return this.ask(key, query, next);
+    }
+    (positive === undefined ? metrics.hits.denial : metrics.hits.success).add();
     if (nowMs < kept.expiresMs) {
       this.prefetch(key, kept, query, next, nowMs);
       return this.shown(kept, nowMs);
     }
+    metrics.servedStale.add();
     if (this.options.staleVerify) return this.verified(key, kept, query, next);
     this.refresh(key, kept, query, next);
     return kept.shownAt(nowMs);
@@ -121,7 +148,9 @@ class Cache {
     kept.hits = nowMs - kept.lastHitMs > prefetch.withinMs ? 1 : kept.hits + 1;
     kept.lastHitMs = nowMs;
     const isDue = kept.expiresMs - nowMs <= (kept.expiresMs - kept.storedMs) * prefetch.remainingShare;
-    if (kept.hits >= prefetch.amount && isDue) this.refresh(key, kept, query, next);
+    if (kept.hits < prefetch.amount || !isDue) return;
+    if (!kept.refreshing) this.metrics.prefetches.add();
+    this.refresh(key, kept, query, next);
   }
 }
 

@@ -45,10 +45,12 @@ export class CachedReply {
 
 export class ReplyTable {
   private readonly limits: TableLimits;
+  private readonly evicted: () => void;
   private readonly entries = new Map<string, CachedReply>();
 
-  constructor(limits: TableLimits) {
+  constructor(limits: TableLimits, evicted: () => void) {
     this.limits = limits;
+    this.evicted = evicted;
   }
 
   get size(): number {
@@ -76,7 +78,7 @@ export class ReplyTable {
     this.entries.delete(key);
     if (this.entries.size >= this.limits.capacity) {
       const oldest = this.entries.keys().next();
-      if (!oldest.done) this.entries.delete(oldest.value);
+      if (!oldest.done && this.entries.delete(oldest.value)) this.evicted();
     }
     this.entries.set(key, kept);
     return kept;

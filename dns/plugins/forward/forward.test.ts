@@ -53,7 +53,7 @@ async function nameServer(port: number, { truncates = false } = {}): Promise<Nam
 }
 
 function forwarding(upstreams: string, more = '') {
-  const corefile = `. {\n forward . ${upstreams} {\n  policy sequential\n${more}\n }\n}`;
+  const corefile = `. {\n errors\n forward . ${upstreams} {\n  policy sequential\n${more}\n }\n}`;
   return testServer({ corefile, network: (pods as PodPair).left });
 }
 
@@ -112,6 +112,16 @@ describe('forward', () => {
     expect(first.asked).toEqual(['UDP up.lab NS IN']);
     await answerBytes(server, 'c.lab', 'A');
     expect(first.asked.at(-1)).toBe('UDP c.lab A IN rd');
+  });
+
+  it.each([
+    ['', `read udp ${RIGHT_ADDRESS}:53: read: connection refused`],
+    ['force_tcp', `dial tcp ${RIGHT_ADDRESS}:53: connect: connection refused`],
+  ])('is a failure for the errors plugin when nobody answers (%s)', async (option, text) => {
+    pods = podPair();
+    const server = await forwarding(RIGHT_ADDRESS, option);
+    expect((await answerBytes(server, 'a.lab', 'A')).rcode).toBe('SERVFAIL');
+    expect(server.lines).toEqual([`[ERROR] plugin/errors: 2 a.lab. A: ${text}`]);
   });
 
   it('asks the servers of a file through the way out, when the user allows it', async () => {

@@ -10,6 +10,7 @@ import { emptyReply, type Reply } from '../../message.ts';
 import type { Handler, PluginContext, PluginSetup, Query } from '../../plugin.ts';
 import { shownType } from '../../record-type.ts';
 import { isInZone, zonesOf } from '../../zone.ts';
+import type { LabelledCounter } from '../prometheus/labelled-counter.ts';
 import { type ForwardOptions, parseForwardOptions } from './options.ts';
 import { Upstream, type UpstreamAddress } from './upstream.ts';
 
@@ -27,7 +28,7 @@ export const setupForward: PluginSetup = (directive, context) => {
   const addresses = to.flatMap((target) => addressesOf(target, directive, context));
   if (addresses.length > MAX_UPSTREAMS) throw wrong(directive, `at most ${MAX_UPSTREAMS} upstreams`);
   const options = parseForwardOptions(zone, directive);
-  const upstreams = addresses.map((address) => new Upstream(address, options, context.clock));
+  const upstreams = addresses.map((address) => new Upstream(address, options, context));
   const forwarder = new Forwarder(upstreams, options, to.join(' '), context);
   return {
     handler: (next) => (query) => forwarder.answer(query, next),
@@ -65,6 +66,8 @@ class Forwarder {
   private readonly options: ForwardOptions;
   private readonly targets: string;
   private readonly context: PluginContext;
+  private readonly rejects: LabelledCounter;
+  private readonly broken: LabelledCounter;
   private turn = 0;
   private underWay = 0;
   private complainAfterMs = Number.NEGATIVE_INFINITY;
@@ -74,13 +77,30 @@ class Forwarder {
     this.options = options;
     this.targets = targets;
     this.context = context;
+    this.rejects = context.pluginMetrics
+      .counter({
+        name: 'coredns_forward_max_concurrent_rejects_total',
+        help: 'Counter of the number of queries rejected because the concurrent queries were at maximum.',
+        labelNames: [],
+      })
+      .at([]);
+    this.broken = context.pluginMetrics
+      .counter({
+        name: 'coredns_forward_healthcheck_broken_total',
+        help: 'Counter of the number of complete failures of the healthchecks.',
+        labelNames: [],
+      })
+      .at([]);
   }
 
   async answer(query: Query, next: Handler): Promise<Reply> {
     const { key } = query.question;
     const { from, except, maxConcurrent } = this.options;
     if (!isInZone(key, from) || except.some((zone) => isInZone(key, zone))) return next(query);
-    if (this.underWay >= maxConcurrent) return emptyReply('REFUSED');
+    if (this.underWay >= maxConcurrent) {
+      this.rejects.add();
+      return emptyReply('REFUSED');
+    }
     this.underWay++;
     try {
       return await this.askInTurn(query);
@@ -91,25 +111,27 @@ class Forwarder {
 
   private async askInTurn(query: Query): Promise<Reply> {
     if (this.upstreams.length === 0) {
-      this.complain(query, 'names outside the cluster get SERVFAIL: start the cluster with --egress host to ask them');
+      this.complain(query);
       return emptyReply('SERVFAIL');
     }
     // A question with such bytes in its name is nobody's name, and the client's library writes names as plain text.
     if (query.question.name.includes('\\')) return emptyReply('SERVFAIL');
     const { clock } = this.context;
     const deadlineMs = clock.monotonicMs() + DEADLINE_MS;
+    let failure: unknown;
     for (let round = 0; round < ROUNDS; round++) {
       for (const upstream of this.inOrder()) {
-        if (clock.monotonicMs() >= deadlineMs) return emptyReply('SERVFAIL');
+        if (clock.monotonicMs() >= deadlineMs) throw failure;
         try {
           return await upstream.ask(query);
         } catch (error) {
           upstream.check();
-          this.complain(query, error instanceof Error ? error.message : String(error));
+          failure = error;
         }
       }
     }
-    return emptyReply('SERVFAIL');
+    // SERVFAIL, and a line of the errors plugin.
+    throw failure;
   }
 
   /** Those that are up; when none is, the checks may be wrong, and one is tried all the same. */
@@ -117,6 +139,7 @@ class Forwarder {
     const { random } = this.context;
     const up = this.upstreams.filter(({ isDown }) => !isDown);
     if (up.length === 0) {
+      this.broken.add();
       const chance = Math.floor(random.next() * this.upstreams.length);
       return this.upstreams.slice(chance, chance + 1);
     }
@@ -126,14 +149,15 @@ class Forwarder {
     return [...up.slice(first), ...up.slice(0, first)];
   }
 
-  /** At most once a minute: a broken way out is one fact, not one for every query. */
-  private complain({ question, remote }: Query, why: string): void {
+  /** At most once a minute: no way out is one fact, not one for every query. */
+  private complain({ question, remote }: Query): void {
     // The server's own questions (of the loop plugin) are nobody's loss.
     if (remote.port === 0) return;
     const nowMs = this.context.clock.monotonicMs();
     if (nowMs < this.complainAfterMs) return;
     this.complainAfterMs = nowMs + COMPLAINT_INTERVAL_MS;
     const asked = `${question.name}. ${shownType(question.type)}`;
+    const why = 'names outside the cluster get SERVFAIL: start the cluster with --egress host to ask them';
     this.context.print('WARNING', `plugin/forward: ${asked} -> ${this.targets}: ${why}`);
   }
 }

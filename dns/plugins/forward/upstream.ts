@@ -7,8 +7,10 @@ import { queryDns } from '../../../shared/podnet/dns-query.ts';
 import type { PodNetwork } from '../../../shared/podnet/pod-network.ts';
 import type { Clock, Timer } from '../../../shared/runtime/clock.ts';
 import { RCODES, type Rcode, type Reply, type ResourceRecord } from '../../message.ts';
-import type { DnsNetwork, Query } from '../../plugin.ts';
+import type { DnsNetwork, PluginContext, Query } from '../../plugin.ts';
 import type { ForwardOptions } from './options.ts';
+import { upstreamError } from './upstream-error.ts';
+import { UpstreamMetrics } from './upstream-metrics.ts';
 
 const QUERY_TIMEOUT_MS = 2000;
 const CHECK_TIMEOUT_MS = 1000;
@@ -20,30 +22,41 @@ export interface UpstreamAddress {
   readonly network: DnsNetwork;
 }
 
+type UpstreamContext = Pick<PluginContext, 'clock' | 'pluginMetrics'>;
+
 export class Upstream {
   private readonly at: UpstreamAddress;
   private readonly options: ForwardOptions;
   private readonly clock: Clock;
+  private readonly metrics: UpstreamMetrics;
   private failedChecks = 0;
   private checking = false;
   private stopped = false;
   private timer: Timer | undefined;
 
-  constructor(at: UpstreamAddress, options: ForwardOptions, clock: Clock) {
+  constructor(at: UpstreamAddress, options: ForwardOptions, { clock, pluginMetrics }: UpstreamContext) {
     this.at = at;
     this.options = options;
     this.clock = clock;
+    this.metrics = new UpstreamMetrics(pluginMetrics, this.name);
+  }
+
+  /** `10.96.5.53:53` */
+  get name(): string {
+    const { address, port } = this.at;
+    return address.includes(':') ? `[${address}]:${port}` : `${address}:${port}`;
   }
 
   get isDown(): boolean {
     return this.options.maxFails > 0 && this.failedChecks > this.options.maxFails;
   }
 
-  /** Rejects when there is no answer. */
+  /** Rejects, in the words of Go's network library, when there is no answer. */
   async ask({ question, edns, transport, recursionDesired, checkingDisabled }: Query): Promise<Reply> {
     const { forceTcp, preferUdp } = this.options;
     const tcp = forceTcp || (transport === 'tcp' && !preferUdp);
-    const { packet } = await queryDns(this.at.network as PodNetwork, {
+    const startMs = this.clock.monotonicMs();
+    const asking = queryDns(this.at.network as PodNetwork, {
       server: this.at.address,
       port: this.at.port,
       name: question.name === '' ? '.' : question.name,
@@ -59,6 +72,10 @@ export class Upstream {
       ednsPayloadBytes: edns?.payloadBytes,
       dnssecOk: edns?.dnssecOk,
     });
+    const { packet } = await asking.catch((error: unknown) => {
+      throw upstreamError(error, tcp ? 'tcp' : 'udp', this.name);
+    });
+    this.metrics.answered(packet.rcode, (this.clock.monotonicMs() - startMs) / 1000);
     const isOpt = ({ type }: ResourceRecord): boolean => type === 'OPT';
     return {
       rcode: packet.rcode in RCODES ? (packet.rcode as Rcode) : 'SERVFAIL',
@@ -90,6 +107,7 @@ export class Upstream {
       return;
     }
     this.failedChecks++;
+    this.metrics.checkFailed();
     if (this.stopped) return;
     this.timer = this.clock.setTimer(this.options.healthCheck.intervalMs, () => void this.checkUntilHealthy());
   }

@@ -8,7 +8,7 @@ const JITTER_MS = 15_000;
 const LEAST_INTERVAL_MS = 2000;
 const LEAST_JITTER_MS = 1000;
 
-export const setupReload: PluginSetup = (directive, { clock, random, reload, print }) => {
+export const setupReload: PluginSetup = (directive, { clock, random, reload, print, pluginMetrics }) => {
   expectWords(directive, 0, 2, 'an interval and a jitter such as 30s 15s');
   if (directive.words[0] === 'off') return {};
   const intervalMs = directive.words[0] === undefined ? INTERVAL_MS : durationWord(directive, 0);
@@ -17,12 +17,22 @@ export const setupReload: PluginSetup = (directive, { clock, random, reload, pri
   if (jitterMs < LEAST_JITTER_MS || jitterMs > intervalMs / 2) {
     throw wrong(directive, 'a jitter from 1s to half of the interval');
   }
+  const failures = pluginMetrics
+    .counter({
+      name: 'coredns_reload_failed_total',
+      help: 'Counter of the number of failed reload attempts.',
+      labelNames: [],
+    })
+    .at([]);
   let timer: Timer | undefined;
   const arm = (): void => {
     timer = clock.setTimer(intervalMs - random.next() * jitterMs, () => {
       arm();
       reload().catch((error: unknown) => {
-        print('ERROR', `plugin/reload: ${error instanceof Error ? error.message : String(error)}`);
+        const why = error instanceof Error ? error.message : String(error);
+        failures.add();
+        print('ERROR', `Restart failed: ${why}`);
+        print('ERROR', `plugin/reload: Corefile changed but reload failed: ${why}`);
       });
     });
   };
