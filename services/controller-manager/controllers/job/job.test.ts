@@ -40,6 +40,28 @@ const indexed = { completionMode: 'Indexed', completions: 3, parallelism: 3 };
 const onFailure = { template: { ...TEMPLATE, spec: { containers: [], restartPolicy: 'OnFailure' } } };
 const done = { conditions: [{ type: 'Complete', status: 'True', lastTransitionTime: at(-10) }] };
 
+/** Tries again for nothing after 42, never after 1 to 3. */
+const patient: Partial<JobSpec> = {
+  parallelism: 2,
+  completions: 2,
+  podFailurePolicy: {
+    rules: [
+      { action: 'Ignore', onPodConditions: [{ type: 'DisruptionTarget', status: 'True' }] },
+      { action: 'Ignore', onExitCodes: { operator: 'In', values: [42] } },
+      { action: 'FailJob', onExitCodes: { containerName: 'c', operator: 'NotIn', values: [5, 42] } },
+    ],
+  },
+};
+
+function exited(name: string, exitCode: number): Live<Pod> {
+  const failed = run(name, 'Failed', { createdAt: -5 });
+  const container = { name: 'c', image: '', imageID: '', ready: false, restartCount: 0 };
+  return {
+    ...failed,
+    status: { ...failed.status, containerStatuses: [{ ...container, state: { terminated: { exitCode } } }] },
+  };
+}
+
 describe('Job', () => {
   it.each([
     ['makes its pod', job(), [], ['create pods']],
@@ -89,6 +111,20 @@ describe('Job', () => {
       [run('a', 'Succeeded', { index: 1 }), run('b', 'Succeeded', { index: 1 }), run('c', 'Running', { index: 0 })],
       ['create pods'],
     ],
+    ['a pause after a failure that is ignored', job(patient), [exited('a', 42)], []],
+    ['which is not counted', job({ ...patient, backoffLimit: 0 }), [exited('a', 42)], []],
+    [
+      'a failure that ends all',
+      job(patient),
+      [exited('a', 3), run('b', 'Running')],
+      ['delete pods b', 'event PodFailurePolicy'],
+    ],
+    [
+      'a failure that no rule means',
+      job({ ...patient, backoffLimit: 0 }),
+      [exited('a', 5)],
+      ['event BackoffLimitExceeded'],
+    ],
   ])('%s', (_, subject, pods, expected) => {
     expect(writes(subject, pods)).toEqual(expected);
   });
@@ -122,10 +158,31 @@ describe('Job', () => {
       'failure',
       job({ backoffLimit: 0 }),
       [run('a', 'Failed')],
-      { failed: 1, conditions: [{ type: 'Failed', status: 'True', reason: 'BackoffLimitExceeded' }] },
+      {
+        failed: 1,
+        conditions: [
+          { type: 'FailureTarget', status: 'True', reason: 'BackoffLimitExceeded' },
+          { type: 'Failed', status: 'True', reason: 'BackoffLimitExceeded' },
+        ],
+      },
     ],
   ])('status: %s', (_, subject, pods, expected) => {
     expect(statusAfter(subject, pods)).toMatchObject(expected);
+  });
+
+  it('says which rule ended it', () => {
+    expect(statusAfter(job(patient), [exited('a', 3)])?.conditions).toMatchObject([
+      { type: 'FailureTarget' },
+      {
+        type: 'Failed',
+        reason: 'PodFailurePolicy',
+        message: 'Container c for pod default/a failed with exit code 3 matching FailJob rule at index 2',
+      },
+    ]);
+    const disrupted = run('a', 'Failed');
+    const conditions = [{ type: 'DisruptionTarget', status: 'True' }];
+    const pods = [{ ...disrupted, status: { ...disrupted.status, conditions } }];
+    expect(statusAfter(job(patient), pods)?.failed).toBeUndefined();
   });
 
   it.each([

@@ -14,6 +14,7 @@ import { same } from '../../same.ts';
 import { podsToDelete } from '../replicaset/deletion-order.ts';
 import { completionIndexOf, formatIndexes, parseIndexes } from './completion-index.ts';
 import { jobPod } from './job-pod.ts';
+import { failureVerdict } from './pod-failure-policy.ts';
 
 export interface JobState {
   readonly job: Live<Job>;
@@ -71,7 +72,7 @@ function afterFinish(job: Live<Job>, { lastTransitionTime }: JobCondition, nowMs
 function countPods(job: Live<Job>, pods: readonly Live<Pod>[], nowMs: number): Count {
   const owned = pods.filter((pod) => isControlledBy(pod, job));
   const successes = owned.filter((pod) => pod.status?.phase === 'Succeeded');
-  const failures = owned.filter((pod) => pod.status?.phase === 'Failed').length;
+  const failures = countedFailures(job, owned).length;
   const completed = job.spec.completionMode === 'Indexed' ? completedIndexes(job, successes) : undefined;
   return {
     job,
@@ -82,6 +83,11 @@ function countPods(job: Live<Job>, pods: readonly Live<Pod>[], nowMs: number): C
     completed,
     nowMs,
   };
+}
+
+/** Those that the failure policy does not ignore. */
+function countedFailures({ spec }: Live<Job>, owned: readonly Live<Pod>[]): Live<Pod>[] {
+  return owned.filter((pod) => pod.status?.phase === 'Failed' && failureVerdict(spec, pod).action !== 'Ignore');
 }
 
 function completedIndexes(job: Live<Job>, successes: readonly Live<Pod>[]): Set<number> {
@@ -95,8 +101,12 @@ function completedIndexes(job: Live<Job>, successes: readonly Live<Pod>[]): Set<
 }
 
 function verdictOf(count: Count): Verdict | undefined {
-  const { job, active, succeeded, nowMs } = count;
+  const { job, owned, active, succeeded, nowMs } = count;
   const { activeDeadlineSeconds, suspend, completions } = job.spec;
+  for (const pod of countedFailures(job, owned)) {
+    const failure = failureVerdict(job.spec, pod);
+    if (failure.action === 'FailJob') return { type: 'Failed', reason: 'PodFailurePolicy', message: failure.message };
+  }
   if (isOverBackoffLimit(count)) {
     const message = 'Job has reached the specified backoff limit';
     return { type: 'Failed', reason: 'BackoffLimitExceeded', message };
@@ -130,7 +140,7 @@ function finishJob(count: Count, verdict: Verdict): Outcome {
     ...statusOf({ ...count, active: [], failed: isComplete ? failed : failed + active.length }),
     startTime: job.status?.startTime ?? now,
     ...(isComplete ? { completionTime: now } : {}),
-    conditions: withCondition(count, verdict.type, verdict.reason, verdict.message),
+    conditions: finalConditions(count, verdict),
   };
   const event = isComplete
     ? eventOf(job, 'Normal', 'Completed', 'Job completed')
@@ -139,6 +149,14 @@ function finishJob(count: Count, verdict: Verdict): Outcome {
   const actions = [writeStatus(job, status), ...active.map(deletion), event];
   const { ttlSecondsAfterFinished } = job.spec;
   return ttlSecondsAfterFinished ? { actions, requeueAfterMs: ttlSecondsAfterFinished * 1000 } : { actions };
+}
+
+/** First that it is decided, then that it is over; here both come at once. */
+function finalConditions(count: Count, { type, reason, message }: Verdict): JobCondition[] {
+  const target = type === 'Complete' ? 'SuccessCriteriaMet' : 'FailureTarget';
+  const [decided] = withCondition(count, target, reason, message).slice(-1);
+  const over = withCondition(count, type, reason, message);
+  return decided === undefined ? over : [...over.slice(0, -1), decided, ...over.slice(-1)];
 }
 
 function suspendJob(count: Count): Outcome {
