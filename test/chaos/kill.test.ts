@@ -7,6 +7,7 @@ import { CONFIGMAPS, DEPLOYMENTS, LEASES, NODES, PODS, SERVICES } from '../../sh
 import { waitFor } from '../wait-for.ts';
 import { type ChaosCluster, ClusterHome, isAlive, type ProcessRow } from './chaos-cluster.ts';
 import { askingPod, Traffic } from './traffic.ts';
+import { webDeployment, webService } from './web-service.ts';
 
 const NAMESPACE = 'default';
 const WEB_ADDRESS = '10.96.200.1';
@@ -21,7 +22,7 @@ let byName: Traffic;
 beforeAll(async () => {
   cluster = await home.up('chaos', '--nodes', '3');
   await cluster.api.create<Service>(SERVICES, webService('web', WEB_ADDRESS));
-  await cluster.api.create<Deployment>(DEPLOYMENTS, webDeployment(2));
+  await cluster.api.create<Deployment>(DEPLOYMENTS, webDeployment(2, CLIENT_NODE));
   const urls = { address: `http://${WEB_ADDRESS}/hostname`, name: 'http://web/hostname' };
   await cluster.api.create<Pod>(PODS, askingPod('asker', CLIENT_NODE, urls));
   byAddress = new Traffic(cluster, CLIENT_NODE, 'asker', 'address');
@@ -37,46 +38,6 @@ afterEach(async () => {
 afterAll(async () => {
   await home.remove();
 });
-
-function webService(name: string, clusterIP: string): Service {
-  return {
-    metadata: { name, namespace: NAMESPACE },
-    spec: { clusterIP, selector: { app: 'web' }, ports: [{ port: 80, targetPort: 8080 }] },
-  };
-}
-
-/** Not on the client's node, so that each request crosses the tunnel. */
-function webDeployment(replicas: number): Deployment {
-  const elsewhere = { key: 'kubernetes.io/hostname', operator: 'NotIn', values: [CLIENT_NODE] };
-  return {
-    metadata: { name: 'web', namespace: NAMESPACE },
-    spec: {
-      replicas,
-      selector: { matchLabels: { app: 'web' } },
-      template: {
-        metadata: { labels: { app: 'web' } },
-        spec: {
-          terminationGracePeriodSeconds: 0,
-          affinity: {
-            nodeAffinity: {
-              requiredDuringSchedulingIgnoredDuringExecution: {
-                nodeSelectorTerms: [{ matchExpressions: [elsewhere] }],
-              },
-            },
-          },
-          containers: [
-            {
-              name: 'web',
-              image: 'registry.k8s.io/e2e-test-images/agnhost:2.53',
-              args: ['netexec', '--http-port=8080'],
-              readinessProbe: { httpGet: { path: '/healthz', port: 8080 }, periodSeconds: 1 },
-            },
-          ],
-        },
-      },
-    },
-  };
-}
 
 function sleepingPod(name: string): Pod {
   return {
