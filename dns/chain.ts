@@ -66,11 +66,17 @@ const ORDER: readonly (readonly [string, PluginSetup])[] = [
 ];
 
 const KNOWN = new Map(ORDER);
+/** Of the others there may be several in a block. */
+const ONCE = new Set(['cache', 'errors', 'hosts', 'kubernetes', 'loop', 'nsid', 'prometheus', 'ready', 'reload']);
+/** A block with one of these is asked for CH and the rest, too; others refuse them. */
+const OF_ANY_CLASS = new Set(['forward']);
 
 export interface Chain {
   readonly handler: Handler;
   /** Told of every answer to a client's query, once it has left; undefined when no plugin listens. */
   readonly sent: Plugin['sent'] | undefined;
+  /** Whether queries of other classes than IN are its business. */
+  readonly takesAnyClass: boolean;
   /** In the order of the chain. */
   readonly plugins: readonly { readonly name: string; readonly plugin: Plugin }[];
 }
@@ -84,6 +90,7 @@ export function buildChain(directives: readonly Directive[], block: BlockContext
     const names = ORDER.map(([name]) => name).sort();
     throw new CorefileError(directive, `Unknown directive '${directive.name}': expected one of ${names.join(', ')}`);
   }
+  refuseSecond(directives);
   const context: PluginContext = { ...block, plugins: () => plugins.map(({ plugin }) => plugin) };
   const plugins: Chain['plugins'] = ORDER.flatMap(([name, setup]) =>
     directives
@@ -95,7 +102,18 @@ export function buildChain(directives: readonly Directive[], block: BlockContext
   for (const { plugin } of withHandler.reverse()) handler = plugin.handler?.(handler) ?? handler;
   // One prometheus in a block is all that there is.
   const listener = plugins.find(({ plugin }) => plugin.sent !== undefined)?.plugin;
-  return { handler, plugins, sent: listener?.sent };
+  const takesAnyClass = plugins.some(({ name }) => OF_ANY_CLASS.has(name));
+  return { handler, plugins, takesAnyClass, sent: listener?.sent };
+}
+
+function refuseSecond(directives: readonly Directive[]): void {
+  const seen = new Set<string>();
+  for (const directive of directives) {
+    if (ONCE.has(directive.name) && seen.has(directive.name)) {
+      throw new CorefileError(directive, 'this plugin can only be used once per Server Block', directive.name);
+    }
+    seen.add(directive.name);
+  }
 }
 
 /** Behind the last plugin: nobody answered, which is a failure as in the original, or no plugin was there to do it. */

@@ -120,6 +120,10 @@ describe('Corefile', () => {
       '(a) {\n whoami\n}\n. {\n import a b\n}',
       "Corefile:5 - Error during parsing: 'import a b': expected one argument",
     ],
+    [
+      '. {\n cache\n log\n cache 30\n}',
+      'plugin/cache: Corefile:4 - Error during parsing: this plugin can only be used once per Server Block',
+    ],
     ['. {\n debug on\n}', "'debug on' is not understood: expected no argument"],
     [
       '. {\n kubernetes {\n  multicluster a.b\n }\n}',

@@ -217,6 +217,30 @@ describe('log, errors, loadbalance, loop', () => {
   });
 });
 
+describe('a server block', () => {
+  it.each([
+    ['CH', 'whoami', 'REFUSED'],
+    ['IN', 'whoami', 'NOERROR'],
+    // Handed on, to nobody here.
+    ['CH', 'forward . /etc/resolv.conf', 'SERVFAIL'],
+  ] as const)('asked for class %s with %s', async (recordClass, plugin, rcode) => {
+    const server = await testServer({ corefile: block(plugin) });
+    expect((await answerBytes(server, 'version.bind', 'TXT', { recordClass })).rcode).toBe(rcode);
+  });
+
+  it('says which plugin has nobody behind it', async () => {
+    const server = await testServer({ corefile: block('errors\nhosts {\n fallthrough\n }') });
+    expect((await answerBytes(server, 'a.lab', 'A')).rcode).toBe('SERVFAIL');
+    expect(server.lines).toEqual(['[ERROR] plugin/errors: 2 a.lab. A: plugin/hosts: no next plugin found']);
+  });
+
+  it('shows IPv6 clients in brackets, as URLs do', async () => {
+    const server = await testServer({ corefile: block('log\nwhoami') });
+    await answerBytes(server, 'a.lab', 'A', { from: 'fd00::9' });
+    expect(server.lines[0]).toMatch(/^\[INFO\] \[fd00::9\]:40000 - 4242 "A IN a\.lab\. udp /);
+  });
+});
+
 describe('a running server', () => {
   it('serves health, ready and metrics, answers over UDP and TCP, and reloads without losing its sockets', async () => {
     const { DnsServer } = await import('./server.ts');

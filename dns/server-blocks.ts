@@ -50,7 +50,8 @@ export class ServerBlocks {
 
   answer(port: number, query: Query): Answering {
     const chain = this.chainOf(port, query);
-    return chain === undefined ? emptyReply('REFUSED') : chain.handler(query);
+    if (chain === undefined || (query.question.class !== 'IN' && !chain.takesAnyClass)) return emptyReply('REFUSED');
+    return chain.handler(query);
   }
 
   /** The answer has left. */

@@ -1,5 +1,5 @@
 /** A DNS server for tests: the default Corefile on a small cluster, without a socket. */
-import dnsPacket, { type RecordType } from 'dns-packet';
+import dnsPacket, { type RecordClass, type RecordType } from 'dns-packet';
 import { defaultCorefile } from '../services/controller-manager/bootstrap/corefile.ts';
 import { FakeClock, systemClock } from '../shared/runtime/clock.ts';
 import { Metrics } from '../shared/runtime/metrics.ts';
@@ -93,6 +93,8 @@ export interface AskOptions {
   readonly transport?: 'udp' | 'tcp';
   /** The client's address. */
   readonly from?: string;
+  /** IN by default. */
+  readonly recordClass?: RecordClass;
   /** Codes of options without data. */
   readonly optionCodes?: readonly number[];
 }
@@ -104,13 +106,20 @@ export async function answerBytes(
   server: TestServer,
   name: string,
   type: RecordType,
-  { limitBytes = 65_535, transport = 'udp', dnssecOk, from = '10.244.1.9', optionCodes = [] }: AskOptions = {},
+  {
+    limitBytes = 65_535,
+    transport = 'udp',
+    dnssecOk,
+    from = '10.244.1.9',
+    recordClass = 'IN',
+    optionCodes = [],
+  }: AskOptions = {},
 ): Promise<TestReply> {
   const question = dnsPacket.encode({
     type: 'query',
     id: 4242,
     flags: dnsPacket.RECURSION_DESIRED,
-    questions: [{ name, type }],
+    questions: [{ name, type, class: recordClass }],
     ...(dnssecOk === undefined && optionCodes.length === 0
       ? {}
       : {
