@@ -84,13 +84,16 @@ export function defaultStatefulSet(statefulSet: StatefulSet): void {
   }));
 }
 
+const MAX_INT32 = 2_147_483_647;
+
 export function defaultJob(job: Job): void {
   const spec = job.spec;
   if (spec === undefined) return;
   defaultTemplate(spec.template);
   if (spec.completions === undefined && spec.parallelism === undefined) spec.completions = 1;
   spec.parallelism ??= 1;
-  spec.backoffLimit ??= 6;
+  // A limit of each index is enough.
+  spec.backoffLimit ??= spec.backoffLimitPerIndex === undefined ? 6 : MAX_INT32;
   spec.completionMode ??= 'NonIndexed';
   spec.suspend ??= false;
   spec.manualSelector ??= false;

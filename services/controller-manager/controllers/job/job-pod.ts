@@ -5,13 +5,18 @@ import type { Live } from '../../../../shared/api/live.ts';
 import { JOBS } from '../../../../shared/api/resources.ts';
 import { podFromTemplate } from '../pod-template.ts';
 import { COMPLETION_INDEX } from './completion-index.ts';
+import { FAILURE_COUNT } from './index-failures.ts';
 
 const INDEX_VARIABLE = 'JOB_COMPLETION_INDEX';
 
-/** `index` for Indexed Jobs. The API server completes the name. */
-export function jobPod(job: Live<Job>, index: number | undefined): Pod {
+/** `index` for Indexed Jobs, `failures` of it where they have a limit. The API server completes the name. */
+export function jobPod(job: Live<Job>, index: number | undefined, failures: number | undefined): Pod {
   const pod = podFromTemplate(job.spec.template, JOBS, job);
-  return index === undefined ? pod : withIndex(pod, job.metadata.name, index);
+  if (index === undefined) return pod;
+  const indexed = withIndex(pod, job.metadata.name, index);
+  if (failures === undefined) return indexed;
+  const annotations = { ...indexed.metadata?.annotations, [FAILURE_COUNT]: String(failures) };
+  return { ...indexed, metadata: { ...indexed.metadata, annotations } };
 }
 
 function withIndex(pod: Pod, jobName: string, index: number): Pod {

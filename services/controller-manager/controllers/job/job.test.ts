@@ -6,6 +6,7 @@ import { JOBS } from '../../../../shared/api/resources.ts';
 import { at, meta, NOW_MS, type PodFacts, pod, summary, TEMPLATE } from '../../objects.testkit.ts';
 import { controllerReference } from '../../owner.ts';
 import { COMPLETION_INDEX, formatIndexes, parseIndexes } from './completion-index.ts';
+import { FAILURE_COUNT } from './index-failures.ts';
 import { reconcileJob } from './job.ts';
 
 function job(spec: Partial<JobSpec> = {}, status: Job['status'] = { startTime: at(-60) }): Live<Job> {
@@ -168,6 +169,53 @@ describe('Job', () => {
     ],
   ])('status: %s', (_, subject, pods, expected) => {
     expect(statusAfter(subject, pods)).toMatchObject(expected);
+  });
+
+  describe('with a limit for each index', () => {
+    const limited = { ...indexed, completions: 2, parallelism: 2, backoffLimitPerIndex: 1 };
+    const failed = (name: string, index: number, before: number, createdAt = -60): Live<Pod> => {
+      const one = run(name, 'Failed', { index, createdAt });
+      const annotations = { ...one.metadata.annotations, [FAILURE_COUNT]: String(before) };
+      return { ...one, metadata: { ...one.metadata, annotations } };
+    };
+
+    it.each<[string, Partial<JobSpec>, Live<Pod>[], string[]]>([
+      ['tries an index again', {}, [failed('a', 0, 0), run('b', 'Running', { index: 1 })], ['create pods']],
+      ['after its own pause', {}, [failed('a', 0, 0, -9)], ['create pods']],
+      ['gives an index up', {}, [failed('a', 0, 1), run('b', 'Running', { index: 1 })], []],
+      [
+        'fails when all have ended',
+        {},
+        [failed('a', 0, 1), run('b', 'Succeeded', { index: 1 })],
+        ['event FailedIndexes'],
+      ],
+      [
+        'fails when too many have',
+        { maxFailedIndexes: 0 },
+        [failed('a', 0, 1), run('b', 'Running', { index: 1 })],
+        ['delete pods b', 'event MaxFailedIndexesExceeded'],
+      ],
+      [
+        'gives an index up at once',
+        {
+          podFailurePolicy: { rules: [{ action: 'FailIndex', onPodConditions: [{ type: 'Ready', status: 'False' }] }] },
+        },
+        [failed('a', 0, 0), run('b', 'Running', { index: 1 })],
+        [],
+      ],
+    ])('%s', (_, more, pods, expected) => {
+      expect(writes(job({ ...limited, ...more }), pods)).toEqual(expected);
+    });
+
+    it('remembers', () => {
+      const pods = [failed('a', 0, 1), failed('b', 1, 0)];
+      expect(statusAfter(job(limited), pods)).toMatchObject({ failedIndexes: '0', failed: 2 });
+      const [first] = reconcileJob({ job: job(limited), pods }, NOW_MS).actions;
+      const create = first?.kind === 'slow-start' ? first.actions[0] : undefined;
+      expect(create?.kind === 'create' && create.object).toMatchObject({
+        metadata: { annotations: { [COMPLETION_INDEX]: '1', [FAILURE_COUNT]: '1' } },
+      });
+    });
   });
 
   it('says which rule ended it', () => {

@@ -13,6 +13,7 @@ import { isControlledBy } from '../../owner.ts';
 import { same } from '../../same.ts';
 import { podsToDelete } from '../replicaset/deletion-order.ts';
 import { completionIndexOf, formatIndexes, parseIndexes } from './completion-index.ts';
+import { type IndexFailures, indexFailures } from './index-failures.ts';
 import { jobPod } from './job-pod.ts';
 import { failureVerdict } from './pod-failure-policy.ts';
 
@@ -35,6 +36,8 @@ interface Count {
   readonly failed: number;
   /** Of an Indexed Job. */
   readonly completed: ReadonlySet<number> | undefined;
+  /** Of one whose indexes have limits of their own. */
+  readonly indexes: IndexFailures | undefined;
   readonly nowMs: number;
 }
 
@@ -81,6 +84,7 @@ function countPods(job: Live<Job>, pods: readonly Live<Pod>[], nowMs: number): C
     succeeded: completed?.size ?? Math.max(job.status?.succeeded ?? 0, successes.length),
     failed: Math.max(job.status?.failed ?? 0, failures),
     completed,
+    indexes: indexFailures(job, owned, finishedMs),
     nowMs,
   };
 }
@@ -101,11 +105,19 @@ function completedIndexes(job: Live<Job>, successes: readonly Live<Pod>[]): Set<
 }
 
 function verdictOf(count: Count): Verdict | undefined {
-  const { job, owned, active, succeeded, nowMs } = count;
-  const { activeDeadlineSeconds, suspend, completions } = job.spec;
+  const { job, owned, active, succeeded, indexes, nowMs } = count;
+  const { activeDeadlineSeconds, suspend, completions, maxFailedIndexes } = job.spec;
   for (const pod of countedFailures(job, owned)) {
     const failure = failureVerdict(job.spec, pod);
     if (failure.action === 'FailJob') return { type: 'Failed', reason: 'PodFailurePolicy', message: failure.message };
+  }
+  const failedIndexes = indexes?.failed.size ?? 0;
+  if (maxFailedIndexes !== undefined && failedIndexes > maxFailedIndexes) {
+    const message = 'Job has exceeded the specified maximal number of failed indexes';
+    return { type: 'Failed', reason: 'MaxFailedIndexesExceeded', message };
+  }
+  if (failedIndexes > 0 && succeeded + failedIndexes >= (completions ?? 0)) {
+    return { type: 'Failed', reason: 'FailedIndexes', message: 'Job has failed indexes' };
   }
   if (isOverBackoffLimit(count)) {
     const message = 'Job has reached the specified backoff limit';
@@ -199,25 +211,43 @@ function balance(count: Count): Outcome {
   const terminating = count.owned.filter((pod) => isTerminating(pod) && !isPodFinished(pod)).length;
   const room = job.spec.podReplacementPolicy === 'Failed' ? missing - terminating : missing;
   if (room <= 0) return { actions: [] };
+  if (count.indexes !== undefined) return createIndexes(count, count.indexes, room);
   const backoffMs = backoffLeftMs(count);
   if (backoffMs > 0) return { actions: [], requeueAfterMs: backoffMs };
-  const creates = freeIndexes(count, room).map(
-    (index): Action => ({ kind: 'create', resource: PODS, object: jobPod(job, index) }),
-  );
+  const creates = freeIndexes(count, room).map((index) => creation(job, index));
   return { actions: [{ kind: 'slow-start', actions: creates }] };
 }
 
-function wantedActive({ job, active, succeeded }: Count): number {
+/** An index that waits after a failure holds up no other. */
+function createIndexes(count: Count, indexes: IndexFailures, room: number): Outcome {
+  const { job, nowMs } = count;
+  const all = freeIndexes(count, job.spec.completions ?? 0).flatMap((index) => index ?? []);
+  const waits = all.map((index) => indexes.lastMsOf(index) + pauseMs(indexes.countOf(index)) - nowMs);
+  const ready = all.filter((_, i) => (waits[i] as number) <= 0).slice(0, room);
+  const creates = ready.map((index) => creation(job, index, indexes.countOf(index)));
+  const nextMs = Math.min(...waits.filter((wait) => wait > 0));
+  return {
+    actions: creates.length === 0 ? [] : [{ kind: 'slow-start', actions: creates }],
+    ...(Number.isFinite(nextMs) ? { requeueAfterMs: nextMs } : {}),
+  };
+}
+
+function creation(job: Live<Job>, index: number | undefined, failures?: number): Action {
+  return { kind: 'create', resource: PODS, object: jobPod(job, index, failures) };
+}
+
+function wantedActive({ job, active, succeeded, indexes }: Count): number {
   const { parallelism = 1, completions } = job.spec;
-  if (completions !== undefined && completions !== null) return Math.min(parallelism, completions - succeeded);
+  if (completions !== undefined && completions !== null)
+    return Math.min(parallelism, completions - succeeded - (indexes?.failed.size ?? 0));
   // A work queue: its first success says that there is no work left, so nobody new is sent for any.
   return succeeded > 0 ? Math.min(active.length, parallelism) : parallelism;
 }
 
 /** For each pod to make its index; undefined for those of a Job that is not Indexed. */
-function freeIndexes({ job, active, completed }: Count, room: number): (number | undefined)[] {
+function freeIndexes({ job, active, completed, indexes }: Count, room: number): (number | undefined)[] {
   if (completed === undefined) return new Array<undefined>(room).fill(undefined);
-  const taken = new Set([...completed, ...active.map(completionIndexOf)]);
+  const taken = new Set([...completed, ...(indexes?.failed ?? []), ...active.map(completionIndexOf)]);
   const free: number[] = [];
   for (let index = 0; index < (job.spec.completions ?? 0) && free.length < room; index++) {
     if (!taken.has(index)) free.push(index);
@@ -233,8 +263,11 @@ function backoffLeftMs({ owned, nowMs }: Count): number {
     .map(finishedMs)
     .filter((finished) => finished > lastSuccessMs);
   if (failures.length === 0) return 0;
-  const pauseMs = Math.min(MAX_BACKOFF_MS, FIRST_BACKOFF_MS * 2 ** (failures.length - 1));
-  return Math.max(...failures) + pauseMs - nowMs;
+  return Math.max(...failures) + pauseMs(failures.length) - nowMs;
+}
+
+function pauseMs(failures: number): number {
+  return failures === 0 ? 0 : Math.min(MAX_BACKOFF_MS, FIRST_BACKOFF_MS * 2 ** (failures - 1));
 }
 
 function finishedMs({ metadata, status }: Live<Pod>): number {
@@ -242,16 +275,17 @@ function finishedMs({ metadata, status }: Live<Pod>): number {
   return Math.max(timeMs(metadata.creationTimestamp), ...times);
 }
 
-function statusOf({ job, owned, active, succeeded, failed, completed }: Count): JobStatus {
+function statusOf({ job, owned, active, succeeded, failed, completed, indexes }: Count): JobStatus {
   const { active: _a, ready: _r, succeeded: _s, failed: _f, completedIndexes: _i, ...before } = job.status ?? {};
-  const indexes = completed === undefined ? '' : formatIndexes(completed);
+  const completedIndexes = completed === undefined ? '' : formatIndexes(completed);
   return {
     ...before,
     ...(active.length > 0 ? { active: active.length } : {}),
     ready: active.filter(isPodReady).length,
     ...(succeeded > 0 ? { succeeded } : {}),
     ...(failed > 0 ? { failed } : {}),
-    ...(indexes === '' ? {} : { completedIndexes: indexes }),
+    ...(completedIndexes === '' ? {} : { completedIndexes }),
+    ...(indexes === undefined ? {} : { failedIndexes: formatIndexes(indexes.failed) }),
     terminating: owned.filter((pod) => isTerminating(pod) && !isPodFinished(pod)).length,
     uncountedTerminatedPods: {},
   };

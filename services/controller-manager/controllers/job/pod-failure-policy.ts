@@ -11,7 +11,7 @@ import type { ContainerStatus, Pod } from 'kubernetes-types/core/v1.js';
 import type { Live } from '../../../../shared/api/live.ts';
 
 export type FailureVerdict =
-  | { readonly action: 'Count' | 'Ignore' }
+  | { readonly action: 'Count' | 'FailIndex' | 'Ignore' }
   | { readonly action: 'FailJob'; readonly message: string };
 
 const COUNTS: FailureVerdict = { action: 'Count' };
@@ -20,7 +20,7 @@ export function failureVerdict({ podFailurePolicy }: JobSpec, pod: Live<Pod>): F
   for (const [index, rule] of (podFailurePolicy?.rules ?? []).entries()) {
     const cause = causeOf(rule, pod);
     if (cause === undefined) continue;
-    if (rule.action === 'Ignore') return { action: 'Ignore' };
+    if (rule.action === 'Ignore' || rule.action === 'FailIndex') return { action: rule.action };
     if (rule.action !== 'FailJob') return COUNTS;
     return { action: 'FailJob', message: `${cause} matching FailJob rule at index ${index}` };
   }
