@@ -16,7 +16,7 @@ const MAX_EXIT_CODES = 255;
 const MAX_CONDITIONS = 20;
 
 export function jobFailureErrors(spec: JobSpec, path: string): FieldError[] {
-  return [...indexErrors(spec, path), ...policyErrors(spec, path)];
+  return [...indexErrors(spec, path), ...policyErrors(spec, path), ...successErrors(spec, path)];
 }
 
 function indexErrors(spec: JobSpec, path: string): FieldError[] {
@@ -33,6 +33,28 @@ function indexErrors(spec: JobSpec, path: string): FieldError[] {
     if (maxFailedIndexes > (completions ?? maxFailedIndexes)) {
       const detail = 'must be less than or equal to completions';
       errors.push(invalidValue(`${path}.maxFailedIndexes`, maxFailedIndexes, detail));
+    }
+  }
+  return errors;
+}
+
+function successErrors({ successPolicy, completionMode, completions = 0 }: JobSpec, path: string): FieldError[] {
+  if (successPolicy === undefined) return [];
+  const at = `${path}.successPolicy`;
+  if (completionMode !== 'Indexed') return [invalidField(at, 'requires indexed completion mode')];
+  const { rules = [] } = successPolicy;
+  if (rules.length === 0) {
+    return [requiredValue(`${at}.rules`, 'at least one rules must be specified when the successPolicy is specified')];
+  }
+  const errors = rules.length > MAX_RULES ? [tooMany(`${at}.rules`, rules.length, MAX_RULES)] : [];
+  for (const [i, { succeededCount, succeededIndexes }] of rules.entries()) {
+    const rulePath = `${at}.rules[${i}]`;
+    if (succeededCount === undefined && succeededIndexes === undefined) {
+      errors.push(requiredValue(rulePath, 'at least one of succeededCount or succeededIndexes must be specified'));
+    }
+    if (succeededCount !== undefined && succeededCount > completions) {
+      const detail = `must be less than or equal to ${completions} (the number of specified completions)`;
+      errors.push(invalidValue(`${rulePath}.succeededCount`, succeededCount, detail));
     }
   }
   return errors;

@@ -171,6 +171,28 @@ describe('Job', () => {
     expect(statusAfter(subject, pods)).toMatchObject(expected);
   });
 
+  it.each<[string, NonNullable<JobSpec['successPolicy']>['rules'], boolean]>([
+    ['enough of any', [{ succeededCount: 2 }], true],
+    ['the leader', [{ succeededIndexes: '1' }], false],
+    ['these', [{ succeededIndexes: '0,2' }], true],
+    ['one of these', [{ succeededIndexes: '1-2', succeededCount: 1 }], true],
+    ['the second rule', [{ succeededIndexes: '1' }, { succeededCount: 1 }], true],
+  ])('has succeeded by its policy: %s', (_, rules, met) => {
+    const pods = [
+      run('a', 'Succeeded', { index: 0 }),
+      run('c', 'Succeeded', { index: 2 }),
+      run('b', 'Running', { index: 1 }),
+    ];
+    const subject = job({ ...indexed, successPolicy: { rules } });
+    expect(writes(subject, pods)).toEqual(met ? ['delete pods b', 'event Completed'] : []);
+    if (!met) return;
+    const message = `Matched rules at index ${rules.length - 1}`;
+    expect(statusAfter(subject, pods)?.conditions).toMatchObject([
+      { type: 'SuccessCriteriaMet', reason: 'SuccessPolicy', message },
+      { type: 'Complete', reason: 'SuccessPolicy', message },
+    ]);
+  });
+
   describe('with a limit for each index', () => {
     const limited = { ...indexed, completions: 2, parallelism: 2, backoffLimitPerIndex: 1 };
     const failed = (name: string, index: number, before: number, createdAt = -60): Live<Pod> => {

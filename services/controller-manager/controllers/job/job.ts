@@ -16,6 +16,7 @@ import { completionIndexOf, formatIndexes, parseIndexes } from './completion-ind
 import { type IndexFailures, indexFailures } from './index-failures.ts';
 import { jobPod } from './job-pod.ts';
 import { failureVerdict } from './pod-failure-policy.ts';
+import { metSuccessRule } from './success-policy.ts';
 
 export interface JobState {
   readonly job: Live<Job>;
@@ -110,6 +111,10 @@ function verdictOf(count: Count): Verdict | undefined {
   for (const pod of countedFailures(job, owned)) {
     const failure = failureVerdict(job.spec, pod);
     if (failure.action === 'FailJob') return { type: 'Failed', reason: 'PodFailurePolicy', message: failure.message };
+  }
+  const rule = metSuccessRule(job.spec, count.completed);
+  if (rule !== undefined) {
+    return { type: 'Complete', reason: 'SuccessPolicy', message: `Matched rules at index ${rule}` };
   }
   const failedIndexes = indexes?.failed.size ?? 0;
   if (maxFailedIndexes !== undefined && failedIndexes > maxFailedIndexes) {
