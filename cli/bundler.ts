@@ -20,6 +20,8 @@ const SOURCE_FOLDERS = ['shared', 'services', 'node-agent', 'dns', 'proxy', 'cli
 /** Older bundles that are kept, as a running cluster may still start processes from them: so many, and all young ones. */
 const KEPT_BUNDLES = 4;
 const YOUNG_MS = 6 * 60 * 60 * 1000;
+const DRAFT_PREFIX = 'draft-';
+const LONGEST_BUNDLING_MS = 60 * 60 * 1000;
 
 export interface BundleOptions {
   readonly projectRoot: string;
@@ -39,7 +41,7 @@ export async function bundleWhenChanged(
   const outFolder = join(dist, hashSources(projectRoot, ownImages));
   if (existsSync(outFolder)) return outFolder;
   report('bundling the processes (once after each change)');
-  const draft = join(dist, `draft-${process.pid}`);
+  const draft = join(dist, `${DRAFT_PREFIX}${process.pid}`);
   try {
     await bundle({ projectRoot, outFolder: draft, ownImages });
     if (!existsSync(outFolder)) renameSync(draft, outFolder);
@@ -47,6 +49,7 @@ export async function bundleWhenChanged(
     rmSync(draft, { recursive: true, force: true });
   }
   removeOldBundles(dist, outFolder);
+  removeLeftDrafts(dist);
   return outFolder;
 }
 
@@ -136,6 +139,15 @@ function removeOldBundles(dist: string, current: string): void {
     .slice(KEPT_BUNDLES)
     .filter(({ changedMs }) => Date.now() - changedMs > YOUNG_MS);
   for (const { path } of others) rmSync(path, { recursive: true, force: true });
+}
+
+/** Of commands that were killed while they bundled. */
+function removeLeftDrafts(dist: string): void {
+  const left = readdirSync(dist)
+    .filter((name) => name.startsWith(DRAFT_PREFIX))
+    .map((name) => join(dist, name))
+    .filter((path) => Date.now() - (statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? 0) > LONGEST_BUNDLING_MS);
+  for (const path of left) rmSync(path, { recursive: true, force: true });
 }
 
 /** Packages that a bundle outside the project cannot find in the project's node_modules. */

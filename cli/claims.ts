@@ -12,7 +12,17 @@ import { systemErrorCode } from './user-error.ts';
 export type Claim = (resource: string) => boolean;
 
 export function claimsFolder(): string {
-  return join(tmpdir(), `podwire-${userInfo().username}`);
+  return join(tmpdir(), `podwire-${userName()}`);
+}
+
+/** In a container the user may be a mere number. */
+function userName(): string {
+  try {
+    return userInfo().username;
+  } catch (error) {
+    if (systemErrorCode(error) !== 'ERR_SYSTEM_ERROR') throw error;
+    return `user-${process.getuid?.()}`;
+  }
 }
 
 export function createClaim(folder = claimsFolder(), pid = process.pid): Claim {

@@ -1,7 +1,30 @@
 /** What commands print: tables and sentences for people, JSON for programs. */
 
+import { systemErrorCode } from './user-error.ts';
+
 export const OUTPUT_FORMATS = ['text', 'json'] as const;
 export type OutputFormat = (typeof OUTPUT_FORMATS)[number];
+
+/** Of a shell's command that SIGPIPE ended. */
+const BROKEN_PIPE_EXIT_CODE = 141;
+
+let atBrokenOutput = (): void => process.exit(BROKEN_PIPE_EXIT_CODE);
+
+/** From now on a command whose reader left (`podwire logs | head`), or whose terminal is gone, ends without a word. */
+export function endWhenNobodyReads(): void {
+  for (const stream of [process.stdout, process.stderr]) {
+    stream.on('error', (error) => {
+      const code = systemErrorCode(error);
+      if (code !== 'EPIPE' && code !== 'EIO') throw error;
+      atBrokenOutput();
+    });
+  }
+}
+
+/** For a command that has something to put in order before it ends. Called again for each further line that nobody reads. */
+export function whenNobodyReads(run: () => void): void {
+  atBrokenOutput = run;
+}
 
 export function print(text: string): void {
   process.stdout.write(`${text}\n`);

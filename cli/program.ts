@@ -12,6 +12,7 @@ import { nodeCommand } from './commands/node/node.ts';
 import { statusCommand } from './commands/status.ts';
 import { traceCommand } from './commands/trace.ts';
 import { upCommand } from './commands/up.ts';
+import { endWhenNobodyReads } from './output.ts';
 import { UserError } from './user-error.ts';
 
 const program = new Command('podwire')
@@ -40,6 +41,7 @@ for (const command of [
   program.addCommand(command);
 }
 
+endWhenNobodyReads();
 try {
   await program.parseAsync();
   process.exit(process.exitCode);

@@ -57,7 +57,6 @@ function printLog(path: string, tailLines: number | undefined): number {
 function follow(path: string, fromBytes: number): Promise<never> {
   let position = fromBytes;
   let reading = false;
-  process.stdout.on('error', () => process.exit(0));
   const readOn = (): void => {
     const { size } = statSync(path);
     if (reading || size <= position) return;

@@ -17,7 +17,7 @@ import { MAX_NODES } from '../address-plan.ts';
 import { type CiliumValues, ciliumValues } from '../cilium-values.ts';
 import type { ClusterFolder } from '../cluster-folder.ts';
 import { PROXY_MODES, TIMINGS } from '../cluster-settings.ts';
-import { print } from '../output.ts';
+import { print, whenNobodyReads } from '../output.ts';
 import { imageFiles } from '../own-images.ts';
 import { REPORT_TO_PARENT, startDetached } from '../supervisor/detach.ts';
 import type { RunningCluster } from '../supervisor/running-cluster.ts';
@@ -213,8 +213,9 @@ async function run(folder: ClusterFolder, options: UpOptions, reporter: StartRep
 /** npm passes the terminal's Ctrl-C on once more; only what comes later is the user's second one. */
 const SECOND_SIGNAL_MS = 1000;
 
-/** The first Ctrl-C ends everything in order, a second one at once. */
+/** The first Ctrl-C ends everything in order, a second one at once. When nobody reads what is printed, that too is the end. */
 function stopOnSignals(cluster: RunningCluster): void {
+  whenNobodyReads(() => void cluster.stop());
   let firstMs: number | undefined;
   const stop = (): void => {
     if (firstMs !== undefined) {

@@ -47,6 +47,14 @@ export async function askRunningSupervisor(folder: ClusterFolder, request: Contr
   throw new UserError(`no cluster '${folder.name}' is running: start it with podwire up${option}`);
 }
 
+/** A UserError when the cluster runs. */
+export async function expectNotRunning(folder: ClusterFolder): Promise<void> {
+  if ((await askSupervisor(folder, { command: 'status' })) === undefined) return;
+  throw new UserError(
+    `cluster '${folder.name}' is running already: use it, stop it with podwire down, or start another with --name`,
+  );
+}
+
 function exchange(socketPath: string, request: string): Promise<string> {
   return new Promise((resolve, reject) => {
     const socket = connect(socketPath);

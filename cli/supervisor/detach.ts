@@ -4,6 +4,7 @@ import { closeSync, openSync } from 'node:fs';
 import { nodeOptions } from '../../shared/runtime/entry-point.ts';
 import type { ClusterFolder } from '../cluster-folder.ts';
 import { UserError } from '../user-error.ts';
+import { expectNotRunning } from './control-client.ts';
 import { rotateLog } from './process-slot.ts';
 import { programFile } from './program-file.ts';
 import { decodeStartMessage, type StartReporter } from './start-report.ts';
@@ -19,6 +20,8 @@ export async function startDetached(
   ownImages: readonly string[],
 ): Promise<void> {
   folder.prepare();
+  // Before the log of the one that runs is moved away.
+  await expectNotRunning(folder);
   const logFile = folder.logFile('supervisor');
   const program = await programFile('podwire', (text) => reporter.progress(text), ownImages);
   const args = [
@@ -32,7 +35,8 @@ export async function startDetached(
   const child = spawn(process.execPath, args, { detached: true, stdio: ['ignore', log, log, 'ipc'] });
   closeSync(log);
   const giveUp = (): void => void child.kill('SIGTERM');
-  process.on('SIGINT', giveUp);
+  const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+  for (const signal of signals) process.on(signal, giveUp);
   try {
     await new Promise<void>((resolve, reject) => {
       child.once('error', reject);
@@ -49,7 +53,7 @@ export async function startDetached(
       });
     });
   } finally {
-    process.off('SIGINT', giveUp);
+    for (const signal of signals) process.off(signal, giveUp);
     if (child.connected) child.disconnect();
     child.unref();
   }

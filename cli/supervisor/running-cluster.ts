@@ -10,7 +10,7 @@ import { readSettings } from '../cluster-settings.ts';
 import { checkServer } from '../nats-server/server-check.ts';
 import { tryTcpPort } from '../ports.ts';
 import { UserError } from '../user-error.ts';
-import { askSupervisor } from './control-client.ts';
+import { expectNotRunning } from './control-client.ts';
 import type { ControlRequest, SupervisorStatus } from './control-protocol.ts';
 import { ControlServer } from './control-server.ts';
 import { lastWords } from './last-words.ts';
@@ -65,11 +65,7 @@ export class RunningCluster {
     folder.prepare();
     const cluster = new RunningCluster(folder, reporter);
     while (!(await cluster.control.listen())) {
-      if ((await askSupervisor(folder, { command: 'status' })) !== undefined) {
-        throw new UserError(
-          `cluster '${folder.name}' is running already: use it, stop it with podwire down, or start another with --name`,
-        );
-      }
+      await expectNotRunning(folder);
       await waitForLeftovers(folder);
       cluster.control.removeFile();
     }

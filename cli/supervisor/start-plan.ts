@@ -45,8 +45,7 @@ const DEFAULT_NATS_PORT = 4222;
 
 export async function planStart(request: StartRequest): Promise<ClusterPlan> {
   const { folder, requested, report } = request;
-  if (request.fresh) folder.forget();
-  const saved = readSettings(folder.settingsFile);
+  const saved = request.fresh ? undefined : readSettings(folder.settingsFile);
   const nodeCount = requested.nodes ?? saved?.nodes ?? 3;
   const network = chooseCni(requested, saved, requested.ipFamily ?? saved?.ipFamily ?? 'ipv4');
   const claim = createClaim();
@@ -75,6 +74,8 @@ export async function planStart(request: StartRequest): Promise<ClusterPlan> {
     natsPort,
     addressBlock,
   };
+  // Not before all that may be wrong with the command: a mistake costs nobody what is stored.
+  if (request.fresh) folder.forget();
   writeSettings(folder.settingsFile, settings);
   const plan = {
     folder,

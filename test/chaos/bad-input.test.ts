@@ -1,6 +1,6 @@
 /** What can go wrong beside a running cluster: each mistake gets one clear sentence and a non-zero exit, and harms nothing. */
 import { once } from 'node:events';
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, statSync, writeFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
@@ -52,6 +52,13 @@ describe('beside a running cluster', () => {
       await expectRefused(args, "cluster 'one' is running already: use it, stop it with podwire down");
     },
   );
+
+  it('a second start leaves the log of the one that runs alone', async () => {
+    const log = join(home.path, 'one/logs/supervisor.log');
+    const { ino } = statSync(log);
+    await expectRefused(['up', '--name', 'one', '--detach'], "cluster 'one' is running already");
+    expect(statSync(log).ino).toBe(ino);
+  });
 
   it.each([
     ['--api-port', 0, 'the API'],

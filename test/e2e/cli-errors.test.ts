@@ -1,9 +1,12 @@
 /** What a user can get wrong: one clear sentence, a non-zero exit, and nothing harmed. No cluster is started here. */
-import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { appendFileSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { waitFor } from '../wait-for.ts';
 import { type CommandResult, run } from './run-command.ts';
 
 const MAIN = resolve(import.meta.dirname, '../../cli/main.ts');
@@ -56,6 +59,27 @@ describe('without a cluster', () => {
   });
 });
 
+it('a command whose reader leaves ends without a word', async () => {
+  const log = join(home, 'podwire/logs/apiserver.log');
+  mkdirSync(dirname(log), { recursive: true });
+  writeFileSync(log, 'first\n');
+  const environment = { ...process.env, PODWIRE_HOME: home };
+  const child = spawn(process.execPath, [MAIN, 'logs', 'apiserver', '-f'], { env: environment });
+  const ended = once(child, 'close');
+  let said = '';
+  child.stderr.setEncoding('utf8').on('data', (text: string) => {
+    said += text;
+  });
+  await once(child.stdout, 'data');
+  child.stdout.destroy();
+  // It may not follow the file yet: it is told until it has noticed.
+  await waitFor('its end', () => {
+    appendFileSync(log, 'more\n');
+    return child.exitCode !== null;
+  });
+  expect([(await ended)[0], said]).toEqual([141, '']);
+});
+
 describe('podwire up refuses', () => {
   it.each([['Lab'], ['a/b'], ['..'], ['-x'], ['cache'], ['a'.repeat(41)]])('the name %j', async (name) => {
     const { code, stderr } = await podwire(['up', `--name=${name}`]);
@@ -85,6 +109,15 @@ describe('podwire up refuses', () => {
     expect(stderr).toBe(
       `podwire: port ${port} for ${what} is taken by another process: choose another with ${option}, or leave it out\n`,
     );
+  });
+
+  it('a mistake beside --fresh, and keeps what is stored', async () => {
+    const stored = join(home, 'podwire/nats/store');
+    mkdirSync(stored, { recursive: true });
+    const { code, stderr } = await podwire(['up', '--fresh', '--api-port', String(await takePort())]);
+    expect(code).toBe(1);
+    expect(stderr).toContain('is taken by another process');
+    expect(existsSync(stored)).toBe(true);
   });
 
   it('a state folder that cannot be written', async () => {

@@ -1,7 +1,7 @@
 /** The podwire command with real clusters: what it starts, what survives which death, and that nothing is left behind. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
@@ -257,5 +257,20 @@ describe('podwire', { timeout: 400_000 }, () => {
     child.kill('SIGINT');
     expect((await once(child, 'exit'))[0]).toBe(0);
     await expectNothingLeft(status);
+  });
+
+  it('in the foreground ends in order when whoever reads its output leaves', async () => {
+    const ports = await ownPorts();
+    const args = [MAIN, 'up', '--name', 'one', '--nodes', '1', ...ports];
+    const child = spawn(process.execPath, args, {
+      env: { ...process.env, PODWIRE_HOME: home },
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+    await once(child.stdout, 'data');
+    child.stdout.destroy();
+    await once(child, 'exit');
+    expect(existsSync(join(home, 'one/supervisor.sock'))).toBe(false);
+    const numbers = ports.filter((word) => /^\d+$/.test(word));
+    expect(await Promise.all(numbers.map((port) => isFree(`http://127.0.0.1:${port}`)))).toEqual([true, true]);
   });
 });
