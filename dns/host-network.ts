@@ -47,7 +47,7 @@ export class HostNetwork implements PodNetwork {
     const family = isIP(remote?.address ?? options.address ?? this.host) === 6 ? 6 : 4;
     // To a server of the other family it leaves from any address.
     const address = options.address ?? (isIP(this.host) === family ? this.host : family === 6 ? '::' : '0.0.0.0');
-    if (this.batches !== undefined && remote === undefined && family === 4) {
+    if (this.batches !== undefined && remote === undefined && isIP(address) === 4) {
       return batchedSocket(this.batches, { address, port });
     }
     const socket = createSocket({ type: `udp${family}`, recvBufferSize: RECEIVE_BUFFER_BYTES, lookup: asItIs });

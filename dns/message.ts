@@ -58,6 +58,8 @@ export interface Reply {
   readonly recursionDesired?: boolean;
   /** Sent with the truncation bit although it fits. */
   readonly truncated?: boolean;
+  /** Of this server's state at the moment: asked again, it may be another. Caches do not keep it. */
+  readonly passing?: boolean;
   /** The client is left without an answer. */
   readonly dropped?: boolean;
   /** Bytes that a UDP answer may have at most, below what the client takes. */
@@ -79,6 +81,11 @@ export type Rcode = keyof typeof RCODES;
 
 export function emptyReply(rcode: Rcode, authoritative = false): Reply {
   return { rcode, authoritative, answers: [], authorities: [], additionals: [] };
+}
+
+/** A failure that says nothing of the name. */
+export function passingFailure(authoritative = false): Reply {
+  return { ...emptyReply('SERVFAIL', authoritative), passing: true };
 }
 
 export type Decoded =

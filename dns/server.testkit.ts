@@ -17,6 +17,7 @@ export interface TestServer {
   readonly blocks: ServerBlocks;
   readonly clock: FakeClock;
   readonly records: ClusterRecords;
+  readonly metrics: Metrics;
   /** What was printed. */
   readonly lines: string[];
   notReady(): string[];
@@ -63,7 +64,7 @@ export async function testServer(options: TestServerOptions = {}): Promise<TestS
     parseCorefile(options.corefile ?? COREFILE, { file: 'Corefile', environment: {} }),
     shared,
   );
-  return { blocks, clock, records, lines, notReady: () => blocks.notReady() };
+  return { blocks, clock, records, metrics, lines, notReady: () => blocks.notReady() };
 }
 
 /** What a `DnsServer` on real time needs beside its Corefile: the small cluster, and nobody who reads its lines. */

@@ -53,6 +53,25 @@ describe('cache', () => {
     expect((await answerBytes(elsewhere, WEB, 'A')).rcode).toBe('NOERROR');
   });
 
+  it('keeps failures of upstreams for a moment, but not that this server does not know the cluster yet', async () => {
+    let synced = false;
+    const server = await testServer({ corefile: WITH_CACHE('cache 30'), synced: () => synced });
+    expect((await answerBytes(server, WEB, 'A')).rcode).toBe('SERVFAIL');
+    synced = true;
+    expect((await answerBytes(server, WEB, 'A')).rcode).toBe('NOERROR');
+    const rule = (rcode: string): string => `template ANY ANY lab {\n rcode ${rcode}\n }`;
+    const failing = await testServer({ corefile: `. {\n cache 30\n ${rule('SERVFAIL')}\n}` });
+    await answerBytes(failing, 'a.lab', 'A');
+    const metrics = (await failing.metrics.expose()).body;
+    expect(metrics).toContain('coredns_cache_misses_total{server="dns://:53",zones=".",view=""} 1\n');
+    await answerBytes(failing, 'a.lab', 'A');
+    const hit = 'coredns_cache_hits_total{server="dns://:53",type="denial",zones=".",view=""} 1\n';
+    expect((await failing.metrics.expose()).body).toContain(hit);
+    await failing.clock.advance(5000);
+    await answerBytes(failing, 'a.lab', 'A');
+    expect((await failing.metrics.expose()).body).toContain(hit);
+  });
+
   it('keeps no answer that was cut', async () => {
     const server = await testServer({ corefile: '. {\n cache 30\n erratic {\n  truncate 1\n }\n}' });
     await answerBytes(server, 'a.lab', 'A');

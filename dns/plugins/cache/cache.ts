@@ -123,7 +123,7 @@ class Cache {
     const { rcode, answers } = reply;
     const isIn = (zones: readonly string[]): boolean => matchingZone(query.question.key, zones) !== undefined;
     // Whoever asked over TCP would get the part of it that fitted a datagram.
-    if (reply.dropped || reply.truncated || reply.following !== undefined) return undefined;
+    if (reply.dropped || reply.passing || reply.truncated || reply.following !== undefined) return undefined;
     if (rcode === 'SERVFAIL') {
       if (servfailMs > 0) this.denial.putUntil(key, reply, nowMs, nowMs + servfailMs);
       return undefined;

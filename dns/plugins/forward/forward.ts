@@ -6,7 +6,7 @@ import { isIP } from 'node:net';
 import { parseResolvConf } from '../../../shared/podnet/resolv-conf.ts';
 import { CorefileError, type Directive } from '../../corefile.ts';
 import { wrong } from '../../directive.ts';
-import { emptyReply, type Reply } from '../../message.ts';
+import { emptyReply, passingFailure, type Reply } from '../../message.ts';
 import type { Handler, PluginContext, PluginSetup, Query } from '../../plugin.ts';
 import { shownType } from '../../record-type.ts';
 import { isInZone, zonesOf } from '../../zone.ts';
@@ -112,7 +112,7 @@ class Forwarder {
   private async askInTurn(query: Query): Promise<Reply> {
     if (this.upstreams.length === 0) {
       this.complain(query);
-      return emptyReply('SERVFAIL');
+      return passingFailure();
     }
     // A question with such bytes in its name is nobody's name, and the client's library writes names as plain text.
     if (query.question.name.includes('\\')) return emptyReply('SERVFAIL');

@@ -5,7 +5,7 @@ import type { Timer } from '../../../shared/runtime/clock.ts';
 import { CorefileError } from '../../corefile.ts';
 import { durationWord, expectWords, integerWord } from '../../directive.ts';
 import { fallsThrough, parseFallthrough } from '../../fallthrough.ts';
-import { emptyReply, type ResourceRecord } from '../../message.ts';
+import { emptyReply, passingFailure, type ResourceRecord } from '../../message.ts';
 import type { PluginSetup } from '../../plugin.ts';
 import { addressOfReverse, matchingZone, plainName, zonesOf } from '../../zone.ts';
 
@@ -70,7 +70,7 @@ export const setupHosts: PluginSetup = (directive, { zones: serverZones, clock, 
       // Reverse names are nobody's zone here: those of others go to others.
       if (type === 'PTR' || fallsThrough(key, fallthrough)) return next(query);
       // A denial needs an SOA, and a hosts file has none: the original fails, too.
-      return emptyReply('SERVFAIL');
+      return passingFailure();
     },
     start: () => {
       if (file !== undefined && reloadMs > 0) arm();

@@ -2,7 +2,7 @@
 import { parseResolvConf } from '../../../shared/podnet/resolv-conf.ts';
 import type { Answering } from '../../answering.ts';
 import { fallsThrough } from '../../fallthrough.ts';
-import { emptyReply, type Reply, type ResourceRecord } from '../../message.ts';
+import { emptyReply, passingFailure, type Reply, type ResourceRecord } from '../../message.ts';
 import type { Handler, PluginContext, PluginSetup, Query } from '../../plugin.ts';
 import { matchingZone } from '../../zone.ts';
 import { type ClusterView, type Lookup, lookupRecords, soaRecord } from './answer.ts';
@@ -24,7 +24,7 @@ export const setupKubernetes: PluginSetup = (directive, context) => {
     handler: (next) => (query) => {
       const zone = matchingZone(query.question.key, options.zones);
       if (zone === undefined || query.question.class !== 'IN') return next(query);
-      if (!cluster.synced()) return emptyReply('SERVFAIL', true);
+      if (!cluster.synced()) return passingFailure(true);
       return answer(query, zone, view, context, next);
     },
     start: () => waitForSync(() => cluster.synced(), options.startupTimeoutMs, context),
