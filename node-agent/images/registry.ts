@@ -2,7 +2,10 @@
 import { agnhostImage } from './catalogue/agnhost/agnhost.ts';
 import { alpineImage } from './catalogue/alpine.ts';
 import { busyboxImage } from './catalogue/busybox.ts';
+import { awsVpcImage } from './catalogue/cni/aws-vpc.ts';
+import { azureCnsImage } from './catalogue/cni/azure-cns.ts';
 import { calicoImage } from './catalogue/cni/calico.ts';
+import { ciliumImage } from './catalogue/cni/cilium.ts';
 import { flannelImage } from './catalogue/cni/flannel.ts';
 import { kubeRouterImage } from './catalogue/cni/kube-router.ts';
 import { weaveImage } from './catalogue/cni/weave.ts';
@@ -26,8 +29,11 @@ const IMAGES: readonly Image[] = [
   ...OWN_IMAGES,
   agnhostImage,
   alpineImage,
+  awsVpcImage,
+  azureCnsImage,
   busyboxImage,
   calicoImage,
+  ciliumImage,
   curlImage,
   echoAdvancedImage,
   echoBasicImage,

@@ -18,6 +18,16 @@ export interface NetworkDaemon {
   /** Lines of its log before and after the network is there: place in its source, and text. */
   readonly before: (request: NetworkRequest, context: ProgramContext) => readonly LogLine[];
   readonly after: (request: NetworkRequest, podCidr: string, context: ProgramContext) => readonly LogLine[];
+  /** Of a line; klog's by default. */
+  readonly format?: (entry: LogEntry) => string;
+}
+
+export interface LogEntry {
+  readonly level: string;
+  /** ISO 8601 */
+  readonly time: string;
+  readonly source: string;
+  readonly msg: string;
 }
 
 export type LogLine = readonly [source: string, text: string];
@@ -33,12 +43,12 @@ export function networkDaemon(daemon: NetworkDaemon): Program {
     for (const name of ['SIGTERM', 'SIGINT'] as const) service.onSignals([name], () => service.finish(0));
     try {
       const request = daemon.request(context);
-      say(service, daemon.before(request, context));
+      say(service, daemon, daemon.before(request, context));
       const podCidr = setUp(context, request);
-      say(service, daemon.after(request, podCidr, context));
+      say(service, daemon, daemon.after(request, podCidr, context));
     } catch (error) {
       if (!(error instanceof DaemonConfigurationError)) throw error;
-      say(service, [['main.go:1', error.message]], 'error');
+      say(service, daemon, [['main.go:1', error.message]], 'error');
       service.finish(1);
     }
   });
@@ -54,9 +64,19 @@ function setUp({ container }: ProgramContext, { plugin, backend }: NetworkReques
   return reply.stdout;
 }
 
-function say(service: Service, lines: readonly LogLine[], level = 'info'): void {
+function say(service: Service, { format = klogEntry }: NetworkDaemon, lines: readonly LogLine[], level = 'info'): void {
   const time = new Date().toISOString();
-  for (const [source, text] of lines) service.log(klogLine({ level, time, source, msg: text }));
+  for (const [source, msg] of lines) service.log(format({ level, time, source, msg }));
+}
+
+function klogEntry(entry: LogEntry): string {
+  return klogLine({ ...entry });
+}
+
+/** What an installer writes, as JSON. */
+export function writeConfiguration({ container }: ProgramContext, path: string, content: object): void {
+  container.files.mkdir(path.slice(0, path.lastIndexOf('/')), { recursive: true });
+  container.files.writeFile(path, `${JSON.stringify(content, null, 2)}\n`);
 }
 
 /** Undefined when there is no such file. */

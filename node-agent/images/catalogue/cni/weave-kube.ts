@@ -1,5 +1,5 @@
 /** The launcher of weave-kube: it takes no configuration here, and writes that of the CNI plugin. */
-import { networkDaemon } from './network-daemon.ts';
+import { networkDaemon, writeConfiguration } from './network-daemon.ts';
 
 /** Where the manifest mounts the node's /etc/cni/net.d. */
 const FILE = '/host/etc/cni/net.d/10-weave.conflist';
@@ -14,9 +14,8 @@ const CONFIGURATION = {
 
 export const weaveKube = networkDaemon({
   request: () => ({ plugin: 'weave', backend: '' }),
-  before: (_, { container }) => {
-    container.files.mkdir('/host/etc/cni/net.d', { recursive: true });
-    container.files.writeFile(FILE, `${JSON.stringify(CONFIGURATION, null, 2)}\n`);
+  before: (_, context) => {
+    writeConfiguration(context, FILE, CONFIGURATION);
     return [['launch.sh:1', `Wrote ${FILE}`]];
   },
   after: (_, _podCidr, { container }) => [
