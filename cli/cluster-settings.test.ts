@@ -16,6 +16,7 @@ const settings: ClusterSettings = {
   nodes: 3,
   cni: 'flannel',
   cniBackend: 'vxlan',
+  policyEstablished: 'keep',
   proxyMode: 'iptables',
   loadBalancerPool: '192.168.1.240-192.168.1.250',
   ipFamily: 'ipv4',

@@ -8,6 +8,8 @@ import {
   DEFAULT_LOAD_BALANCER_POOL,
   IP_FAMILIES,
   type IpFamilies,
+  POLICY_ESTABLISHED,
+  type PolicyEstablished,
 } from '../shared/runtime/config.ts';
 import { DEFAULT_MAX_PODS } from '../shared/runtime/node-block.ts';
 import { UserError } from './user-error.ts';
@@ -23,6 +25,8 @@ export interface ClusterSettings {
   readonly cni: CniPluginName;
   /** One of the plugin's; undefined for `none`. */
   readonly cniBackend: CniBackend | undefined;
+  /** Connections that a new policy forbids. */
+  readonly policyEstablished: PolicyEstablished;
   readonly proxyMode: ProxyMode;
   /** First and last address. */
   readonly loadBalancerPool: string;
@@ -67,6 +71,7 @@ function decodeSettings(value: unknown): ClusterSettings {
     cni: oneOf(value, 'cni', CNI_PLUGINS),
     // Of clusters from before there was a choice, and of those without a network.
     cniBackend: value.cniBackend === undefined ? undefined : oneOf(value, 'cniBackend', CNI_BACKENDS),
+    policyEstablished: oneOf({ policyEstablished: 'cut', ...value }, 'policyEstablished', POLICY_ESTABLISHED),
     proxyMode: oneOf(value, 'proxyMode', PROXY_MODES),
     loadBalancerPool: poolText({ loadBalancerPool: DEFAULT_LOAD_BALANCER_POOL, ...value }),
     ipFamily: oneOf({ ipFamily: 'ipv4', ...value }, 'ipFamily', IP_FAMILIES),

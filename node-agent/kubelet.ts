@@ -196,7 +196,9 @@ function enforcePolicy(
   identities: Identities | undefined,
 ): PolicyAgent {
   const { datapath, loop, memory } = kernel;
-  const engine = new PolicyEngine({ memory, isNodeAddress: (address) => datapath.root.isLocal(address) });
+  const { policyEstablished: established } = context.config;
+  const isNodeAddress = (address: number) => datapath.root.isLocal(address);
+  const engine = new PolicyEngine({ memory, isNodeAddress, established });
   engine.observer = identities?.flows ?? null;
   datapath.setPolicy(engine);
   return new PolicyAgent({

@@ -10,6 +10,7 @@ import {
   type IoTierName,
   IP_FAMILIES,
   MAX_API_SERVERS,
+  POLICY_ESTABLISHED,
 } from '../../shared/runtime/config.ts';
 import { LOG_LEVELS, type LogLevel } from '../../shared/runtime/log.ts';
 import { MOST_PODS_A_NODE } from '../../shared/runtime/node-block.ts';
@@ -85,6 +86,12 @@ export function upCommand(): Command {
       '--set <name=value>',
       "a value of the plugin's Helm chart, with --cni cilium: routingMode, tunnelProtocol, kubeProxyReplacement, encryption.enabled, ... (may be repeated)",
       repeated,
+    )
+    .addOption(
+      new Option(
+        '--policy-established <fate>',
+        'connections that a new policy forbids: cut, as with cilium (default), or keep, as with calico and kube-router',
+      ).choices(POLICY_ESTABLISHED),
     )
     .addOption(new Option('--proxy-mode <mode>', 'how kube-proxy works (default: iptables)').choices(PROXY_MODES))
     .addOption(

@@ -156,6 +156,7 @@ function commonEnvironment(plan: ClusterPlan): Environment {
     PODWIRE_CNI: settings.cni,
     PODWIRE_POD_CIDR: podCidrOf(settings.cni),
     PODWIRE_CNI_BACKEND: settings.cniBackend,
+    PODWIRE_POLICY_ESTABLISHED: settings.policyEstablished,
     PODWIRE_PROXY_MODE: settings.proxyMode,
     PODWIRE_IP_FAMILY: settings.ipFamily,
     PODWIRE_EGRESS: plan.egress,

@@ -63,6 +63,7 @@ export async function planStart(request: StartRequest): Promise<ClusterPlan> {
   const settings: ClusterSettings = {
     nodes: nodeCount,
     ...network,
+    policyEstablished: requested.policyEstablished ?? saved?.policyEstablished ?? 'cut',
     proxyMode: requested.proxyMode ?? saved?.proxyMode ?? 'iptables',
     loadBalancerPool: requested.loadBalancerPool ?? saved?.loadBalancerPool ?? DEFAULT_LOAD_BALANCER_POOL,
     ipFamily: requested.ipFamily ?? saved?.ipFamily ?? 'ipv4',

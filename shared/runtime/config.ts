@@ -53,6 +53,8 @@ export interface ClusterConfig {
   readonly cni: CniPluginName;
   /** PODWIRE_CNI_BACKEND; undefined for the plugin's default. */
   readonly cniBackend: CniBackend | undefined;
+  /** PODWIRE_POLICY_ESTABLISHED: what becomes of connections that a new policy forbids. */
+  readonly policyEstablished: PolicyEstablished;
   /** PODWIRE_PROXY_MODE */
   readonly proxyMode: string;
   /** PODWIRE_LOAD_BALANCER_POOL: the addresses for Services of type LoadBalancer, first and last. */
@@ -92,6 +94,9 @@ export interface ApiServerConfig {
 }
 
 export const MAX_API_SERVERS = 5;
+
+export const POLICY_ESTABLISHED = ['cut', 'keep'] as const;
+export type PolicyEstablished = (typeof POLICY_ESTABLISHED)[number];
 
 export const AUTHORIZATION_MODES = ['AlwaysAllow', 'RBAC'] as const;
 export type AuthorizationMode = (typeof AUTHORIZATION_MODES)[number];
@@ -154,6 +159,7 @@ export function readClusterConfig(environment: Environment): ClusterConfig {
     cniBackend: environment.PODWIRE_CNI_BACKEND
       ? oneOf(environment, 'PODWIRE_CNI_BACKEND', CNI_BACKENDS, 'vxlan')
       : undefined,
+    policyEstablished: oneOf(environment, 'PODWIRE_POLICY_ESTABLISHED', POLICY_ESTABLISHED, 'cut'),
     proxyMode: text(environment, 'PODWIRE_PROXY_MODE', 'iptables'),
     loadBalancerPool: text(environment, 'PODWIRE_LOAD_BALANCER_POOL', DEFAULT_LOAD_BALANCER_POOL),
     egress: oneOf(environment, 'PODWIRE_EGRESS', EGRESSES, 'none'),

@@ -4,7 +4,7 @@
  */
 import { beforeAll, describe, expect, it } from 'vitest';
 import type { PodAttachment } from '../../node-agent/datapath/pod-attachment.ts';
-import { PolicyEngine } from '../../node-agent/datapath/policy/policy-engine.ts';
+import { type Established, PolicyEngine } from '../../node-agent/datapath/policy/policy-engine.ts';
 import { ANY_IPV6 } from '../../shared/wire/ipv6-address.ts';
 import { ip, TestCluster, type TestClusterOptions } from './cluster.testkit.ts';
 import { NETWORKS } from './network-cases.testkit.ts';
@@ -20,7 +20,7 @@ class PolicyWorld {
   private readonly engines: { readonly engine: PolicyEngine; readonly isHere: (address: number) => boolean }[];
 
   /** flannel's network by default, which makes it a canal. */
-  constructor(network?: Network) {
+  constructor(network?: Network, established: Established = 'cut') {
     this.cluster = new TestCluster(2, 1, { traced: false, network });
     for (const pod of WORLD_PODS) {
       const { host } = this.cluster.pod(pod.ip);
@@ -36,6 +36,7 @@ class PolicyWorld {
       const engine = new PolicyEngine({
         memory: this.cluster.memory,
         isNodeAddress: (address) => node.root.isLocal(address),
+        established,
       });
       node.setPolicy(engine);
       return { engine, isHere: (address) => address >>> 8 === node.podCidr!.address >>> 8 };
@@ -143,6 +144,17 @@ describe('connections and policies that change', () => {
     world.apply([]);
     expect(ask()).toContain('heard');
     close();
+  });
+
+  it('or kept, where the node is told so, while new ones are refused', () => {
+    const keeping = new PolicyWorld(undefined, 'keep');
+    const ask = (socket: ReturnType<typeof bind>) => keeping.cluster.askFrom(socket, server.ip, 80).answer;
+    const bind = () => keeping.host(client).udp.bind({ port: 0 });
+    const [early, late] = [bind(), bind()];
+    expect(ask(early)).toContain('heard');
+    keeping.apply([denyIn]);
+    expect(ask(early)).toContain('heard');
+    expect(ask(late)).toBeNull();
   });
 
   it('replies need no rule: a client that nobody may reach is answered', () => {
