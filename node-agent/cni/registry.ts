@@ -8,6 +8,7 @@ import { azure } from './azure/azure.ts';
 import { Bridge } from './bridge/bridge.ts';
 import { Calico } from './calico/calico.ts';
 import { Cilium } from './cilium/cilium.ts';
+import { FLANNEL_BACKENDS } from './flannel/backend-data.ts';
 import { Flannel } from './flannel/flannel.ts';
 import { KubeRouter } from './kube-router/kube-router.ts';
 import type { CniContext, CniPlugin } from './plugin.ts';
@@ -40,7 +41,7 @@ export function createPlugin(
     case 'flannel':
     // canal is flannel's network with NetworkPolicy in force.
     case 'canal':
-      return new Flannel(context, chosen === 'host-gw' || chosen === 'wireguard' ? chosen : 'vxlan');
+      return new Flannel(context, FLANNEL_BACKENDS.find((backend) => backend === chosen) ?? 'vxlan');
   }
 }
 

@@ -230,7 +230,7 @@ export class Tracer implements FrameObserver, StageObserver, DropObserver {
 }
 
 /** Devices that put packets into others. */
-const ENCAPSULATING: ReadonlySet<string> = new Set(['vxlan', 'geneve', 'ipip', 'wireguard']);
+const ENCAPSULATING: ReadonlySet<string> = new Set(['vxlan', 'geneve', 'ipip', 'tun', 'wireguard']);
 
 function tunnelEvent(direction: 'received' | 'sent', device: NetDevice, peer: string): string {
   if (!ENCAPSULATING.has(device.kind)) return direction === 'sent' ? `sent to ${peer}` : `received from ${peer}`;

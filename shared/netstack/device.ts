@@ -58,6 +58,7 @@ export interface NetDevice extends FrameReceiver {
     | 'ethernet'
     | 'ipip'
     | 'tap'
+    | 'tun'
     | 'dummy'
     | 'wireguard';
   /** 48-bit address as a number (exact below 2^53). */

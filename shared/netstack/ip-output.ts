@@ -138,7 +138,7 @@ function transmitToNextHop(host: Host, packet: Packet, device: NetDevice, nextHo
 }
 
 function hasNoLinkAddresses(device: NetDevice): boolean {
-  return device.kind === 'loopback' || device.kind === 'ipip' || device.kind === 'wireguard';
+  return device.kind === 'loopback' || device.kind === 'ipip' || device.kind === 'wireguard' || device.kind === 'tun';
 }
 
 function fail(host: Host, packet: Packet, reason: DropReason, error: SendError): SendError {

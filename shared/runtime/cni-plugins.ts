@@ -16,12 +16,12 @@ interface CniPluginTraits {
 }
 
 const TRAITS = {
-  flannel: { enforcesPolicy: false, hasIpv6: true, backends: ['vxlan', 'host-gw', 'wireguard'] },
+  flannel: { enforcesPolicy: false, hasIpv6: true, backends: ['vxlan', 'host-gw', 'wireguard', 'udp'] },
   canal: {
     enforcesPolicy: true,
     policyApis: ['policy.networking.k8s.io', 'projectcalico.org'],
     hasIpv6: true,
-    backends: ['vxlan', 'host-gw', 'wireguard'],
+    backends: ['vxlan', 'host-gw', 'wireguard', 'udp'],
   },
   calico: {
     enforcesPolicy: true,

@@ -32,11 +32,16 @@ const DIRECT: Way = { mtuBytes: 1500, route: /via 192\.168\.1\.11 dev eth0/, wir
 const FABRIC: Way = { ...DIRECT, route: /10\.244\.0\.0\/16 dev eth0 proto kernel scope link src 192\.168\.1\.10/ };
 const WITHIN_IP = /IP 192\.168\.1\.10 > 192\.168\.1\.11: IP 10\.244\.\d+\.\d+ > 10\.244\.\d+\.\d+: ICMP echo request/;
 const overlay = (device: string, route: RegExp): Way => ({ mtuBytes: 1450, route, wire: [device, 'icmp', PING] });
+const FLANNEL0: Way = {
+  mtuBytes: 1472,
+  route: /10\.244\.0\.0\/16 dev flannel0 proto kernel scope link src 10\.244\.\d\.0/,
+  wire: ['eth0', 'udp port 8285', /IP 192\.168\.1\.10\.8285 > 192\.168\.1\.11\.8285: UDP/],
+};
 const CILIUM_ROUTE = /via 10\.244\.\d\.2 dev cilium_host proto kernel src 10\.244\.\d\.2 mtu 1450/;
 
 const PLUGINS: Partial<Record<CniPluginName, Plugin>> = {
   flannel: {
-    ways: { vxlan: overlay('flannel.1', /via 10\.244\.\d\.0 dev flannel\.1 onlink/), 'host-gw': DIRECT },
+    ways: { vxlan: overlay('flannel.1', /via 10\.244\.\d\.0 dev flannel\.1 onlink/), 'host-gw': DIRECT, udp: FLANNEL0 },
     devices: /: veth[0-9a-f]{8}@if2:.* master cni0/,
   },
   calico: {

@@ -7,12 +7,13 @@ import { kubeRouterNetwork } from '../../node-agent/cni/kube-router/kube-router.
 import { createNodeKeys } from '../../node-agent/cni/wireguard/node-keys.ts';
 import { RESERVED_IDENTITIES } from '../../node-agent/datapath/cilium/identity.ts';
 import type { Tunnelling } from '../../node-agent/datapath/network/bgp-backend.ts';
-import { hostGatewayNetwork, vxlanNetwork } from '../../node-agent/datapath/network/bridged-network.ts';
+import { hostGatewayNetwork, udpNetwork, vxlanNetwork } from '../../node-agent/datapath/network/bridged-network.ts';
 import { CiliumNetwork, type CiliumRouting } from '../../node-agent/datapath/network/cilium-network.ts';
 import { FabricNetwork } from '../../node-agent/datapath/network/fabric-network.ts';
 import type { NetworkParts, NodeNetwork } from '../../node-agent/datapath/network/node-network.ts';
 import { type Encapsulation, isVxlan, RoutedNetwork } from '../../node-agent/datapath/network/routed-network.ts';
 import type { KnownPeer } from '../../node-agent/datapath/peer-table.ts';
+import { UDP_TUNNEL_PORT } from '../../node-agent/datapath/udp-tunnel-device.ts';
 import * as geneve from '../../shared/wire/geneve.ts';
 import type { IpPrefix } from '../../shared/wire/ip-address.ts';
 
@@ -39,6 +40,14 @@ export const NETWORKS: Readonly<Record<string, NetworkCase>> = {
     mtuBytes: 1450,
     vni: 1,
     route: { device: 'flannel.1', gateway: '10.244.2.0' },
+  },
+  'flannel udp': {
+    network: udpNetwork,
+    mtuBytes: 1472,
+    vni: 0,
+    outerPort: UDP_TUNNEL_PORT,
+    route: { device: 'flannel0', gateway: '0.0.0.0' },
+    isFabric: true,
   },
   'flannel host-gw': {
     network: hostGatewayNetwork,

@@ -8,7 +8,7 @@ const PUBLIC_IP = 'flannel.alpha.coreos.com/public-ip';
 
 export const FLANNEL_VNI = 1;
 
-export const FLANNEL_BACKENDS = ['vxlan', 'host-gw', 'wireguard'] as const;
+export const FLANNEL_BACKENDS = ['vxlan', 'host-gw', 'wireguard', 'udp'] as const;
 export type FlannelBackend = (typeof FLANNEL_BACKENDS)[number];
 
 export interface BackendData {
@@ -36,7 +36,7 @@ export function decodeBackendData(annotations: Readonly<Record<string, string>>)
   const publicIp = annotations[PUBLIC_IP];
   const type = FLANNEL_BACKENDS.find((backend) => backend === annotations[BACKEND_TYPE]);
   if (type === undefined || publicIp === undefined) return undefined;
-  if (type === 'host-gw') return { type, publicIp };
+  if (type === 'host-gw' || type === 'udp') return { type, publicIp };
   const text = annotations[BACKEND_DATA] ?? '';
   if (type === 'wireguard') {
     const publicKey = decodeField(text, 'PublicKey');

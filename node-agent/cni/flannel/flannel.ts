@@ -1,6 +1,6 @@
 /**
- * flannel with its backends VXLAN, host-gw and WireGuard. With host-gw a node's pod CIDR goes to the node itself, over eth0; with
- * WireGuard all go to flannel-wg, which seals a packet for the node whose CIDR it is for. With VXLAN:
+ * flannel with its backends VXLAN, host-gw, WireGuard and UDP. With host-gw a node's pod CIDR goes to the node itself, over eth0; with
+ * WireGuard and UDP all go to one device, which knows the node whose CIDR a packet is for. With VXLAN:
  *
  * For every other node there is exactly one route, one neighbour entry and one FDB entry, all permanent: the node's pod
  * CIDR goes to the CIDR's zeroth address over flannel.1, that address has the VTEP's MAC, and that MAC is behind the
@@ -14,7 +14,12 @@
 import type { Ipv4Prefix } from '../../../shared/wire/address.ts';
 import { formatIpv4 } from '../../../shared/wire/address.ts';
 import type { IpPrefix } from '../../../shared/wire/ip-address.ts';
-import { hostGatewayNetwork, vxlanNetwork, wireguardNetwork } from '../../datapath/network/bridged-network.ts';
+import {
+  hostGatewayNetwork,
+  udpNetwork,
+  vxlanNetwork,
+  wireguardNetwork,
+} from '../../datapath/network/bridged-network.ts';
 import type { NetworkParts, NodeNetwork } from '../../datapath/network/node-network.ts';
 import type { WireguardKeys } from '../../datapath/wireguard/session.ts';
 import { datapathPeer } from '../datapath-peer.ts';
@@ -83,5 +88,6 @@ export class Flannel implements CniPlugin {
 
 function networkOf(backend: FlannelBackend, keys: WireguardKeys | undefined): (parts: NetworkParts) => NodeNetwork {
   if (keys !== undefined) return wireguardNetwork(keys);
+  if (backend === 'udp') return udpNetwork;
   return backend === 'vxlan' ? vxlanNetwork : hostGatewayNetwork;
 }

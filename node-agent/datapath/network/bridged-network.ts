@@ -18,6 +18,7 @@ import { TunnelDevice } from '../tunnel-device.ts';
 import type { WireguardKeys } from '../wireguard/session.ts';
 import { HostGatewayBackend } from './host-gateway-backend.ts';
 import type { NetworkParts, NodeNetwork } from './node-network.ts';
+import { UdpBackend } from './udp-backend.ts';
 import { VxlanBackend } from './vxlan-backend.ts';
 import { WireguardBackend } from './wireguard-backend.ts';
 
@@ -174,6 +175,11 @@ export function vxlanNetwork(parts: NetworkParts): BridgedNetwork {
 /** flannel's `wireguard`. */
 export function wireguardNetwork(keys: WireguardKeys): (parts: NetworkParts) => BridgedNetwork {
   return (parts) => new BridgedNetwork(parts, new WireguardBackend(parts, 'flannel-wg', keys), FLANNEL);
+}
+
+/** flannel's `udp`. */
+export function udpNetwork(parts: NetworkParts): BridgedNetwork {
+  return new BridgedNetwork(parts, new UdpBackend(parts, 'flannel0'), FLANNEL);
 }
 
 /** flannel's `host-gw`. */

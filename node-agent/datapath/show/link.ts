@@ -124,13 +124,20 @@ function tunnelEnd(device: NetDevice, end: 'local' | 'remote'): string {
 }
 
 function kindOf({ kind }: NetDevice): LinkRow['link_type'] {
-  if (kind === 'wireguard') return 'none';
+  if (kind === 'wireguard' || kind === 'tun') return 'none';
   return kind === 'loopback' || kind === 'ipip' ? kind : 'ether';
 }
 
 const HAS_NO_QUEUE: ReadonlySet<NetDevice['kind']> = new Set(['veth', 'vxlan', 'geneve']);
 /** Their drivers know no carrier. */
-const SAYS_NOTHING: ReadonlySet<NetDevice['kind']> = new Set(['loopback', 'vxlan', 'geneve', 'ipip', 'wireguard']);
+const SAYS_NOTHING: ReadonlySet<NetDevice['kind']> = new Set([
+  'loopback',
+  'vxlan',
+  'geneve',
+  'ipip',
+  'wireguard',
+  'tun',
+]);
 
 function operstate(device: NetDevice): LinkRow['operstate'] {
   if (!device.up) return 'DOWN';
@@ -161,6 +168,7 @@ function details(namespace: ShownNamespace, device: NetDevice): string[] {
     return [`ipip ipip ${ends} ttl inherit nopmtudisc`];
   }
   if (device.kind === 'wireguard') return ['wireguard'];
+  if (device.kind === 'tun') return ['tun type tun pi off vnet_hdr off persist off'];
   if (device.kind !== 'veth') return [];
   const port = masterOf(namespace, device)?.ports.get(device);
   const slave = `bridge_slave state forwarding priority 32 cost 2 hairpin ${port?.hairpin ? 'on' : 'off'} guard off root_block off fastleave off learning on flood on`;

@@ -4,14 +4,15 @@ import { DaemonConfigurationError, fileText, type NetworkRequest, networkDaemon 
 
 const NET_CONF = '/etc/kube-flannel/net-conf.json';
 const SUBNET_FILE = '/run/flannel/subnet.env';
-const BACKENDS = ['vxlan', 'host-gw', 'wireguard'];
+const BACKENDS = ['vxlan', 'host-gw', 'wireguard', 'udp'];
 /** Of the pods' devices, by backend. */
-const MTU_BYTES: Readonly<Record<string, number>> = { vxlan: 1450, 'host-gw': 1500, wireguard: 1420 };
+const MTU_BYTES: Readonly<Record<string, number>> = { vxlan: 1450, 'host-gw': 1500, wireguard: 1420, udp: 1472 };
 /** The source files that speak of watching leases. */
 const WATCHERS: Readonly<Record<string, string>> = {
   vxlan: 'vxlan_network',
   'host-gw': 'route_network',
   wireguard: 'wireguard_network',
+  udp: 'udp_network_amd64',
 };
 
 export const flanneld = networkDaemon({
