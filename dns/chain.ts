@@ -8,6 +8,7 @@ import type { Handler, Plugin, PluginContext, PluginSetup } from './plugin.ts';
 import { setupAcl } from './plugins/acl/acl.ts';
 import { setupAny } from './plugins/any/any.ts';
 import { setupAutopath } from './plugins/autopath/autopath.ts';
+import { setupBind } from './plugins/bind/bind.ts';
 import { setupBufsize } from './plugins/bufsize/bufsize.ts';
 import { setupCache } from './plugins/cache/cache.ts';
 import { setupDebug } from './plugins/debug/debug.ts';
@@ -38,6 +39,7 @@ const ORDER: readonly (readonly [string, PluginSetup])[] = [
   ['reload', setupReload],
   ['nsid', setupNsid],
   ['bufsize', setupBufsize],
+  ['bind', setupBind],
   ['debug', setupDebug],
   ['ready', setupReady],
   ['health', setupHealth],

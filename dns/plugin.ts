@@ -23,6 +23,8 @@ export type Handler = (query: Query) => Answering;
 
 export interface Plugin {
   readonly handler?: (next: Handler) => Handler;
+  /** Where its block listens instead of everywhere. */
+  readonly bindAddresses?: readonly string[];
   /** Before the first query. */
   start?(): Promise<void> | void;
   /** Undefined when ready, else why not; asked by the `ready` plugin. */

@@ -11,6 +11,12 @@ export type SharedContext = Omit<
   'zones' | 'port' | 'server' | 'directives' | 'plugins' | 'lookup' | 'notReady'
 >;
 
+/** Where a port is served: at an address, or at all. */
+export interface Binding {
+  readonly port: number;
+  readonly address: string | undefined;
+}
+
 interface RunningBlock {
   readonly keys: readonly ServerKey[];
   readonly chain: Chain;
@@ -81,6 +87,15 @@ export class ServerBlocks {
     return this.plugins().some(({ name }) => name === wanted);
   }
 
+  /** A port that one block serves at all addresses is served there alone. */
+  get bindings(): readonly Binding[] {
+    return this.ports.flatMap((port) => {
+      const addresses = this.blocks.filter(({ keys }) => keys.some((key) => key.port === port)).map(boundTo);
+      const distinct = addresses.some(({ length }) => length === 0) ? [undefined] : new Set(addresses.flat());
+      return [...distinct].map((address) => ({ port, address }));
+    });
+  }
+
   /** The plugins that are not ready. */
   notReady(): string[] {
     return this.plugins().flatMap(({ plugin }) => plugin.notReady?.() ?? []);
@@ -125,6 +140,10 @@ export class ServerBlocks {
       return emptyReply('SERVFAIL');
     }
   }
+}
+
+function boundTo({ chain }: RunningBlock): readonly string[] {
+  return chain.plugins.flatMap(({ plugin }) => plugin.bindAddresses ?? []);
 }
 
 function refuseDuplicates(blocks: readonly ServerBlock[], keys: readonly (readonly ServerKey[])[]): void {

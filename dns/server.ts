@@ -4,7 +4,7 @@ import type { Answering } from './answering.ts';
 import { parseCorefile } from './corefile.ts';
 import { emptyReply } from './message.ts';
 import type { DnsNetwork, LogLevel, Query } from './plugin.ts';
-import { ServerBlocks, type SharedContext } from './server-blocks.ts';
+import { type Binding, ServerBlocks, type SharedContext } from './server-blocks.ts';
 import { type Listener, listenTcp, listenUdp } from './transport.ts';
 import { DEFAULT_PORT } from './zone.ts';
 
@@ -27,7 +27,7 @@ export interface DnsServerOptions extends Omit<SharedContext, 'reload'> {
 
 export class DnsServer {
   private readonly options: DnsServerOptions;
-  private readonly listeners = new Map<number, Listener[]>();
+  private readonly listeners = new Map<string, Served>();
   /** Queries so far. */
   asked = 0;
   private blocks: ServerBlocks | undefined;
@@ -43,7 +43,7 @@ export class DnsServer {
     const corefile = await this.options.readCorefile();
     this.text = corefile.text;
     this.blocks = this.build(corefile);
-    await this.listen(this.blocks.ports);
+    await this.listen(this.blocks.bindings);
     await this.blocks.start();
     this.tellConfiguration();
   }
@@ -56,7 +56,7 @@ export class DnsServer {
   /** Lame duck time first (unless nobody is to move away), then the sockets. */
   async stop({ lameDuck = true } = {}): Promise<void> {
     await this.blocks?.stop(lameDuck ? 'shutdown' : 'reload');
-    await Promise.all([...this.listeners.values()].flat().map((listener) => listener.close()));
+    await Promise.all([...this.listeners.values()].map(closed));
   }
 
   /** Rejects for a configuration that does not work, which changes nothing; it is not tried again. */
@@ -75,26 +75,26 @@ export class DnsServer {
     this.text = corefile.text;
     this.print('INFO', 'Reloading');
     const after = this.build(corefile);
-    await this.listen(after.ports);
+    await this.listenAlso(after.bindings, before.bindings);
     // The former configuration answers until the new one knows the cluster; only its HTTP ports have to be free before that.
     await before.stop('reload');
     try {
       await after.start();
     } catch (error) {
       await after.stop('reload');
-      await this.closeOthers(before.ports);
+      await this.listenOnly(before.bindings);
       await before.start();
       throw error;
     }
     this.blocks = after;
-    await this.closeOthers(after.ports);
+    await this.closeOthers(after.bindings);
     this.tellConfiguration();
     this.print('INFO', 'Reloading complete');
   }
 
   /** Where a port of the configuration is served. */
   address(port: number): Listener['address'] | undefined {
-    return this.listeners.get(port)?.[0]?.address;
+    return [...this.listeners.values()].find((served) => served.port === port)?.udp.address;
   }
 
   private build({ file, text }: Corefile): ServerBlocks {
@@ -112,32 +112,69 @@ export class DnsServer {
     return new ServerBlocks(blocks, { ...this.options, network: pluginNetwork, reload: () => this.reload() });
   }
 
-  private async listen(ports: readonly number[]): Promise<void> {
-    for (const port of this.served(ports)) {
-      if (this.listeners.has(port)) continue;
+  /** Rejects when there is a port that cannot be had: then all is as it was. */
+  private async listenAlso(wanted: readonly Binding[], present: readonly Binding[]): Promise<void> {
+    try {
+      await this.closeOverlapping(wanted);
+      await this.listen(wanted);
+    } catch (error) {
+      await this.listenOnly(present);
+      throw error;
+    }
+  }
+
+  private async listenOnly(bindings: readonly Binding[]): Promise<void> {
+    await this.closeOthers(bindings);
+    await this.listen(bindings);
+  }
+
+  private async listen(bindings: readonly Binding[]): Promise<void> {
+    for (const { port, address } of this.served(bindings)) {
+      const key = keyOf({ port, address });
+      if (this.listeners.has(key)) continue;
       const { network, portOverride } = this.options;
       const options = {
         network,
+        address,
         port: portOverride ?? port,
         answer: (query: Query) => this.answer(port, query),
         sent: (query: Query, bytes: number) => this.blocks?.sent(port, query, bytes),
         failed: (error: unknown) => this.print('WARNING', error instanceof Error ? error.message : String(error)),
       };
       const udp = await listenUdp(options);
-      this.listeners.set(port, [udp, await listenTcp({ ...options, port: udp.address.port })]);
+      const tcp = await listenTcp({ ...options, port: udp.address.port }).catch(async (error: unknown) => {
+        await udp.close();
+        throw error;
+      });
+      this.listeners.set(key, { port, address, udp, tcp });
     }
   }
 
-  private served(ports: readonly number[]): readonly number[] {
-    if (this.options.portOverride === undefined) return ports;
-    return ports.includes(DEFAULT_PORT) ? [DEFAULT_PORT] : ports.slice(0, 1);
+  private served(bindings: readonly Binding[]): readonly Binding[] {
+    if (this.options.portOverride === undefined) return bindings;
+    const [{ port } = { port: DEFAULT_PORT }] = [...bindings].sort((a, b) => Number(isDns(b)) - Number(isDns(a)));
+    return [{ port, address: undefined }];
   }
 
-  private async closeOthers(ports: readonly number[]): Promise<void> {
-    for (const [port, listeners] of [...this.listeners]) {
-      if (this.served(ports).includes(port)) continue;
-      this.listeners.delete(port);
-      await Promise.all(listeners.map((listener) => listener.close()));
+  /** A port cannot be had at all addresses while there is a socket at one of them. */
+  private async closeOverlapping(bindings: readonly Binding[]): Promise<void> {
+    const wanted = this.served(bindings);
+    const keys = new Set(wanted.map(keyOf));
+    for (const [key, served] of [...this.listeners]) {
+      const overlaps = ({ port, address }: Binding): boolean =>
+        port === served.port && (address === undefined || served.address === undefined);
+      if (keys.has(key) || !wanted.some(overlaps)) continue;
+      this.listeners.delete(key);
+      await closed(served);
+    }
+  }
+
+  private async closeOthers(bindings: readonly Binding[]): Promise<void> {
+    const kept = new Set(this.served(bindings).map(keyOf));
+    for (const [key, served] of [...this.listeners]) {
+      if (kept.has(key)) continue;
+      this.listeners.delete(key);
+      await closed(served);
     }
   }
 
@@ -169,6 +206,23 @@ export class DnsServer {
   private print(level: LogLevel, text: string): void {
     this.options.print(level, text);
   }
+}
+
+interface Served extends Binding {
+  readonly udp: Listener;
+  readonly tcp: Listener;
+}
+
+async function closed({ udp, tcp }: Served): Promise<void> {
+  await Promise.all([udp.close(), tcp.close()]);
+}
+
+function keyOf({ port, address }: Binding): string {
+  return `${address ?? ''} ${port}`;
+}
+
+function isDns({ port }: Binding): boolean {
+  return port === DEFAULT_PORT;
 }
 
 function sha512(text: string): string {

@@ -8,6 +8,8 @@ import type { DnsNetwork, Query } from './plugin.ts';
 export interface TransportOptions {
   readonly network: DnsNetwork;
   readonly port: number;
+  /** All by default. */
+  readonly address?: string | undefined;
   readonly answer: (query: Query) => Answering;
   /** Told of the bytes of each answer. */
   readonly sent?: (query: Query, bytes: number) => void;
@@ -30,8 +32,15 @@ const MAX_CONNECTIONS = 1000;
 const MAX_PIPELINED = 128;
 
 /** Rejects with EADDRINUSE when the port is taken. */
-export async function listenUdp({ network, port, answer, sent, failed }: TransportOptions): Promise<Listener> {
-  const socket = await network.bindUdp({ port });
+export async function listenUdp({
+  network,
+  port,
+  address: own,
+  answer,
+  sent,
+  failed,
+}: TransportOptions): Promise<Listener> {
+  const socket = await network.bindUdp({ port, ...(own === undefined ? {} : { address: own }) });
   // A client whose answer could not leave asks again.
   const send = (bytes: Uint8Array | undefined, { port: toPort, address }: SocketAddress): void => {
     if (bytes === undefined) return;
@@ -53,8 +62,15 @@ export async function listenUdp({ network, port, answer, sent, failed }: Transpo
 }
 
 /** Rejects with EADDRINUSE when the port is taken. */
-export async function listenTcp({ network, port, answer, sent, failed }: TransportOptions): Promise<Listener> {
-  const server = await network.listenTcp({ port, allowHalfOpen: true });
+export async function listenTcp({
+  network,
+  port,
+  address: own,
+  answer,
+  sent,
+  failed,
+}: TransportOptions): Promise<Listener> {
+  const server = await network.listenTcp({ port, allowHalfOpen: true, ...(own === undefined ? {} : { host: own }) });
   const connections = new Set<PodTcpSocket>();
   server.on('connection', (socket: PodTcpSocket) => {
     if (connections.size >= MAX_CONNECTIONS) {
