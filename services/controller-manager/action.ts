@@ -32,6 +32,8 @@ export type Action =
       readonly uid?: string;
       readonly gracePeriodSeconds?: number;
       readonly propagationPolicy?: 'Background' | 'Foreground' | 'Orphan';
+      /** Of a pod that its controller removes: what is told of it stands there. */
+      readonly owner?: EventSubject;
     }
   /** PUT of the whole object to a subresource: `namespaces/finalize`. */
   | {

@@ -1,13 +1,17 @@
 /** Carries a reconcile's actions out: in order, but neighbours of one kind on one resource side by side. */
-import { isApiError } from '../../shared/api/status.ts';
+import { controllerOf, type ObjectMeta } from '../../shared/api/object.ts';
+import { PODS } from '../../shared/api/resources.ts';
+import { type ApiError, isApiError } from '../../shared/api/status.ts';
 import type { ApiClient } from '../../shared/bus/api-client.ts';
 import type { EventRecorder } from '../../shared/bus/event-recorder.ts';
 import type { Action } from './action.ts';
 import type { Expectations } from './expectations.ts';
+import type { PodEvents } from './pod-events.ts';
 
 export interface ApplyContext {
   readonly api: ApiClient;
   readonly events: EventRecorder;
+  readonly podEvents: PodEvents;
   readonly expectations: Expectations;
   /** The key whose reconcile asked. */
   readonly key: string;
@@ -46,7 +50,7 @@ async function applyOne(action: Action, context: ApplyContext): Promise<void> {
   const { api, events, expectations, key } = context;
   switch (action.kind) {
     case 'create':
-      return expectations.expectWritten(key, action.resource, await api.create(action.resource, action.object));
+      return applyCreate(action, context);
     case 'update':
       return expectations.expectWritten(key, action.resource, await api.update(action.resource, action.object));
     case 'update-status':
@@ -72,10 +76,39 @@ async function applyOne(action: Action, context: ApplyContext): Promise<void> {
   }
 }
 
+async function applyCreate({ resource, object }: Action & { kind: 'create' }, context: ApplyContext): Promise<void> {
+  const { api, expectations, podEvents, key } = context;
+  const { metadata = {} } = object as { readonly metadata?: ObjectMeta };
+  const reference = resource === PODS ? controllerOf({ metadata }) : undefined;
+  const owner = reference && { ...reference, namespace: metadata.namespace };
+  try {
+    const written = await api.create(resource, object);
+    if (owner !== undefined) podEvents.succeeded(owner, 'create', nameOf(written));
+    expectations.expectWritten(key, resource, written);
+  } catch (error) {
+    if (owner !== undefined && isRefusal(error)) podEvents.failed(owner, 'create', metadata.name ?? '', error.message);
+    throw error;
+  }
+}
+
+/** The API server answers with an object. */
+function nameOf(written: object): string {
+  const { metadata } = written as { readonly metadata?: ObjectMeta };
+  return metadata?.name ?? '';
+}
+
+/** What a user can do something about; a namespace that goes takes all with it. */
+function isRefusal(error: unknown): error is ApiError {
+  if (!isApiError(error)) return false;
+  const isGoing = error.details?.causes?.some(({ reason }) => reason === 'NamespaceTerminating') ?? false;
+  return !isGoing && !isApiError(error, 'AlreadyExists');
+}
+
 async function applyDelete(action: Action & { kind: 'delete' }, context: ApplyContext): Promise<void> {
   const { resource, name, namespace, uid, gracePeriodSeconds, propagationPolicy } = action;
   try {
     await context.api.delete(resource, name, namespace, { uid, gracePeriodSeconds, propagationPolicy });
+    if (action.owner !== undefined) context.podEvents.succeeded(action.owner, 'delete', name);
   } catch (error) {
     // Gone already, or another object by now: what was to go is gone.
     if (!isApiError(error, 'NotFound') && !isApiError(error, 'Conflict')) throw error;

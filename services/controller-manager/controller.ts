@@ -16,6 +16,7 @@ import type { Outcome } from './action.ts';
 import { applyActions } from './apply.ts';
 import { Expectations } from './expectations.ts';
 import type { Informers } from './informers.ts';
+import { PodEvents } from './pod-events.ts';
 
 /** Where keys come from. */
 export interface KeySource {
@@ -98,6 +99,7 @@ class Loop<State> implements ControllerLoop {
   private readonly environment: ControllerEnvironment;
   private readonly log: Logger;
   private readonly events: EventRecorder;
+  private readonly podEvents: PodEvents;
   private readonly expectations: Expectations;
   private readonly queue: WorkQueue<string>;
   private readonly conflicts = new Map<string, number>();
@@ -110,6 +112,7 @@ class Loop<State> implements ControllerLoop {
     this.environment = environment;
     this.log = environment.log.child({ controller: controller.name });
     this.events = new EventRecorder({ api: eventApi, clock, log: this.log, source: { component: controller.name } });
+    this.podEvents = new PodEvents(this.events, clock);
     this.expectations = new Expectations(informers, clock);
     this.queue = new WorkQueue<string>({
       clock,
@@ -146,7 +149,8 @@ class Loop<State> implements ControllerLoop {
   private async apply(key: string, actions: Outcome['actions']): Promise<void> {
     const { api } = this.environment;
     try {
-      await applyActions(actions, { api, events: this.events, expectations: this.expectations, key });
+      const { events, podEvents, expectations } = this;
+      await applyActions(actions, { api, events, podEvents, expectations, key });
       this.conflicts.delete(key);
       this.failures.delete(key);
     } catch (error) {

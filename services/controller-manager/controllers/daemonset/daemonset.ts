@@ -26,6 +26,7 @@ import { adopt, isControlledBy } from '../../owner.ts';
 import { same } from '../../same.ts';
 import { templateHash } from '../../template-hash.ts';
 import { reviseHistory } from '../controller-revision.ts';
+import { deletePod } from '../pod-deletion.ts';
 import { podFromTemplate } from '../pod-template.ts';
 
 export interface DaemonSetState {
@@ -152,11 +153,6 @@ function placement(daemonSet: Live<DaemonSet>, plan: NodePlan, hash: string): Ac
   const deletes = [...surplus, ...finished].map(deletePod);
   if (first !== undefined || !plan.shouldRun || plan.terminating || finished.length > 0) return deletes;
   return [{ kind: 'create', resource: PODS, object: daemonPod(daemonSet, plan.node.metadata.name, hash) }];
-}
-
-function deletePod(pod: Live<Pod>): Action {
-  const { name, namespace, uid } = pod.metadata;
-  return { kind: 'delete', resource: PODS, name, namespace, uid };
 }
 
 /** Replaces pods of older templates, at most `maxUnavailable` nodes without an available pod at a time. */

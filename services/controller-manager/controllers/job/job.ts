@@ -11,6 +11,7 @@ import { formatTimestamp } from '../../../../shared/api/timestamp.ts';
 import type { Action, Outcome } from '../../action.ts';
 import { isControlledBy } from '../../owner.ts';
 import { same } from '../../same.ts';
+import { deletePod } from '../pod-deletion.ts';
 import { podsToDelete } from '../replicaset/deletion-order.ts';
 import { completionIndexOf, formatIndexes, parseIndexes } from './completion-index.ts';
 import { type IndexFailures, indexFailures } from './index-failures.ts';
@@ -163,7 +164,7 @@ function finishJob(count: Count, verdict: Verdict): Outcome {
     ? eventOf(job, 'Normal', 'Completed', 'Job completed')
     : eventOf(job, 'Warning', verdict.reason, verdict.message);
   // The verdict first: pods that are deleted must not be made again.
-  const actions = [writeStatus(job, status), ...active.map(deletion), event];
+  const actions = [writeStatus(job, status), ...active.map(deletePod), event];
   const { ttlSecondsAfterFinished } = job.spec;
   return ttlSecondsAfterFinished ? { actions, requeueAfterMs: ttlSecondsAfterFinished * 1000 } : { actions };
 }
@@ -178,7 +179,7 @@ function finalConditions(count: Count, { type, reason, message }: Verdict): JobC
 
 function suspendJob(count: Count): Outcome {
   const { job, active } = count;
-  const actions = active.map(deletion);
+  const actions = active.map(deletePod);
   const isKnown = hasCondition(job, 'Suspended', 'True');
   const conditions = isKnown
     ? (job.status?.conditions ?? [])
@@ -212,7 +213,7 @@ function runJob(count: Count): Outcome {
 function balance(count: Count): Outcome {
   const { job, active } = count;
   const missing = wantedActive(count) - active.length;
-  if (missing < 0) return { actions: podsToDelete(active, active, -missing).map(deletion) };
+  if (missing < 0) return { actions: podsToDelete(active, active, -missing).map(deletePod) };
   const terminating = count.owned.filter((pod) => isTerminating(pod) && !isPodFinished(pod)).length;
   const room = job.spec.podReplacementPolicy === 'Failed' ? missing - terminating : missing;
   if (room <= 0) return { actions: [] };
@@ -318,10 +319,6 @@ function resumedConditions(count: Count): JobCondition[] {
 
 function writeStatus(job: Live<Job>, status: JobStatus): Action {
   return { kind: 'update-status', resource: JOBS, object: { ...job, status } };
-}
-
-function deletion({ metadata: { name, namespace, uid } }: Live<Pod>): Action {
-  return { kind: 'delete', resource: PODS, name, namespace, uid };
 }
 
 function eventOf({ metadata }: Live<Job>, type: 'Normal' | 'Warning', reason: string, message: string): Action {

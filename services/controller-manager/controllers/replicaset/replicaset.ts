@@ -20,6 +20,7 @@ import { formatTimestamp } from '../../../../shared/api/timestamp.ts';
 import type { Action, Outcome } from '../../action.ts';
 import { adopt, isControlledBy, release } from '../../owner.ts';
 import { same } from '../../same.ts';
+import { deletePod } from '../pod-deletion.ts';
 import { podFromTemplate } from '../pod-template.ts';
 import { podsToDelete } from './deletion-order.ts';
 
@@ -80,15 +81,7 @@ function scale(
     return [{ kind: 'slow-start', actions: new Array<Action>(Math.min(missing, BURST)).fill(create) }];
   }
   if (missing === 0) return [];
-  return podsToDelete(owned, relatedPods(replicaSet, owned, all), Math.min(-missing, BURST)).map(
-    (pod): Action => ({
-      kind: 'delete',
-      resource: PODS,
-      name: pod.metadata.name,
-      namespace: pod.metadata.namespace,
-      uid: pod.metadata.uid,
-    }),
-  );
+  return podsToDelete(owned, relatedPods(replicaSet, owned, all), Math.min(-missing, BURST)).map(deletePod);
 }
 
 /** The pods that the selector's labels without the template hash choose: those of the other revisions too. */

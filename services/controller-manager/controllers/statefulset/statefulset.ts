@@ -19,6 +19,7 @@ import type { Action, Outcome } from '../../action.ts';
 import { adopt, isControlledBy, release } from '../../owner.ts';
 import { same } from '../../same.ts';
 import { type Revisions, reviseHistory } from '../controller-revision.ts';
+import { deletePod } from '../pod-deletion.ts';
 import { ordinalOf, podOf, REVISION_LABEL } from './identity.ts';
 
 export interface StatefulSetState {
@@ -128,7 +129,7 @@ function fill(plan: Plan): Stage {
   const actions: Action[] = [];
   for (const { ordinal, pod } of plan.wanted) {
     if (pod === undefined) actions.push(creation(plan, ordinal));
-    else if (isPodFinished(pod) && !isTerminating(pod)) actions.push(deletion(pod));
+    else if (isPodFinished(pod) && !isTerminating(pod)) actions.push(deletePod(pod));
     else if (isHealthy(plan, pod)) continue;
     if (!parallel) return { actions, wait: true };
   }
@@ -144,17 +145,13 @@ function creation({ set, revisions }: Plan, ordinal: number): Action {
   return { kind: 'create', resource: PODS, object };
 }
 
-function deletion({ metadata: { name, namespace, uid } }: Live<Pod>): Action {
-  return { kind: 'delete', resource: PODS, name, namespace, uid };
-}
-
 /** Removes the highest ordinals first; an ordered set one at a time, and only while the rest is healthy. */
 function shrink(plan: Plan): Stage {
   const going = plan.condemned.filter((pod) => !isTerminating(pod));
-  if (isParallel(plan)) return { actions: going.map(deletion), wait: false };
+  if (isParallel(plan)) return { actions: going.map(deletePod), wait: false };
   const [first] = plan.condemned;
   if (first === undefined) return { actions: [], wait: false };
-  return { actions: isTerminating(first) ? [] : [deletion(first)], wait: true };
+  return { actions: isTerminating(first) ? [] : [deletePod(first)], wait: true };
 }
 
 /** Replaces pods of other revisions from the highest ordinal down to the partition, each when those above are available. */
@@ -164,7 +161,7 @@ function rollOut(plan: Plan): Stage {
   const partition = set.spec.updateStrategy?.rollingUpdate?.partition ?? 0;
   for (const { pod } of wanted.slice(partition).reverse()) {
     if (pod === undefined || isTerminating(pod)) return { actions: [], wait: true };
-    if (revisionLabel(pod) !== revisions.update) return { actions: [deletion(pod)], wait: true };
+    if (revisionLabel(pod) !== revisions.update) return { actions: [deletePod(pod)], wait: true };
     if (!isHealthy(plan, pod)) return { actions: [], wait: true };
   }
   return { actions: [], wait: false };
