@@ -1,7 +1,7 @@
-/** Runs a command in a container over the bus, without kubectl. */
+/** Runs a command in a container, or on a node, over the bus, without kubectl. */
 import type { Bus } from '../shared/bus/connection.ts';
 import { openStream } from '../shared/bus/stream.ts';
-import { NODE_STREAM, STREAM_CHANNEL } from '../shared/bus/subjects.ts';
+import { NODE_STREAM, type NodeStreamRequest, STREAM_CHANNEL } from '../shared/bus/subjects.ts';
 import { type CommandStatus, decodeCommandStatus } from './command-status.ts';
 
 export interface PodPlace {
@@ -10,34 +10,44 @@ export interface PodPlace {
   readonly node: string;
 }
 
-export interface PodCommandOutput {
+export interface CommandOutput {
   stdout?(text: string): void;
   stderr?(text: string): void;
 }
 
-export interface PodCommand {
+export interface RunningCommand {
   readonly ended: Promise<CommandStatus>;
   /** Ends the command. */
   stop(): void;
 }
 
-export async function startInPod(
+const WITHOUT_INPUT = { stdin: false, stdout: true, stderr: true, tty: false } as const;
+
+export function startInPod(
   bus: Bus,
-  place: PodPlace,
+  { namespace, pod, node }: PodPlace,
   command: readonly string[],
-  output: PodCommandOutput,
-): Promise<PodCommand> {
-  const { namespace, pod, node } = place;
-  const request = {
-    kind: 'exec',
-    namespace,
-    pod,
-    command,
-    stdin: false,
-    stdout: true,
-    stderr: true,
-    tty: false,
-  } as const;
+  output: CommandOutput,
+): Promise<RunningCommand> {
+  return start(bus, node, { kind: 'exec', namespace, pod, command, ...WITHOUT_INPUT }, output);
+}
+
+/** As `podwire node exec`. */
+export function startOnNode(
+  bus: Bus,
+  node: string,
+  command: readonly string[],
+  output: CommandOutput,
+): Promise<RunningCommand> {
+  return start(bus, node, { kind: 'node-exec', command, ...WITHOUT_INPUT }, output);
+}
+
+async function start(
+  bus: Bus,
+  node: string,
+  request: NodeStreamRequest,
+  output: CommandOutput,
+): Promise<RunningCommand> {
   const stream = await openStream(bus, NODE_STREAM, { node }, request);
   const decoders = { stdout: new TextDecoder(), stderr: new TextDecoder(), status: new TextDecoder() };
   let statusText = '';

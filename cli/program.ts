@@ -9,6 +9,7 @@ import { kubeconfigCommand } from './commands/kubeconfig.ts';
 import { linkCommand } from './commands/link/link.ts';
 import { logsCommand } from './commands/logs.ts';
 import { nodeCommand } from './commands/node/node.ts';
+import { observeCommand } from './commands/observe.ts';
 import { statusCommand } from './commands/status.ts';
 import { traceCommand } from './commands/trace.ts';
 import { upCommand } from './commands/up.ts';
@@ -35,6 +36,7 @@ for (const command of [
   traceCommand(),
   captureCommand(),
   explainCommand(),
+  observeCommand(),
   demoCommand(),
   busConfigCommand(),
 ]) {

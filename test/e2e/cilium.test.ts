@@ -79,6 +79,9 @@ test('policies, identities and flows', async (context) => {
     /Enabled +Disabled +\d+ +k8s:app=on-worker-2/,
   );
   const dropped = await onNode('worker-2', 'hubble', 'observe', '--verdict', 'DROPPED');
+  const observed = await c.podwire(['observe', '--verdict', 'DROPPED', '--to-pod', 'on-worker-2', '--last', '1']);
+  expect(observed.stdout.match(/<> default\/on-worker-2:8080 .* DROPPED/g)).toHaveLength(1);
+  expect(await c.podwire(['observe', '--tree'])).toMatchObject({ code: 1, stderr: expect.stringContaining('--tree') });
   await onNode('worker-2', 'sh', '-c', 'hubble observe --follow --verdict DROPPED > /tmp/flows &');
   await waitFor('a flow that is followed', async () => {
     await passes();

@@ -1,0 +1,74 @@
+import type { Command } from 'commander';
+import { connectToCluster } from '../cluster-connection.ts';
+import { print } from '../output.ts';
+import { askRunningSupervisor } from '../supervisor/control-client.ts';
+import { messageOf, UserError } from '../user-error.ts';
+import { type ClusterOptions, clusterCommand, folderOf } from './cluster-option.ts';
+
+const DEFAULT_LAST = 20;
+/** Of a shell that has no such command. */
+const NOT_FOUND = 127;
+
+export function observeCommand(): Command {
+  return clusterCommand({
+    name: 'observe',
+    summary:
+      "Show the flows of all nodes: who, to whom, the verdict. Needs cilium's network; filters are those of hubble observe.",
+    examples: [
+      ['podwire observe', 'the last flows'],
+      ['podwire observe --verdict DROPPED --last 5', 'what policies refused'],
+      ['podwire observe --follow --pod shop/web', 'as they come, of pods by the beginning of their names'],
+      ['podwire observe --to-port 53 --protocol UDP -o json', 'a JSON object a line'],
+    ],
+  })
+    .argument(
+      '[filters...]',
+      '--pod, --from-pod, --to-pod, -n, --from-ip, --to-ip, --port, --to-port, --protocol, --verdict, --last, -f, -o',
+    )
+    .allowUnknownOption()
+    .action(async (filters: string[], options: ClusterOptions) => observe(filters, options));
+}
+
+async function observe(filters: readonly string[], options: ClusterOptions): Promise<void> {
+  const status = await askRunningSupervisor(folderOf(options), { command: 'status' });
+  const nodes = status.nodes
+    .map(({ name }) => name)
+    .filter((node) => status.processes.some(({ name, pid }) => name === node && pid !== undefined));
+  const [{ startOnNode }, { LineSplitter, mergeFlowLines }] = await Promise.all([
+    import('../pod-exec.ts'),
+    import('../observe/flow-lines.ts'),
+  ]);
+  const follows = filters.some((word) => word === '--follow' || word === '-f');
+  const bus = await connectToCluster(status);
+  try {
+    const outputs = await Promise.all(
+      nodes.map(async (node) => {
+        let text = '';
+        const splitter = new LineSplitter(print);
+        const stdout = (piece: string): void => {
+          if (follows && !piece.startsWith('Error: ')) splitter.take(piece);
+          else text += piece;
+        };
+        const { ended } = await startOnNode(bus, node, ['hubble', 'observe', ...filters], { stdout });
+        const { exitCode, message } = await ended;
+        if (exitCode === NOT_FOUND || message?.includes('not found')) throw new UserError(NO_FLOWS);
+        if (message !== undefined) throw new UserError(`node ${node}: ${message}`);
+        if (text.startsWith('Error: ')) throw new UserError(text.slice('Error: '.length).trimEnd());
+        return text;
+      }),
+    );
+    for (const line of mergeFlowLines(outputs, lastOf(filters))) print(line);
+  } catch (error) {
+    throw error instanceof UserError ? error : new UserError(messageOf(error));
+  } finally {
+    await bus.close();
+  }
+}
+
+const NO_FLOWS =
+  "this cluster's network keeps no log of flows: podwire up --cni cilium does, and podwire capture and podwire trace show packets of any";
+
+function lastOf(filters: readonly string[]): number {
+  const text = / --last[= ](\d+)/.exec(` ${filters.join(' ')}`)?.[1];
+  return text === undefined ? DEFAULT_LAST : Number(text);
+}
