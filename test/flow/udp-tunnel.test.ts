@@ -27,3 +27,11 @@ it('a packet for a pod of no node goes nowhere', () => {
   expect(cluster.ask(host, '10.244.9.7', 80).answer).toBeNull();
   expect(flannel0(1).counters).toMatchObject({ txPackets: 0, txDropped: 1 });
 });
+
+it('carries IPv6 too', () => {
+  const client = cluster.pod('10.244.1.5').host;
+  cluster.udpServer(cluster.pod('10.244.2.7').host, 80, 'server');
+  const far = 'fd00:10:244:2::7';
+  expect(cluster.ask(client, far, 80).answer, cluster.journey()).toContain('server heard');
+  expect(flannel0(1).counters).toMatchObject({ rxPackets: 1, txPackets: 1 });
+});
