@@ -120,7 +120,7 @@ function controllers(
     createLoop(rootCaController(informers), environment),
     createLoop(clusterRoleAggregation(informers), environment),
     createLoop(unenforcedPolicyController(informers, config.cni), environment),
-    createLoop(installedNetworkController(informers, config), environment),
+    ...(config.cni === 'none' ? [createLoop(installedNetworkController(informers, config), environment)] : []),
     createLoop(namespaceController(informers, api, resources), environment),
     createLoop(garbageCollector(bus, api, resources), environment),
   ];

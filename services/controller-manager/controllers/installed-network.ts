@@ -25,7 +25,7 @@ const SERVED_AFTER_MS = 300;
 
 export function installedNetworkController(
   informers: Informers,
-  config: Pick<ClusterConfig, 'cni' | 'podCidr'>,
+  config: Pick<ClusterConfig, 'podCidr'>,
 ): Controller<InstalledNetworkState> {
   const nodes = informers.of<Live<Node>>(NODES);
   const resources = [CUSTOMRESOURCEDEFINITIONS, CALICO_TIERS, CALICO_IPPOOLS];
@@ -34,9 +34,7 @@ export function installedNetworkController(
     known.get(resource)?.get((object as Live<KubeObject>).metadata.name) !== undefined;
   return {
     name: 'installed-network-controller',
-    sources: [
-      keysFrom(nodes, (node) => (config.cni === 'none' ? [node.metadata.annotations?.[CNI_ANNOTATION] ?? ''] : [])),
-    ],
+    sources: [keysFrom(nodes, ({ metadata }) => [metadata.annotations?.[CNI_ANNOTATION] ?? 'none'])],
     gather(name) {
       const cni = CNI_PLUGINS.find((candidate) => candidate === name);
       if (cni === undefined) return undefined;
