@@ -3,6 +3,7 @@ import { PassThrough } from 'node:stream';
 import type { PodNetwork } from '../../shared/podnet/pod-network.ts';
 import { COREUTILS } from './coreutils/toolset.ts';
 import type { Image, KernelView, Program } from './image.ts';
+import type { ProcessTable } from './process.ts';
 import { pause, readAll, write } from './program-io.ts';
 import { type RunningContainer, startContainer, type VolumeMount } from './runtime.ts';
 
@@ -34,6 +35,7 @@ export interface TestContainerOptions {
   readonly mounts?: readonly VolumeMount[];
   readonly hostname?: string;
   readonly stdin?: boolean;
+  readonly processes?: ProcessTable;
 }
 
 export interface CommandResult {
@@ -65,6 +67,7 @@ export function startTestContainer(options: TestContainerOptions = {}): TestCont
     command: options.command,
     args: options.args,
     environment: options.environment ?? {},
+    processes: options.processes,
     podName: 'client',
     namespace: 'default',
     hostname: options.hostname ?? 'client',

@@ -20,6 +20,8 @@ export interface ContainerOptions {
   readonly network: PodNetwork;
   readonly kernel?: KernelView;
   readonly machineFolder?: string;
+  /** Of a PID namespace that is there already. */
+  readonly processes?: ProcessTable;
   readonly machineFolders: readonly { readonly path: string; readonly real: string }[];
   readonly layer: DirectoryNode;
   readonly programs: Readonly<Record<string, Program>>;
@@ -40,7 +42,7 @@ export class Container implements ContainerView {
   readonly network: PodNetwork;
   readonly resolver: Resolver;
   readonly files: ContainerFiles;
-  readonly processes = new ProcessTable();
+  readonly processes: ProcessTable;
   readonly machineProcesses = new Set<number>();
   readonly kernel: KernelView | undefined;
   readonly machineFolder: string | undefined;
@@ -57,6 +59,7 @@ export class Container implements ContainerView {
     this.containerName = options.containerName;
     this.nodeName = options.nodeName;
     this.network = options.network;
+    this.processes = options.processes ?? new ProcessTable();
     this.kernel = options.kernel;
     this.machineFolder = options.machineFolder;
     this.machineFolders = options.machineFolders;

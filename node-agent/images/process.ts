@@ -143,35 +143,54 @@ export interface SpawnOptions {
   readonly newGroup?: boolean;
 }
 
+/** A PID namespace. */
+interface ProcessSpace {
+  readonly processes: Map<number, Process>;
+  nextPid: number;
+}
+
+/** The processes that a container sees, of which some may be another's (`kubectl debug --target`), and those that are its own. */
 export class ProcessTable {
-  private readonly processes = new Map<number, Process>();
-  private nextPid = 1;
+  private readonly space: ProcessSpace;
+  private readonly own = new Set<Process>();
+
+  constructor(space: ProcessSpace = { processes: new Map(), nextPid: 1 }) {
+    this.space = space;
+  }
+
+  /** The table of another container in the same PID namespace. */
+  joined(): ProcessTable {
+    return new ProcessTable(this.space);
+  }
 
   spawn(options: SpawnOptions): Process {
-    const pid = this.nextPid++;
+    const pid = this.space.nextPid++;
     const group = options.newGroup || options.parent === undefined ? pid : options.parent.group;
     const process = new Process(this, pid, options.parent?.pid ?? 0, group, options.argv);
-    this.processes.set(pid, process);
+    this.space.processes.set(pid, process);
+    this.own.add(process);
     return process;
   }
 
   get(pid: number): Process | undefined {
-    return this.processes.get(pid);
+    return this.space.processes.get(pid);
   }
 
   list(): Process[] {
-    return [...this.processes.values()];
+    return [...this.space.processes.values()];
   }
 
   signalGroup(group: number, name: SignalName): void {
     for (const process of this.list()) if (process.group === group) process.deliver(name);
   }
 
+  /** To the container's own. */
   signalAll(name: SignalName): void {
-    for (const process of this.list()) process.deliver(name);
+    for (const process of [...this.own]) process.deliver(name);
   }
 
   remove(process: Process): void {
-    this.processes.delete(process.pid);
+    this.space.processes.delete(process.pid);
+    this.own.delete(process);
   }
 }

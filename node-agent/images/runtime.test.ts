@@ -70,6 +70,18 @@ describe('a container', () => {
     expect(await test.container.ended).toEqual({ exitCode: 143, signal: 15 });
   });
 
+  it('sees the processes of the container whose PID namespace it joins, and ends without them', async () => {
+    const target = startTestContainer({ command: ['sleep', '1000'] });
+    const debug = startTestContainer({ processes: target.container.view.processes.joined() });
+    expect((await debug.sh('ps')).stdout).toMatch(/^ +1 root .* sleep 1000$/m);
+    debug.container.signal('SIGKILL');
+    expect(await debug.container.ended).toMatchObject({ exitCode: 137 });
+    expect((await target.sh('ps')).stdout).toMatch(/^ +1 root .* sleep 1000$/m);
+    expect((await target.sh('ps')).stdout).not.toContain('idle');
+    target.container.signal('SIGKILL');
+    expect(await target.container.ended).toMatchObject({ exitCode: 137 });
+  });
+
   it('is killed, with everything in it', async () => {
     const test = startTestContainer({
       command: ['sh', '-c', "trap '' TERM; echo ready; while true; do sleep 0.01; done"],

@@ -9,7 +9,7 @@ import { buildLayer } from './files/layer.ts';
 import { emptyVolume, type Volume } from './files/volume.ts';
 import type { ContainerView, Image, KernelView } from './image.ts';
 import { emptyReadable, OpenFile, readerFile, writerFile } from './open-file.ts';
-import { type Process, SIGNAL_NUMBERS, type SignalName } from './process.ts';
+import { type Process, type ProcessTable, SIGNAL_NUMBERS, type SignalName } from './process.ts';
 import { nextChunk } from './program-io.ts';
 import { TerminalSession } from './terminal.ts';
 
@@ -37,6 +37,8 @@ export interface StartOptions {
   readonly nodeName: string;
   readonly network: PodNetwork;
   readonly kernel?: KernelView;
+  /** Of the PID namespace that it joins; otherwise it has one of its own. */
+  readonly processes?: ProcessTable;
   /** For what its programs keep on the machine; removed with the container. */
   readonly machineFolder?: string;
   /** Text of /etc/hosts. */

@@ -59,6 +59,8 @@ export interface ContainerLaunch {
   readonly sandbox: PodSandbox;
   readonly containerName: string;
   readonly image: string;
+  /** The container of the pod whose processes this one sees (`targetContainerName`). */
+  readonly processesOf?: string;
   /** Replaces the image's entry point. */
   readonly command: readonly string[] | undefined;
   readonly args: readonly string[] | undefined;

@@ -1,5 +1,5 @@
 /** From a container's specification to a running instance: environment, command line, mounts, log. */
-import type { Container, Pod } from 'kubernetes-types/core/v1.d.ts';
+import type { Container, EphemeralContainer, Pod } from 'kubernetes-types/core/v1.d.ts';
 import type { ContainerLog } from './container-log.ts';
 import type { ContainerInstance, ContainerLaunch, ContainerRuntime, PodSandbox } from './container-runtime.ts';
 import type { NodeFacts } from './downward-api.ts';
@@ -17,7 +17,7 @@ export interface StartedContainer {
 
 export interface ContainerStart {
   readonly pod: Pod;
-  readonly container: Container;
+  readonly container: Container & Pick<EphemeralContainer, 'targetContainerName'>;
   readonly sandbox: PodSandbox;
   readonly volumes: PodVolumes;
   readonly runtime: ContainerRuntime;
@@ -36,6 +36,7 @@ export function nodeFacts(
 /** What the container is started with. Throws ContainerConfigError, VolumeError, DownwardApiError. */
 export function prepareLaunch(start: ContainerStart, context: KubeletContext): Omit<ContainerLaunch, 'onOutput'> {
   const { pod, container, sandbox } = start;
+  const { targetContainerName } = container;
   const environment = containerEnvironment(pod, container, context.objects, nodeFacts(context, sandbox));
   const expand = (text: string): string => expandVariables(text, (name) => environment[name]);
   return {
@@ -43,6 +44,7 @@ export function prepareLaunch(start: ContainerStart, context: KubeletContext): O
     sandbox,
     containerName: container.name,
     image: container.image ?? '',
+    ...(targetContainerName === undefined ? {} : { processesOf: targetContainerName }),
     command: container.command?.map(expand),
     args: container.args?.map(expand),
     environment,

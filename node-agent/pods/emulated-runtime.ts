@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import type { Host } from '../../shared/netstack/host.ts';
 import { FileError } from '../images/files/file-error.ts';
 import type { KernelView } from '../images/image.ts';
+import type { ProcessTable } from '../images/process.ts';
 import { findImage, imageNames } from '../images/registry.ts';
 import { CommandNotStartedError, type RunningContainer, startContainer } from '../images/runtime.ts';
 import {
@@ -23,6 +24,8 @@ export interface EmulatedRuntimeOptions {
 
 export class EmulatedRuntime implements ContainerRuntime {
   private readonly options: EmulatedRuntimeOptions;
+  /** Processes of running containers, by pod and container. */
+  private readonly processes = new Map<string, ProcessTable>();
 
   constructor(options: EmulatedRuntimeOptions) {
     this.options = options;
@@ -44,10 +47,13 @@ export class EmulatedRuntime implements ContainerRuntime {
     const image = findImage(launch.image);
     if (image === undefined) throw new CommandStartError(`there is no emulated image ${launch.image}`);
     const { sandbox } = launch;
+    const key = `${sandbox.podUid}/${launch.containerName}`;
+    const target = this.processes.get(`${sandbox.podUid}/${launch.processesOf ?? ''}`);
     try {
       const running = startContainer({
         ...launch,
         image,
+        ...(target === undefined ? {} : { processes: target.joined() }),
         podName: sandbox.podName,
         namespace: sandbox.namespace,
         hostname: sandbox.hostname,
@@ -57,6 +63,11 @@ export class EmulatedRuntime implements ContainerRuntime {
         machineFolder: join(this.options.machineFolder, launch.id.slice(0, 12)),
         etcHosts: sandbox.hostsFile,
         resolvConf: sandbox.resolvConf,
+      });
+      const { processes } = running.view;
+      this.processes.set(key, processes);
+      void running.ended.then(() => {
+        if (this.processes.get(key) === processes) this.processes.delete(key);
       });
       return new EmulatedContainer(running);
     } catch (error) {
