@@ -45,7 +45,7 @@ import { componentImages } from './pods/component-images.ts';
 import { EmulatedRuntime } from './pods/emulated-runtime.ts';
 import { hostSearches } from './pods/host-searches.ts';
 import type { KubeletContext } from './pods/kubelet-context.ts';
-import { hostsFile, NO_NODE_DNS, resolvConf } from './pods/name-resolution.ts';
+import { NO_NODE_DNS, nodeHostsFile, resolvConf } from './pods/name-resolution.ts';
 import { PodLogs } from './pods/pod-logs.ts';
 import { PodManager } from './pods/pod-manager.ts';
 import { ProcessRuntime } from './pods/process-runtime.ts';
@@ -297,7 +297,7 @@ function serveRequests(
   outside: OutsideAgent,
 ): void {
   const { nodeName } = node;
-  const { clusterDns, nodeDns, hostIp } = shared;
+  const { clusterDns, nodeDns, hostIp, hostIpv6 } = shared;
   // The node resolves names as a pod of its network with `dnsPolicy: Default` does.
   const likePod = { spec: { hostNetwork: true, dnsPolicy: 'Default', containers: [] } };
   const commands = new NodeCommands({
@@ -307,7 +307,7 @@ function serveRequests(
     folders: network.folders,
     network: shared.nodeNetwork,
     networkOf: (host) => new StackNetwork({ host, loop: kernel.loop }),
-    hostsFile: () => hostsFile(likePod, [hostIp], nodeName, clusterDns),
+    hostsFile: () => nodeHostsFile(nodeName, hostIpv6 === undefined ? [hostIp] : [hostIp, hostIpv6]),
     resolvConf: () => resolvConf(likePod, clusterDns, nodeDns),
   });
   const subscriptions = [

@@ -71,24 +71,42 @@ export function podFqdn(pod: Pod, cluster: ClusterDns): string | undefined {
   return `${podHostname(pod, '')}.${subdomain}.${pod.metadata?.namespace ?? 'default'}.svc.${cluster.domain}`;
 }
 
+/** The loopback names that every /etc/hosts has. */
+const LOOPBACK_NAMES = [
+  '127.0.0.1\tlocalhost',
+  '::1\tlocalhost ip6-localhost ip6-loopback',
+  'fe00::0\tip6-localnet',
+  'fe00::0\tip6-mcastprefix',
+  'fe00::1\tip6-allnodes',
+  'fe00::2\tip6-allrouters',
+];
+
+/** Of a node, by its addresses. */
+export function nodeHostsFile(nodeName: string, addresses: readonly string[]): string {
+  return asText(nodeHosts(nodeName, addresses));
+}
+
+/** Of a pod; one of the host network is given its node's, as the kubelet mounts it. */
 export function hostsFile(pod: Pod, podIps: readonly string[], nodeName: string, cluster: ClusterDns): string {
-  const lines = [
-    '# Kubernetes-managed hosts file.',
-    '127.0.0.1\tlocalhost',
-    '::1\tlocalhost ip6-localhost ip6-loopback',
-    'fe00::0\tip6-localnet',
-    'fe00::0\tip6-mcastprefix',
-    'fe00::1\tip6-allnodes',
-    'fe00::2\tip6-allrouters',
-  ];
-  for (const podIp of podIps) {
-    const fqdn = pod.spec?.hostNetwork ? undefined : podFqdn(pod, cluster);
-    const names = [fqdn, podHostname(pod, nodeName)].filter((name) => name !== undefined);
-    lines.push(`${podIp}\t${names.join('\t')}`);
-  }
+  const lines = pod.spec?.hostNetwork
+    ? ['# Kubernetes-managed hosts file (host network).', ...nodeHosts(nodeName, podIps)]
+    : ['# Kubernetes-managed hosts file.', ...LOOPBACK_NAMES, ...ownEntries(pod, podIps, nodeName, cluster)];
   const aliases = pod.spec?.hostAliases ?? [];
   if (aliases.length > 0) lines.push('', '# Entries added by HostAliases.');
   for (const alias of aliases) lines.push(`${alias.ip}\t${(alias.hostnames ?? []).join('\t')}`);
+  return asText(lines);
+}
+
+function ownEntries(pod: Pod, podIps: readonly string[], nodeName: string, cluster: ClusterDns): string[] {
+  const names = [podFqdn(pod, cluster), podHostname(pod, nodeName)].filter((name) => name !== undefined);
+  return podIps.map((podIp) => `${podIp}\t${names.join('\t')}`);
+}
+
+function nodeHosts(nodeName: string, addresses: readonly string[]): string[] {
+  return [...LOOPBACK_NAMES, ...addresses.map((address) => `${address}\t${nodeName}`)];
+}
+
+function asText(lines: readonly string[]): string {
   return `${lines.join('\n')}\n`;
 }
 

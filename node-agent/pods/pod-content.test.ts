@@ -3,7 +3,7 @@ import type { ConfigMap, Container, Pod, Secret, Service } from 'kubernetes-type
 import { describe, expect, test } from 'vitest';
 import { DownwardApiError } from './downward-api.ts';
 import { ContainerConfigError, containerEnvironment, type ReferencedObjects } from './environment.ts';
-import { hostsFile, podHostname, resolvConf } from './name-resolution.ts';
+import { hostsFile, nodeHostsFile, podHostname, resolvConf } from './name-resolution.ts';
 import { references } from './pod-references.ts';
 import { PodVolumes } from './pod-volumes.ts';
 import { expandVariables } from './variable-expansion.ts';
@@ -237,6 +237,16 @@ describe('names', () => {
     expect(lines).toContain('127.0.0.1\tlocalhost');
     expect(lines).toContain('10.244.1.5\tdb.stores.shop.svc.cluster.local\tdb');
     expect(lines).toContain('192.0.2.9\ta\tb');
+  });
+
+  test('hosts of a pod of the host network: its node, and aliases', () => {
+    const spec = { hostNetwork: true, subdomain: 'stores', hostAliases: [{ ip: '192.0.2.9', hostnames: ['a'] }] };
+    const lines = hostsFile(pod(spec), ['192.168.1.10', 'fd00::10'], 'worker-1', CLUSTER).split('\n');
+    expect(lines[0]).toBe('# Kubernetes-managed hosts file (host network).');
+    expect(lines.slice(1).join('\n')).toBe(
+      `${nodeHostsFile('worker-1', ['192.168.1.10', 'fd00::10'])}\n# Entries added by HostAliases.\n192.0.2.9\ta\n`,
+    );
+    expect(lines).toContain('192.168.1.10\tworker-1');
   });
 
   test('host name: of the pod, of its specification, of the node, and never too long', () => {
