@@ -10,10 +10,13 @@ import type { ChaosCluster } from './chaos-cluster.ts';
 
 const FLOW_LIMIT_MS = 90_000;
 
-/** `urls`: what each container, named by its key, asks for. */
+/**
+ * `urls`: what each container, named by its key, asks for. A request may take as long as a machine with much else to do lets it:
+ * one whose packets are lost for good fails all the same.
+ */
 export function askingPod(name: string, node: string, urls: Readonly<Record<string, string>>): Pod {
   const script = (url: string): string =>
-    `while true; do if wget -q -T 5 -O - ${url} >/dev/null 2>&1; then echo ok; else echo failed; fi; sleep 0.05; done`;
+    `while true; do if wget -q -T 20 -O - ${url} >/dev/null 2>&1; then echo ok; else echo failed; fi; sleep 0.05; done`;
   return {
     metadata: { name, namespace: 'default' },
     spec: {

@@ -213,7 +213,7 @@ describe.each(cells)(
       const { mtuBytes, route, wire } = plugin.ways[backend]!;
       const payload = mtuBytes - ICMP_HEADERS_BYTES;
       const ping = async (bytes: number) =>
-        (await inPod('ping', '-c', '1', '-W', '2', '-M', 'do', '-s', String(bytes), far)).code;
+        (await inPod('ping', '-c', '1', '-W', '10', '-M', 'do', '-s', String(bytes), far)).code;
       expect(await ping(payload)).toBe(0);
       expect(await ping(payload + 1)).not.toBe(0);
 

@@ -92,7 +92,7 @@ describe.each(Object.entries(PLUGINS))('%s', (_, plugin) => {
   const onNode = async (...command: string[]) =>
     (await cluster!.podwire(['node', 'exec', 'worker-1', '--', ...command])).stdout;
   const ping = async (bytes: number) =>
-    await cluster!.kubectl(['exec', 'on-worker-1', '--', ...`ping -c 1 -W 2 -M do -s ${bytes} ${far}`.split(' ')]);
+    await cluster!.kubectl(['exec', 'on-worker-1', '--', ...`ping -c 1 -W 10 -M do -s ${bytes} ${far}`.split(' ')]);
 
   it('is what its README says', async (context) => {
     if (cluster === undefined) {
