@@ -3,6 +3,7 @@
 import { once } from 'node:events';
 import { createWriteStream } from 'node:fs';
 import type { Writable } from 'node:stream';
+import { whenNobodyReads } from '../output.ts';
 import { messageOf, UserError } from '../user-error.ts';
 
 export interface CaptureOutput {
@@ -42,11 +43,14 @@ class StreamOutput implements CaptureOutput {
   constructor(stream: Writable, isFile: boolean) {
     this.stream = stream;
     this.isFile = isFile;
-    stream.on('error', () => {
-      this.gone = true;
-      this.wake?.();
-      this.onGone?.();
-    });
+    if (isFile) stream.on('error', () => this.leave());
+    else whenNobodyReads(() => this.leave());
+  }
+
+  private leave(): void {
+    this.gone = true;
+    this.wake?.();
+    this.onGone?.();
   }
 
   readonly write = (bytes: Uint8Array): Promise<void> => {

@@ -77,6 +77,8 @@ export class CaptureSession {
     this.sources = opened.filter((source) => source !== undefined);
     if (this.sources.length === 0) throw new UserError(refusals[0] ?? 'there is no node to capture on');
     for (const refusal of refusals) warn(refusal);
+    // The reader left meanwhile.
+    if (this.stopped) this.abort();
   }
 
   /** Until `stop`, the count, or the end of all nodes. */

@@ -168,6 +168,14 @@ describe.skipIf(cluster === undefined)('podwire capture', () => {
     expect(dropped!).toBeGreaterThan(0);
   });
 
+  it('ends when its reader leaves, even before the nodes have taken it up', async () => {
+    const env = { ...process.env, PODWIRE_HOME: cluster!.home, PODWIRE_CLUSTER: 'e2e' };
+    const child = spawn(process.execPath, [join(ROOT, 'cli/main.ts'), 'capture'], { env });
+    const ended = once(child, 'close');
+    child.stdout.destroy();
+    expect((await ended)[0]).toBe(0);
+  });
+
   it('refuses what it cannot do with one sentence', async () => {
     const refused = async (...args: string[]) =>
       (await cluster!.podwire(['capture', '-o', '/dev/null', ...args])).stderr;

@@ -34,8 +34,6 @@ export function corednsManifests({ dnsIp, clusterDomain }: DnsOptions): Manifest
   ];
 }
 
-const READY = { path: '/ready', port: 8181, scheme: 'HTTP' };
-
 function dnsService(dnsIp: string): Service {
   return {
     apiVersion: 'v1',
@@ -107,9 +105,8 @@ function dnsDeployment(): Deployment {
                 successThreshold: 1,
                 failureThreshold: 5,
               },
-              // Every second: a lab waits for it. It may wait as long as NATS does; afterwards the original's period is enough.
-              startupProbe: { httpGet: READY, periodSeconds: 1, failureThreshold: 3600 },
-              readinessProbe: { httpGet: READY },
+              // Every second: a lab waits for it, and one that hangs is not asked for longer than a few.
+              readinessProbe: { httpGet: { path: '/ready', port: 8181, scheme: 'HTTP' }, periodSeconds: 1 },
               volumeMounts: [{ name: 'config-volume', mountPath: '/etc/coredns', readOnly: true }],
             },
           ],
