@@ -34,6 +34,8 @@ export function corednsManifests({ dnsIp, clusterDomain }: DnsOptions): Manifest
   ];
 }
 
+const READY = { path: '/ready', port: 8181, scheme: 'HTTP' };
+
 function dnsService(dnsIp: string): Service {
   return {
     apiVersion: 'v1',
@@ -105,8 +107,10 @@ function dnsDeployment(): Deployment {
                 successThreshold: 1,
                 failureThreshold: 5,
               },
-              // Every second: a lab waits for it, and one that hangs is not asked for longer than a few.
-              readinessProbe: { httpGet: { path: '/ready', port: 8181, scheme: 'HTTP' }, periodSeconds: 1 },
+              // A lab waits for it, and one that hangs is not asked for longer than a few seconds. Nothing is said against who
+              // waits for NATS, however long; what is ready is probed no oftener than that takes, as it wakes two processes.
+              startupProbe: { httpGet: READY, periodSeconds: 1, failureThreshold: 3600 },
+              readinessProbe: { httpGet: READY, periodSeconds: 2, failureThreshold: 2 },
               volumeMounts: [{ name: 'config-volume', mountPath: '/etc/coredns', readOnly: true }],
             },
           ],
