@@ -92,7 +92,10 @@ export const PODS: Chapter = {
     { command: 'attach missing', code: 1, stderr: /pods "missing" not found/ },
     { command: 'debug shell --image busybox -c dbg --profile general -- sleep 1000', stdout: /^$/ },
     { command: 'exec shell -c dbg -- hostname', stdout: /^shell$/m, eventually: true },
-    { command: 'debug shell --image busybox -i --target main --profile general -- ps', stdout: /1 root .*begun/ },
+    {
+      command: 'debug shell --image busybox -i --target main --profile general -- ps',
+      stdout: /1 root .* sleep 10000$/m,
+    },
     { command: 'get pod shell -o jsonpath={.status.ephemeralContainerStatuses[0].state.running}', stdout: /startedAt/ },
     { command: 'describe pod shell', stdout: /Ephemeral Containers:\n +dbg:[\s\S]*State: +Running/ },
     {
