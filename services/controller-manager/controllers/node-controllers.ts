@@ -2,11 +2,13 @@
 import type { Lease } from 'kubernetes-types/coordination/v1.js';
 import type { Node, Pod } from 'kubernetes-types/core/v1.js';
 import type { Live } from '../../../shared/api/live.ts';
+import { isNodeReady } from '../../../shared/api/node-condition.ts';
 import { LEASES, NODES, PODS } from '../../../shared/api/resources.ts';
 import type { Clock } from '../../../shared/runtime/clock.ts';
 import { nodeMaskSize } from '../../../shared/runtime/node-block.ts';
 import { type Controller, keyOf, keysFrom, splitKey } from '../controller.ts';
 import type { Informers } from '../informers.ts';
+import { type Disruption, disruptions, zoneOf } from './node/disruption.ts';
 import { type NodeIpamState, reconcileNodeIpam } from './node/node-ipam.ts';
 import { type NodeLifecycleState, reconcileNodeLifecycle } from './node/node-lifecycle.ts';
 import { type PodGcState, reconcilePodGc } from './node/pod-gc.ts';
@@ -55,10 +57,24 @@ export function nodeLifecycleController(
   const leases = informers.of<Live<Lease>>(LEASES);
   const pods = informers.of<Live<Pod>>(PODS);
   const heartbeats = new Heartbeats();
+  const lastHeartbeatMs = (node: Live<Node>): number => {
+    const { name, uid } = node.metadata;
+    const renewal = String(leases.get(name, LEASE_NAMESPACE)?.spec.renewTime ?? uid);
+    return heartbeats.lastMs(name, renewal, clock.nowMs());
+  };
+  const isSilent = (node: Live<Node>): boolean => clock.nowMs() - lastHeartbeatMs(node) > graceMs;
+  const zones = (): ReadonlyMap<string, Disruption> =>
+    disruptions(nodes.list().map((node) => ({ zone: zoneOf(node), healthy: isNodeReady(node) && !isSilent(node) })));
+  let seen = '';
   return {
     name: 'node-controller',
     sources: [
-      keysFrom(nodes, (node) => [keyOf(node)]),
+      keysFrom(nodes, (node) => {
+        const now = [...zones()].join();
+        if (now === seen) return [keyOf(node)];
+        seen = now;
+        return nodes.list().map(keyOf);
+      }),
       keysFrom(leases, ({ metadata }) => (metadata.namespace === LEASE_NAMESPACE ? [`/${metadata.name}`] : [])),
       // A kubelet that comes back late may still say that its pods are ready.
       keysFrom(pods, ({ spec }) => (spec.nodeName ? [`/${spec.nodeName}`] : [])),
@@ -70,12 +86,10 @@ export function nodeLifecycleController(
         heartbeats.forget(name);
         return undefined;
       }
-      const renewal = String(leases.get(name, LEASE_NAMESPACE)?.spec.renewTime ?? node.metadata.uid);
-      const lastHeartbeatMs = heartbeats.lastMs(name, renewal, clock.nowMs());
-      const isLost = node.status?.conditions?.some(({ type, status }) => type === 'Ready' && status !== 'True');
-      const silent = clock.nowMs() - lastHeartbeatMs > graceMs;
-      const concerned = isLost || silent ? pods.list().filter(({ spec }) => spec.nodeName === name) : [];
-      return { node, pods: concerned, lastHeartbeatMs, graceMs };
+      const concerned =
+        !isNodeReady(node) || isSilent(node) ? pods.list().filter(({ spec }) => spec.nodeName === name) : [];
+      const disruption = zones().get(zoneOf(node)) ?? 'none';
+      return { node, pods: concerned, lastHeartbeatMs: lastHeartbeatMs(node), graceMs, disruption };
     },
     reconcile: reconcileNodeLifecycle,
   };

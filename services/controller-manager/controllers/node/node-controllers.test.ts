@@ -3,14 +3,20 @@ import { describe, expect, it } from 'vitest';
 import type { Live } from '../../../../shared/api/live.ts';
 import type { Action } from '../../action.ts';
 import { at, NOW_MS, node, pod, summary } from '../../objects.testkit.ts';
+import { type Disruption, disruptions, zoneOf } from './disruption.ts';
 import { reconcileNodeIpam } from './node-ipam.ts';
 import { reconcileNodeLifecycle } from './node-lifecycle.ts';
 import { reconcilePodGc } from './pod-gc.ts';
 import { evictionDelayMs, reconcileTaintEviction } from './taint-eviction.ts';
 
 const GRACE_MS = 4000;
-const lifecycle = (of: Live<Node>, silentMs: number, pods: ReturnType<typeof pod>[] = []) =>
-  reconcileNodeLifecycle({ node: of, pods, lastHeartbeatMs: NOW_MS - silentMs, graceMs: GRACE_MS }, NOW_MS);
+const lifecycle = (
+  of: Live<Node>,
+  silentMs: number,
+  pods: ReturnType<typeof pod>[] = [],
+  disruption: Disruption = 'none',
+) =>
+  reconcileNodeLifecycle({ node: of, pods, lastHeartbeatMs: NOW_MS - silentMs, graceMs: GRACE_MS, disruption }, NOW_MS);
 
 function taintsOf(actions: readonly Action[]): string[] | null | undefined {
   const patch = actions.find((action) => action.kind === 'patch');
@@ -70,6 +76,48 @@ describe('node lifecycle', () => {
     ['tainted by its user', node('n1', { taints: [{ key: 'gpu', effect: 'NoSchedule' }] }), undefined],
   ])('taints a node that is %s', (_, of, expected) => {
     expect(taintsOf(lifecycle(of, 0).actions)).toEqual(expected);
+  });
+
+  it.each([
+    ['no other node is ready', 'all', [], [UNREACHABLE[0]]],
+    ['no other node is ready any more', 'all', UNREACHABLE, [UNREACHABLE[0]]],
+    ['most of its zone is not ready', 'most', [], [UNREACHABLE[0]]],
+    ['most of its zone has become not ready', 'most', UNREACHABLE, undefined],
+    ['others are ready again', 'none', [UNREACHABLE[0]!], UNREACHABLE],
+  ] as const)('evicts or not where %s', (_, disruption, before, expected) => {
+    const lost = node('n1', { ready: 'Unknown', taints: asTaints([...before]) });
+    expect(taintsOf(lifecycle(lost, 5000, [], disruption).actions)).toEqual(expected);
+  });
+});
+
+describe('disruption', () => {
+  it.each([
+    ['++', '++', 'none', 'none'],
+    ['--', '--', 'all', 'all'],
+    ['-', '', 'all', undefined],
+    ['--', '+', 'none', 'none'],
+    ['+--', '+', 'none', 'none'],
+    ['++---', '+', 'most', 'none'],
+    ['+++---', '-', 'none', 'none'],
+    [`+${'-'.repeat(49)}`, '', 'most', undefined],
+    [`+${'-'.repeat(50)}`, '', 'none', undefined],
+  ])('of a zone %s and a zone %s', (a, b, ofA, ofB) => {
+    const health = (zone: string, nodes: string) => [...nodes].map((sign) => ({ zone, healthy: sign === '+' }));
+    const found = disruptions([...health('a', a), ...health('b', b)]);
+    expect([found.get('a'), found.get('b')]).toEqual([ofA, ofB]);
+  });
+
+  it('tells zones of one name apart by their region', () => {
+    const labels = (region: string) => ({
+      'topology.kubernetes.io/region': region,
+      'topology.kubernetes.io/zone': 'a',
+    });
+    const inRegion = (region: string): Live<Node> => ({
+      ...node('n'),
+      metadata: { ...node('n').metadata, labels: labels(region) },
+    });
+    expect(zoneOf(inRegion('eu'))).not.toBe(zoneOf(inRegion('us')));
+    expect(zoneOf(node('n'))).toBe('');
   });
 });
 

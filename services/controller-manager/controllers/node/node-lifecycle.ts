@@ -19,6 +19,7 @@ import {
 } from '../../../../shared/api/toleration.ts';
 import type { Action, Outcome } from '../../action.ts';
 import { same } from '../../same.ts';
+import type { Disruption } from './disruption.ts';
 
 export interface NodeLifecycleState {
   readonly node: Live<Node>;
@@ -27,6 +28,8 @@ export interface NodeLifecycleState {
   /** When this process last saw the node's Lease change (or first saw the node); its own clock, so nodes' clocks do not matter. */
   readonly lastHeartbeatMs: number;
   readonly graceMs: number;
+  /** Of the node's zone. */
+  readonly disruption: Disruption;
 }
 
 /** The conditions that the kubelet posts, and what they turn into when it is silent. */
@@ -57,7 +60,7 @@ export function reconcileNodeLifecycle(state: NodeLifecycleState, nowMs: number)
     });
   }
   const ready = conditions.find(({ type }) => type === 'Ready')?.status;
-  const taints = taintsFor(node, conditions, nowMs);
+  const taints = taintsFor(node, conditions, state.disruption, nowMs);
   if (!same(taints, node.spec.taints ?? [])) actions.push(taintPatch(node, taints));
   if (ready === 'Unknown') actions.push(...markPodsNotReady(state, nowMs));
   return silent ? { actions } : { actions, requeueAfterMs: Math.max(1, lastHeartbeatMs + graceMs - nowMs + 1) };
@@ -95,9 +98,18 @@ function unknownConditions(node: Live<Node>, before: readonly NodeCondition[], n
 }
 
 /** The node's taints with those of this controller as its conditions demand; ones that stay keep their time. */
-function taintsFor(node: Live<Node>, conditions: readonly NodeCondition[], nowMs: number): Taint[] {
+function taintsFor(
+  node: Live<Node>,
+  conditions: readonly NodeCondition[],
+  disruption: Disruption,
+  nowMs: number,
+): Taint[] {
   const before = node.spec.taints ?? [];
-  const wanted = wantedTaints(node, conditions);
+  const isThere = ({ key, effect }: Taint): boolean =>
+    before.some((taint) => taint.key === key && taint.effect === effect);
+  const wanted = wantedTaints(node, conditions).filter(
+    (taint) => taint.effect !== 'NoExecute' || mayEvict(disruption, isThere(taint)),
+  );
   const kept = before.filter(
     (taint) =>
       !OWN_TAINTS.has(taint.key) || wanted.some(({ key, effect }) => key === taint.key && effect === taint.effect),
@@ -120,6 +132,11 @@ function wantedTaints(node: Live<Node>, conditions: readonly NodeCondition[]): T
   if (status('DiskPressure') === 'True') taints.push({ key: TAINT_DISK_PRESSURE, effect: 'NoSchedule' });
   if (status('PIDPressure') === 'True') taints.push({ key: TAINT_PID_PRESSURE, effect: 'NoSchedule' });
   return taints;
+}
+
+/** Whether a node that is not ready loses its pods: never while none is ready, and no further node while most are not. */
+function mayEvict(disruption: Disruption, began: boolean): boolean {
+  return disruption === 'none' || (disruption === 'most' && began);
 }
 
 function bothEffects(key: string): Taint[] {
