@@ -52,10 +52,12 @@ export class BusyMeter {
  * Watches this process until it is busy, or one of the conditions holds. A process that was started with its compilers loses
  * nothing by it.
  *
+ * With `growsWhenBusy` the heap, too, grows in large steps from then on.
+ *
  * It looks as an immediate that keeps nothing awake: the event loop runs it when it turns for another reason. A timer would
  * wake every idle process of a cluster four times a second, which was a third of all that they did.
  */
-export function compileWhenBusy(conditions: readonly (() => boolean)[] = []): void {
+export function compileWhenBusy(conditions: readonly (() => boolean)[] = [], growsWhenBusy = false): void {
   const meter = new BusyMeter();
   let cpu = process.cpuUsage();
   let loop = performance.eventLoopUtilization();
@@ -72,17 +74,17 @@ export function compileWhenBusy(conditions: readonly (() => boolean)[] = []): vo
   };
   const look = (): void => {
     const nowMs = performance.now();
-    if (nowMs - lookedAtMs >= LOOK_EVERY_MS && (isBusy(nowMs) || conditions.some((holds) => holds()))) switchOn();
+    if (nowMs - lookedAtMs >= LOOK_EVERY_MS && (isBusy(nowMs) || conditions.some((holds) => holds())))
+      switchOn(growsWhenBusy);
     else setImmediate(look).unref();
   };
   setImmediate(look).unref();
 }
 
-function switchOn(): void {
+function switchOn(growsWhenBusy: boolean): void {
   setFlagsFromString('--sparkplug');
   setFlagsFromString('--maglev');
   setFlagsFromString('--turbofan');
   setFlagsFromString(`--bytecode-old-age=${BUSY_BYTECODE_AGE}`);
-  // From now on the heap's growth costs less than its collection.
-  setFlagsFromString('--no-optimize-for-size');
+  if (growsWhenBusy) setFlagsFromString('--no-optimize-for-size');
 }

@@ -9,6 +9,7 @@
 import { type Clock, systemClock } from './clock.ts';
 import { compileWhenBusy } from './compilers.ts';
 import { type ClusterConfig, ConfigError, type Environment, readClusterConfig } from './config.ts';
+import { growsWhenBusy } from './entry-point.ts';
 import { HealthServer } from './health.ts';
 import { klogStream } from './klog.ts';
 import { createLogger, type Logger, standardOutput } from './log.ts';
@@ -69,7 +70,7 @@ export async function runProcess(definition: ProcessDefinition): Promise<void> {
     const healthPort = await context.health.listen(context.config.healthAddress);
     shutdown.onStop('health', () => context.health.close());
     await definition.start(context);
-    compileWhenBusy(context.compileWhen);
+    compileWhenBusy(context.compileWhen, growsWhenBusy(definition.name));
     log.info({ healthPort, pid: process.pid, uptimeMs: Math.round(process.uptime() * 1000) }, 'ready');
     const notice: ReadyNotice = { type: 'ready', healthPort };
     process.send?.(notice);
