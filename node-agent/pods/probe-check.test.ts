@@ -1,5 +1,7 @@
 import { describe, expect, test } from 'vitest';
+import { healthServer, type ServingStatus } from '../../shared/podnet/grpc-health.ts';
 import { listenHttp } from '../../shared/podnet/http.ts';
+import type { PodNetwork } from '../../shared/podnet/pod-network.ts';
 import { podPair, RIGHT_ADDRESS } from '../../shared/podnet/pod-pair.testkit.ts';
 import { FakeClock } from '../../shared/runtime/clock.ts';
 import { ContainerProbes } from './container-probes.ts';
@@ -8,7 +10,7 @@ import type { ProbeKind } from './probe-threshold.ts';
 
 const CONTAINER = { name: 'web', ports: [{ name: 'http', containerPort: 8080 }] };
 
-async function withServer(run: (target: ProbeTarget) => Promise<void>): Promise<void> {
+async function withServer(run: (target: ProbeTarget, pod: PodNetwork) => Promise<void>): Promise<void> {
   const pods = podPair();
   const server = await listenHttp(pods.right, { port: 8080 }, (request, response) => {
     if (request.url === '/slow') return;
@@ -19,7 +21,7 @@ async function withServer(run: (target: ProbeTarget) => Promise<void>): Promise<
     return command[0] === 'true' ? 0 : 1;
   };
   try {
-    await run({ container: CONTAINER, podIp: RIGHT_ADDRESS, network: pods.left, exec });
+    await run({ container: CONTAINER, podIp: RIGHT_ADDRESS, network: pods.left, exec }, pods.right);
   } finally {
     await server.close();
     await pods.close();
@@ -49,6 +51,27 @@ describe('a probe', () => {
     await withServer(async (target) => {
       expect((await checkProbe({ tcpSocket: { port: 8080 } }, target, 1000)).passed).toBe(true);
       expect((await checkProbe({ tcpSocket: { port: 82 } }, target, 1000)).output).toContain('connection refused');
+    });
+  });
+
+  test('over gRPC: the service says how it is', async () => {
+    await withServer(async (target, pod) => {
+      const statuses = new Map<string, ServingStatus>([
+        ['', 'SERVING'],
+        ['ill', 'NOT_SERVING'],
+      ]);
+      const tcp = await pod.listenTcp({ port: 5000, allowHalfOpen: true });
+      tcp.on(
+        'connection',
+        healthServer((service) => statuses.get(service)),
+      );
+      const grpc = (service?: string, port = 5000) => checkProbe({ grpc: { port, service } }, target, 1000);
+      expect(await grpc()).toEqual({ passed: true, output: 'service healthy' });
+      expect(await grpc('ill')).toEqual({ passed: false, output: 'service unhealthy (responded with "NOT_SERVING")' });
+      expect((await grpc('other')).output).toBe('error: health rpc probe failed: code 5: unknown service: other');
+      expect((await grpc('', 81)).output).toContain('connection refused');
+      expect((await grpc('', 8080)).passed).toBe(false);
+      await tcp.close();
     });
   });
 

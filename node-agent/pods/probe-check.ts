@@ -1,11 +1,11 @@
 /**
- * One probe of a container: an HTTP request, a TCP connection or a command. Requests are packets from the node's own
+ * One probe of a container: an HTTP request, a TCP connection, a health check of gRPC or a command. Requests are packets from the node's own
  * stack to the pod, as the kubelet's are.
  * https://kubernetes.io/docs/tasks/configure-pod-container/configure-liveness-readiness-startup-probes/
  */
 import { PassThrough } from 'node:stream';
 import { urlToHttpOptions } from 'node:url';
-import type { Container, HTTPGetAction, Probe } from 'kubernetes-types/core/v1.d.ts';
+import type { Container, GRPCAction, HTTPGetAction, Probe } from 'kubernetes-types/core/v1.d.ts';
 import type { PodNetwork } from '../../shared/podnet/pod-network.ts';
 import type { ProcessStreams } from './container-runtime.ts';
 
@@ -23,7 +23,7 @@ export interface ProbeOutcome {
   readonly output: string;
 }
 
-type ProbeAction = Pick<Probe, 'httpGet' | 'tcpSocket' | 'exec'>;
+type ProbeAction = Pick<Probe, 'httpGet' | 'tcpSocket' | 'grpc' | 'exec'>;
 
 const MAX_OUTPUT_BYTES = 10 * 1024;
 
@@ -34,8 +34,9 @@ export async function checkProbe(probe: ProbeAction, target: ProbeTarget, timeou
     const { host = target.podIp, port } = probe.tcpSocket;
     return checkTcp(host, resolvePort(port, target.container), target.network, signal);
   }
+  if (probe.grpc !== undefined) return checkGrpc(probe.grpc, target, timeoutMs, signal);
   if (probe.exec !== undefined) return checkExec(probe.exec.command ?? [], target, signal);
-  return { passed: false, output: 'the probe has no httpGet, tcpSocket or exec' };
+  return { passed: false, output: 'the probe has no httpGet, tcpSocket, grpc or exec' };
 }
 
 /** A port by number or by a name that the container declares; NaN when there is none. */
@@ -103,6 +104,35 @@ async function overTls(socket: import('node:stream').Duplex): Promise<import('no
   const { connect } = await import('node:tls');
   // A probe does not verify the certificate (the Kubernetes page, "HTTP probes").
   return connect({ socket, rejectUnauthorized: false });
+}
+
+async function checkGrpc(
+  { port, service }: GRPCAction,
+  { podIp, network }: ProbeTarget,
+  timeoutMs: number,
+  signal: AbortSignal,
+): Promise<ProbeOutcome> {
+  const authority = `${podIp}:${port}`;
+  try {
+    const socket = await network.connectTcp({ host: podIp, port }, signal);
+    const { askHealth, GRPC_OK, GRPC_UNIMPLEMENTED } = await import('../../shared/podnet/grpc-health.ts');
+    const { code, message, status } = await askHealth(socket, authority, service ?? '', signal);
+    if (status === 'SERVING') return { passed: true, output: 'service healthy' };
+    if (code === GRPC_OK) return { passed: false, output: `service unhealthy (responded with "${status}")` };
+    const why =
+      code === GRPC_UNIMPLEMENTED
+        ? 'this server does not implement the grpc health protocol (grpc.health.v1.Health)'
+        : `health rpc probe failed: code ${code}`;
+    return { passed: false, output: `error: ${why}: ${message}` };
+  } catch (error) {
+    const seconds = `${timeoutMs / 1000}s`;
+    if (signal.aborted)
+      return { passed: false, output: `timeout: failed to connect service "${authority}" within ${seconds}` };
+    return {
+      passed: false,
+      output: `error: failed to connect service at "${authority}": ${dialError(error, podIp, port, signal)}`,
+    };
+  }
 }
 
 async function checkExec(command: readonly string[], target: ProbeTarget, signal: AbortSignal): Promise<ProbeOutcome> {

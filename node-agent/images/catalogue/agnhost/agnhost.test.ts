@@ -1,5 +1,6 @@
 import { connect as connectTls } from 'node:tls';
 import { describe, expect, it } from 'vitest';
+import { askHealth } from '../../../../shared/podnet/grpc-health.ts';
 import { FileNode } from '../../files/file-node.ts';
 import { emptyVolume } from '../../files/volume.ts';
 import { readAll } from '../../program-io.ts';
@@ -283,5 +284,29 @@ describe('other subcommands', () => {
     expect((await client.container.ended).exitCode).toBe(0);
     expect((await server.container.ended).exitCode).toBe(0);
     expect(server.log()).toContain(`connection from ${CLIENT}:`);
+  });
+});
+
+describe('probes', () => {
+  it('grpc-health-checking is well until it is told not to be', async () => {
+    const pods = testPods();
+    const server = startImage('agnhost', { network: pods.left, args: ['grpc-health-checking', '--service=db'] });
+    await server.waitForLog(/gRPC health checking/);
+    const health = async (name: string) => {
+      const socket = await pods.right.connectTcp({ host: SERVER, port: 5000 });
+      return askHealth(socket, `${SERVER}:5000`, name, AbortSignal.timeout(10_000));
+    };
+    expect([await health(''), await health('db')]).toMatchObject([{ status: 'SERVING' }, { status: 'SERVING' }]);
+    expect(await health('other')).toEqual({ code: 5, message: 'unknown service: other' });
+    expect((await ask(pods.right, `http://${SERVER}:8080/make-not-serving`)).status).toBe(200);
+    expect(await health('db')).toMatchObject({ code: 0, status: 'NOT_SERVING' });
+  });
+
+  it('liveness begins well', async () => {
+    const pods = testPods();
+    startImage('agnhost', { network: pods.left, args: ['liveness'] });
+    await listening(pods.right, SERVER, 8080);
+    expect(await ask(pods.right, `http://${SERVER}:8080/healthz`)).toMatchObject({ status: 200, body: 'ok' });
+    expect((await ask(pods.right, `http://${SERVER}:8080/other`)).status).toBe(404);
   });
 });
