@@ -19,7 +19,8 @@ const exempt: Readonly<Record<string, string>> = {
   'dns/host-network.ts': 'the DNS server on the machine itself (--listen), which no pod runs',
   'node-agent/images/node-program/inside/name-lookup.ts':
     'replaces the functions by which a Node program asks for names',
-  'shared/podnet/http.ts': 'the one place that makes requests, over given connections',
+  'shared/podnet/grpc-health.ts': 'asks over a given connection, and its server is handed its own',
+  'shared/podnet/http.ts': 'the one place that makes requests of HTTP/1, over given connections',
   'shared/podnet/socket-client.ts': 'the Unix socket to the process that has the stack',
   'shared/podnet/socket-server.ts': 'the Unix socket for processes of pods',
 };
