@@ -110,6 +110,10 @@ describe('topology aware hints', () => {
     });
   });
 
+  it('stay where zones share an odd endpoint, which would go to and fro for ever', () => {
+    expect(hintsOf(topologyAwareHints([fresh('a a a a b b b')], equal('a', 'b')))).toBe('a a a a b b b');
+  });
+
   it('stay in slices that do not change', () => {
     const stored = endpointsOf('a a').map((endpoint, index) => ({
       ...endpoint,

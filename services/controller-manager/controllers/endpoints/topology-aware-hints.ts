@@ -16,6 +16,8 @@ const DEPRECATED_MODE = 'service.kubernetes.io/topology-aware-hints';
 const CONTROL_PLANE_LABELS = ['node-role.kubernetes.io/control-plane', 'node-role.kubernetes.io/master'];
 /** How much more than its share an endpoint may get. */
 const OVERLOAD = 0.2;
+/** Shares are not exact. */
+const ROUNDING = 1e-9;
 
 export const NODES_SAY_TOO_LITTLE =
   'Insufficient Node information: allocatable CPU or zone not specified on one or more nodes';
@@ -139,7 +141,10 @@ function redistribute(
   }
 }
 
-/** One move an endpoint: from the zone that has most too many to the one that has most too few, while both gain by it. */
+/**
+ * One move an endpoint: from the zone that has most too many to the one that has most too few, while both gain by it. Where one
+ * has half an endpoint too many and the other half too few nothing is gained, and it would be moved back for ever.
+ */
 function zoneMoves(
   allocations: ReadonlyMap<string, Allocation>,
   counts: ReadonlyMap<string, number>,
@@ -151,7 +156,7 @@ function zoneMoves(
     const [from, toGive] = sorted.at(0) ?? ['', 0];
     const [to, lacking] = sorted.at(-1) ?? ['', 0];
     const toReceive = -lacking;
-    if (toGive + toReceive < 1 || toGive < 0.5 || toReceive < 0.5) return moves;
+    if (toGive + toReceive <= 1 + ROUNDING || toGive < 0.5 || toReceive < 0.5) return moves;
     surplus.set(from, toGive - 1).set(to, lacking + 1);
     moves.push({ from, to });
   }
