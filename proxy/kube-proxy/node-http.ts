@@ -1,6 +1,6 @@
 /** HTTP on the node's own addresses, in the emulated network: what load balancers and scrapers ask of a kube-proxy. */
-import type { Server as HttpServer } from 'node:http';
 import type { PodNetwork, PodTcpServer, PodTcpSocket } from '../../shared/podnet/pod-network.ts';
+import { LazyHttp } from '../../shared/runtime/lazy-http.ts';
 
 export interface HttpReply {
   readonly status: number;
@@ -40,44 +40,24 @@ export class NodeHttp {
   }
 }
 
-/** node:http is large, and most nodes' ports are never asked: it is loaded with the first connection. */
 class LazyHttpServer implements NodeHttpServer {
   private readonly tcp: PodTcpServer;
-  private readonly respond: HttpResponder;
-  private readonly sockets = new Set<PodTcpSocket>();
-  private http: Promise<HttpServer> | undefined;
+  private readonly http: LazyHttp;
 
   constructor(tcp: PodTcpServer, respond: HttpResponder) {
     this.tcp = tcp;
-    this.respond = respond;
-    tcp.on('connection', (socket: PodTcpSocket) => this.accept(socket));
+    this.http = new LazyHttp((path, response) => {
+      Promise.resolve()
+        .then(() => respond(path))
+        .catch((error: unknown) => ({ status: 500, headers: TEXT, body: `${String(error)}\n` }))
+        .then(({ status, headers, body }) => response.writeHead(status, headers).end(body));
+    });
+    tcp.on('connection', (socket: PodTcpSocket) => this.http.accept(socket));
   }
 
   async close(): Promise<void> {
     await this.tcp.close();
-    for (const socket of this.sockets) socket.destroy();
-  }
-
-  private accept(socket: PodTcpSocket): void {
-    this.sockets.add(socket);
-    socket.once('close', () => this.sockets.delete(socket));
-    socket.on('error', () => socket.destroy());
-    this.http ??= this.createHttpServer();
-    this.http.then(
-      (http) => http.emit('connection', socket),
-      () => socket.destroy(),
-    );
-  }
-
-  private async createHttpServer(): Promise<HttpServer> {
-    const { createServer } = await import('node:http');
-    return createServer((request, response) => {
-      const path = new URL(request.url ?? '/', 'http://localhost').pathname;
-      Promise.resolve()
-        .then(() => this.respond(path))
-        .catch((error: unknown) => ({ status: 500, headers: TEXT, body: `${String(error)}\n` }))
-        .then(({ status, headers, body }) => response.writeHead(status, headers).end(body));
-    });
+    this.http.destroy();
   }
 }
 

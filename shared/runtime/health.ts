@@ -1,10 +1,8 @@
-/**
- * /healthz, /livez, /readyz and /metrics of a process. Only `node:net` is loaded at start; `node:http` (15 MB resident) joins
- * with the first connection, as most processes of a small cluster are never scraped.
- */
-import type { Server as HttpServer, ServerResponse } from 'node:http';
-import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
+/** /healthz, /livez, /readyz and /metrics of a process. Only `node:net` is loaded at start, as most are never scraped. */
+import type { ServerResponse } from 'node:http';
+import { type AddressInfo, createServer, type Server } from 'node:net';
 import type { HostPort } from './config.ts';
+import { LazyHttp } from './lazy-http.ts';
 import type { Metrics } from './metrics.ts';
 
 /** Undefined when all is well, else one sentence. */
@@ -14,12 +12,14 @@ export class HealthServer {
   private readonly checks = new Map<string, HealthCheck>();
   private readonly metrics: Metrics;
   private readonly server: Server;
-  private readonly sockets = new Set<Socket>();
-  private http: Promise<HttpServer> | undefined;
+  private readonly http = new LazyHttp((path, response) => {
+    if (this.handle(path, response)) return;
+    answer(response, 404, 'text/plain', 'served here: /healthz, /livez, /readyz, /metrics\n');
+  });
 
   constructor(metrics: Metrics) {
     this.metrics = metrics;
-    this.server = createServer((socket) => this.accept(socket));
+    this.server = createServer((socket) => this.http.accept(socket));
   }
 
   /** Adds a named check to /healthz, /livez and /readyz. */
@@ -39,28 +39,8 @@ export class HealthServer {
   }
 
   close(): Promise<void> {
-    for (const socket of this.sockets) socket.destroy();
+    this.http.destroy();
     return new Promise((resolve) => this.server.close(() => resolve()));
-  }
-
-  private accept(socket: Socket): void {
-    this.sockets.add(socket);
-    socket.on('close', () => this.sockets.delete(socket));
-    socket.on('error', () => socket.destroy());
-    this.http ??= this.createHttpServer();
-    this.http.then(
-      (http) => http.emit('connection', socket),
-      () => socket.destroy(),
-    );
-  }
-
-  private async createHttpServer(): Promise<HttpServer> {
-    const { createServer: createHttpServer } = await import('node:http');
-    return createHttpServer((request, response) => {
-      const path = new URL(request.url ?? '/', 'http://localhost').pathname;
-      if (this.handle(path, response)) return;
-      answer(response, 404, 'text/plain', 'served here: /healthz, /livez, /readyz, /metrics\n');
-    });
   }
 
   /** Answers a request for one of the paths that are served here; false for others. */
