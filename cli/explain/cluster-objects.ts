@@ -2,16 +2,10 @@
 import type { Namespace, Node, Pod, Service } from 'kubernetes-types/core/v1.js';
 import type { EndpointSlice } from 'kubernetes-types/discovery/v1.js';
 import type { NetworkPolicy } from 'kubernetes-types/networking/v1.js';
+import { CALICO_POLICIES, CILIUM_POLICIES, CLUSTER_POLICIES } from '../../shared/api/policy-resources.ts';
 import type { ResourceRef } from '../../shared/api/resource.ts';
 import {
-  ADMINNETWORKPOLICIES,
-  BASELINEADMINNETWORKPOLICIES,
-  CALICO_GLOBALNETWORKPOLICIES,
-  CALICO_NETWORKPOLICIES,
   CALICO_TIERS,
-  CILIUMCLUSTERWIDENETWORKPOLICIES,
-  CILIUMNETWORKPOLICIES,
-  CLUSTERNETWORKPOLICIES,
   ENDPOINTSLICES,
   NAMESPACES,
   NETWORKPOLICIES,
@@ -48,14 +42,9 @@ export interface ClusterObjects {
   readonly tiers?: readonly CalicoTier[];
 }
 
-const CALICO_POLICIES = [CALICO_GLOBALNETWORKPOLICIES, CALICO_NETWORKPOLICIES];
-const CILIUM_POLICIES = [CILIUMNETWORKPOLICIES, CILIUMCLUSTERWIDENETWORKPOLICIES];
-
 export const POLICY_RESOURCES: readonly ResourceRef[] = [
   NETWORKPOLICIES,
-  ADMINNETWORKPOLICIES,
-  BASELINEADMINNETWORKPOLICIES,
-  CLUSTERNETWORKPOLICIES,
+  ...CLUSTER_POLICIES,
   ...CALICO_POLICIES,
   ...CILIUM_POLICIES,
 ];

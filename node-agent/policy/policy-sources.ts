@@ -2,20 +2,9 @@
 import type { Service } from 'kubernetes-types/core/v1.d.ts';
 import type { EndpointSlice } from 'kubernetes-types/discovery/v1.d.ts';
 import type { NetworkPolicy } from 'kubernetes-types/networking/v1.d.ts';
+import { CALICO_POLICIES, CILIUM_POLICIES, CLUSTER_POLICIES } from '../../shared/api/policy-resources.ts';
 import type { ResourceRef } from '../../shared/api/resource.ts';
-import {
-  ADMINNETWORKPOLICIES,
-  BASELINEADMINNETWORKPOLICIES,
-  CALICO_GLOBALNETWORKPOLICIES,
-  CALICO_NETWORKPOLICIES,
-  CALICO_TIERS,
-  CILIUMCLUSTERWIDENETWORKPOLICIES,
-  CILIUMNETWORKPOLICIES,
-  CLUSTERNETWORKPOLICIES,
-  ENDPOINTSLICES,
-  NETWORKPOLICIES,
-  SERVICES,
-} from '../../shared/api/resources.ts';
+import { CALICO_TIERS, ENDPOINTSLICES, NETWORKPOLICIES, SERVICES } from '../../shared/api/resources.ts';
 import type { Bus } from '../../shared/bus/connection.ts';
 import { createInformer, type Informer } from '../../shared/bus/informer.ts';
 import { type CalicoPolicyObject, type CalicoTier, calicoPoliciesOf } from '../../shared/policy/calico-policy.ts';
@@ -31,10 +20,6 @@ export interface PolicySource {
   /** As the objects are now. */
   readonly list: () => readonly Policy[];
 }
-
-const CLUSTER_POLICIES = [ADMINNETWORKPOLICIES, BASELINEADMINNETWORKPOLICIES, CLUSTERNETWORKPOLICIES];
-const CALICO_POLICIES = [CALICO_GLOBALNETWORKPOLICIES, CALICO_NETWORKPOLICIES];
-const CILIUM_POLICIES = [CILIUMNETWORKPOLICIES, CILIUMCLUSTERWIDENETWORKPOLICIES];
 
 /** NetworkPolicy's, and those of `apis`. `nodeName`: of a node of cilium, whose policies may mean it. */
 export function policySources(bus: Bus, apis: readonly PolicyApi[], nodeName: string | undefined): PolicySource[] {
