@@ -100,7 +100,7 @@ export class UdpTunnelDevice implements NetDevice {
     frame.connection = null;
     frame.mark = 0;
     frame.segmentBytes = 0;
-    sendIp(this.host, frame, route!, ipv4.PROTOCOL_UDP, this.local, node, DEFAULT_TTL, 0, true);
+    sendIp(this.host, frame, route!.nextHop, ipv4.PROTOCOL_UDP, this.local, node, DEFAULT_TTL, 0, true);
   }
 
   /** From the stack, at the UDP header, whose checksum is right. Takes ownership. */

@@ -1,10 +1,10 @@
 /** The other nodes' pods through one tunnel of UDP datagrams: a route to the cluster's network, and the device knows the nodes. */
-import { addressBits } from '../../../shared/wire/ip-address.ts';
 import { isIpv6 } from '../../../shared/wire/ipv6-table.ts';
 import type { FrameObserver } from '../frame-observer.ts';
 import { type KnownPeer, podCidrsOf } from '../peer-table.ts';
 import { UDP_TUNNEL_OVERHEAD_BYTES, UdpTunnelDevice } from '../udp-tunnel-device.ts';
 import type { NetworkBackend } from './bridged-network.ts';
+import { routeCluster } from './cluster-route.ts';
 import type { NetworkParts } from './node-network.ts';
 
 export class UdpBackend implements NetworkBackend {
@@ -28,13 +28,8 @@ export class UdpBackend implements NetworkBackend {
   }
 
   setOwnNetwork(network: number): void {
-    const { root, clusterCidr, clusterCidrIpv6 } = this.parts;
-    root.addAddress(this.device, network, addressBits(network));
-    const cluster = isIpv6(network) ? clusterCidrIpv6 : clusterCidr;
-    if (cluster === undefined) return;
-    const { address: destination, prefixLength } = cluster;
     const source = isIpv6(network) ? undefined : network;
-    root.routes.replace({ destination, prefixLength, device: this.device, scope: 'link', protocol: 'kernel', source });
+    routeCluster(this.parts, this.device, network, { scope: 'link', protocol: 'kernel', source });
   }
 
   peerAdded({ options }: KnownPeer): void {

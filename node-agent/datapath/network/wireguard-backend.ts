@@ -1,6 +1,4 @@
 /** The other nodes' pods through one encrypted tunnel: a route to the cluster's network, and for each node a peer with its pod CIDRs. */
-import { addressBits } from '../../../shared/wire/ip-address.ts';
-import { isIpv6 } from '../../../shared/wire/ipv6-table.ts';
 import { MTU_OVERHEAD_BYTES } from '../../../shared/wire/wireguard.ts';
 import type { FrameObserver } from '../frame-observer.ts';
 import type { KnownPeer } from '../peer-table.ts';
@@ -8,6 +6,7 @@ import { podCidrsOf } from '../peer-table.ts';
 import type { WireguardKeys } from '../wireguard/session.ts';
 import { WireguardDevice } from '../wireguard/wireguard-device.ts';
 import type { NetworkBackend } from './bridged-network.ts';
+import { routeCluster } from './cluster-route.ts';
 import type { NetworkParts } from './node-network.ts';
 
 export class WireguardBackend implements NetworkBackend {
@@ -37,12 +36,7 @@ export class WireguardBackend implements NetworkBackend {
   }
 
   setOwnNetwork(network: number): void {
-    const { root, clusterCidr, clusterCidrIpv6 } = this.parts;
-    root.addAddress(this.device, network, addressBits(network));
-    const cluster = isIpv6(network) ? clusterCidrIpv6 : clusterCidr;
-    if (cluster === undefined) return;
-    const { address: destination, prefixLength } = cluster;
-    root.routes.replace({ destination, prefixLength, device: this.device });
+    routeCluster(this.parts, this.device, network);
   }
 
   peerAdded({ options }: KnownPeer): void {
