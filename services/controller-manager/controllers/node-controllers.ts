@@ -63,8 +63,9 @@ export function nodeLifecycleController(
     return heartbeats.lastMs(name, renewal, clock.nowMs());
   };
   const isSilent = (node: Live<Node>): boolean => clock.nowMs() - lastHeartbeatMs(node) > graceMs;
+  const isWell = (node: Live<Node>): boolean => isNodeReady(node) && !isSilent(node);
   const zones = (): ReadonlyMap<string, Disruption> =>
-    disruptions(nodes.list().map((node) => ({ zone: zoneOf(node), healthy: isNodeReady(node) && !isSilent(node) })));
+    disruptions(nodes.list().map((node) => ({ zone: zoneOf(node), healthy: isWell(node) })));
   let seen = '';
   return {
     name: 'node-controller',
@@ -86,9 +87,10 @@ export function nodeLifecycleController(
         heartbeats.forget(name);
         return undefined;
       }
-      const concerned =
-        !isNodeReady(node) || isSilent(node) ? pods.list().filter(({ spec }) => spec.nodeName === name) : [];
-      const disruption = zones().get(zoneOf(node)) ?? 'none';
+      // Of a node that is well nothing else is asked: a renewed Lease comes by here every second.
+      const well = isWell(node);
+      const concerned = well ? [] : pods.list().filter(({ spec }) => spec.nodeName === name);
+      const disruption = (well ? undefined : zones().get(zoneOf(node))) ?? 'none';
       return { node, pods: concerned, lastHeartbeatMs: lastHeartbeatMs(node), graceMs, disruption };
     },
     reconcile: reconcileNodeLifecycle,
