@@ -161,7 +161,12 @@ describe('a container', () => {
       stderr: "sh: can't create /data/file: Read-only file system\n",
     });
     replaceProjection(config, { 'app.conf': { bytes: Buffer.from('v2\n') } });
-    expect((await reader.sh('cat /etc/app/app.conf; ls /etc/app')).stdout).toBe('v2\napp.conf\n');
+    expect((await reader.sh('cat /etc/app/app.conf; ls /etc/app; cat /etc/one.conf')).stdout).toBe(
+      'v2\napp.conf\nv1\n',
+    );
+    expect(
+      (await reader.sh('ls -A /etc/app; readlink /etc/app/app.conf; cat /etc/app/..data/app.conf')).stdout,
+    ).toMatch(/^\.\.\d{4}_\d\d_\d\d_\d\d_\d\d_\d\d\.\d+\n\.\.data\napp\.conf\n\.\.data\/app\.conf\nv2\n$/);
     expect((await reader.sh('mount | grep /data')).stdout).toContain('(ro,relatime)');
   });
 

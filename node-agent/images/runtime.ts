@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { PassThrough, type Readable, Writable } from 'node:stream';
 import type { PodNetwork } from '../../shared/podnet/pod-network.ts';
 import { Container, DEFAULT_PATH } from './container.ts';
-import { resolvePath } from './files/container-files.ts';
+import { MAX_SYMLINKS, resolvePath } from './files/container-files.ts';
 import { DirectoryNode, type FileTreeNode } from './files/file-node.ts';
 import { buildLayer } from './files/layer.ts';
 import { emptyVolume, type Volume } from './files/volume.ts';
@@ -267,13 +267,24 @@ class ContainerRun implements RunningContainer {
   }
 }
 
-/** A missing sub-path becomes an empty folder, as the kubelet makes one. */
+/** A missing sub-path becomes an empty folder, as the kubelet makes one. Links are followed once: the mount keeps what they led to. */
 function subPathNode(volume: Volume, subPath: string): FileTreeNode {
+  const refuse = (): never => {
+    throw new CommandNotStartedError(`failed to prepare subPath "${subPath}"`);
+  };
   let node: FileTreeNode = volume.directory;
-  for (const name of subPath.split('/')) {
+  let links = 0;
+  const names = subPath.split('/');
+  for (let name = names.shift(); name !== undefined; name = names.shift()) {
     if (name === '' || name === '.') continue;
-    if (!(node instanceof DirectoryNode)) throw new CommandNotStartedError(`failed to prepare subPath "${subPath}"`);
+    if (!(node instanceof DirectoryNode)) return refuse();
     const next: FileTreeNode = node.lookup(name) ?? emptyVolume().directory;
+    if (next.kind === 'symlink') {
+      // The links of a projection stay within the volume; what a program made may lead out of it.
+      if (++links > MAX_SYMLINKS || /^\/|(^|\/)\.\.(\/|$)/.test(next.target)) return refuse();
+      names.unshift(...next.target.split('/'));
+      continue;
+    }
     node.set(name, next);
     node = next;
   }

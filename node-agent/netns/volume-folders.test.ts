@@ -1,4 +1,13 @@
-import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
@@ -23,6 +32,9 @@ test('a volume of objects follows them: files come, change and go', async () => 
   expect(readFileSync(join(folder, 'a.conf'), 'utf8')).toBe('three');
   expect(readFileSync(join(folder, 'c.conf'), 'utf8')).toBe('four');
   expect(existsSync(join(folder, 'sub/b.conf'))).toBe(false);
+  const [content, ...rest] = readdirSync(folder).filter((name) => name.startsWith('..2'));
+  expect(readlinkSync(join(folder, '..data'))).toBe(content);
+  expect(rest).toEqual([]);
 });
 
 test('what programs wrote into an emptyDir stays, and all containers see one folder', async () => {

@@ -1,13 +1,15 @@
 /** The volumes of one pod as folders of the machine: its containers share what they write there. */
-import { chmod, mkdir, rename, rm, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, rename, rm, symlink, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { type DirectoryNode, FileNode } from '../images/files/file-node.ts';
+import { DirectoryNode, FileNode, SymlinkNode } from '../images/files/file-node.ts';
 import type { Volume } from '../images/files/volume.ts';
+
+type ObjectNode = FileNode | DirectoryNode | SymlinkNode;
 
 interface VolumeFolder {
   readonly path: string;
-  /** Files that were made from objects, by their path in the volume; what programs wrote is theirs. */
-  made: Map<string, FileNode>;
+  /** What was made from objects, by its path in the volume; what programs wrote is theirs. */
+  made: Map<string, ObjectNode>;
 }
 
 export class VolumeFolders {
@@ -37,26 +39,38 @@ export class VolumeFolders {
   }
 }
 
-/** A file is replaced in one step: no program sees half of it. */
+/** New files first, then the links to them, then what is gone; each in one step: no program sees half of it. */
 async function bringUpToDate(folder: VolumeFolder, volume: Volume): Promise<void> {
-  const wanted = filesOf(volume.directory);
-  for (const path of folder.made.keys()) if (!wanted.has(path)) await rm(join(folder.path, path), { force: true });
-  for (const [path, file] of wanted) {
-    if (folder.made.get(path) === file) continue;
+  const wanted = nodesOf(volume.directory);
+  const isMade = (path: string, node: ObjectNode): boolean => folder.made.get(path) === node;
+  for (const [path, node] of wanted) {
+    if (isMade(path, node) || node.kind !== 'file') continue;
     const target = join(folder.path, path);
     await mkdir(dirname(target), { recursive: true });
-    await writeFile(`${target}.new`, file.bytes);
-    await chmod(`${target}.new`, file.mode);
+    await writeFile(`${target}.new`, node.bytes);
+    await chmod(`${target}.new`, node.mode);
     await rename(`${target}.new`, target);
+  }
+  for (const [path, node] of wanted) {
+    if (isMade(path, node) || node.kind !== 'symlink') continue;
+    const target = join(folder.path, path);
+    await symlink(node.target, `${target}.new`);
+    await rename(`${target}.new`, target);
+  }
+  for (const path of folder.made.keys()) {
+    if (!wanted.has(path)) await rm(join(folder.path, path), { recursive: true, force: true });
   }
   folder.made = wanted;
 }
 
-function filesOf(directory: DirectoryNode, prefix = ''): Map<string, FileNode> {
-  const files = new Map<string, FileNode>();
+function nodesOf(directory: DirectoryNode, prefix = ''): Map<string, ObjectNode> {
+  const nodes = new Map<string, ObjectNode>();
   for (const [name, node] of directory.entries) {
-    if (node instanceof FileNode) files.set(prefix + name, node);
-    else if ('entries' in node) for (const [path, file] of filesOf(node, `${prefix}${name}/`)) files.set(path, file);
+    if (node instanceof FileNode || node instanceof SymlinkNode) nodes.set(prefix + name, node);
+    else if (node instanceof DirectoryNode) {
+      nodes.set(prefix + name, node);
+      for (const [path, inner] of nodesOf(node, `${prefix}${name}/`)) nodes.set(path, inner);
+    }
   }
-  return files;
+  return nodes;
 }

@@ -7,7 +7,7 @@
 import { FileError } from './file-error.ts';
 import { DirectoryNode, FileNode, type FileTreeNode, type GeneratedDirectory, SymlinkNode } from './file-node.ts';
 
-const MAX_SYMLINKS = 40;
+export const MAX_SYMLINKS = 40;
 
 export interface FileStat {
   readonly kind: 'file' | 'directory' | 'symlink' | 'device';

@@ -1,5 +1,5 @@
 /** A volume that containers of one pod mount: emptyDir, or the projected files of a configMap, secret or downward API. */
-import { DirectoryNode, FileNode } from './file-node.ts';
+import { DirectoryNode, FileNode, SymlinkNode } from './file-node.ts';
 
 export interface Volume {
   readonly directory: DirectoryNode;
@@ -22,6 +22,9 @@ export function machineVolume(machineFolder: string): Volume {
   return { ...emptyVolume(), machineFolder };
 }
 
+/** The link through which all files of a projection are reached; programs that reload watch for it to change. */
+const DATA_LINK = '..data';
+
 /** `files`: path relative to the mount point -> content. */
 export function projectedVolume(files: Readonly<Record<string, ProjectedFile>>): Volume {
   const volume = { directory: new DirectoryNode() };
@@ -29,14 +32,31 @@ export function projectedVolume(files: Readonly<Record<string, ProjectedFile>>):
   return volume;
 }
 
-/** Puts new content in the place of the old in one step, as the kubelet does when a configMap changed. */
+/**
+ * Puts new content in the place of the old in one step, laid out as the kubelet does it: a folder named by the time holds the
+ * files, `..data` points to it, and every name of the mount point leads through `..data`.
+ */
 export function replaceProjection(volume: Volume, files: Readonly<Record<string, ProjectedFile>>): void {
-  volume.directory.entries.clear();
+  const { directory } = volume;
+  const content = contentOf(files);
+  const folder = folderName(new Date());
+  directory.set(folder, content);
+  directory.set(DATA_LINK, new SymlinkNode(folder));
+  for (const name of content.names()) {
+    if (!directory.entries.has(name)) directory.set(name, new SymlinkNode(`${DATA_LINK}/${name}`));
+  }
+  for (const name of directory.names()) {
+    if (name !== folder && name !== DATA_LINK && !content.entries.has(name)) directory.delete(name);
+  }
+}
+
+function contentOf(files: Readonly<Record<string, ProjectedFile>>): DirectoryNode {
+  const content = new DirectoryNode();
   for (const [path, file] of Object.entries(files)) {
     const names = path.split('/').filter((name) => name !== '');
     const last = names.pop();
     if (last === undefined) continue;
-    let directory = volume.directory;
+    let directory = content;
     for (const name of names) {
       const next = directory.entries.get(name);
       if (next instanceof DirectoryNode) directory = next;
@@ -48,4 +68,11 @@ export function replaceProjection(volume: Volume, files: Readonly<Record<string,
     }
     directory.set(last, new FileNode(file.bytes, { mode: file.mode }));
   }
+  return content;
+}
+
+/** `..2026_11_29_03_04_18.123456789`: the second, and what tells two of one second apart. */
+function folderName(time: Date): string {
+  const second = time.toISOString().slice(0, 19).replaceAll(/[-T:]/g, '_');
+  return `..${second}.${Math.floor(Math.random() * 1e9)}`;
 }

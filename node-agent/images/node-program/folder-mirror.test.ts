@@ -50,6 +50,15 @@ describe('a mirrored folder', () => {
     expect(textOutside('/srv/app/far')).toBe('of the container');
   });
 
+  it('lets a link lead elsewhere', async () => {
+    files.symlink('one', '/current');
+    await mirror.sync();
+    files.unlink('/current');
+    files.symlink('two', '/current');
+    await mirror.sync();
+    expect(readlinkSync(outside('/current'))).toBe('two');
+  });
+
   it('gives the container what a program writes, removes what it removes', async () => {
     files.writeFile('/old', 'goes');
     await mirror.sync();

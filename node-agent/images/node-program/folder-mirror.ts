@@ -2,7 +2,19 @@
  * A container's files as a folder of the machine, kept alike in both directions: what changed on one side since the last
  * `sync` is brought to the other, and where both changed, the container's own side wins.
  */
-import { chmod, lstat, mkdir, readdir, readFile, rename, rm, symlink, utimes, writeFile } from 'node:fs/promises';
+import {
+  chmod,
+  lstat,
+  mkdir,
+  readdir,
+  readFile,
+  readlink,
+  rename,
+  rm,
+  symlink,
+  utimes,
+  writeFile,
+} from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { ContainerFiles } from '../files/container-files.ts';
 import { FileError } from '../files/file-error.ts';
@@ -70,8 +82,11 @@ export class FolderMirror {
     const node = nodeAt(this.files, path);
     if (node?.kind === 'directory') await mkdir(target, { recursive: true });
     else if (node?.kind === 'symlink') {
-      await rm(target, { recursive: true, force: true });
-      await symlink(node.target.startsWith('/') ? join(this.folder, node.target) : node.target, target);
+      if (there?.startsWith('directory')) await rm(target, { recursive: true });
+      // In one step here too: what a volume's `..data` leads to is always there.
+      const draft = `${this.folder}.draft`;
+      await symlink(node.target.startsWith('/') ? join(this.folder, node.target) : node.target, draft);
+      await rename(draft, target);
     } else if (node instanceof FileNode) {
       if (there?.startsWith('directory')) await rm(target, { recursive: true });
       // In one step: no program sees half of it.
@@ -141,7 +156,7 @@ export class FolderMirror {
     try {
       const stat = await lstat(join(this.folder, path));
       if (stat.isDirectory()) return 'directory';
-      if (stat.isSymbolicLink()) return 'symlink';
+      if (stat.isSymbolicLink()) return `symlink ${await readlink(join(this.folder, path))}`;
       return stat.isFile() ? `file ${stat.ino} ${stat.size} ${stat.mtimeMs}` : undefined;
     } catch (error) {
       // It went while we walked.
@@ -158,7 +173,7 @@ function insideState(files: ContainerFiles, path: string): string | undefined {
     case 'directory':
       return 'directory';
     case 'symlink':
-      return 'symlink';
+      return `symlink ${node.target}`;
     case 'file':
       return node.program === undefined ? `file ${node.inode} ${node.changes} ${node.modifiedAtMs}` : undefined;
     default:
