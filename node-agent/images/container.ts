@@ -66,6 +66,7 @@ export class Container implements ContainerView {
     this.programs = options.programs;
     this.logWriter = options.logWriter;
     this.files = new ContainerFiles(options.layer);
+    this.processes.files = this.files;
     this.files.writeFile('/etc/hosts', options.etcHosts);
     this.files.writeFile('/etc/resolv.conf', options.resolvConf);
     this.files.writeFile('/etc/hostname', `${options.hostname}\n`);

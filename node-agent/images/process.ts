@@ -1,5 +1,6 @@
 /** The process table of a container's PID namespace: pids, groups and signals of the programs that run in it. */
 import { Descriptors, type SocketOwner } from '../../shared/podnet/socket-owner.ts';
+import type { ContainerFiles } from './files/container-files.ts';
 
 /** Linux' numbers (x86-64). */
 export const SIGNAL_NUMBERS = {
@@ -151,8 +152,11 @@ interface ProcessSpace {
 
 /** The processes that a container sees, of which some may be another's (`kubectl debug --target`), and those that are its own. */
 export class ProcessTable {
+  /** The container's, where `/proc/PID/root` of its processes leads. */
+  files: ContainerFiles | undefined;
   private readonly space: ProcessSpace;
   private readonly own = new Set<Process>();
+  private first: Process | undefined;
 
   constructor(space: ProcessSpace = { processes: new Map(), nextPid: 1 }) {
     this.space = space;
@@ -163,12 +167,18 @@ export class ProcessTable {
     return new ProcessTable(this.space);
   }
 
+  /** The container's first process; it has the PID 1 where the container has a PID namespace of its own. */
+  get main(): Process | undefined {
+    return this.first;
+  }
+
   spawn(options: SpawnOptions): Process {
     const pid = this.space.nextPid++;
     const group = options.newGroup || options.parent === undefined ? pid : options.parent.group;
     const process = new Process(this, pid, options.parent?.pid ?? 0, group, options.argv);
     this.space.processes.set(pid, process);
     this.own.add(process);
+    this.first ??= process;
     return process;
   }
 

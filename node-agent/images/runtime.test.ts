@@ -74,6 +74,11 @@ describe('a container', () => {
     const target = startTestContainer({ command: ['sleep', '1000'] });
     const debug = startTestContainer({ processes: target.container.view.processes.joined() });
     expect((await debug.sh('ps')).stdout).toMatch(/^ +1 root .* sleep 1000$/m);
+    await target.sh('echo theirs >/tmp/note');
+    expect((await debug.sh('cat /proc/1/root/tmp/note; ls /tmp; echo x >/proc/1/root/tmp/note')).stdout).toBe(
+      'theirs\n',
+    );
+    expect((await debug.sh('cd /proc/$$ && cat root/etc/hostname')).code).toBe(0);
     debug.container.signal('SIGKILL');
     expect(await debug.container.ended).toMatchObject({ exitCode: 137 });
     expect((await target.sh('ps')).stdout).toMatch(/^ +1 root .* sleep 1000$/m);

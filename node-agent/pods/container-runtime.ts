@@ -61,6 +61,8 @@ export interface ContainerLaunch {
   readonly image: string;
   /** The container of the pod whose processes this one sees (`targetContainerName`). */
   readonly processesOf?: string;
+  /** It sees the processes of all containers of the pod (`shareProcessNamespace`). */
+  readonly sharesProcesses?: boolean;
   /** Replaces the image's entry point. */
   readonly command: readonly string[] | undefined;
   readonly args: readonly string[] | undefined;

@@ -45,6 +45,7 @@ export function prepareLaunch(start: ContainerStart, context: KubeletContext): O
     containerName: container.name,
     image: container.image ?? '',
     ...(targetContainerName === undefined ? {} : { processesOf: targetContainerName }),
+    ...(pod.spec?.shareProcessNamespace === true ? { sharesProcesses: true } : {}),
     command: container.command?.map(expand),
     args: container.args?.map(expand),
     environment,

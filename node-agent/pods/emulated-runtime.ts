@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import type { Host } from '../../shared/netstack/host.ts';
 import { FileError } from '../images/files/file-error.ts';
 import type { KernelView } from '../images/image.ts';
-import type { ProcessTable } from '../images/process.ts';
+import { ProcessTable } from '../images/process.ts';
 import { findImage, imageNames } from '../images/registry.ts';
 import { CommandNotStartedError, type RunningContainer, startContainer } from '../images/runtime.ts';
 import {
@@ -12,6 +12,7 @@ import {
   type ContainerInstance,
   type ContainerLaunch,
   type ContainerRuntime,
+  type PodSandbox,
   type ProcessStreams,
 } from './container-runtime.ts';
 
@@ -26,6 +27,9 @@ export class EmulatedRuntime implements ContainerRuntime {
   private readonly options: EmulatedRuntimeOptions;
   /** Processes of running containers, by pod and container. */
   private readonly processes = new Map<string, ProcessTable>();
+
+  /** Of pods whose containers share them. */
+  private readonly sharedProcesses = new WeakMap<PodSandbox, ProcessTable>();
 
   constructor(options: EmulatedRuntimeOptions) {
     this.options = options;
@@ -43,17 +47,29 @@ export class EmulatedRuntime implements ContainerRuntime {
     return findImage(image)?.remark;
   }
 
+  /** What the container joins; undefined when it has a PID namespace of its own. */
+  private pidNamespaceOf({ sandbox, processesOf, sharesProcesses }: ContainerLaunch): ProcessTable | undefined {
+    if (processesOf !== undefined) return this.processes.get(`${sandbox.podUid}/${processesOf}`);
+    if (sharesProcesses !== true) return undefined;
+    let shared = this.sharedProcesses.get(sandbox);
+    if (shared === undefined) {
+      shared = new ProcessTable();
+      shared.spawn({ argv: ['/pause'] });
+      this.sharedProcesses.set(sandbox, shared);
+    }
+    return shared;
+  }
+
   async start(launch: ContainerLaunch): Promise<ContainerInstance> {
     const image = findImage(launch.image);
     if (image === undefined) throw new CommandStartError(`there is no emulated image ${launch.image}`);
     const { sandbox } = launch;
     const key = `${sandbox.podUid}/${launch.containerName}`;
-    const target = this.processes.get(`${sandbox.podUid}/${launch.processesOf ?? ''}`);
     try {
       const running = startContainer({
         ...launch,
         image,
-        ...(target === undefined ? {} : { processes: target.joined() }),
+        processes: this.pidNamespaceOf(launch)?.joined(),
         podName: sandbox.podName,
         namespace: sandbox.namespace,
         hostname: sandbox.hostname,

@@ -41,8 +41,8 @@ const CASES: readonly UtilityCase[] = [
     '1\n22\na.b\nab\naab\n',
   ],
   [
-    'printf "1\\n2\\nx\\n4\\n" | grep -n -A1 -B1 x; mkdir d; echo hit > d/f; grep -r hit d; grep -l hit d/f',
-    '2-2\n3:x\n4-4\nd/f:hit\nd/f\n',
+    'printf "1\\n2\\nx\\n4\\n" | grep -n -A1 -B1 x; mkdir d; echo hit > d/f; ln -s f d/l; grep -r hit d; grep -R hit d; grep -l hit d/f',
+    '2-2\n3:x\n4-4\nd/f:hit\nd/f:hit\nd/l:hit\nd/f\n',
   ],
   [
     'echo "hello world" | sed s/world/there/; echo aaa | sed s/a/b/g; echo aaa | sed s/a/b/2; echo ab | sed "s/\\(a\\)\\(b\\)/\\2\\1/"',

@@ -25,6 +25,7 @@ const SPEC = {
     'word-regexp': 'w',
     'line-regexp': 'x',
     recursive: 'r',
+    'dereference-recursive': 'R',
     'extended-regexp': 'E',
     'fixed-strings': 'F',
     'max-count=': 'm',
@@ -62,8 +63,11 @@ async function searchPath(run: Invocation, search: Search, path: string): Promis
       if (!search.quietErrors) await run.complain(`${path}: Is a directory`, 2);
       return;
     }
-    for (const name of files.readdir(run.resolve(path)))
-      await searchPath(run, search, path === '.' ? name : `${path.replace(/\/$/, '')}/${name}`);
+    for (const name of files.readdir(run.resolve(path))) {
+      const below = path === '.' ? name : `${path.replace(/\/$/, '')}/${name}`;
+      if (search.followsLinks || files.lstat(run.resolve(below)).kind !== 'symlink')
+        await searchPath(run, search, below);
+    }
   } catch (error) {
     if (!(error instanceof FileError)) throw error;
     run.status = 2;
@@ -75,6 +79,8 @@ class Search {
   found = false;
   readonly paths: readonly string[];
   readonly recursive: boolean;
+  /** Also links met on the way down, not only those that were named. */
+  readonly followsLinks: boolean;
   readonly quietErrors: boolean;
   private readonly run: Invocation;
   private readonly options: ParsedOptions;
@@ -97,7 +103,8 @@ class Search {
       patterns.push(...pattern.split('\n'));
     }
     this.expression = compile(patterns, options, run.name);
-    this.recursive = options.has('r') || options.has('R');
+    this.followsLinks = options.has('R');
+    this.recursive = options.has('r') || this.followsLinks;
     this.paths = operands.length === 0 && this.recursive ? ['.'] : operands;
     this.quietErrors = options.has('s');
     this.withNames = !options.has('h') && (options.has('H') || this.paths.length > 1 || this.recursive);

@@ -62,7 +62,7 @@ export const tty: Utility = async (run) => {
 export const clear: Utility = (run) => run.print('\x1b[H\x1b[2J\x1b[3J');
 
 export const uptime: Utility = async (run) => {
-  const first = run.context.container.processes.get(1);
+  const first = run.context.container.processes.main;
   const minutes = Math.floor((Date.now() - (first?.startedAtMs ?? Date.now())) / 60_000);
   await run.print(
     ` ${new Date().toISOString().slice(11, 19)} up ${minutes} min,  0 users,  load average: 0.00, 0.00, 0.00\n`,

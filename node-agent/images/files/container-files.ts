@@ -50,6 +50,13 @@ export class ContainerFiles {
     this.root = layer.copy();
   }
 
+  /** For who sees this container's processes: read only. */
+  get rootView(): DirectoryNode {
+    const view = new DirectoryNode(this.root.entries, { mode: this.root.mode });
+    view.readOnly = true;
+    return view;
+  }
+
   /** Puts a tree (a volume, `/proc`) or one file in the place of whatever is at `path`; parents are made. */
   mount(path: string, node: FileTreeNode, options: { readonly readOnly?: boolean } = {}): void {
     const slash = path.lastIndexOf('/');
@@ -249,6 +256,11 @@ export class ContainerFiles {
       const isLast = remaining.length === 0;
       if (node?.kind === 'symlink' && (!isLast || followLast)) {
         if (++links > MAX_SYMLINKS) throw new FileError('ELOOP', path);
+        if (node.directory !== undefined) {
+          walked.push(name);
+          stack.push(node.directory);
+          continue;
+        }
         const target = node.target.split('/').filter((part) => part !== '' && part !== '.');
         if (node.target.startsWith('/')) {
           walked = [];

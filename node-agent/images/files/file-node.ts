@@ -176,9 +176,12 @@ export class SymlinkNode {
   readonly mode = 0o777;
   readonly modifiedAtMs = Date.now();
   readonly target: string;
+  /** Of a link that the kernel made (`/proc/PID/root`): where it leads, whatever its text says. */
+  readonly directory: DirectoryNode | undefined;
 
-  constructor(target: string) {
+  constructor(target: string, directory?: DirectoryNode) {
     this.target = target;
+    this.directory = directory;
   }
 }
 

@@ -1,7 +1,7 @@
 /** `/proc` as far as people and scripts look into it: processes, `net/`, `sys/`, a few figures of the machine. */
 import type { ContainerView } from '../image.ts';
 import type { Process } from '../process.ts';
-import { DeviceNode, type FileTreeNode, GeneratedDirectory, GeneratedFile } from './file-node.ts';
+import { DeviceNode, type FileTreeNode, GeneratedDirectory, GeneratedFile, SymlinkNode } from './file-node.ts';
 
 const NET_FILES = ['arp', 'dev', 'route', 'tcp', 'udp', 'tcp6', 'udp6', 'snmp', 'if_inet6'];
 
@@ -41,17 +41,20 @@ function directoryOf(entries: Record<string, () => FileTreeNode>): GeneratedDire
 
 function processDirectory(container: ContainerView, process: Process): GeneratedDirectory {
   const command = process.argv[0]?.split('/').at(-1) ?? '';
+  const isMain = process === process.pidNamespace.main;
+  const isOwn = process.pidNamespace === container.processes;
   return directoryOf({
     cmdline: () => new GeneratedFile(() => process.argv.map((word) => `${word}\0`).join('')),
     comm: () => new GeneratedFile(() => `${command}\n`),
     fd: () =>
       directoryOf({
         '0': () => new DeviceNode('stdin'),
-        '1': () => new DeviceNode(process.pid === 1 ? 'log-stdout' : 'stdout'),
-        '2': () => new DeviceNode(process.pid === 1 ? 'log-stderr' : 'stderr'),
+        '1': () => new DeviceNode(isMain ? 'log-stdout' : 'stdout'),
+        '2': () => new DeviceNode(isMain ? 'log-stderr' : 'stderr'),
       }),
     mounts: () => new GeneratedFile(() => mountTable(container)),
     net: () => netDirectory(container),
+    root: () => new SymlinkNode('/', isOwn ? undefined : process.pidNamespace.files?.rootView),
     stat: () =>
       new GeneratedFile(
         () => `${process.pid} (${command}) S ${process.parentPid} ${process.group} ${process.group} 0 -1\n`,
@@ -122,6 +125,6 @@ function mountTable(container: ContainerView): string {
 }
 
 function uptimeSeconds(container: ContainerView): number {
-  const first = container.processes.get(1);
+  const first = container.processes.main;
   return first === undefined ? 0 : (Date.now() - first.startedAtMs) / 1000;
 }

@@ -52,7 +52,7 @@ async function createSide(container: ContainerView, folder: string): Promise<Mac
     folders,
     isolated: (await isolation()).isolated,
   };
-  void container.processes.get(1)?.exited.then(async () => {
+  void container.processes.main?.exited.then(async () => {
     await mirror.stop();
     // A program that is being killed may still write there.
     await rm(folder, { recursive: true, force: true, maxRetries: 10, retryDelay: 50 });

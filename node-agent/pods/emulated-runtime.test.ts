@@ -1,0 +1,73 @@
+import { tmpdir } from 'node:os';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { LEFT_ADDRESS, type PodPair, podPair } from '../../shared/podnet/pod-pair.testkit.ts';
+import { podKernelView } from '../kernel-view/kernel-view.ts';
+import type { ContainerInstance, ContainerLaunch } from './container-runtime.ts';
+import { EmulatedRuntime } from './emulated-runtime.ts';
+
+let pods: PodPair;
+let runtime: EmulatedRuntime;
+let output: string;
+let running: ContainerInstance[];
+
+beforeEach(() => {
+  pods = podPair();
+  runtime = new EmulatedRuntime({ kernelOf: podKernelView, machineFolder: tmpdir() });
+  output = '';
+  running = [];
+});
+afterEach(async () => {
+  for (const instance of running) {
+    instance.signal('SIGKILL');
+    await instance.ended;
+  }
+  await pods.close();
+});
+
+test('containers of a pod that shares its processes see each other, below the PID 1 of pause', async () => {
+  const sandbox: ContainerLaunch['sandbox'] = {
+    podUid: 'u',
+    podName: 'pod-0',
+    namespace: 'default',
+    nodeName: 'worker-1',
+    hostname: 'pod-0',
+    podIp: LEFT_ADDRESS,
+    network: pods.left,
+    host: pods.leftHost,
+    hostsFile: '',
+    resolvConf: '',
+  };
+  const start = async (containerName: string, script: string): Promise<ContainerInstance> => {
+    const instance = await runtime.start({
+      id: containerName.padEnd(64, '0'),
+      sandbox,
+      containerName,
+      image: 'busybox',
+      sharesProcesses: true,
+      command: ['sh', '-c', script],
+      args: undefined,
+      environment: {},
+      workingDirectory: undefined,
+      mounts: [],
+      stdin: false,
+      stdinOnce: false,
+      tty: false,
+      terminationMessagePath: '/dev/termination-log',
+      onOutput: (_stream, data) => {
+        output += Buffer.from(data).toString();
+      },
+    });
+    running.push(instance);
+    return instance;
+  };
+  const web = await start('web', 'echo mine >/tmp/page; exec sleep 1000');
+  const shell = await start(
+    'shell',
+    'until pid=$(pidof sleep); do :; done; ps; cat /proc/$pid/root/tmp/page; kill $pid',
+  );
+  expect(await shell.ended).toMatchObject({ exitCode: 0 });
+  expect(await web.ended).toMatchObject({ exitCode: 143 });
+  expect(output).toMatch(/^ +1 root .* \/pause$/m);
+  expect(output).toMatch(/^ +2 root .* sleep 1000$/m);
+  expect(output).toContain('mine\n');
+});
