@@ -11,6 +11,7 @@ import {
   POLICY_ESTABLISHED,
   type PolicyEstablished,
 } from '../shared/runtime/config.ts';
+import { INSTANCE_TYPES } from '../shared/runtime/instance-types.ts';
 import { DEFAULT_MAX_PODS } from '../shared/runtime/node-block.ts';
 import { UserError } from './user-error.ts';
 
@@ -25,6 +26,10 @@ export interface ClusterSettings {
   readonly cni: CniPluginName;
   /** One of the plugin's; undefined for `none`. */
   readonly cniBackend: CniBackend | undefined;
+  /** What the plugin's daemon is told, by the names of its environment. */
+  readonly cniSettings?: Readonly<Record<string, string>>;
+  /** What EC2 machines the nodes stand for. */
+  readonly instanceType?: string;
   /** Connections that a new policy forbids. */
   readonly policyEstablished: PolicyEstablished;
   readonly proxyMode: ProxyMode;
@@ -71,6 +76,8 @@ function decodeSettings(value: unknown): ClusterSettings {
     cni: oneOf(value, 'cni', CNI_PLUGINS),
     // Of clusters from before there was a choice, and of those without a network.
     cniBackend: value.cniBackend === undefined ? undefined : oneOf(value, 'cniBackend', CNI_BACKENDS),
+    ...(value.cniSettings === undefined ? {} : { cniSettings: texts(value, 'cniSettings') }),
+    ...(value.instanceType === undefined ? {} : { instanceType: oneOf(value, 'instanceType', INSTANCE_TYPES) }),
     policyEstablished: oneOf({ policyEstablished: 'cut', ...value }, 'policyEstablished', POLICY_ESTABLISHED),
     proxyMode: oneOf(value, 'proxyMode', PROXY_MODES),
     loadBalancerPool: poolText({ loadBalancerPool: DEFAULT_LOAD_BALANCER_POOL, ...value }),
@@ -89,6 +96,12 @@ function decodeSettings(value: unknown): ClusterSettings {
 function poolText({ loadBalancerPool }: JsonObject): string {
   if (typeof loadBalancerPool !== 'string') throw new Error('loadBalancerPool is no text');
   return loadBalancerPool;
+}
+
+function texts(value: JsonObject, field: string): Readonly<Record<string, string>> {
+  const object = value[field];
+  if (!isJsonObject(object)) throw new Error(`${field} is no object`);
+  return Object.fromEntries(Object.entries(object).map(([name, text]) => [name, String(text)]));
 }
 
 function wholeNumber(value: JsonObject, field: string): number {

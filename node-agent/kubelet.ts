@@ -122,6 +122,7 @@ function assemble(options: KubeletOptions): KubeletParts {
     kernel,
     leases: new LeaseFile(join(stateFolder, 'ipam.json')),
     bgpHoldSeconds: Math.max(MIN_HOLD_SECONDS, Math.ceil(config.nodeGraceMs / 1000)),
+    instanceType: config.instanceType,
     node: { host: datapath.root, network: nodeNetwork, address: internalIp, addressIpv6: node.internalIpv6 },
     networkOf,
     createPolicy: (name, plugin) => {
@@ -129,7 +130,7 @@ function assemble(options: KubeletOptions): KubeletParts {
       return enforcePolicy(options, policyApisOf(name), identities);
     },
   });
-  network.start(config.cni, config.cniBackend);
+  network.start({ name: config.cni, backend: config.cniBackend, settings: config.cniSettings });
   const facts = factsOf(options, network.cni.plugin);
   const objects = new ReferencedObjectCache(bus, api);
   const netns = new NetnsHandler({
@@ -221,6 +222,7 @@ function factsOf({ context, node, kernel }: KubeletOptions, plugin: CniPlugin | 
     bootId: datapath.bootId,
     zone: context.environment.PODWIRE_NODE_ZONE,
     maxPods: context.config.maxPods,
+    instanceType: context.config.instanceType,
     annotations: { ...encodeUnderlay({ endpoint, mac: datapath.underlayMac }), ...plugin?.annotations() },
   });
 }

@@ -7,16 +7,10 @@
  */
 import type { Host } from '../shared/netstack/host.ts';
 import type { PodNetwork } from '../shared/podnet/pod-network.ts';
-import {
-  backendsOf,
-  CNI_PLUGINS,
-  type CniBackend,
-  type CniPluginName,
-  enforcesPolicy,
-} from '../shared/runtime/cni-plugins.ts';
+import { backendsOf, CNI_PLUGINS, type CniPluginName, enforcesPolicy } from '../shared/runtime/cni-plugins.ts';
 import { formatPrefix } from '../shared/wire/ip-address.ts';
 import type { NetworkConfiguration } from './cni/network-configuration.ts';
-import { NodeCni } from './cni/node-cni.ts';
+import { type CniDaemon, NodeCni } from './cni/node-cni.ts';
 import type { CniContext, CniPlugin, NodeNetworkUp } from './cni/plugin.ts';
 import { PortMap } from './cni/portmap/portmap.ts';
 import { createPlugin } from './cni/registry.ts';
@@ -33,6 +27,7 @@ export interface NodeNetworkOptions {
   readonly kernel: NodeKernel;
   readonly leases: CniContext['leases'];
   readonly bgpHoldSeconds: number;
+  readonly instanceType: string | undefined;
   readonly node: CniNetworks['node'];
   readonly networkOf: (host: Host) => PodNetwork;
   /** Begins to enforce policies. */
@@ -55,14 +50,14 @@ export class NodeNetwork {
   private readonly options: NodeNetworkOptions;
 
   constructor(options: NodeNetworkOptions) {
-    const { kernel, leases, bgpHoldSeconds, node, networkOf } = options;
+    const { kernel, leases, bgpHoldSeconds, instanceType, node, networkOf } = options;
     const { datapath, loop } = kernel;
     this.options = options;
     this.cni = new NodeCni({
-      create: (name, backend) => {
+      create: ({ name, backend, settings }) => {
         const up = (network: NodeNetworkUp) => this.cni.nowUp(network);
         const pods = () => this.policy?.knownPods() ?? [];
-        return createPlugin(name, backend, { datapath, leases, bgpHoldSeconds, pods, up });
+        return createPlugin(name, backend, { datapath, leases, bgpHoldSeconds, pods, instanceType, settings, up });
       },
       installed: (name, plugin) => this.installed(name, plugin),
       up: (network) => this.listener?.up(network),
@@ -81,9 +76,9 @@ export class NodeNetwork {
   readonly commands: Readonly<Record<string, Command>> = { 'cni-daemon': (words) => this.daemonStarted(words) };
 
   /** `none` waits for files. */
-  start(name: CniPluginName, backend: CniBackend | undefined): void {
-    if (name === 'none') this.followFiles();
-    else this.options.kernel.loop.run(() => this.cni.install({ name, backend }));
+  start(daemon: CniDaemon): void {
+    if (daemon.name === 'none') this.followFiles();
+    else this.options.kernel.loop.run(() => this.cni.install(daemon));
   }
 
   /** Writes the file of a plugin that was there from the start, once it knows the node's pod CIDR. */
@@ -94,14 +89,15 @@ export class NodeNetwork {
     folder.set(configuration.fileName, new FileNode(fileBytes(configuration)));
   }
 
-  /** `cni-daemon PLUGIN BACKEND` prints the node's pod CIDR. */
-  private daemonStarted([pluginName = '', backendName = '']: readonly string[]): CommandOutput {
+  /** `cni-daemon PLUGIN BACKEND NAME=VALUE ...` prints the node's pod CIDR. */
+  private daemonStarted([pluginName = '', backendName = '', ...assignments]: readonly string[]): CommandOutput {
     const name = CNI_PLUGINS.find((candidate) => candidate === pluginName);
     if (name === undefined) return failed(`there is no plugin '${pluginName}'`);
     const backend = backendsOf(name).find((candidate) => candidate === backendName);
     if (backend === undefined && backendName !== '')
       return failed(`the plugin '${name}' has no backend '${backendName}' here`);
-    const podCidr = this.options.kernel.loop.run(() => this.cni.daemonStarted({ name, backend }));
+    const settings = Object.fromEntries(assignments.map((assignment) => assignment.split(/=(.*)/s).slice(0, 2)));
+    const podCidr = this.options.kernel.loop.run(() => this.cni.daemonStarted({ name, backend, settings }));
     return podCidr === undefined
       ? failed('failed to acquire lease: node pod cidr not assigned')
       : printed(formatPrefix(podCidr));

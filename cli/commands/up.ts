@@ -12,10 +12,12 @@ import {
   MAX_API_SERVERS,
   POLICY_ESTABLISHED,
 } from '../../shared/runtime/config.ts';
+import { DEFAULT_INSTANCE_TYPE, INSTANCE_TYPES } from '../../shared/runtime/instance-types.ts';
 import { LOG_LEVELS, type LogLevel } from '../../shared/runtime/log.ts';
 import { MOST_PODS_A_NODE } from '../../shared/runtime/node-block.ts';
 import { MAX_NODES } from '../address-plan.ts';
-import { type CiliumValues, ciliumValues } from '../cilium-values.ts';
+import { awsVpcValues } from '../aws-vpc-values.ts';
+import { ciliumValues } from '../cilium-values.ts';
 import type { ClusterFolder } from '../cluster-folder.ts';
 import { PROXY_MODES, TIMINGS } from '../cluster-settings.ts';
 import { print, whenNobodyReads } from '../output.ts';
@@ -55,9 +57,11 @@ function repeated(text: string, earlier: readonly string[] = []): readonly strin
 }
 
 /** What the plugin's own values say; options of the same meaning come first. */
-function chosenByValues({ cni, set = [] }: UpOptions): CiliumValues {
-  if (set.length > 0 && cni !== 'cilium') throw new UserError('--set is for --cni cilium: name both');
-  return ciliumValues(set);
+function chosenByValues({ cni, set = [] }: UpOptions): RequestedSettings {
+  if (set.length === 0) return {};
+  if (cni === 'cilium') return ciliumValues(set);
+  if (cni === 'aws-vpc') return { cniSettings: awsVpcValues(set) };
+  throw new UserError('--set is for --cni cilium and --cni aws-vpc: name the plugin too');
 }
 
 export function upCommand(): Command {
@@ -71,6 +75,7 @@ export function upCommand(): Command {
       ['podwire up --dns-listen 127.0.0.1:1053', 'then: dig @127.0.0.1 -p 1053 kubernetes.default.svc.cluster.local'],
       ['podwire up --egress host', 'names outside the cluster resolve, by the name servers of this machine'],
       ['podwire up --cni cilium --set kubeProxyReplacement=true', 'another pod network, with values of its Helm chart'],
+      ['podwire up --cni aws-vpc --instance-type t3.medium', 'nodes of 3 interfaces with 6 addresses each: 17 pods'],
       ['podwire up --fresh', 'an empty cluster, whatever was stored'],
     ],
   })
@@ -84,8 +89,14 @@ export function upCommand(): Command {
     )
     .option(
       '--set <name=value>',
-      "a value of the plugin's Helm chart, with --cni cilium: routingMode, tunnelProtocol, kubeProxyReplacement, encryption.enabled, ... (may be repeated)",
+      "a value of the plugin's Helm chart (may be repeated): with --cni cilium routingMode, tunnelProtocol, kubeProxyReplacement, encryption.enabled, ...; with --cni aws-vpc env.WARM_ENI_TARGET, env.WARM_IP_TARGET, ...",
       repeated,
+    )
+    .addOption(
+      new Option(
+        '--instance-type <type>',
+        `what EC2 machines the nodes stand for: bounds their interfaces, addresses and pods (with --cni aws-vpc: ${DEFAULT_INSTANCE_TYPE})`,
+      ).choices(INSTANCE_TYPES),
     )
     .addOption(
       new Option(
@@ -106,7 +117,7 @@ export function upCommand(): Command {
     )
     .option(
       '--max-pods <count>',
-      'pods a node takes (default: 250); its block of addresses is a /24 or as large as they need',
+      'pods a node takes (default: 250, or as many as its instance type); its block of addresses is a /24 or as large as they need',
       wholeNumber(1, MOST_PODS_A_NODE),
     )
     .addOption(

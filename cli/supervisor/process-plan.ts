@@ -156,6 +156,8 @@ function commonEnvironment(plan: ClusterPlan): Environment {
     PODWIRE_CNI: settings.cni,
     PODWIRE_POD_CIDR: podCidrOf(settings.cni),
     PODWIRE_CNI_BACKEND: settings.cniBackend,
+    PODWIRE_CNI_SETTINGS: JSON.stringify(settings.cniSettings ?? {}),
+    PODWIRE_INSTANCE_TYPE: settings.instanceType,
     PODWIRE_POLICY_ESTABLISHED: settings.policyEstablished,
     PODWIRE_PROXY_MODE: settings.proxyMode,
     PODWIRE_IP_FAMILY: settings.ipFamily,

@@ -1,8 +1,10 @@
 /** Decides what `podwire up` starts: settings kept from the last time and given now, ports, addresses, programs. */
 
 import { dirname, join, resolve } from 'node:path';
+import type { CniPluginName } from '../../shared/runtime/cni-plugins.ts';
 import { DEFAULT_LOAD_BALANCER_POOL, type Egress, type HostPort } from '../../shared/runtime/config.ts';
 import type { ProcessName } from '../../shared/runtime/entry-point.ts';
+import { DEFAULT_INSTANCE_TYPE, interfaceLimits, maxPodsOf } from '../../shared/runtime/instance-types.ts';
 import type { LogLevel } from '../../shared/runtime/log.ts';
 import { DEFAULT_MAX_PODS, nodeBlocks, nodeMaskSize } from '../../shared/runtime/node-block.ts';
 import { chooseAddressBlock, planNodes } from '../address-plan.ts';
@@ -48,6 +50,9 @@ export async function planStart(request: StartRequest): Promise<ClusterPlan> {
   const saved = request.fresh ? undefined : readSettings(folder.settingsFile);
   const nodeCount = requested.nodes ?? saved?.nodes ?? 3;
   const network = chooseCni(requested, saved, requested.ipFamily ?? saved?.ipFamily ?? 'ipv4');
+  const kept = saved?.cni === network.cni ? saved : undefined;
+  const cniSettings = requested.cniSettings ?? kept?.cniSettings;
+  const instanceType = requested.instanceType ?? kept?.instanceType ?? defaultInstanceType(network.cni);
   const claim = createClaim();
   // What the user can have got wrong comes before what takes time.
   if (request.dnsListen !== undefined) await checkDnsListen(request.dnsListen);
@@ -63,11 +68,18 @@ export async function planStart(request: StartRequest): Promise<ClusterPlan> {
   const settings: ClusterSettings = {
     nodes: nodeCount,
     ...network,
+    ...(cniSettings === undefined ? {} : { cniSettings }),
+    ...(instanceType === undefined ? {} : { instanceType }),
     policyEstablished: requested.policyEstablished ?? saved?.policyEstablished ?? 'cut',
     proxyMode: requested.proxyMode ?? saved?.proxyMode ?? 'iptables',
     loadBalancerPool: requested.loadBalancerPool ?? saved?.loadBalancerPool ?? DEFAULT_LOAD_BALANCER_POOL,
     ipFamily: requested.ipFamily ?? saved?.ipFamily ?? 'ipv4',
-    maxPods: chooseMaxPods(nodeCount, requested.maxPods, saved?.maxPods),
+    maxPods: chooseMaxPods(
+      nodeCount,
+      requested.maxPods ?? podsOf(requested.instanceType),
+      saved?.maxPods,
+      podsOf(instanceType),
+    ),
     timing: requested.timing ?? saved?.timing ?? 'lab',
     authorizationMode: requested.authorizationMode ?? saved?.authorizationMode ?? 'AlwaysAllow',
     apiservers: requested.apiservers ?? saved?.apiservers ?? 1,
@@ -121,8 +133,22 @@ const DNS_PORT_PROBLEMS: readonly (readonly [BindOutcome, string])[] = [
 
 const POD_CIDR_PREFIX_LENGTH = 16;
 
-function chooseMaxPods(nodes: number, requested: number | undefined, saved: number | undefined): number {
-  const maxPods = requested ?? saved ?? DEFAULT_MAX_PODS;
+function defaultInstanceType(cni: CniPluginName): string | undefined {
+  return cni === 'aws-vpc' ? DEFAULT_INSTANCE_TYPE : undefined;
+}
+
+function podsOf(instanceType: string | undefined): number | undefined {
+  const limits = interfaceLimits(instanceType ?? '');
+  return limits && maxPodsOf(limits);
+}
+
+function chooseMaxPods(
+  nodes: number,
+  requested: number | undefined,
+  saved: number | undefined,
+  ofInstance: number | undefined,
+): number {
+  const maxPods = requested ?? saved ?? ofInstance ?? DEFAULT_MAX_PODS;
   if (saved !== undefined && nodeMaskSize(maxPods) !== nodeMaskSize(saved)) {
     throw new UserError(
       `the nodes of this cluster have a /${nodeMaskSize(saved)} each, and ${maxPods} pods need a /${nodeMaskSize(maxPods)}: begin anew with --fresh`,

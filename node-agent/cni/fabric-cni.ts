@@ -1,13 +1,18 @@
-/** What the plugins of clouds share: pods with addresses of the cloud's network, over `FabricNetwork`. */
+/** What the plugins of clouds share: pods with addresses of the cloud's network. */
 import type { Ipv4Prefix } from '../../shared/wire/address.ts';
-import { FabricNetwork, type FabricOptions } from '../datapath/network/fabric-network.ts';
 import { datapathPeer } from './datapath-peer.ts';
-import { HostLocalPods } from './ipam/host-local-pods.ts';
 import type { NetworkConfiguration } from './network-configuration.ts';
 import type { CniAttachment, CniContext, CniPlugin, NodeNetworkUp, PeerNode, PodAttachRequest } from './plugin.ts';
 
+/** Who gives out addresses and plugs pods in. */
+export interface FabricPods {
+  setUpNode(podCidr: Ipv4Prefix, podCidrIpv6: undefined): void;
+  attach(request: PodAttachRequest): CniAttachment;
+  retainOnly(podUids: ReadonlySet<string>): void;
+}
+
 export interface FabricPlugin {
-  readonly network: FabricOptions;
+  readonly pods: FabricPods;
   readonly configuration: NetworkConfiguration;
   readonly up: NodeNetworkUp;
 }
@@ -15,13 +20,10 @@ export interface FabricPlugin {
 export class FabricCni implements CniPlugin {
   private readonly context: CniContext;
   private readonly plugin: FabricPlugin;
-  private readonly pods: HostLocalPods;
 
   constructor(context: CniContext, plugin: FabricPlugin) {
     this.context = context;
     this.plugin = plugin;
-    this.pods = new HostLocalPods(context);
-    context.datapath.use((parts) => new FabricNetwork(parts, plugin.network));
   }
 
   annotations(): Record<string, string> {
@@ -33,16 +35,16 @@ export class FabricCni implements CniPlugin {
   }
 
   setUpNode(podCidr: Ipv4Prefix): NodeNetworkUp {
-    this.pods.setUpNode(podCidr, undefined);
+    this.plugin.pods.setUpNode(podCidr, undefined);
     return this.plugin.up;
   }
 
   attach(request: PodAttachRequest): CniAttachment {
-    return this.pods.attach(request);
+    return this.plugin.pods.attach(request);
   }
 
   retainOnly(podUids: ReadonlySet<string>): void {
-    this.pods.retainOnly(podUids);
+    this.plugin.pods.retainOnly(podUids);
   }
 
   setPeer(peer: PeerNode): void {

@@ -44,7 +44,7 @@ describe('NodeCni', () => {
       retainOnly: () => calls.push('retainOnly'),
     } as unknown as CniPlugin;
     const cni = new NodeCni({
-      create: (name, backend) => {
+      create: ({ name, backend }) => {
         calls.push(`create ${name} ${backend}`);
         return plugin;
       },
@@ -62,7 +62,7 @@ describe('NodeCni', () => {
     cni.removePeer('worker-3');
     cni.retainOnly(new Set());
     expect(cni.isUp).toBe(false);
-    cni.install({ name: 'flannel', backend: 'vxlan' });
+    cni.install({ name: 'flannel', backend: 'vxlan', settings: {} });
     expect(calls).toEqual([
       'create flannel vxlan',
       'installed flannel',
@@ -76,9 +76,9 @@ describe('NodeCni', () => {
 
   it('file and daemon may come in any order; one of them is not enough', () => {
     const { cni, calls } = world();
-    expect(cni.daemonStarted({ name: 'flannel', backend: 'host-gw' })).toBeUndefined();
+    expect(cni.daemonStarted({ name: 'flannel', backend: 'host-gw', settings: {} })).toBeUndefined();
     cni.setPodCidr(podCidr, undefined);
-    expect(cni.daemonStarted({ name: 'flannel', backend: 'host-gw' })).toEqual(podCidr);
+    expect(cni.daemonStarted({ name: 'flannel', backend: 'host-gw', settings: {} })).toEqual(podCidr);
     expect(calls).toEqual([]);
     cni.configurationChanged([flannel]);
     expect(calls[0]).toBe('create flannel host-gw');

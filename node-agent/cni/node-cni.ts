@@ -12,15 +12,18 @@ import type { CniPlugin, NodeNetworkUp, PeerNode } from './plugin.ts';
 const WITHOUT_DAEMON: readonly CniPluginName[] = ['bridge'];
 
 export interface NodeCniOptions {
-  readonly create: (name: CniPluginName, backend: CniBackend | undefined) => CniPlugin | undefined;
+  readonly create: (daemon: CniDaemon) => CniPlugin | undefined;
   /** A plugin is there; its node may not be set up yet. */
   readonly installed: (name: CniPluginName, plugin: CniPlugin) => void;
   readonly up: (network: NodeNetworkUp) => void;
 }
 
-interface Daemon {
+/** What a plugin is told by who starts it. */
+export interface CniDaemon {
   readonly name: CniPluginName;
   readonly backend: CniBackend | undefined;
+  /** By the names of the environment of its daemon. */
+  readonly settings: Readonly<Record<string, string>>;
 }
 
 export class NodeCni {
@@ -32,7 +35,7 @@ export class NodeCni {
   private podCidrs: { readonly ipv4: Ipv4Prefix; readonly ipv6: IpPrefix | undefined } | undefined;
   private survivors: ReadonlySet<string> | undefined;
   private configured: readonly CniPluginName[] = [];
-  private daemon: Daemon | undefined;
+  private daemon: CniDaemon | undefined;
   private isSetUp = false;
 
   constructor(options: NodeCniOptions) {
@@ -40,11 +43,11 @@ export class NodeCni {
   }
 
   /** A node has one plugin in its life; another start of the node may have another one. */
-  install({ name, backend }: Daemon): void {
-    const plugin = this.plugin === undefined ? this.options.create(name, backend) : undefined;
+  install(daemon: CniDaemon): void {
+    const plugin = this.plugin === undefined ? this.options.create(daemon) : undefined;
     if (plugin === undefined) return;
     this.plugin = plugin;
-    this.options.installed(name, plugin);
+    this.options.installed(daemon.name, plugin);
     if (this.survivors !== undefined) plugin.retainOnly(this.survivors);
     this.setUp();
     for (const peer of this.peers.values()) plugin.setPeer(peer);
@@ -57,7 +60,7 @@ export class NodeCni {
   }
 
   /** The node's pod CIDR, for the daemon to go on with; undefined while the node has none. */
-  daemonStarted(daemon: Daemon): Ipv4Prefix | undefined {
+  daemonStarted(daemon: CniDaemon): Ipv4Prefix | undefined {
     if (this.podCidrs === undefined) return undefined;
     this.daemon = daemon;
     this.consider();
@@ -93,8 +96,9 @@ export class NodeCni {
   private consider(): void {
     const running = this.configured.find((name) => name === this.daemon?.name);
     const alone = this.configured.find((name) => WITHOUT_DAEMON.includes(name));
-    if (running !== undefined) this.install({ name: running, backend: this.daemon?.backend });
-    else if (alone !== undefined) this.install({ name: alone, backend: undefined });
+    if (running !== undefined)
+      this.install({ name: running, backend: this.daemon?.backend, settings: this.daemon?.settings ?? {} });
+    else if (alone !== undefined) this.install({ name: alone, backend: undefined, settings: {} });
   }
 
   private setUp(): void {

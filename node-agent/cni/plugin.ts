@@ -23,6 +23,10 @@ export interface CniContext {
   readonly bgpHoldSeconds: number;
   /** Of the whole cluster, as the node's policies know them; none where it enforces none. */
   readonly pods: () => readonly PolicyPod[];
+  /** Of a node that stands for a machine of a cloud: EC2's name for its kind. */
+  readonly instanceType?: string;
+  /** What the plugin's daemon was told by its environment, as far as the plugin knows it. */
+  readonly settings?: Readonly<Record<string, string>>;
   /** For a node whose network comes up later than `setUpNode` returns. */
   readonly up: (network: NodeNetworkUp) => void;
 }

@@ -21,6 +21,8 @@ export interface MatchContext {
   readonly random: () => number;
   readonly nowUs: () => number;
   readonly isLocalAddress: (address: number) => boolean;
+  /** Of `device` itself. */
+  readonly isAddressOf: (device: NetDevice, address: number) => boolean;
   readonly recent: RecentLists;
   readonly isNodeAddress: (address: number) => boolean;
   /** By the name that `-m set` gives; a set that is not there contains nothing. */
@@ -194,6 +196,8 @@ function addTests(match: Match, context: MatchContext, tests: Test[]): void {
     case 'addrtype':
       tests.push((facts) => {
         const address = match.side === 'source' ? facts.source : facts.destination;
+        const { inDevice } = facts;
+        if (match.ofInDevice && inDevice !== null) return context.isAddressOf(inDevice, address >>> 0) !== negated;
         return context.isLocalAddress(address >>> 0) !== negated;
       });
       return;

@@ -5,6 +5,19 @@ export function underlayMacOf(internalIp: number): number {
   return 0x0242 * 2 ** 32 + internalIp;
 }
 
+/**
+ * Of a further interface of a node on the network of the nodes, from 1: `02:43` and the node's address, and so on. So whoever
+ * sends there knows whose it is.
+ */
+export function furtherMacOf(internalIp: number, number: number): number {
+  return underlayMacOf(internalIp) + number * 2 ** 32;
+}
+
+/** The MAC of the first interface of the node that has this one. */
+export function firstMacOf(macAddress: number): number {
+  return underlayMacOf(macAddress % 2 ** 32);
+}
+
 /** Unicast, locally administered. */
 export function randomMac(random: () => number): number {
   const mac = Math.floor(random() * 2 ** 40);

@@ -119,6 +119,8 @@ export class Connection {
   backendActive = false;
   /** What the eBPF data path wants of the source: the node's address, always or where it leaves for another node. */
   masquerade: 'never' | 'beyond-node' | 'always' = 'never';
+  /** CONNMARK's; 0 while no rule set it. */
+  mark = 0;
   tcpState: TcpState = 'NONE';
   startedUs: number;
   /** The record of a connection in the table, and its number; null for one that is not there (yet). */

@@ -92,6 +92,7 @@ export class NodeDatapath implements AddressHolder {
       random: engine.random,
       nowUs: () => engine.nowUs,
       isLocalAddress: (address) => this.root.isLocal(address),
+      isAddressOf: (device, address) => this.root.hasAddress(device, address),
       isNodeAddress: (address) => this.root.isLocal(address) || this.peers.hasAddress(address),
       recent: this.recent,
     });

@@ -161,6 +161,16 @@ export class RuleTables {
         case 'mark':
           facts.packet.mark = ((facts.packet.mark & ~target.mask) ^ target.value) >>> 0;
           break;
+        case 'connmark': {
+          const connection = facts.flow?.connection;
+          if (connection !== undefined) connection.mark = ((connection.mark & ~target.mask) ^ target.value) >>> 0;
+          break;
+        }
+        case 'restore-mark': {
+          const bits = (facts.flow?.connection.mark ?? 0) & target.mask;
+          facts.packet.mark = ((facts.packet.mark & ~target.mask) | bits) >>> 0;
+          break;
+        }
         case 'return':
           index = chain.rules.length;
           break;

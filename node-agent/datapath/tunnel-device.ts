@@ -136,10 +136,15 @@ export abstract class TunnelDevice implements NetDevice, QueuedDevice, TunnelEnd
     this.drop(frame, NO_FDB_ENTRY);
   }
 
-  protected sendTo(peer: Peer, frame: Packet, vni = this.vni): void {
+  /** Counts and shows a frame that leaves, whoever carries it on. */
+  noteSent(frame: Packet, to: string): void {
     this.counters.txPackets++;
     this.counters.txBytes += frame.length;
-    this.observer?.frame('sent', this, frame, peer.nodeName);
+    this.observer?.frame('sent', this, frame, to);
+  }
+
+  protected sendTo(peer: Peer, frame: Packet, vni = this.vni): void {
+    this.noteSent(frame, peer.nodeName);
     this.tap?.frame(this, frame, true);
     this.underlay.send(peer, vni, frame);
   }

@@ -1,17 +1,21 @@
 /** `ip`: address, link, neigh and route listings (ip(8)); objects and commands may be shortened as there. */
+import type { Host } from '../../shared/netstack/host.ts';
+import type { Fib } from '../../shared/netstack/route.ts';
+import { MAIN_TABLE } from '../../shared/netstack/routing-policy.ts';
 import { type IpFamily, parseAddress } from '../../shared/wire/ip-address.ts';
 import { addressRows, formatAddresses, formatAddressLines, type LinkWithAddresses } from '../datapath/show/address.ts';
 import { formatLinks, type LinkRow, linkRows } from '../datapath/show/link.ts';
 import type { ShownNamespace } from '../datapath/show/namespace.ts';
 import { formatNeighbours, neighbourRows } from '../datapath/show/neighbour.ts';
 import { formatRouteGet, formatRoutes, routeRows } from '../datapath/show/route.ts';
+import { formatRoutingRules, routingRuleRows } from '../datapath/show/routing-rule.ts';
 import { type CommandOutput, failed, printed, printedJson } from './command-output.ts';
 
 const OBJECTS = ['address', 'link', 'neighbour', 'neighbor', 'netns', 'route', 'rule'] as const;
 const USAGE =
   'Usage: ip [ -j ] [ -d ] [ -s ] [ -4 | -6 ] { address | link | neighbour } [ show ] [ dev DEVICE ]\n' +
-  '       ip [ -j ] [ -6 ] route [ show | get ADDRESS ]\n' +
-  '       ip rule\n' +
+  '       ip [ -j ] [ -6 ] route [ show [ table NUMBER ] | get ADDRESS ]\n' +
+  '       ip [ -j ] rule [ show ]\n' +
   '       ip [ -j ] netns [ list | exec NAME COMMAND ... ]';
 
 interface IpOptions {
@@ -51,14 +55,18 @@ export function ipCommand(namespace: ShownNamespace, words: readonly string[]): 
     case 'route':
       return routes(namespace, rest, options);
     case 'rule':
-      return printed(RULES);
+      return rules(namespace, rest, options);
     default:
       return failed(`Object "${object}" is unknown, try "ip help".`);
   }
 }
 
-/** Nobody routes by anything but the destination here. */
-const RULES = '0:\tfrom all lookup local\n32766:\tfrom all lookup main\n32767:\tfrom all lookup default\n';
+function rules({ host }: ShownNamespace, [verb = 'show']: readonly string[], { json }: IpOptions): CommandOutput {
+  if (!('show'.startsWith(verb) || 'list'.startsWith(verb) || verb === 'ls')) {
+    return failed(`Command "${verb}" is unknown, try "ip rule help".`, 255);
+  }
+  return json ? printedJson(routingRuleRows(host)) : printed(formatRoutingRules(host));
+}
 
 /** `-j`, `-json`, or letters together as in `-dj`. */
 function has(flags: readonly string[], letter: string, word: string): boolean {
@@ -155,6 +163,20 @@ function routes(namespace: ShownNamespace, words: readonly string[], { json, fam
   }
   const dev = rest.indexOf('dev');
   const device = dev === -1 ? undefined : rest[dev + 1];
-  const rows = routeRows(namespace.host, family ?? 'ipv4').filter((row) => device === undefined || row.dev === device);
+  const table = tableOf(namespace.host, rest);
+  if (typeof table === 'string') return failed(table, 2);
+  const rows = routeRows(namespace.host, family ?? 'ipv4', table).filter(
+    (row) => device === undefined || row.dev === device,
+  );
   return json ? printedJson(rows) : printed(formatRoutes(rows));
+}
+
+/** `table NUMBER`; the error where there is none. */
+function tableOf({ routes: main, routingPolicy }: Host, words: readonly string[]): Fib | string {
+  const at = words.indexOf('table');
+  if (at === -1) return main;
+  const name = words[at + 1] ?? '';
+  if (name === 'main' || Number(name) === MAIN_TABLE) return main;
+  if (!/^\d+$/.test(name)) return `Error: argument "${name}" is wrong: table id value is invalid`;
+  return routingPolicy?.table(Number(name)) ?? 'Error: ipv4: FIB table does not exist.\nDump terminated';
 }

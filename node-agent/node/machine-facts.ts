@@ -15,10 +15,11 @@ export interface MachineIdentity {
   readonly zone: string | undefined;
   readonly annotations: Readonly<Record<string, string>>;
   readonly maxPods: number;
+  readonly instanceType: string | undefined;
 }
 
 export function machineFacts(identity: MachineIdentity): NodeFacts {
-  const { cluster, nodeName, internalIp, internalIpv6, bootId, zone, annotations, maxPods } = identity;
+  const { cluster, nodeName, internalIp, internalIpv6, bootId, zone, annotations, maxPods, instanceType } = identity;
   return {
     name: nodeName,
     internalIp,
@@ -31,5 +32,6 @@ export function machineFacts(identity: MachineIdentity): NodeFacts {
     bootId,
     annotations,
     maxPods,
+    ...(instanceType === undefined ? {} : { instanceType }),
   };
 }

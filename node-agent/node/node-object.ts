@@ -19,6 +19,8 @@ export interface NodeFacts {
   readonly bootId: string;
   readonly annotations: Readonly<Record<string, string>>;
   readonly maxPods: number;
+  /** Of a node that stands for a machine of a cloud. */
+  readonly instanceType?: string;
 }
 
 export const KUBELET_VERSION = 'v1.32.0';
@@ -56,6 +58,7 @@ export function nodeLabels(facts: NodeFacts): Record<string, string> {
     'beta.kubernetes.io/os': 'linux',
     'beta.kubernetes.io/arch': facts.architecture,
     'topology.kubernetes.io/region': facts.region,
+    ...(facts.instanceType === undefined ? {} : { 'node.kubernetes.io/instance-type': facts.instanceType }),
     ...(facts.zone === undefined ? {} : { [ZONE_LABEL]: facts.zone }),
   };
 }

@@ -31,6 +31,7 @@ import { NeighbourTable } from './neighbour.ts';
 import { PathMtuTable } from './path-mtu.ts';
 import { Reassembly } from './reassembly.ts';
 import { Fib, type Route } from './route.ts';
+import type { RoutingPolicy } from './routing-policy.ts';
 import type { SocketBalancer } from './socket-balancer.ts';
 import { SegmentCutter } from './super-segment.ts';
 import { TcpLayer } from './tcp/tcp.ts';
@@ -91,6 +92,8 @@ export class Host implements FrameUpcall, AddressHolder {
   /** Translates Services at the socket; null where packets carry their addresses. */
   socketBalancer: SocketBalancer | null = null;
   reversePathFilter: 'off' | 'loose' | 'strict' = 'off';
+  /** For what is forwarded; null where the destination alone decides. */
+  routingPolicy: RoutingPolicy | null = null;
   readonly loopback: LoopbackDevice;
   readonly interfaces = new Map<NetDevice, HostInterface>();
   readonly routes = new Fib();
@@ -244,6 +247,11 @@ export class Host implements FrameUpcall, AddressHolder {
   /** One of this host's own addresses, 127.0.0.0/8 included. */
   isLocal(destination: number): boolean {
     return this.localAddresses.has(destination | 0) || address.isLoopback(destination);
+  }
+
+  /** Whether it is one of the addresses of `device`. */
+  hasAddress(device: NetDevice, local: number): boolean {
+    return this.localAddresses.get(local | 0)?.device === device;
   }
 
   /** 255.255.255.255 or the directed broadcast of a connected network. */

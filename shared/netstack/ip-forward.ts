@@ -27,7 +27,11 @@ export function ipForward(host: Host, packet: Packet, inDevice: NetDevice, hooks
     return;
   }
   const destination = isIpv6 ? ipv6.destination(view, packet.offset) : ipv4.destination(view, packet.offset);
-  const route = host.routes.lookup(destination);
+  const policy = isIpv6 ? null : host.routingPolicy;
+  const route =
+    policy === null
+      ? host.routes.lookup(destination)
+      : policy.lookup(ipv4.source(view, packet.offset), destination, packet.mark);
   if (route === undefined || route.device === null) {
     refuseUnroutable(host, packet, route);
     return;

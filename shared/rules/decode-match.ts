@@ -37,6 +37,7 @@ const decoders: Readonly<Record<Match['kind'], Decoder>> = {
     kind: 'addrtype',
     side: oneOf(fields, 'side', path, SIDES),
     type: oneOf(fields, 'type', path, ['LOCAL'] as const),
+    ofInDevice: flag(fields, 'ofInDevice', path),
     negated: flag(fields, 'negated', path),
   }),
   physdev: (fields, path) => ({

@@ -30,6 +30,12 @@ const targets: Readonly<Record<Target['kind'], (fields: Fields, path: string) =>
     value: integer(fields, 'value', path, 0, MAX_UINT32),
     mask: integer(fields, 'mask', path, 0, MAX_UINT32),
   }),
+  connmark: (fields, path) => ({
+    kind: 'connmark',
+    value: integer(fields, 'value', path, 0, MAX_UINT32),
+    mask: integer(fields, 'mask', path, 0, MAX_UINT32),
+  }),
+  'restore-mark': (fields, path) => ({ kind: 'restore-mark', mask: integer(fields, 'mask', path, 0, MAX_UINT32) }),
   jump: (fields, path) => ({ kind: 'jump', chain: text(fields, 'chain', path) }),
   goto: (fields, path) => ({ kind: 'goto', chain: text(fields, 'chain', path) }),
 };

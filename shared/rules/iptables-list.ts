@@ -184,6 +184,7 @@ function portsText(side: 's' | 'd', range: PortRange, negated: boolean | undefin
 
 function targetName(target: Target | undefined): string {
   if (target === undefined) return '';
+  if (target.kind === 'restore-mark') return 'CONNMARK';
   return target.kind === 'jump' || target.kind === 'goto' ? target.chain : target.kind.toUpperCase();
 }
 
@@ -200,6 +201,10 @@ function targetText(target: Target | undefined): string {
       return target.randomFully ? ' random-fully' : '';
     case 'mark':
       return ` MARK ${markText(target.value, target.mask)}`;
+    case 'connmark':
+      return ` CONNMARK ${markText(target.value, target.mask)}`;
+    case 'restore-mark':
+      return ` CONNMARK restore mask 0x${target.mask.toString(16)}`;
     default:
       return '';
   }

@@ -97,7 +97,7 @@ function formatMatch(match: Match, family: IpFamily): string {
     case 'conntrack':
       return `-m conntrack ${negation(match)}--ctstate ${match.states.join(',')}`;
     case 'addrtype':
-      return `-m addrtype ${negation(match)}--${match.side === 'source' ? 'src' : 'dst'}-type ${match.type}`;
+      return `-m addrtype ${negation(match)}--${match.side === 'source' ? 'src' : 'dst'}-type ${match.type}${match.ofInDevice ? ' --limit-iface-in' : ''}`;
     case 'physdev': {
       const device = 'device' in match.test ? ` ${match.test.device}` : '';
       return `-m physdev ${negation(match)}--physdev-${match.test.kind}${device}`;
@@ -156,6 +156,12 @@ function formatTarget(target: Target): string {
       return `-j MASQUERADE${target.randomFully ? ' --random-fully' : ''}`;
     case 'mark':
       return `-j MARK --set-xmark 0x${target.value.toString(16)}/0x${target.mask.toString(16)}`;
+    case 'connmark':
+      return `-j CONNMARK --set-xmark 0x${target.value.toString(16)}/0x${target.mask.toString(16)}`;
+    case 'restore-mark': {
+      const mask = `0x${target.mask.toString(16)}`;
+      return `-j CONNMARK --restore-mark --nfmask ${mask} --ctmask ${mask}`;
+    }
     case 'jump':
       return `-j ${target.chain}`;
     case 'goto':

@@ -59,6 +59,8 @@ export interface AddrtypeMatch {
   readonly kind: 'addrtype';
   readonly side: 'source' | 'destination';
   readonly type: 'LOCAL';
+  /** `--limit-iface-in`: of those, an address of the device through which the packet came. */
+  readonly ofInDevice?: boolean;
   readonly negated?: boolean;
 }
 

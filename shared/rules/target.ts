@@ -50,6 +50,19 @@ export interface MarkTarget {
   readonly mask: number;
 }
 
+/** `CONNMARK --set-xmark value/mask`: the same of the connection's mark. */
+export interface ConnmarkTarget {
+  readonly kind: 'connmark';
+  readonly value: number;
+  readonly mask: number;
+}
+
+/** `CONNMARK --restore-mark --nfmask mask --ctmask mask`: those bits of the packet's mark become the connection's. */
+export interface RestoreMarkTarget {
+  readonly kind: 'restore-mark';
+  readonly mask: number;
+}
+
 /** `-j CHAIN`: evaluation comes back after the chain unless it gave a verdict. */
 export interface JumpTarget {
   readonly kind: 'jump';
@@ -71,6 +84,8 @@ export type Target =
   | SnatTarget
   | MasqueradeTarget
   | MarkTarget
+  | ConnmarkTarget
+  | RestoreMarkTarget
   | JumpTarget
   | GotoTarget;
 

@@ -78,3 +78,7 @@ export function podCidrOf(plugin: CniPluginName): string | undefined {
 export function backendsOf(plugin: CniPluginName): readonly CniBackend[] {
   return TRAITS[plugin].backends;
 }
+
+/** Of aws-vpc: the environment of its daemon that says how many addresses a node keeps at hand. */
+export const WARM_TARGET_NAMES = ['WARM_ENI_TARGET', 'WARM_IP_TARGET', 'MINIMUM_IP_TARGET', 'MAX_ENI'] as const;
+export type WarmTargetName = (typeof WARM_TARGET_NAMES)[number];

@@ -6,6 +6,7 @@
 import { readFileSync } from 'node:fs';
 import { isIPv6 } from 'node:net';
 import { CNI_BACKENDS, CNI_PLUGINS, type CniBackend, type CniPluginName } from './cni-plugins.ts';
+import { DEFAULT_INSTANCE_TYPE, INSTANCE_TYPES } from './instance-types.ts';
 import { LOG_LEVELS, type LogLevel } from './log.ts';
 import { DEFAULT_MAX_PODS, MOST_PODS_A_NODE } from './node-block.ts';
 
@@ -53,6 +54,10 @@ export interface ClusterConfig {
   readonly cni: CniPluginName;
   /** PODWIRE_CNI_BACKEND; undefined for the plugin's default. */
   readonly cniBackend: CniBackend | undefined;
+  /** PODWIRE_CNI_SETTINGS: what the plugin's daemon is told, a JSON object of texts. */
+  readonly cniSettings: Readonly<Record<string, string>>;
+  /** PODWIRE_INSTANCE_TYPE: what EC2 machine a node stands for; undefined for none in particular. */
+  readonly instanceType: string | undefined;
   /** PODWIRE_POLICY_ESTABLISHED: what becomes of connections that a new policy forbids. */
   readonly policyEstablished: PolicyEstablished;
   /** PODWIRE_PROXY_MODE */
@@ -159,6 +164,10 @@ export function readClusterConfig(environment: Environment): ClusterConfig {
     cniBackend: environment.PODWIRE_CNI_BACKEND
       ? oneOf(environment, 'PODWIRE_CNI_BACKEND', CNI_BACKENDS, 'vxlan')
       : undefined,
+    cniSettings: texts(environment, 'PODWIRE_CNI_SETTINGS'),
+    instanceType: environment.PODWIRE_INSTANCE_TYPE
+      ? oneOf(environment, 'PODWIRE_INSTANCE_TYPE', INSTANCE_TYPES, DEFAULT_INSTANCE_TYPE)
+      : undefined,
     policyEstablished: oneOf(environment, 'PODWIRE_POLICY_ESTABLISHED', POLICY_ESTABLISHED, 'cut'),
     proxyMode: text(environment, 'PODWIRE_PROXY_MODE', 'iptables'),
     loadBalancerPool: text(environment, 'PODWIRE_LOAD_BALANCER_POOL', DEFAULT_LOAD_BALANCER_POOL),
@@ -238,6 +247,21 @@ function optionalText(environment: Environment, variable: string): string | unde
 
 function text(environment: Environment, variable: string, fallback: string): string {
   return optionalText(environment, variable) ?? fallback;
+}
+
+/** Texts by name, as a JSON object. */
+function texts(environment: Environment, variable: string): Readonly<Record<string, string>> {
+  const value = text(environment, variable, '{}');
+  let parsed: unknown;
+  try {
+    parsed = JSON.parse(value);
+  } catch {
+    parsed = undefined;
+  }
+  const isObject = typeof parsed === 'object' && parsed !== null && !Array.isArray(parsed);
+  const entries = isObject ? Object.entries(parsed as object) : [['', undefined] as const];
+  if (entries.some(([, each]) => typeof each !== 'string')) throw bad(variable, value, 'a JSON object of texts');
+  return Object.fromEntries(entries);
 }
 
 function requiredText(environment: Environment, variable: string): string {

@@ -3,9 +3,10 @@ import { comment } from '../../../shared/rules/match.ts';
 import { jump } from '../../../shared/rules/target.ts';
 import type { RulesTransaction } from '../../../shared/rules/transaction.ts';
 import { networkOf } from '../../../shared/wire/ip-address.ts';
-import type { FabricOptions } from '../../datapath/network/fabric-network.ts';
+import { FabricNetwork, type FabricOptions } from '../../datapath/network/fabric-network.ts';
 import type { NetworkParts } from '../../datapath/network/node-network.ts';
 import { FabricCni } from '../fabric-cni.ts';
+import { HostLocalPods } from '../ipam/host-local-pods.ts';
 import { PORTMAP } from '../network-configuration.ts';
 import type { CniContext } from '../plugin.ts';
 
@@ -65,8 +66,9 @@ export function azure(context: CniContext, mode: AzureMode): FabricCni {
   const ipam = { type: mode === 'overlay' ? 'azure-cns' : 'azure-vnet-ipam' };
   const plugin = { type: 'azure-vnet', mode: 'transparent', ipsToRouteViaHost: ['169.254.20.10'], ipam };
   const content = { cniVersion: '0.3.0', name: 'azure', plugins: [plugin, { ...PORTMAP, snat: true }] };
+  context.datapath.use((parts) => new FabricNetwork(parts, azureNetwork(mode)));
   return new FabricCni(context, {
-    network: azureNetwork(mode),
+    pods: new HostLocalPods(context),
     configuration: { fileName: '10-azure.conflist', content },
     up: { reason: 'AzureCniIsUp', message: 'Azure CNI is running on this node' },
   });

@@ -7,9 +7,10 @@
  * IPv4 alone.
  */
 import type { NetDevice } from '../../../shared/netstack/device.ts';
-import type { Route } from '../../../shared/netstack/route.ts';
+import type { RouteSpec } from '../../../shared/netstack/route.ts';
 import type { RulesTransaction } from '../../../shared/rules/transaction.ts';
 import { type IpPrefix, networkOf } from '../../../shared/wire/ip-address.ts';
+import type { FrameObserver } from '../frame-observer.ts';
 import type { PodAttachment, PodAttachOptions } from '../pod-attachment.ts';
 import type { TunnelDevice } from '../tunnel-device.ts';
 import type { NetworkParts, NodeNetwork } from './node-network.ts';
@@ -31,26 +32,34 @@ const POD_GATEWAY = 0xa9fe_0101;
 const DIGITS = 11;
 
 export class FabricNetwork implements NodeNetwork {
-  readonly devices: readonly NetDevice[] = [];
   readonly tunnels: readonly TunnelDevice[] = [];
   readonly bridge = null;
   readonly podCidrIpv6 = null;
-  private readonly parts: NetworkParts;
+  protected readonly parts: NetworkParts;
   private readonly options: FabricOptions;
   private cidr: IpPrefix | null = null;
 
   constructor(parts: NetworkParts, options: FabricOptions) {
-    const { root, eth0, rules, clusterCidr, internalIp: source } = parts;
+    const { root, eth0, rules } = parts;
     this.parts = parts;
     this.options = options;
     eth0.mtuBytes = options.mtuBytes;
     // The node answers for its pods' addresses, as the cloud does for those that it gave to the interface.
     root.addDevice(eth0).proxyArp = true;
-    const { address: destination, prefixLength } = clusterCidr;
-    const subnet: Partial<Route> = { protocol: 'kernel', scope: 'link', source };
-    root.routes.add({ ...subnet, destination, prefixLength, device: eth0 });
+    root.routes.add(this.blockRoute());
     const reply = rules.apply(options.rules(parts));
     if (reply.kind !== 'applied') throw new Error(`the network's rules were refused: ${JSON.stringify(reply)}`);
+  }
+
+  get devices(): readonly NetDevice[] {
+    return [];
+  }
+
+  /** To the pods of all nodes. */
+  protected blockRoute(): RouteSpec {
+    const { eth0, clusterCidr, internalIp: source } = this.parts;
+    const { address: destination, prefixLength } = clusterCidr;
+    return { destination, prefixLength, device: eth0, protocol: 'kernel', scope: 'link', source };
   }
 
   get podCidr(): IpPrefix | null {
@@ -87,7 +96,7 @@ export class FabricNetwork implements NodeNetwork {
     // The same.
   }
 
-  observe(): void {
+  observe(_observer: FrameObserver | null): void {
     // It has no devices of its own.
   }
 }

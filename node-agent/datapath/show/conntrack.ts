@@ -89,7 +89,7 @@ function formatConnection(row: ConnectionRow): string {
   if (!row.replied) parts.push('[UNREPLIED]');
   parts.push(formatTuple(row.reply));
   if (row.assured) parts.push('[ASSURED]');
-  parts.push('mark=0 use=1');
+  parts.push(`mark=${row.connection.mark} use=1`);
   return parts.join(' ');
 }
 

@@ -1,6 +1,6 @@
 /** `ip route show` and `ip route get`. */
 import type { Host } from '../../../shared/netstack/host.ts';
-import type { Route } from '../../../shared/netstack/route.ts';
+import type { Fib, Route } from '../../../shared/netstack/route.ts';
 import { addressBits, familyOf, formatAddress, type IpFamily } from '../../../shared/wire/ip-address.ts';
 import { isIpv6 } from '../../../shared/wire/ipv6-table.ts';
 import { asText } from './link.ts';
@@ -21,8 +21,9 @@ export interface RouteRow {
   readonly flags: readonly string[];
 }
 
-export function routeRows(host: Host, family: IpFamily): RouteRow[] {
-  return host.routes
+/** Of the table `main`, or of another one. */
+export function routeRows(host: Host, family: IpFamily, table: Fib = host.routes): RouteRow[] {
+  return table
     .list()
     .filter(({ destination }) => familyOf(destination) === family)
     .map(routeRow);

@@ -10,6 +10,8 @@ import { type Service, serviceProgram } from '../service.ts';
 export interface NetworkRequest {
   readonly plugin: string;
   readonly backend: string;
+  /** What else the plugin is told, by the names of the daemon's environment. */
+  readonly settings?: Readonly<Record<string, string>>;
 }
 
 export interface NetworkDaemon {
@@ -55,8 +57,9 @@ export function networkDaemon(daemon: NetworkDaemon): Program {
 }
 
 /** The node's pod CIDR. */
-function setUp({ container }: ProgramContext, { plugin, backend }: NetworkRequest): string {
-  const reply = container.kernel?.run(['cni-daemon', plugin, backend]);
+function setUp({ container }: ProgramContext, { plugin, backend, settings = {} }: NetworkRequest): string {
+  const assignments = Object.entries(settings).map(([name, value]) => `${name}=${value}`);
+  const reply = container.kernel?.run(['cni-daemon', plugin, backend, ...assignments]);
   if (reply === undefined || reply.code === 127) {
     throw new DaemonConfigurationError('the pod is not on the network of its node: it needs hostNetwork: true');
   }
