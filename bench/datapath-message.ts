@@ -30,4 +30,11 @@ export interface EndResult {
   readonly value: number;
   /** The 99th percentile, where `value` is a median. */
   readonly p99?: number;
+  /** Of several settings in one run, in the order in which they were given. */
+  readonly bySetting?: readonly Spread[];
+}
+
+export interface Spread {
+  readonly p50: number;
+  readonly p99: number;
 }

@@ -1,27 +1,31 @@
 /**
- * One end of the link benchmark: `node link-end.ts bare|dgram|polled server|client error|bulk DELAY_US`. `error`: by how much the
- * delay that datagrams met differs from the one asked for, in microseconds; of `bare` sockets, which have none, by how
+ * One end of the link benchmark: `node link-end.ts bare|dgram|gso|polled server|client error|bulk DELAY_MS...`. `error`: by how much
+ * the delays that datagrams met differ from those asked for, in microseconds; of `bare` sockets, which have none, by how
  * much a round trip differs from the median. `bulk`: one TCP flow over a link with the delay in both directions, Mbit/s.
  */
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import type { IoTier } from '../node-agent/io/open-link.ts';
 import { type BenchNode, podAddress, startBenchNode } from './bench-node.ts';
+import type { Spread } from './datapath-message.ts';
 import { introduced, say } from './end-channel.ts';
 import { median } from './figure.ts';
 
-const WARM_UP = 200;
-const TRIPS = 400;
+const WARM_UP = 50;
+const SETTLING_TRIPS = 20;
+const TRIPS = 200;
 /** Long enough for the processor to fall asleep between two datagrams, which is what a user's ping meets. */
-const PACE_MS = 7;
+const PACE_MS = 5;
+/** Of the last answer, behind the last question; loopback loses nothing. */
+const ANSWER_LIMIT_MS = 5000;
 const PORT = 7;
 const BULK_PORT = 5201;
-const BULK_MS = 2000;
+const BULK_MS = 1500;
 
-const [carrier, role, quantity, delayText] = process.argv.slice(2);
+const [carrier, role, quantity, ...delays] = process.argv.slice(2);
 /** Anything but `bare`. */
 const tier = carrier as IoTier;
-const delayUs = Number(delayText);
+const delaysUs = delays.map((delayMs) => Number(delayMs) * 1000);
 const isServer = role === 'server';
 
 /** Paced datagrams to an echo server; resolves to the round trips in microseconds, in the order of their answers. */
@@ -43,6 +47,12 @@ class PacedTrips {
     const done = new Promise<void>((resolve) => {
       this.settle = resolve;
     });
+    const limit = setTimeout(
+      () => {
+        throw new Error(`${this.tripsUs.length} of ${count} datagrams were answered`);
+      },
+      count * PACE_MS + ANSWER_LIMIT_MS,
+    );
     const timer = setInterval(() => {
       if (this.sentMs.length >= count) return;
       this.sentMs.push(performance.now());
@@ -50,6 +60,7 @@ class PacedTrips {
     }, PACE_MS);
     await done;
     clearInterval(timer);
+    clearTimeout(limit);
     return [...this.tripsUs];
   }
 
@@ -59,9 +70,14 @@ class PacedTrips {
   }
 }
 
-function report(errorsUs: readonly number[]): void {
+function spreadOf(errorsUs: readonly number[]): Spread {
   const sorted = errorsUs.map(Math.abs).sort((a, b) => a - b);
-  say({ kind: 'result', value: median(sorted), p99: sorted[Math.floor(sorted.length * 0.99)] ?? Number.NaN });
+  return { p50: median(sorted), p99: sorted[Math.floor(sorted.length * 0.99)] ?? Number.NaN };
+}
+
+/** Microseconds of a usual round trip without delay, and how much the others differ. */
+function report(usualUs: number, bySetting: readonly Spread[]): void {
+  say({ kind: 'result', value: usualUs, bySetting });
 }
 
 function numbered(number: number): Uint8Array {
@@ -89,7 +105,7 @@ async function bareSockets(): Promise<void> {
       await trips.run(WARM_UP);
       const timesUs = await trips.run(TRIPS);
       const usualUs = median(timesUs);
-      report(timesUs.map((time) => time - usualUs));
+      report(usualUs, [spreadOf(timesUs.map((time) => time - usualUs))]);
     });
   }
   say({ kind: 'ready' });
@@ -98,14 +114,15 @@ async function bareSockets(): Promise<void> {
 async function pods(): Promise<void> {
   const node = await startBenchNode(isServer ? 2 : 1, { tier, batches: tier !== 'dgram' });
   node.meet(await introduced(node.introduction));
-  if (quantity === 'bulk' && delayUs > 0) node.loop.run(() => delay(node));
+  const [delayUs = 0] = delaysUs;
+  if (quantity === 'bulk' && delayUs > 0) node.loop.run(() => delay(node, delayUs));
   if (isServer) node.loop.run(() => (quantity === 'error' ? echo(node) : sink(node)));
   else process.once('message', () => (quantity === 'error' ? measureErrors(node) : node.loop.run(() => blast(node))));
   say({ kind: 'ready' });
 }
 
 /** Of what this node sends to the other one. */
-function delay({ datapath }: BenchNode): void {
+function delay({ datapath }: BenchNode, delayUs: number): void {
   const peer = { kind: 'peer', node: isServer ? 'worker-1' : 'worker-2' } as const;
   datapath.faults.set([peer], { delayUs }, { freshSeed: 1, durationUs: Number.POSITIVE_INFINITY });
 }
@@ -123,9 +140,13 @@ async function measureErrors(node: BenchNode): Promise<void> {
   socket.onMessage = (data) => trips.answered(numberOf(data));
   await trips.run(WARM_UP);
   const usualUs = median(await trips.run(TRIPS));
-  loop.run(() => delay(node));
-  await trips.run(20);
-  report((await trips.run(TRIPS)).map((time) => time - usualUs - delayUs));
+  const spreads: Spread[] = [];
+  for (const delayUs of delaysUs) {
+    loop.run(() => delay(node, delayUs));
+    await trips.run(SETTLING_TRIPS);
+    spreads.push(spreadOf((await trips.run(TRIPS)).map((time) => time - usualUs - delayUs)));
+  }
+  report(usualUs, spreads);
 }
 
 function sink({ host }: BenchNode): void {
