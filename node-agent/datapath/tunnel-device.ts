@@ -61,9 +61,8 @@ export abstract class TunnelDevice implements NetDevice, QueuedDevice, TunnelEnd
     this.mtuBytes = options.mtuBytes;
   }
 
-  /** What holds, loses or changes packets meets each of them. */
   get superSegmentBytes(): number {
-    return this.qdisc === null ? SUPER_SEGMENT_BYTES : 0;
+    return this.qdisc === null || this.qdisc.takesSuperSegments ? SUPER_SEGMENT_BYTES : 0;
   }
 
   setFdbEntry(macAddress: number, peer: Peer): void {
@@ -123,8 +122,9 @@ export abstract class TunnelDevice implements NetDevice, QueuedDevice, TunnelEnd
 
   protected arrive(frame: Packet, from: string): void {
     this.observer?.frame('received', this, frame, from);
-    if (this.ingress === null) this.receive(frame);
-    else if (frame.segmentBytes === 0) this.ingress.enqueue(frame);
+    const { ingress } = this;
+    if (ingress === null) this.receive(frame);
+    else if (frame.segmentBytes === 0 || ingress.takesSuperSegments) ingress.enqueue(frame);
     else this.underlay.cut(frame, (segment) => this.ingress?.enqueue(segment));
   }
 

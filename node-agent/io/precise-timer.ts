@@ -1,7 +1,8 @@
 /**
  * A timer of the kernel (timerfd), polled through libuv: it wakes this process within some ten microseconds of its deadline,
  * where `setTimeout` knows whole milliseconds and a spin on `setImmediate` uses up the processor time that the process then
- * lacks when it counts.
+ * lacks when it counts. What it is late by, some fifty microseconds, is not asked for earlier: a delay counts from the start
+ * of a turn, and what the turn takes until the packet comes to the link is about as much.
  */
 import { loadNativeLibrary, NativeCallError } from '../../shared/native/native-library.ts';
 

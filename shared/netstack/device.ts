@@ -25,6 +25,8 @@ export interface FrameUpcall {
 
 /** Stands before a device's wire and says when a frame goes on it, if at all (Linux' queueing discipline). */
 export interface QueueDiscipline {
+  /** False: what it holds, loses or changes must meet each segment by itself. */
+  readonly takesSuperSegments: boolean;
   /** Takes ownership. */
   enqueue(frame: Packet): void;
 }

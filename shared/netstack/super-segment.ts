@@ -101,6 +101,14 @@ function wordSum(view: DataView, from: number, to: number): number {
   return sum;
 }
 
+/** How many packets the packet is or will be cut into; `network` is where its IP header is. */
+export function segmentCount(view: DataView, packet: Packet, network: number): number {
+  if (packet.segmentBytes === 0) return 1;
+  const transport = network + ip.headerBytes(view, network);
+  const payloadBytes = network + ip.totalLength(view, network) - transport - tcp.headerBytes(view, transport);
+  return Math.max(Math.ceil(payloadBytes / packet.segmentBytes), 1);
+}
+
 /** Length of the longest IP packet that the packet, `offset` at its IP header, is or will be cut into. */
 export function segmentedLength(view: DataView, packet: Packet): number {
   if (packet.segmentBytes === 0) return packet.length;

@@ -46,9 +46,8 @@ export class VethDevice implements NetDevice, QueuedDevice {
     this.mtuBytes = options.mtuBytes ?? 1500;
   }
 
-  /** What holds, loses or changes packets meets each of them. */
   get superSegmentBytes(): number {
-    return this.qdisc === null ? SUPER_SEGMENT_BYTES : 0;
+    return this.qdisc === null || this.qdisc.takesSuperSegments ? SUPER_SEGMENT_BYTES : 0;
   }
 
   transmit(frame: Packet): void {

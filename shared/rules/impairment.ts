@@ -98,6 +98,11 @@ export function isUnimpaired(impairment: Impairment): boolean {
   );
 }
 
+/** True when the packets of one moment meet the same fate: nothing happens to them but that they come later. */
+export function treatsAllAlike(impairment: Impairment): boolean {
+  return isUnimpaired({ ...impairment, delayUs: 0 });
+}
+
 /** What does not go together, as a sentence for the user; undefined when all is well. */
 export function impairmentDefect(impairment: Impairment): string | undefined {
   const { delayUs, jitterUs, reorder, keepOrder } = impairment;

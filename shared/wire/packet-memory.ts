@@ -128,7 +128,9 @@ export class PacketMemory {
   readonly view: DataView<ArrayBuffer>;
   /** The Internet checksum's sum over a range of this memory (`checksum.ts`). */
   readonly sum: SumRange;
+  /** Slots in all, and those of them that are large. */
   readonly capacity: number;
+  readonly largeSlots: number;
   private readonly small: SlotClass;
   private readonly large: SlotClass;
   private used = 0;
@@ -145,6 +147,7 @@ export class PacketMemory {
     this.view = new DataView(this.wasm.buffer);
     this.sum = createSumRange(this.wasm);
     this.capacity = smallSlots + largeSlots;
+    this.largeSlots = largeSlots;
     this.small = new SlotClass(0, SMALL_SLOT_BYTES, smallSlots);
     this.large = new SlotClass(smallSlots * SMALL_SLOT_BYTES, LARGE_SLOT_BYTES, largeSlots);
   }

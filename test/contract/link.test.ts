@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import { afterEach, describe, expect, it } from 'vitest';
 import { FaultQueue } from '../../node-agent/datapath/faults/fault-queue.ts';
 import { FaultyLink } from '../../node-agent/datapath/faults/faulty-link.ts';
+import { HoldingBound } from '../../node-agent/datapath/faults/holding-bound.ts';
 import type { LinkEndpoint, PeerId } from '../../node-agent/datapath/link.ts';
 import { DgramLink } from '../../node-agent/io/dgram-link.ts';
 import { EventLoop } from '../../node-agent/io/event-loop.ts';
@@ -45,7 +46,7 @@ class FaultySocketLink extends FaultyLink implements SocketLink {
     const queue = new FaultQueue({
       engine: loop.engine,
       memory,
-      bound: { held: 0, most: memory.capacity },
+      bound: new HoldingBound(memory),
       seed: 1,
       where: 'link',
       headerBytes: 8,

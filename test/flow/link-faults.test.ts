@@ -134,6 +134,22 @@ describe('between two nodes', () => {
 });
 
 describe('at pods and devices', () => {
+  test.each([
+    ['a pod', pod('10.244.1.5', 'from')],
+    ['a tunnel', device('flannel.1', 'to')],
+    ['a tunnel, inwards', device('flannel.1', 'from')],
+  ] as const)('a delay alone at %s keeps what the window allows', (_where, target) => {
+    const { cluster, a, b } = twoPods();
+    impair(cluster.node(1), target, { delayUs: 2000 });
+    const options = { remoteAddress: ip('10.244.2.6'), port: 80, upBytes: 50_000_000, downBytes: 0, seed: 5 };
+    const transfer = startTransfer(a, b, options);
+    const startUs = cluster.engine.nowUs;
+    while (!transfer.done() && cluster.engine.nowUs < startUs + 10_000_000) cluster.advance(100);
+    expect(transfer.errors).toEqual([null, null]);
+    // A window of 1 MiB a round trip of 2 ms, after some round trips of slow start.
+    expect(cluster.engine.nowUs - startUs).toBeLessThan(100_000 / 0.9 + 10_000);
+  });
+
   test.each(['to', 'from'] as const)('%s a pod', (direction) => {
     const { cluster, a, rttUs } = twoPods();
     cluster.pod('10.244.1.7');

@@ -4,6 +4,7 @@ import { EventEngine } from '../../../shared/netstack/event-engine.ts';
 import { type ImpairmentChange, mergeImpairment, UNIMPAIRED } from '../../../shared/rules/impairment.ts';
 import { PacketMemory } from '../../../shared/wire/packet-memory.ts';
 import { FaultQueue } from './fault-queue.ts';
+import { HoldingBound } from './holding-bound.ts';
 
 const memory = new PacketMemory({ smallSlots: 4096, largeSlots: 1 });
 
@@ -18,7 +19,7 @@ class Bench {
   readonly arrivals: Arrival[] = [];
   readonly batches: number[] = [];
   readonly dropped: string[] = [];
-  readonly bound = { held: 0, most: 2048 };
+  readonly bound = new HoldingBound(memory);
   readonly queue: FaultQueue;
   private sent = 0;
 

@@ -4,29 +4,28 @@
  *   partition? -> loss, duplication -> corruption -> rate (bounded queue) -> delay and jitter, or reordered -> out
  *
  * Decisions come from the seed and the packets alone, in that order, so that the same packets meet the same fate again.
- * Packets that are released at one time leave as one batch. Delay alone bounds nothing but what the node may hold.
+ * Packets that are released at one time leave as one batch, and a link with nothing but a delay takes super-segments: all
+ * their segments would wait alike. Delay alone bounds nothing but what the node may hold.
  */
 import { Alarm } from '../../../shared/netstack/alarm.ts';
+import type { QueueDiscipline } from '../../../shared/netstack/device.ts';
 import * as drop from '../../../shared/netstack/drop-reasons.ts';
 import type { Engine } from '../../../shared/netstack/engine.ts';
 import type { DropReason } from '../../../shared/netstack/hooks.ts';
 import { seededRandom } from '../../../shared/netstack/seeded-random.ts';
-import { type Impairment, UNIMPAIRED } from '../../../shared/rules/impairment.ts';
+import { segmentCount } from '../../../shared/netstack/super-segment.ts';
+import { type Impairment, treatsAllAlike, UNIMPAIRED } from '../../../shared/rules/impairment.ts';
 import type { FaultCounters } from '../../../shared/rules/link-fault.ts';
+import * as ethernet from '../../../shared/wire/ethernet.ts';
 import type { Packet, PacketMemory } from '../../../shared/wire/packet-memory.ts';
 import { Chance } from './chance.ts';
 import { flipBit } from './corruption.ts';
 import * as reasons from './fault-reasons.ts';
+import type { HoldingBound } from './holding-bound.ts';
 import { Jitter } from './jitter.ts';
 import { Loss } from './loss.ts';
 import { RateLimit } from './rate-limit.ts';
 import { ReleaseQueue } from './release-queue.ts';
-
-/** Packets that all faulty links over one packet memory may hold. */
-export interface HoldingBound {
-  held: number;
-  readonly most: number;
-}
 
 export interface ImpairmentTracer {
   /** `held for 20.0 ms`, `repeated`, `one bit flipped`. */
@@ -53,8 +52,9 @@ export interface FaultQueueOptions {
   readonly output: (packets: readonly Packet[]) => void;
 }
 
-export class FaultQueue {
-  impairment: Impairment = UNIMPAIRED;
+export class FaultQueue implements QueueDiscipline {
+  private what: Impairment = UNIMPAIRED;
+  private alike = true;
   private readonly options: FaultQueueOptions;
   private readonly queue = new ReleaseQueue();
   private readonly alarm: Alarm;
@@ -76,6 +76,19 @@ export class FaultQueue {
     this.options = options;
     this.alarm = new Alarm(options.engine, () => this.release());
     this.reseed(options.seed);
+  }
+
+  get impairment(): Impairment {
+    return this.what;
+  }
+
+  set impairment(impairment: Impairment) {
+    this.what = impairment;
+    this.alike = treatsAllAlike(impairment);
+  }
+
+  get takesSuperSegments(): boolean {
+    return this.alike && this.options.bound.hasRoomForSuperSegment;
   }
 
   /** Starts the decisions anew. */
@@ -120,7 +133,7 @@ export class FaultQueue {
   /** Frees everything: the link is gone. */
   discard(): void {
     for (let packet = this.queue.take(); packet !== undefined; packet = this.queue.take()) {
-      this.options.bound.held--;
+      this.options.bound.letGo(packet);
       this.options.memory.free(packet);
     }
     this.alarm.dispose();
@@ -180,12 +193,11 @@ export class FaultQueue {
       this.pass(packet, false);
       return;
     }
-    if (bound.held >= bound.most) {
+    if (!bound.hold(packet)) {
       this.drop(packet, reasons.LINK_QUEUE_FULL);
       return;
     }
-    bound.held++;
-    this.counts.delayed++;
+    this.counts.delayed += this.segmentsOf(packet);
     observer.tracer?.impaired(packet, where, `held for ${((releaseUs - nowUs) / 1000).toFixed(1)} ms`);
     this.queue.add(packet, releaseUs);
     this.alarm.set(this.queue.nextUs());
@@ -219,8 +231,8 @@ export class FaultQueue {
   }
 
   private pass(packet: Packet, wasHeld: boolean): void {
-    if (wasHeld) this.options.bound.held--;
-    this.counts.passed++;
+    if (wasHeld) this.options.bound.letGo(packet);
+    this.counts.passed += this.segmentsOf(packet);
     this.ready.push(packet);
   }
 
@@ -229,12 +241,17 @@ export class FaultQueue {
   }
 
   private drop(packet: Packet, reason: DropReason): void {
-    this.countDrop(reason);
+    this.countDrop(reason, this.segmentsOf(packet));
     this.options.observer.dropped(packet, reason, this.options.where);
     this.options.memory.free(packet);
   }
 
-  private countDrop(reason: DropReason): void {
-    this.drops.set(reason, (this.drops.get(reason) ?? 0) + 1);
+  private segmentsOf(packet: Packet): number {
+    const { memory, headerBytes } = this.options;
+    return segmentCount(memory.view, packet, packet.offset + headerBytes + ethernet.HEADER_BYTES);
+  }
+
+  private countDrop(reason: DropReason, packets = 1): void {
+    this.drops.set(reason, (this.drops.get(reason) ?? 0) + packets);
   }
 }

@@ -29,7 +29,8 @@ export class FaultyLink implements UnderlayLink {
   }
 
   takesSuperSegments(peer: PeerId): boolean {
-    return this.queues[peer] === undefined && this.inner.takesSuperSegments?.(peer) === true;
+    if (this.queues[peer]?.takesSuperSegments === false) return false;
+    return this.inner.takesSuperSegments?.(peer) === true;
   }
 
   addPeer(endpoint: LinkEndpoint): PeerId {

@@ -8,7 +8,8 @@ import type { DropReason } from '../../../shared/netstack/hooks.ts';
 import { type ImpairmentChange, impairmentDefect, isUnimpaired } from '../../../shared/rules/impairment.ts';
 import type { FaultTarget, LinkFault } from '../../../shared/rules/link-fault.ts';
 import type { Packet, PacketMemory } from '../../../shared/wire/packet-memory.ts';
-import { type FaultObserver, FaultQueue, type HoldingBound, type ImpairmentTracer } from './fault-queue.ts';
+import { type FaultObserver, FaultQueue, type ImpairmentTracer } from './fault-queue.ts';
+import { HoldingBound } from './holding-bound.ts';
 import { LayeredImpairment, MAX_LAYERS } from './layered-impairment.ts';
 
 /** Directions with a fault at once. */
@@ -66,7 +67,7 @@ export class LinkFaults {
 
   constructor(options: LinkFaultsOptions) {
     this.options = options;
-    this.bound = { held: 0, most: options.memory.capacity >> 1 };
+    this.bound = new HoldingBound(options.memory);
     this.observer = { tracer: null, dropped: options.countDrop };
     this.expiry = new Alarm(options.engine, () => this.expire());
   }

@@ -233,6 +233,21 @@ describe('write', () => {
     expect(connection.write(data(5000))).toBe(3000);
   });
 
+  test('tells of less room where all is sent than where something waits', () => {
+    const peer = new ScriptedPeer({ sendBufferBytes: 16_000 });
+    const { connection, hostSeq } = peer.connectToHost();
+    let writable = 0;
+    connection.onWritable = () => writable++;
+    connection.write(data(20_000));
+    peer.send({ flags: '.', ack: hostSeq + 900 }); // its first window lets only a part go
+    expect(connection.sender.unsentBytes).toBeGreaterThan(0);
+    expect(writable).toBe(0);
+    peer.send({ flags: '.', ack: hostSeq + 2000 });
+    peer.send({ flags: '.', ack: hostSeq + 4000 });
+    expect(connection.sender.unsentBytes).toBe(0);
+    expect(writable).toBe(1);
+  });
+
   test('takes nothing after end', () => {
     const peer = new ScriptedPeer();
     const { connection } = peer.connectToHost();
