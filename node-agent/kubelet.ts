@@ -28,7 +28,7 @@ import { encodeUnderlay } from './cni/underlay-annotations.ts';
 import { PolicyEngine, type VerdictObserver } from './datapath/policy/policy-engine.ts';
 import { wallClockNs } from './io/wall-clock.ts';
 import type { NodeKernel } from './kernel.ts';
-import { podKernelView } from './kernel-view/kernel-view.ts';
+import { nodeKernelView, podKernelView, type Turn } from './kernel-view/kernel-view.ts';
 import { packetSockets } from './kernel-view/packet-socket.ts';
 import { NetnsHandler } from './netns/netns-handler.ts';
 import { runHeartbeat } from './node/heartbeat.ts';
@@ -115,6 +115,7 @@ function assemble(options: KubeletOptions): KubeletParts {
   const { clock, config, log, shutdown } = context;
   const { nodeName, internalIp } = node;
   const { datapath, loop } = kernel;
+  const turn: Turn = (call) => loop.run(call);
   const { api, events, urgent } = createComponentClients(bus, `system:node:${nodeName}`);
   const networkOf = (host: Host): PodNetwork => new StackNetwork({ host, loop });
   const nodeNetwork = networkOf(datapath.root);
@@ -162,8 +163,12 @@ function assemble(options: KubeletOptions): KubeletParts {
         environment: componentEnvironment(context.environment),
       }),
       new EmulatedRuntime({
-        kernelOf: (host) =>
-          podKernelView(host, packetSockets(datapath, host), host === datapath.root ? network.commands : {}),
+        kernelOf: (host, administrator) => {
+          if (host !== datapath.root) {
+            return podKernelView(host, { packets: packetSockets(datapath, host), turn, administrator });
+          }
+          return nodeKernelView(datapath, { commands: network.commands, turn, administrator, processes: 'own' });
+        },
         machineFolder: join(stateFolder, 'programs'),
       }),
     ],
@@ -305,6 +310,7 @@ function serveRequests(
   const commands = new NodeCommands({
     nodeName,
     datapath: kernel.datapath,
+    turn: (call) => kernel.loop.run(call),
     pluginCommands: () => network.cni.plugin?.commands?.() ?? {},
     folders: network.folders,
     network: shared.nodeNetwork,

@@ -119,12 +119,18 @@ export class BridgeDevice implements NetDevice {
     if (device.upcall === port) device.upcall = null;
   }
 
+  /** What was learned behind a port that went down. */
+  forgetLearned(device: NetDevice): void {
+    const port = this.ports.get(device);
+    if (port !== undefined) this.fdb.forgetLearned(port);
+  }
+
   /** A frame from a port. Takes ownership. */
   input(port: BridgePort, frame: Packet): void {
     const { view } = this.memory;
     const { device } = port;
     if (!this.up || !ethernet.check(view, frame.offset, frame.length)) {
-      this.host.drop(frame, drop.FRAME_MALFORMED, device.name);
+      this.host.drop(frame, this.up ? drop.FRAME_MALFORMED : drop.DEVICE_DOWN, this.up ? device.name : this.name);
       return;
     }
     // The frame comes from another namespace: nothing this node's hooks noted can be on it.

@@ -64,6 +64,10 @@ export class Fdb<Port = BridgePort> {
     for (const entry of this.entries.values()) if (entry.port === port) this.delete(entry);
   }
 
+  forgetLearned(port: Port): void {
+    for (const entry of this.entries.values()) if (entry.port === port && !entry.permanent) this.delete(entry);
+  }
+
   /** What has not expired, in the order in which it was learned. */
   list(nowUs: number): FdbEntry<Port>[] {
     this.sweep(nowUs);

@@ -7,7 +7,8 @@ import type { KernelView, PacketSockets } from '../images/image.ts';
 import { bridgeCommand } from './bridge-command.ts';
 import { type CommandOutput, failed, printed } from './command-output.ts';
 import { conntrackCommand } from './conntrack-command.ts';
-import { ipCommand } from './ip-command.ts';
+import { DENIED } from './denied-commands.ts';
+import { ipCommand } from './ip/ip-command.ts';
 import { iptablesCommand, iptablesSaveCommand } from './iptables-command.ts';
 import { arpCommand, routeCommand } from './net-tools.ts';
 import { packetSockets } from './packet-socket.ts';
@@ -37,35 +38,52 @@ export const NODE_ONLY_COMMANDS = [
   'wg',
 ] as const;
 
-/**
- * `packets` is what `tcpdump` captures with; `more` what pods of some kind may ask beside the usual. Who asks sees the processes
- * of its own PID namespace, or, where it is the node that looks into the pod, all.
- */
-export function podKernelView(
-  host: Host,
-  packets?: PacketSockets,
-  more: Readonly<Record<string, Command>> = {},
-  processes: SeenProcesses = 'own',
-): KernelView {
-  return viewOf(packets, {
-    ...commonCommands(host, () => podNamespace(host), processes),
+/** Runs a call as a turn of the node's event loop: the time is now, and what it sends leaves. */
+export type Turn = <Result>(call: () => Result) => Result;
+
+const AS_IT_STANDS: Turn = (call) => call();
+
+export interface PodViewOptions {
+  /** What `tcpdump` captures with. */
+  readonly packets?: PacketSockets;
+  readonly turn?: Turn;
+  /** Who asks sees the processes of its own PID namespace, or, where it is the node that looks into the pod, all. */
+  readonly processes?: SeenProcesses;
+  /** Who asks has CAP_NET_ADMIN. False by default. */
+  readonly administrator?: boolean;
+}
+
+export function podKernelView(host: Host, options: PodViewOptions = {}): KernelView {
+  const { packets, turn = AS_IT_STANDS, processes = 'own', administrator = false } = options;
+  return viewOf(packets, turn, {
+    ...commonCommands(host, () => podNamespace(host, administrator), processes),
+    ...(administrator ? {} : DENIED),
     sysctl: (words) => sysctlCommand(host, words, false),
-    ...more,
+    bridge: (words) => bridgeCommand(podNamespace(host, administrator), words),
   });
 }
 
-/** `more`: commands that print what they return. */
-export function nodeKernelView(
-  datapath: NodeDatapath,
-  more: Readonly<Record<string, (words: readonly string[]) => PluginOutput>> = {},
-): KernelView {
+export interface NodeViewOptions {
+  /** Commands that print what they return. */
+  readonly more?: Readonly<Record<string, (words: readonly string[]) => PluginOutput>>;
+  readonly commands?: Readonly<Record<string, Command>>;
+  readonly turn?: Turn;
+  readonly processes?: SeenProcesses;
+  /** True by default. */
+  readonly administrator?: boolean;
+}
+
+export function nodeKernelView(datapath: NodeDatapath, options: NodeViewOptions = {}): KernelView {
+  const { more = {}, commands = {}, turn = AS_IT_STANDS, processes = 'all', administrator = true } = options;
+  const { root } = datapath;
+  const namespace = () => nodeNamespace(datapath, administrator);
   const added = Object.entries(more).map(
     ([name, run]) => [name, (words: readonly string[]) => pluginOutput(name, run(words))] as const,
   );
-  return viewOf(packetSockets(datapath, datapath.root), {
-    ...commonCommands(datapath.root, () => nodeNamespace(datapath), 'all'),
-    sysctl: (words) => sysctlCommand(datapath.root, words, true),
-    bridge: (words) => bridgeCommand(datapath, words),
+  return viewOf(packetSockets(datapath, root), turn, {
+    ...commonCommands(root, namespace, processes),
+    sysctl: (words) => sysctlCommand(root, words, administrator),
+    bridge: (words) => bridgeCommand(namespace(), words),
     conntrack: (words) => conntrackCommand(datapath, words),
     iptables: (words) => iptablesCommand(datapath, words),
     ip6tables: (words) => iptablesCommand(datapath, words, 'ipv6'),
@@ -76,7 +94,9 @@ export function nodeKernelView(
     'cilium-dbg': (words) => ciliumCommand(datapath, words),
     ipset: (words) => ipsetCommand(datapath, words),
     wg: (words) => wgCommand(datapath, words),
+    ...(administrator ? {} : DENIED),
     ...Object.fromEntries(added),
+    ...commands,
   });
 }
 
@@ -101,10 +121,14 @@ function commonCommands(
   };
 }
 
-function viewOf(packets: PacketSockets | undefined, commands: Readonly<Record<string, Command>>): KernelView {
+function viewOf(
+  packets: PacketSockets | undefined,
+  turn: Turn,
+  commands: Readonly<Record<string, Command>>,
+): KernelView {
   return {
     packets,
     run: ([name = '', ...words], pidNamespace) =>
-      commands[name]?.(words, pidNamespace) ?? failed(`${name}: not a command of this kernel`, 127),
+      turn(() => commands[name]?.(words, pidNamespace)) ?? failed(`${name}: not a command of this kernel`, 127),
   };
 }

@@ -24,7 +24,7 @@ it('ss -p and netstat -p name the processes that one can see', async () => {
   expect(ofOther).toMatch(/:9000 .*LISTEN +1\/nc\n/);
   expect(ofOther).toMatch(/:80 .*LISTEN +-\n/);
 
-  const node = podKernelView(pods.leftHost, undefined, {}, 'all').run(words('ss -tlnp')).stdout;
+  const node = podKernelView(pods.leftHost, { processes: 'all' }).run(words('ss -tlnp')).stdout;
   expect(node).toMatch(/:80 .*users:\(\("nginx",pid=\d+,fd=3\)\)/);
   expect(node).toMatch(/:9000 .*users:\(\("nc",pid=\d+,fd=\d+\)\)/);
 });
@@ -47,7 +47,7 @@ it('programs of Node have their own sockets too', async () => {
   const first = programs.server(listen(7001));
   const second = programs.server(listen(7002));
   await Promise.all([first.waitForLog(/listens/), second.waitForLog(/listens/)]);
-  const { stdout } = podKernelView(programs.pods.leftHost, undefined, {}, 'all').run(words('ss -tlnp'));
+  const { stdout } = podKernelView(programs.pods.leftHost, { processes: 'all' }).run(words('ss -tlnp'));
   const pids = [7001, 7002].map(
     (port) => new RegExp(`:${port} .*users:\\(\\("node",pid=(\\d+),fd=3\\)\\)`).exec(stdout)?.[1],
   );

@@ -18,7 +18,7 @@ function setUp() {
   const node = cluster.node(1);
   const inPod = startTestContainer({
     programs: ALL_NETWORK,
-    kernel: podKernelView(client.host, packetSockets(node, client.host)),
+    kernel: podKernelView(client.host, { packets: packetSockets(node, client.host) }),
   });
   const onNode = startTestContainer({ programs: ALL_NETWORK, kernel: nodeKernelView(node) });
   return { cluster, node, client, inPod, onNode };

@@ -7,12 +7,13 @@ import { podNamespaces } from '../datapath/show/namespace.ts';
 import type { KernelView, Program } from '../images/image.ts';
 import { write } from '../images/program-io.ts';
 import { CommandNotStartedError, type RunningContainer } from '../images/runtime.ts';
-import { podKernelView } from '../kernel-view/kernel-view.ts';
+import { podKernelView, type Turn } from '../kernel-view/kernel-view.ts';
 import { packetSockets } from '../kernel-view/packet-socket.ts';
 
 export interface NetnsExecOptions {
   readonly datapath: NodeDatapath;
   readonly networkOf: (host: Host) => PodNetwork;
+  readonly turn: Turn;
   /** A container like the node's own, but for its network. */
   readonly startContainer: (network: PodNetwork, kernel: KernelView) => RunningContainer;
 }
@@ -32,7 +33,9 @@ export function netnsExec(argv: readonly string[], options: NetnsExecOptions): P
       await write(stderr, `Cannot open network namespace "${name}": No such file or directory\n`);
       return 255;
     }
-    const kernel = podKernelView(namespace.host, packetSockets(options.datapath, namespace.host), {}, 'all');
+    const { datapath, turn } = options;
+    const packets = packetSockets(datapath, namespace.host);
+    const kernel = podKernelView(namespace.host, { packets, turn, processes: 'all', administrator: true });
     const container = options.startContainer(options.networkOf(namespace.host), kernel);
     try {
       return await container.exec(command, { stdin, stdout, stderr }, signal);

@@ -40,6 +40,7 @@ function createDatapath(): NodeDatapath {
 }
 
 const commands = new NodeCommands({
+  turn: (call) => call(),
   nodeName: 'worker-1',
   datapath: createDatapath(),
   pluginCommands: () => ({}),

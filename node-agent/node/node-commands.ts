@@ -10,7 +10,7 @@ import type { Image, KernelView, Program, ProgramContext } from '../images/image
 import { pause, write } from '../images/program-io.ts';
 import { findImage } from '../images/registry.ts';
 import { CommandNotStartedError, type RunningContainer, startContainer } from '../images/runtime.ts';
-import { NODE_ONLY_COMMANDS, nodeKernelView } from '../kernel-view/kernel-view.ts';
+import { NODE_ONLY_COMMANDS, nodeKernelView, type Turn } from '../kernel-view/kernel-view.ts';
 import { CommandStartError, type ProcessStreams } from '../pods/container-runtime.ts';
 import type { NodeFolders } from '../pods/node-folders.ts';
 import { netnsExec } from './netns-exec.ts';
@@ -18,6 +18,7 @@ import { netnsExec } from './netns-exec.ts';
 export interface NodeCommandsOptions {
   readonly nodeName: string;
   readonly datapath: NodeDatapath;
+  readonly turn: Turn;
   /** Of the CNI plugin, which may come later. */
   readonly pluginCommands: () => PluginCommands;
   /** What of the node's file system is shared with pods. */
@@ -60,7 +61,8 @@ export class NodeCommands {
       this.image = nodeImage(commands, (context) => this.ip(context));
     }
     this.commands = commands.join(' ');
-    this.container ??= this.start(this.image, network, nodeKernelView(datapath, pluginCommands));
+    const kernel = () => nodeKernelView(datapath, { more: pluginCommands, turn: this.options.turn });
+    this.container ??= this.start(this.image, network, kernel());
     try {
       return await this.container.exec(command, streams, signal);
     } catch (error) {
@@ -75,9 +77,9 @@ export class NodeCommands {
   }
 
   private ip(context: ProgramContext): Promise<number> {
-    const { datapath, networkOf } = this.options;
+    const { datapath, networkOf, turn } = this.options;
     const startContainer = (network: PodNetwork, kernel: KernelView) => this.start(this.image!, network, kernel);
-    const exec = netnsExec(context.argv, { datapath, networkOf, startContainer });
+    const exec = netnsExec(context.argv, { datapath, networkOf, turn, startContainer });
     return (exec ?? kernelProgram)(context);
   }
 

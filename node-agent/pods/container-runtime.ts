@@ -69,6 +69,8 @@ export interface ContainerLaunch {
   readonly environment: Readonly<Record<string, string>>;
   readonly workingDirectory: string | undefined;
   readonly mounts: readonly Mount[];
+  /** It has CAP_NET_ADMIN: its programs may change devices, addresses, routes and rules. */
+  readonly administersNetwork?: boolean;
   readonly stdin: boolean;
   readonly stdinOnce: boolean;
   readonly tty: boolean;

@@ -51,11 +51,19 @@ export function prepareLaunch(start: ContainerStart, context: KubeletContext): O
     environment,
     workingDirectory: container.workingDir || undefined,
     mounts: start.volumes.mounts(container, environment),
+    administersNetwork: administersNetwork(container),
     stdin: container.stdin ?? false,
     stdinOnce: container.stdinOnce ?? false,
     tty: container.tty ?? false,
     terminationMessagePath: container.terminationMessagePath ?? DEFAULT_TERMINATION_MESSAGE_PATH,
   };
+}
+
+/** Container runtimes give no container CAP_NET_ADMIN that does not ask for it. */
+function administersNetwork({ securityContext }: Container | EphemeralContainer): boolean {
+  if (securityContext?.privileged === true) return true;
+  const added = securityContext?.capabilities?.add ?? [];
+  return added.some((name) => /^(CAP_)?(NET_ADMIN|ALL)$/.test(name));
 }
 
 /** Rejects with CommandStartError when the command does not exist. */

@@ -12,7 +12,7 @@ let running: ContainerInstance[];
 
 beforeEach(() => {
   pods = podPair();
-  runtime = new EmulatedRuntime({ kernelOf: podKernelView, machineFolder: tmpdir() });
+  runtime = new EmulatedRuntime({ kernelOf: (host) => podKernelView(host), machineFolder: tmpdir() });
   output = '';
   running = [];
 });

@@ -18,7 +18,7 @@ import {
 
 export interface EmulatedRuntimeOptions {
   /** Answers `ip`, `ss` and their kin for a network namespace. */
-  readonly kernelOf: (host: Host) => KernelView;
+  readonly kernelOf: (host: Host, administrator: boolean) => KernelView;
   /** Where programs that are processes of the machine keep their files: a folder for each container. */
   readonly machineFolder: string;
 }
@@ -75,7 +75,7 @@ export class EmulatedRuntime implements ContainerRuntime {
         hostname: sandbox.hostname,
         nodeName: sandbox.nodeName,
         network: sandbox.network,
-        kernel: this.options.kernelOf(sandbox.host),
+        kernel: this.options.kernelOf(sandbox.host, launch.administersNetwork === true),
         machineFolder: join(this.options.machineFolder, launch.id.slice(0, 12)),
         etcHosts: sandbox.hostsFile,
         resolvConf: sandbox.resolvConf,

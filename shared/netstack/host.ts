@@ -24,6 +24,7 @@ import type { Engine } from './engine.ts';
 import type { DropObserver, DropReason, NetfilterHooks, Verdict } from './hooks.ts';
 import { IcmpLayer } from './icmp.ts';
 import { PORT_UNREACHABLE } from './icmp-error.ts';
+import { defaultBroadcast, type InterfaceAddress, isOfSameNetwork } from './interface-address.ts';
 import { ipInput } from './ip-input.ts';
 import { LastDelivery } from './last-delivery.ts';
 import { LoopbackDevice } from './loopback.ts';
@@ -50,13 +51,6 @@ export interface HostOptions {
   readonly observer?: DropObserver;
   /** At least 16 bytes nobody outside knows: initial sequence numbers and ephemeral ports come from it. */
   readonly secret: Uint8Array;
-}
-
-export interface InterfaceAddress {
-  readonly device: NetDevice;
-  readonly address: number;
-  readonly prefixLength: number;
-  readonly scope: 'global' | 'link' | 'host';
 }
 
 /** A device as one of a host's: its addresses, and how ARP is done on it. */
@@ -182,17 +176,24 @@ export class Host implements FrameUpcall, AddressHolder {
   }
 
   /** Assigns an address and adds the route to its network; a /32 or /128 has none. Nothing happens if the host has it already. */
-  addAddress(device: NetDevice, local: number, prefixLength: number): void {
+  addAddress(
+    device: NetDevice,
+    local: number,
+    prefixLength: number,
+    broadcast = defaultBroadcast(device, local, prefixLength),
+  ): void {
     if (this.localAddresses.has(local | 0)) return;
     const attached = this.addDevice(device);
-    const assigned: InterfaceAddress = { device, address: local, prefixLength, scope: this.scopeOf(device, local) };
+    const secondary = attached.addresses.some((other) => isOfSameNetwork(other, local, prefixLength));
+    const scope = this.scopeOf(device, local);
+    const assigned: InterfaceAddress = { device, address: local, prefixLength, scope, secondary, broadcast };
     // The link's own address comes last: it is the one that fits only where no other does.
     let place = attached.addresses.length;
     while (place > 0 && attached.addresses[place - 1]!.scope === 'link') place--;
     attached.addresses.splice(place, 0, assigned);
     this.localAddresses.set(local | 0, assigned);
     this.broadcasts.add(address.LIMITED_BROADCAST | 0);
-    if (device !== this.loopback) this.addConnectedNetwork(assigned);
+    if (device !== this.loopback && device.up) this.addConnectedNetwork(assigned);
     if (isIpv6(local)) this.joinGroups();
     this.routes.generation++;
   }
@@ -203,9 +204,9 @@ export class Host implements FrameUpcall, AddressHolder {
   }
 
   /** An IPv6 route names no source: which address fits is a question of the destination's scope too. */
-  private addConnectedNetwork({ device, address: local, prefixLength }: InterfaceAddress): void {
+  addConnectedNetwork({ device, address: local, prefixLength, secondary }: InterfaceAddress): void {
     if (!isIpv6(local) && prefixLength < 31) this.broadcasts.add(address.broadcastOf(local, prefixLength) | 0);
-    if (prefixLength === addressBits(local)) return;
+    if (prefixLength === addressBits(local) || secondary) return;
     const common = { destination: local, prefixLength, device, protocol: 'kernel', scope: 'link' } as const;
     this.routes.replace(isIpv6(local) ? { ...common, metric: 256 } : { ...common, source: local });
   }
@@ -219,18 +220,22 @@ export class Host implements FrameUpcall, AddressHolder {
     }
   }
 
-  /** False when the device does not have it. */
+  /** False when the device does not have it. With the first of a network go the secondary ones, as in Linux. */
   removeAddress(device: NetDevice, local: number): boolean {
     const attached = this.interfaces.get(device);
     const index = attached?.addresses.findIndex((assigned) => assigned.address === local) ?? -1;
     if (attached === undefined || index < 0) return false;
     const [assigned] = attached.addresses.splice(index, 1);
     this.localAddresses.delete(local | 0);
-    const { prefixLength } = assigned!;
-    if (isIpv6(local)) this.joinGroups();
-    else this.broadcasts.delete(address.broadcastOf(local, prefixLength) | 0);
-    this.routes.remove({ destination: local, prefixLength, device, protocol: 'kernel' });
+    const { prefixLength, secondary } = assigned!;
     this.routes.generation++;
+    if (isIpv6(local)) this.joinGroups();
+    if (secondary) return true;
+    if (!isIpv6(local)) this.broadcasts.delete(address.broadcastOf(local, prefixLength) | 0);
+    this.routes.remove({ destination: local, prefixLength, device, protocol: 'kernel' });
+    for (const other of [...attached.addresses]) {
+      if (other.secondary && isOfSameNetwork(other, local, prefixLength)) this.removeAddress(device, other.address);
+    }
     return true;
   }
 

@@ -102,11 +102,19 @@ export class NeighbourTable {
 
   /** An entry that neither ages nor is learned over: `ip neigh replace ADDRESS lladdr MAC dev DEVICE nud permanent`. */
   setPermanent(device: NetDevice, address: number, macAddress: number): void {
+    this.assign(device, address, macAddress, 'PERMANENT');
+  }
+
+  /** `ip neigh replace` with any of the states that an administrator may say; what is not permanent goes on as if it were learned. */
+  assign(device: NetDevice, address: number, macAddress: number, state: 'PERMANENT' | 'REACHABLE' | 'STALE'): void {
     const entry = this.lookup(device, address) ?? this.create(device, address);
     if (entry === undefined) return;
     entry.macAddress = macAddress;
-    entry.state = 'PERMANENT';
-    entry.alarm?.clear();
+    if (state === 'REACHABLE') this.becomeReachable(entry);
+    else {
+      entry.state = state;
+      entry.alarm?.clear();
+    }
     this.flushWaiting(entry);
   }
 

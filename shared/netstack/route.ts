@@ -87,14 +87,26 @@ export class Fib {
   add(spec: RouteSpec): Route {
     const route = complete(spec);
     this.checkNextHop(route);
-    const table = this.table(route);
-    const key = route.destination | 0;
-    const others = table.get(key);
+    const others = this.tablesOf(route.destination).byLength[route.prefixLength]?.get(route.destination | 0);
     if (others?.some((other) => other.metric === route.metric && !isOfAnotherLink(other, route))) {
       throw new RouteError('EEXIST', `route to ${prefixText(route)} metric ${route.metric} is there already`);
     }
+    return this.insert(route);
+  }
+
+  /** Adds a route behind those with its prefix and metric, of which the first is taken (`ip route append`). */
+  addBeside(spec: RouteSpec): Route {
+    const route = complete(spec);
+    this.checkNextHop(route);
+    return this.insert(route);
+  }
+
+  private insert(route: CompleteSpec): Route {
     if (this.routes >= MAX_ROUTES) throw new RouteError('ENOSPC', `the table is full: ${MAX_ROUTES} routes`);
     const added: Route = { ...route, nextHop: this.nextHops.share(route) };
+    const table = this.table(route);
+    const key = route.destination | 0;
+    const others = table.get(key);
     if (others === undefined) table.set(key, [added]);
     else {
       others.push(added);
@@ -112,6 +124,17 @@ export class Fib {
     const { destination, prefixLength, metric, device } = route;
     this.remove({ destination, prefixLength, metric, ...(isOfOneLink(route) ? { device } : {}) });
     return this.add(route);
+  }
+
+  /** False where it is refused: for routes of daemons, whose gateways an administrator may have made unreachable. */
+  tryReplace(spec: RouteSpec): boolean {
+    try {
+      this.replace(spec);
+      return true;
+    } catch (error) {
+      if (error instanceof RouteError) return false;
+      throw error;
+    }
   }
 
   /** False when no route matched. */

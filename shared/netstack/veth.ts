@@ -68,7 +68,7 @@ export class VethDevice implements NetDevice, QueuedDevice {
   }
 
   receive(frame: Packet): void {
-    if (this.upcall === null || !this.up) {
+    if (this.upcall === null || !this.up || this.tooLong(frame)) {
       this.counters.rxDropped++;
       this.memory.free(frame);
       return;

@@ -30,7 +30,10 @@ function netnsRuntime(): ContainerRuntime {
 }
 
 const implementations: { name: string; create: () => ContainerRuntime }[] = [
-  { name: 'emulated images', create: () => new EmulatedRuntime({ kernelOf: podKernelView, machineFolder: folder }) },
+  {
+    name: 'emulated images',
+    create: () => new EmulatedRuntime({ kernelOf: (host) => podKernelView(host), machineFolder: folder }),
+  },
 ];
 const missing = await kernelLacks(['ip', 'unshare', 'nsenter', 'setpriv', 'setsid', 'pivot_root'], []);
 if (missing === undefined) implementations.push({ name: 'programs of the machine', create: netnsRuntime });

@@ -66,9 +66,9 @@ export class BgpBackend implements NetworkBackend {
     const { root, eth0, internalIp: source } = this.parts;
     const { protocol, tunnel } = this.options;
     const to = { destination, prefixLength, protocol };
-    if (this.isDirect(gateway)) root.routes.replace({ ...to, gateway, device: eth0 });
-    else if ('shared' in tunnel) root.routes.replace({ ...to, gateway, device: this.shared, onLink: true });
-    else root.routes.replace({ ...to, source, scope: 'global', device: this.tunnelTo(gateway, tunnel.nameFor) });
+    if (this.isDirect(gateway)) root.routes.tryReplace({ ...to, gateway, device: eth0 });
+    else if ('shared' in tunnel) root.routes.tryReplace({ ...to, gateway, device: this.shared, onLink: true });
+    else root.routes.tryReplace({ ...to, source, scope: 'global', device: this.tunnelTo(gateway, tunnel.nameFor) });
   }
 
   removeRoute({ address: destination, prefixLength }: IpPrefix): void {

@@ -5,6 +5,7 @@
  *   pod eth0 ~ veth -- cni0 (first address of the node's pod CIDR) -- routes of the backend -> the other nodes
  */
 import type { NetDevice } from '../../../shared/netstack/device.ts';
+import { setLinkUp } from '../../../shared/netstack/link-state.ts';
 import type { RulesTransaction } from '../../../shared/rules/transaction.ts';
 import { macOfIpv4 } from '../../../shared/wire/address.ts';
 import { addressPlus, formatPrefix, type IpPrefix, networkOf } from '../../../shared/wire/ip-address.ts';
@@ -131,6 +132,7 @@ export class BridgedNetwork<Backend extends NetworkBackend = NetworkBackend> imp
     const { engine, memory, nodeName, clusterCidr, clusterCidrIpv6, drops, secret } = this.parts;
     if (this.cni0 === null || this.cidr === null)
       throw new Error(`pod ${pod.id}: node ${nodeName} has no pod CIDR yet`);
+    this.ensureBridge(this.cni0);
     return attachPod(
       {
         bridge: this.cni0,
@@ -147,6 +149,15 @@ export class BridgedNetwork<Backend extends NetworkBackend = NetworkBackend> imp
       { engine, memory, name: pod.id, ipv6: clusterCidrIpv6 !== undefined, observer: drops.of(pod.id), secret },
       detached,
     );
+  }
+
+  /** As the plugin `bridge` does for every pod: what an administrator took from the bridge comes back. */
+  private ensureBridge(bridge: BridgeDevice): void {
+    const { root } = this.parts;
+    setLinkUp(root, bridge, true);
+    for (const { address, prefixLength } of [this.cidr, this.cidrIpv6].filter((cidr) => cidr !== null)) {
+      root.addAddress(bridge, addressPlus(address, 1), prefixLength);
+    }
   }
 
   peerAdded(peer: KnownPeer): void {

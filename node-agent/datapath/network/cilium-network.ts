@@ -191,7 +191,7 @@ export class CiliumNetwork implements NodeNetwork {
       }
       const { address: destination, prefixLength } = podCidr;
       const way = wireguard === null ? { gateway, device: eth0 } : { device: wireguard, source: routerAddress };
-      root.routes.replace({ destination, prefixLength, ...way, protocol: ROUTE_PROTOCOL });
+      root.routes.tryReplace({ destination, prefixLength, ...way, protocol: ROUTE_PROTOCOL });
     }
   }
 

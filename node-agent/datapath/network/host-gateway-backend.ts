@@ -29,7 +29,7 @@ export class HostGatewayBackend implements NetworkBackend {
     const { root, eth0: device } = this.parts;
     for (const { address: destination, prefixLength } of podCidrsOf(options)) {
       const gateway = familyOf(destination) === 'ipv4' ? options.internalIp : options.internalIpv6;
-      if (gateway !== undefined) root.routes.replace({ destination, prefixLength, gateway, device });
+      if (gateway !== undefined) root.routes.tryReplace({ destination, prefixLength, gateway, device });
     }
   }
 

@@ -82,7 +82,7 @@ export class VxlanBackend implements NetworkBackend {
 
   private addDirectRoute({ address: destination, prefixLength }: IpPrefix, gateway: number): void {
     const { root, eth0: device } = this.parts;
-    root.routes.replace({ destination, prefixLength, gateway, device });
+    root.routes.tryReplace({ destination, prefixLength, gateway, device });
   }
 
   private addRoute({ address, prefixLength }: IpPrefix, vtepMac: number): void {

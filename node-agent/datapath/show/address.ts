@@ -1,6 +1,6 @@
 /** `ip addr show`: devices with their addresses. */
-import type { InterfaceAddress } from '../../../shared/netstack/host.ts';
-import { broadcastOf, formatIpv4 } from '../../../shared/wire/address.ts';
+import type { InterfaceAddress } from '../../../shared/netstack/interface-address.ts';
+import { formatIpv4 } from '../../../shared/wire/address.ts';
 import { formatAddress } from '../../../shared/wire/ip-address.ts';
 import { isIpv6 } from '../../../shared/wire/ipv6-table.ts';
 import { asText, type LinkRow, linkAddress, linkHeading, linkRows } from './link.ts';
@@ -12,6 +12,8 @@ export interface AddressRow {
   readonly prefixlen: number;
   readonly broadcast?: string;
   readonly scope: InterfaceAddress['scope'];
+  /** True or absent. */
+  readonly secondary?: boolean;
   /** Of IPv4 alone. */
   readonly label?: string;
   readonly valid_life_time: number;
@@ -31,15 +33,13 @@ export function addressRows(namespace: ShownNamespace): LinkWithAddresses[] {
     addr_info: assigned
       .filter(({ device }) => device.index === link.ifindex)
       .sort((a, b) => rank(a) - rank(b))
-      .map(({ address, prefixLength, scope }) => ({
+      .map(({ address, prefixLength, scope, secondary, broadcast }) => ({
         family: isIpv6(address) ? 'inet6' : 'inet',
         local: formatAddress(address),
         prefixlen: prefixLength,
-        broadcast:
-          isIpv6(address) || scope === 'host' || prefixLength >= 31
-            ? undefined
-            : formatIpv4(broadcastOf(address, prefixLength)),
+        broadcast: broadcast === 0 ? undefined : formatIpv4(broadcast),
         scope,
+        secondary: secondary ? true : undefined,
         label: isIpv6(address) ? undefined : link.ifname,
         valid_life_time: FOREVER,
         preferred_life_time: FOREVER,
@@ -74,6 +74,7 @@ export function formatAddressLines(rows: readonly LinkWithAddresses[]): string {
 
 const LIFETIMES = '       valid_lft forever preferred_lft forever';
 
-function addressText({ family, local, prefixlen, broadcast, scope, label }: AddressRow): string {
-  return `${family} ${local}/${prefixlen} ${broadcast === undefined ? '' : `brd ${broadcast} `}scope ${scope} ${label ?? ''}`;
+function addressText({ family, local, prefixlen, broadcast, scope, secondary, label }: AddressRow): string {
+  const second = secondary === true ? 'secondary ' : '';
+  return `${family} ${local}/${prefixlen} ${broadcast === undefined ? '' : `brd ${broadcast} `}scope ${scope} ${second}${label ?? ''}`;
 }

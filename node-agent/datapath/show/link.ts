@@ -12,6 +12,7 @@ import { FDB_AGEING_US } from '../fdb.ts';
 import { IpipDevice } from '../ipip-device.ts';
 import { VxlanDevice } from '../vxlan-device.ts';
 import { WeaveOverlay } from '../weave-overlay.ts';
+import { hasCarrier, type OperationalState, operationalState } from './carrier.ts';
 import { bridgesOf, masterOf, nearPeer, peerIndex, type ShownNamespace } from './namespace.ts';
 
 export interface LinkRow {
@@ -25,7 +26,7 @@ export interface LinkRow {
   readonly mtu: number;
   readonly qdisc: string;
   readonly master?: string;
-  readonly operstate: 'UP' | 'DOWN' | 'UNKNOWN';
+  readonly operstate: OperationalState;
   readonly linkmode: 'DEFAULT';
   readonly group: 'default';
   readonly txqlen?: number;
@@ -54,6 +55,26 @@ export interface LinkTextOptions {
 }
 
 const QUEUE_LENGTH = 1000;
+/** As Linux shows it; a packet has a byte less. */
+const LOOPBACK_MTU_BYTES = 65_536;
+
+/** `ip -j link` and, with `details` or `statistics`, what `-d` and `-s` add. */
+export function linkJson(row: LinkRow, options: LinkTextOptions = {}): Record<string, unknown> {
+  const { details, stats64, linkmode, group, txqlen, link_type, address, broadcast, link_netnsid, ...first } = row;
+  const kind = details[0]?.split(' ')[0];
+  return {
+    ...first,
+    linkmode,
+    group,
+    txqlen,
+    link_type,
+    address,
+    broadcast,
+    link_netnsid,
+    ...(options.details === true && kind !== undefined ? { linkinfo: { info_kind: kind } } : {}),
+    ...(options.statistics === true ? { stats64 } : {}),
+  };
+}
 
 export function linkRows(namespace: ShownNamespace): LinkRow[] {
   return namespace.devices.map((device) => linkRow(namespace, device));
@@ -68,11 +89,11 @@ function linkRow(namespace: ShownNamespace, device: NetDevice): LinkRow {
     ifname: device.name,
     link_index: otherEnd,
     link: near?.name,
-    flags: [...FLAGS_OF_KIND[kindOf(device)], ...(device.up ? ['UP', 'LOWER_UP'] : [])],
-    mtu: device.mtuBytes,
+    flags: flagsOf(device, near),
+    mtu: device.kind === 'loopback' ? LOOPBACK_MTU_BYTES : device.mtuBytes,
     qdisc: device.kind === 'ethernet' ? 'fq_codel' : 'noqueue',
     master: masterOf(namespace, device)?.name,
-    operstate: operstate(device),
+    operstate: operationalState(device),
     linkmode: 'DEFAULT',
     group: 'default',
     txqlen: HAS_NO_QUEUE.has(device.kind) ? undefined : QUEUE_LENGTH,
@@ -129,19 +150,12 @@ function kindOf({ kind }: NetDevice): LinkRow['link_type'] {
 }
 
 const HAS_NO_QUEUE: ReadonlySet<NetDevice['kind']> = new Set(['veth', 'vxlan', 'geneve']);
-/** Their drivers know no carrier. */
-const SAYS_NOTHING: ReadonlySet<NetDevice['kind']> = new Set([
-  'loopback',
-  'vxlan',
-  'geneve',
-  'ipip',
-  'wireguard',
-  'tun',
-]);
-
-function operstate(device: NetDevice): LinkRow['operstate'] {
-  if (!device.up) return 'DOWN';
-  return SAYS_NOTHING.has(device.kind) ? 'UNKNOWN' : 'UP';
+/** In Linux' order; `near` is the other end of a cable in the same namespace. */
+function flagsOf(device: NetDevice, near: NetDevice | undefined): string[] {
+  const kind = FLAGS_OF_KIND[kindOf(device)];
+  if (!device.up) return [...kind];
+  if (hasCarrier(device)) return [...kind, 'UP', 'LOWER_UP'];
+  return ['NO-CARRIER', ...kind, 'UP', ...(near?.up === false ? ['M-DOWN'] : [])];
 }
 
 function details(namespace: ShownNamespace, device: NetDevice): string[] {
@@ -201,7 +215,7 @@ export function formatLinks(rows: readonly LinkRow[], options: LinkTextOptions =
   const lines = rows.flatMap((row) => {
     const device = [linkHeading(row, 'mode DEFAULT '), linkAddress(row)];
     if (options.details) {
-      device[1] += ' promiscuity 0 minmtu 68 maxmtu 65535 ';
+      device[1] += ` promiscuity ${row.master === undefined ? 0 : 1}  allmulti ${row.master === undefined ? 0 : 1} minmtu 68 maxmtu 65535 `;
       device.push(...row.details.map((detail) => `    ${detail} `));
     }
     if (options.statistics) device.push(...statisticsLines(row));

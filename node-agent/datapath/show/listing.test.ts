@@ -5,7 +5,7 @@ import { fdbRows, formatFdb } from './fdb.ts';
 import { formatBridgeLinks, formatLinks, linkRows } from './link.ts';
 import { nodeNamespace, podNamespace } from './namespace.ts';
 import { formatNeighbours, neighbourRows } from './neighbour.ts';
-import { formatRouteGet, formatRoutes, routeRows } from './route.ts';
+import { chooseRoute, formatChosenRoute, formatRoutes, routeRows } from './route.ts';
 
 const cluster = new TestCluster();
 const node = cluster.node(1);
@@ -23,7 +23,7 @@ describe('listings of a node', () => {
   it('ip addr', () => {
     expect(settled(formatAddresses(addressRows(namespace)))).toBe(
       [
-        '1: lo: <LOOPBACK,UP,LOWER_UP> mtu 65535 qdisc noqueue state UNKNOWN group default qlen 1000',
+        '1: lo: <LOOPBACK,UP,LOWER_UP> mtu 65536 qdisc noqueue state UNKNOWN group default qlen 1000',
         '    link/loopback 00:00:00:00:00:00 brd 00:00:00:00:00:00',
         '    inet 127.0.0.1/8 scope host lo',
         '       valid_lft forever preferred_lft forever',
@@ -77,7 +77,7 @@ describe('listings of a node', () => {
         '',
       ].join('\n'),
     );
-    expect(formatRouteGet(node.root, 0x0af4_0207)).toBe(
+    expect(formatChosenRoute(chooseRoute(node.root, 0x0af4_0207)!)).toBe(
       '10.244.2.7 via 10.244.2.0 dev flannel.1 src 10.244.1.0 uid 0 \n    cache \n',
     );
   });

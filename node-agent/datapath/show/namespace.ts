@@ -4,6 +4,7 @@ import type { Host } from '../../../shared/netstack/host.ts';
 import { VethDevice } from '../../../shared/netstack/veth.ts';
 import { BridgeDevice } from '../bridge.ts';
 import type { NodeDatapath } from '../path.ts';
+import type { Peer } from '../underlay.ts';
 
 export interface ShownNamespace {
   readonly host: Host;
@@ -11,8 +12,12 @@ export interface ShownNamespace {
   readonly devices: readonly NetDevice[];
   /** The underlay address of another node, by name, for the FDB of `flannel.1`. */
   readonly peerAddress: (nodeName: string) => number | undefined;
+  /** The other node with this underlay address. */
+  readonly peerAt: (address: number) => Peer | undefined;
   /** `ip netns list`: the namespaces this one has names for; each one's place is its id. */
   readonly named: readonly NamedNamespace[];
+  /** Who asks has CAP_NET_ADMIN: it may change what it sees. */
+  readonly administrator: boolean;
 }
 
 export interface NamedNamespace {
@@ -22,17 +27,26 @@ export interface NamedNamespace {
   readonly hostDevice: NetDevice;
 }
 
-export function nodeNamespace(node: NodeDatapath): ShownNamespace {
+export function nodeNamespace(node: NodeDatapath, administrator = true): ShownNamespace {
   return {
     host: node.root,
     devices: node.devices,
     named: podNamespaces(node),
+    administrator,
+    peerAt: (address) => node.peers.list().find(({ options }) => options.internalIp === address)?.peer,
     peerAddress: (nodeName) => node.peers.list().find(({ peer }) => peer.nodeName === nodeName)?.options.internalIp,
   };
 }
 
-export function podNamespace(host: Host): ShownNamespace {
-  return { host, devices: [...host.interfaces.keys()], peerAddress: () => undefined, named: [] };
+export function podNamespace(host: Host, administrator = false): ShownNamespace {
+  return {
+    host,
+    devices: [...host.interfaces.keys()],
+    peerAddress: () => undefined,
+    peerAt: () => undefined,
+    named: [],
+    administrator,
+  };
 }
 
 /** Those of a node's pods, in the order in which they came; `default/web-0` is `cni-default.web-0`. */

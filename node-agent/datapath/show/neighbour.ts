@@ -1,5 +1,6 @@
 /** `ip neigh show`. */
 import type { Host } from '../../../shared/netstack/host.ts';
+import type { Neighbour } from '../../../shared/netstack/neighbour.ts';
 import { formatMac } from '../../../shared/wire/address.ts';
 import { formatAddress } from '../../../shared/wire/ip-address.ts';
 import { asText } from './link.ts';
@@ -11,20 +12,25 @@ export interface NeighbourRow {
   readonly state: readonly [string];
 }
 
-export function neighbourRows(host: Host): NeighbourRow[] {
-  return host.neighbours.list().map(({ address, device, macAddress, state }) => ({
-    dst: formatAddress(address),
-    dev: device.name,
-    lladdr: state === 'INCOMPLETE' || state === 'FAILED' ? undefined : formatMac(macAddress),
-    state: [state],
-  }));
+export function neighbourRows(host: Host, shown: (neighbour: Neighbour) => boolean = () => true): NeighbourRow[] {
+  return host.neighbours
+    .list()
+    .filter(shown)
+    .map(({ address, device, macAddress, state }) => ({
+      dst: formatAddress(address),
+      dev: device.name,
+      lladdr: state === 'INCOMPLETE' || state === 'FAILED' ? undefined : formatMac(macAddress),
+      state: [state],
+    }));
 }
 
-export function formatNeighbours(rows: readonly NeighbourRow[]): string {
+/** Rows of one device that was asked for do not name it. */
+export function formatNeighbours(rows: readonly (Omit<NeighbourRow, 'dev'> & { readonly dev?: string })[]): string {
   return asText(
     rows.map(({ dst, dev, lladdr, state }) => {
+      const device = dev === undefined ? '' : `dev ${dev} `;
       const link = lladdr === undefined ? '' : `lladdr ${lladdr} `;
-      return `${dst} dev ${dev} ${link}${state[0]} `;
+      return `${dst} ${device}${link}${state[0]} `;
     }),
   );
 }

@@ -1,8 +1,10 @@
 /** `ip route show` and `ip route get`. */
 import type { Host } from '../../../shared/netstack/host.ts';
 import type { Fib, Route } from '../../../shared/netstack/route.ts';
-import { addressBits, familyOf, formatAddress, type IpFamily } from '../../../shared/wire/ip-address.ts';
+import { broadcastOf } from '../../../shared/wire/address.ts';
+import { addressBits, familyOf, formatAddress, type IpFamily, networkOf } from '../../../shared/wire/ip-address.ts';
 import { isIpv6 } from '../../../shared/wire/ipv6-table.ts';
+import { hasCarrier } from './carrier.ts';
 import { asText } from './link.ts';
 
 export interface RouteRow {
@@ -21,15 +23,7 @@ export interface RouteRow {
   readonly flags: readonly string[];
 }
 
-/** Of the table `main`, or of another one. */
-export function routeRows(host: Host, family: IpFamily, table: Fib = host.routes): RouteRow[] {
-  return table
-    .list()
-    .filter(({ destination }) => familyOf(destination) === family)
-    .map(routeRow);
-}
-
-function routeRow(route: Route): RouteRow {
+export function routeRow(route: Route): RouteRow {
   return {
     type: route.type === 'unicast' ? undefined : route.type,
     dst: prefixText(route.destination, route.prefixLength),
@@ -41,8 +35,19 @@ function routeRow(route: Route): RouteRow {
     metric: route.metric === 0 ? undefined : route.metric,
     metrics: route.mtuBytes === 0 ? undefined : [{ mtu: route.mtuBytes }],
     pref: isIpv6(route.destination) ? 'medium' : undefined,
-    flags: [...(route.onLink ? ['onlink'] : []), ...(route.device?.up === false ? ['linkdown'] : [])],
+    flags: [
+      ...(route.onLink ? ['onlink'] : []),
+      ...(route.device !== null && !hasCarrier(route.device) ? ['linkdown'] : []),
+    ],
   };
+}
+
+/** Of the table `main`, or of another one. */
+export function routeRows(host: Host, family: IpFamily, table: Fib = host.routes): RouteRow[] {
+  return table
+    .list()
+    .filter(({ destination }) => familyOf(destination) === family)
+    .map(routeRow);
 }
 
 function prefixText(destination: number, prefixLength: number): string {
@@ -57,7 +62,7 @@ export function formatRoutes(rows: readonly RouteRow[]): string {
 }
 
 function formatRoute(row: RouteRow): string {
-  const parts = [row.type, row.dst];
+  const parts: (string | undefined)[] = [row.type, row.dst];
   const add = (name: string, value: string | number | undefined) => {
     if (value !== undefined) parts.push(`${name} ${value}`);
   };
@@ -73,14 +78,76 @@ function formatRoute(row: RouteRow): string {
   return `${parts.filter((part) => part !== undefined).join(' ')} `;
 }
 
-/** `ip route get ADDRESS`; undefined when the network is unreachable. */
-export function formatRouteGet(host: Host, destination: number): string | undefined {
+/** The table `local`: the host's own addresses and the broadcasts of its networks (IPv4). */
+export function localRouteRows(host: Host): RouteRow[] {
+  const rows: RouteRow[] = [];
+  for (const { device, address, prefixLength, scope } of host.addresses()) {
+    if (isIpv6(address)) continue;
+    const common = { dev: device.name, protocol: 'kernel', prefsrc: formatAddress(address), flags: [] };
+    const own = { type: 'local', scope: 'host', ...common };
+    if (scope === 'host') rows.push({ ...own, dst: prefixText(networkOf(address, prefixLength), prefixLength) });
+    rows.push({ ...own, dst: formatAddress(address) });
+    if (prefixLength >= 31) continue;
+    rows.push({ type: 'broadcast', dst: formatAddress(broadcastOf(address, prefixLength)), scope: 'link', ...common });
+  }
+  return rows;
+}
+
+/** `ip route get` */
+export interface ChosenRoute {
+  readonly dst: string;
+  readonly route: Route;
+  readonly gateway: string | undefined;
+  readonly source: string;
+  readonly isBroadcast: boolean;
+}
+
+/** The way of a packet of the host's to `destination`; undefined when the network is unreachable. */
+export function chooseRoute(host: Host, destination: number): ChosenRoute | undefined {
   const route = host.route(destination);
-  if (route === undefined || route.device === null) return undefined;
-  const local = route.type === 'local' ? 'local ' : '';
-  const via = route.gateway === 0 ? '' : `via ${formatAddress(route.gateway)} `;
-  const source = formatAddress(host.sourceOf(route, destination));
-  return `${local}${formatAddress(destination)} ${via}dev ${route.device.name} src ${source} uid 0 \n    cache ${local === '' ? '' : '<local> '}\n`;
+  if (route === undefined) return undefined;
+  return {
+    dst: formatAddress(destination),
+    route,
+    gateway: route.gateway === 0 ? undefined : formatAddress(route.gateway),
+    source: route.device === null ? '' : formatAddress(host.sourceOf(route, destination)),
+    isBroadcast: host.isBroadcast(destination),
+  };
+}
+
+/** As `ip route get` prints it; `from` is the source that was asked for. */
+export function formatChosenRoute({ dst, route, gateway, source, isBroadcast }: ChosenRoute, from?: string): string {
+  const isLocal = route.type === 'local';
+  const type = isLocal ? 'local ' : isBroadcast ? 'broadcast ' : '';
+  const via = gateway === undefined ? '' : `via ${gateway} `;
+  const dev = `dev ${route.device?.name}`;
+  if (dst.includes(':')) {
+    const table = isLocal ? 'table local proto kernel ' : '';
+    const protocol = isLocal || route.protocol === 'boot' ? '' : `proto ${route.protocol} `;
+    return `${type}${dst} from ${from ?? '::'} ${via}${dev} ${table}${protocol}src ${source} metric ${isLocal ? 0 : route.metric} pref medium\n`;
+  }
+  const origin = from === undefined ? `${via}${dev} src ${source}` : `from ${from} ${via}${dev}`;
+  const flags = isLocal ? '<local> ' : isBroadcast ? '<local,brd> ' : '';
+  return `${type}${dst} ${origin} uid 0 \n    cache ${flags}\n`;
+}
+
+/** `ip -j route get` */
+export function chosenRouteJson({ dst, route, gateway, source, isBroadcast }: ChosenRoute): Record<string, unknown> {
+  const isLocal = route.type === 'local';
+  const isIpv6Route = dst.includes(':');
+  return {
+    type: isLocal ? 'local' : isBroadcast ? 'broadcast' : undefined,
+    dst,
+    from: isIpv6Route ? '::' : undefined,
+    gateway,
+    dev: route.device?.name,
+    prefsrc: source,
+    metric: isIpv6Route ? route.metric : undefined,
+    flags: [],
+    ...(isIpv6Route
+      ? { pref: 'medium' }
+      : { uid: 0, cache: isLocal ? ['local'] : isBroadcast ? ['local', 'brd'] : [] }),
+  };
 }
 
 /** Where a packet to `destination` goes: `via 10.244.2.0 dev flannel.1`. */
