@@ -5,8 +5,7 @@ import { connectToCluster } from '../cluster-connection.ts';
 import { readSettings } from '../cluster-settings.ts';
 import type { ClusterObjects } from '../explain/cluster-objects.ts';
 import type { Explanation, ProtocolName, Step } from '../explain/explain.ts';
-import type { Change } from '../explain/what-if.ts';
-import { print, printJson, tableText } from '../output.ts';
+import { print, printJson } from '../output.ts';
 import { askRunningSupervisor } from '../supervisor/control-client.ts';
 import { UserError } from '../user-error.ts';
 import { type FormattedOptions, folderOf, formattedCommand } from './cluster-option.ts';
@@ -79,8 +78,9 @@ async function explainOne(pod: string | undefined, target: string | undefined, o
 async function whatIf(options: ExplainOptions): Promise<void> {
   const { filename, namespace } = options;
   if (filename === undefined) throw new UserError('--what-if needs the policies: -f policy.yaml');
-  const [{ changesBetween, withPolicies }, { readPolicyFile }] = await Promise.all([
+  const [{ changesBetween, withPolicies }, { changesText }, { readPolicyFile }] = await Promise.all([
     import('../explain/what-if.ts'),
+    import('../explain/changes-table.ts'),
     import('../explain/policy-file.ts'),
   ]);
   const wanted = readPolicyFile(filename, namespace);
@@ -127,10 +127,4 @@ function explanationText(client: Pod, target: string, protocol: string, explanat
 function stepText({ subject, passes, text }: Step): string {
   const sign = passes === null ? '.' : passes ? '+' : 'x';
   return `  ${sign} ${subject.padEnd(7)}  ${text}`;
-}
-
-function changesText(changes: readonly Change[]): string {
-  if (changes.length === 0) return 'no pair of pods would see a change';
-  const rows = changes.map(({ from, to, protocol, ports, after, cause }) => [from, to, protocol, ports, after, cause]);
-  return tableText(['FROM', 'TO', 'PROTOCOL', 'PORTS', 'WOULD BE', 'BY'], rows);
 }

@@ -166,9 +166,14 @@ function policyStep(side: 'egress' | 'ingress', decision: PolicyDecision | null,
   const by = rule === null ? cause : `${cause}, ${rule}`;
   if (drop === null)
     return step(side, true, rule === null && cause === 'no policy' ? `no rule refuses ${whose}` : `allowed by ${by}`);
-  const why = rule === null ? `${cause} selects the pod, and no rule allows it` : `denied by ${by}`;
+  const why = rule === null ? `${cause} ${selects(cause)} the pod, and no rule allows it` : `denied by ${by}`;
   if (!enforced) return step(side, null, `${why}: without effect, as the CNI plugin does not enforce policies`);
   return step(side, false, why);
+}
+
+/** A cause without a rule is one policy, or all that speak of the pod. */
+function selects(cause: string): string {
+  return cause.includes(', ') ? 'select' : 'selects';
 }
 
 function addressOf({ status }: Pod, like: string): number | undefined {

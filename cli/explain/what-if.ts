@@ -20,7 +20,7 @@ export interface Change {
   readonly cause: string;
 }
 
-const PROTOCOLS: readonly (readonly [name: string, number: number])[] = [
+export const PROTOCOLS: readonly (readonly [name: string, number: number])[] = [
   ['TCP', 6],
   ['UDP', 17],
   ['SCTP', PROTOCOL_SCTP],
