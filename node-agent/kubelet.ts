@@ -25,7 +25,7 @@ import { LeaseFile } from './cni/ipam/lease-file.ts';
 import { followNodes } from './cni/node-peers.ts';
 import type { CniPlugin } from './cni/plugin.ts';
 import { encodeUnderlay } from './cni/underlay-annotations.ts';
-import { PolicyEngine, type VerdictObserver } from './datapath/policy/policy-engine.ts';
+import { PolicyEngine } from './datapath/policy/policy-engine.ts';
 import { wallClockNs } from './io/wall-clock.ts';
 import type { NodeKernel } from './kernel.ts';
 import { nodeKernelView, podKernelView, type Turn } from './kernel-view/kernel-view.ts';
@@ -127,8 +127,8 @@ function assemble(options: KubeletOptions): KubeletParts {
     node: { host: datapath.root, network: nodeNetwork, address: internalIp, addressIpv6: node.internalIpv6 },
     networkOf,
     createPolicy: (name, plugin) => {
-      const identities = plugin instanceof Cilium ? followIdentities(options, plugin, api) : undefined;
-      return enforcePolicy(options, policyApisOf(name), identities);
+      const cilium = plugin instanceof Cilium ? { plugin, agent: followIdentities(options, plugin, api) } : undefined;
+      return enforcePolicy(options, policyApisOf(name), cilium);
     },
   });
   network.start({ name: config.cni, backend: config.cniBackend, settings: config.cniSettings });
@@ -185,35 +185,33 @@ function assemble(options: KubeletOptions): KubeletParts {
 }
 
 /** Of cilium: whose an address is, in numbers that all nodes agree on. */
-function followIdentities({ context, bus, kernel }: KubeletOptions, cilium: Cilium, api: ApiClient): Identities {
-  const { directory, flows } = cilium;
+function followIdentities({ context, bus, kernel }: KubeletOptions, cilium: Cilium, api: ApiClient): IdentityAgent {
   const random = () => kernel.datapath.root.engine.random();
-  return { agent: new IdentityAgent({ bus, api, clock: context.clock, directory, random }), flows };
-}
-
-interface Identities {
-  readonly agent: IdentityAgent;
-  readonly flows: VerdictObserver;
+  return new IdentityAgent({ bus, api, clock: context.clock, directory: cilium.directory, random });
 }
 
 function enforcePolicy(
   { context, bus, kernel, node }: KubeletOptions,
   apis: readonly PolicyApi[],
-  identities: Identities | undefined,
+  cilium: { readonly plugin: Cilium; readonly agent: IdentityAgent } | undefined,
 ): PolicyAgent {
   const { datapath, loop, memory } = kernel;
-  const { policyEstablished: established } = context.config;
+  const { log, config } = context;
   const isNodeAddress = (address: number) => datapath.root.isLocal(address);
-  const engine = new PolicyEngine({ memory, isNodeAddress, established });
-  engine.observer = identities?.flows ?? null;
+  const engine = new PolicyEngine({ memory, isNodeAddress, established: config.policyEstablished });
+  engine.observer = cilium?.plugin.flows ?? null;
   datapath.setPolicy(engine);
+  const inTurn = (call: () => void): void => loop.run(call);
+  cilium?.plugin
+    .lookInside(engine, { inTurn, networkOf: (host) => new StackNetwork({ host, loop }) })
+    .catch((error: unknown) => log.error({ error }, 'rules about HTTP and DNS cannot be asked'));
   return new PolicyAgent({
     bus,
     clock: context.clock,
     engine,
-    inTurn: (call) => loop.run(call),
+    inTurn,
     apis,
-    cilium: identities && { nodeName: node.nodeName, identities: identities.agent },
+    cilium: cilium && { nodeName: node.nodeName, identities: cilium.agent, names: cilium.plugin.names },
   });
 }
 

@@ -34,6 +34,8 @@ const allowedImports: Record<string, readonly string[]> = {
     'shared/api',
     'shared/bus',
     'shared/netstack',
+    // cilium's proxy has sockets.
+    'shared/podnet',
     // What cilium's commands show of policies, and by what other nodes know its addresses.
     'shared/policy',
     'shared/rules',

@@ -12,6 +12,7 @@ import { ECHO_REQUEST } from '../../shared/wire/icmp.ts';
 import { formatEndpoint, isInNetwork, parseAddress, parsePrefix } from '../../shared/wire/ip-address.ts';
 import { type Backend, type Destination, destinationOf, isOver } from './backends.ts';
 import { type ClusterObjects, policyState } from './cluster-objects.ts';
+import { l7Text } from './l7-text.ts';
 import { Reachability } from './reachability.ts';
 import type { Target } from './target.ts';
 
@@ -162,8 +163,9 @@ function nodeFault(nodes: readonly Node[], name: string | undefined): string | u
 function policyStep(side: 'egress' | 'ingress', decision: PolicyDecision | null, enforced: boolean): Step {
   const whose = side === 'egress' ? 'what the client sends' : 'what the server receives';
   if (decision === null) return step(side, null, `no policy speaks of ${whose}`);
-  const { drop, cause, rule } = decision;
+  const { drop, cause, rule, l7 } = decision;
   const by = rule === null ? cause : `${cause}, ${rule}`;
+  if (drop === null && l7 !== undefined) return step(side, true, `allowed by ${l7Text(l7)}`);
   if (drop === null)
     return step(side, true, rule === null && cause === 'no policy' ? `no rule refuses ${whose}` : `allowed by ${by}`);
   const why = rule === null ? `${cause} ${selects(cause)} the pod, and no rule allows it` : `denied by ${by}`;

@@ -181,6 +181,15 @@ export class Conntrack {
     return deleted;
   }
 
+  /** Whether somebody has a connection to an address, Services seen through, that has not ended. */
+  connects(client: number, server: number): boolean {
+    for (const { original, reply, tcpState, expiresUs } of this.table.connections()) {
+      if (original.source >>> 0 !== client || reply.source >>> 0 !== server) continue;
+      if (expiresUs > this.engine.nowUs && tcpState !== 'TIME_WAIT' && tcpState !== 'CLOSE') return true;
+    }
+    return false;
+  }
+
   visitAddresses(visit: (address: number) => void): void {
     for (const { original, reply } of this.table.connections()) {
       for (const address of [original.source, original.destination, reply.source, reply.destination]) visit(address);

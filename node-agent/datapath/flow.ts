@@ -10,6 +10,7 @@ import type { NetDevice } from '../../shared/netstack/device.ts';
 import type { FlowRoute } from '../../shared/netstack/hooks.ts';
 import type { NextHop } from '../../shared/netstack/next-hop.ts';
 import type { ConnectionRecords } from './connection-records.ts';
+import type { ProxyPart } from './policy/policy-proxy.ts';
 import type { TcpState } from './tcp-track.ts';
 
 export class Flow implements FlowRoute {
@@ -128,6 +129,8 @@ export class Connection {
   id = 0;
   /** The generation of network policy under which it was allowed; 0 before it was judged; negative: its first reply is waited for. */
   policyGeneration = 0;
+  /** What a proxy for rules about its content is in it; null in most. */
+  proxy: ProxyPart | null = null;
   /** The traces this connection is followed by, one bit each. */
   traceBits = 0;
   /** Neighbours in the table's list, oldest first. */

@@ -11,6 +11,7 @@ import type { Bus } from '../../shared/bus/connection.ts';
 import { createInformer, type Informer } from '../../shared/bus/informer.ts';
 import { type ClusterState, PolicyCompiler } from '../../shared/policy/compile.ts';
 import type { EndpointPolicy } from '../../shared/policy/endpoint-policy.ts';
+import type { NamePattern } from '../../shared/policy/l7-rules.ts';
 import { CILIUM_ROUTING_ANNOTATION, policyNodeOf } from '../../shared/policy/policy-node.ts';
 import { type PolicyPod, policyPodOf } from '../../shared/policy/policy-pod.ts';
 import { BoundedRunner } from '../../shared/runtime/bounded-runner.ts';
@@ -40,6 +41,14 @@ export interface CiliumPolicyOptions {
   readonly nodeName: string;
   /** Told of all pods of the cluster, with the labels of their namespaces, whenever something changed. */
   readonly identities: IdentityFollower;
+  /** What DNS told this node's pods. */
+  readonly names: KnownNames;
+}
+
+export interface KnownNames {
+  /** Told within a turn, and the policies are to be in force when it returns. */
+  onChange: (() => void) | null;
+  addressesOf(pattern: NamePattern): readonly string[];
 }
 
 export interface IdentityFollower {
@@ -84,6 +93,8 @@ export class PolicyAgent {
       };
       informer.subscribe({ added: request, updated, deleted: request });
     }
+    const { cilium } = this.options;
+    if (cilium !== undefined) cilium.names.onChange = () => this.program();
     this.program();
   }
 
@@ -148,6 +159,7 @@ export class PolicyAgent {
         this.namespaces.list().map(({ metadata }) => [metadata?.name ?? '', metadata?.labels ?? {}] as const),
       ),
       blocksAreOutside: this.options.cilium !== undefined,
+      addressesOfNames: (pattern) => this.options.cilium?.names.addressesOf(pattern) ?? [],
     };
   }
 

@@ -18,10 +18,16 @@ export interface DropReason {
   readonly cause?: string;
 }
 
-/** `null` accepts; a reason drops; `reject` drops and answers (TCP reset or ICMP port unreachable). */
+/** Takes the packet out of the stack's hands (netfilter's "stolen"); its `offset` is at the IP header. */
+export interface Taking {
+  readonly take: (packet: Packet) => void;
+}
+
+/** `null` accepts; a reason drops; `reject` drops and answers (TCP reset or ICMP port unreachable); `take` hands over. */
 export type Verdict =
   | null
   | DropReason
+  | Taking
   | { readonly reject: 'tcp-reset' | 'port-unreachable'; readonly reason: DropReason };
 
 /**

@@ -27,6 +27,7 @@ import { PORT_UNREACHABLE } from './icmp-error.ts';
 import { defaultBroadcast, type InterfaceAddress, isOfSameNetwork } from './interface-address.ts';
 import { ipInput } from './ip-input.ts';
 import { LastDelivery } from './last-delivery.ts';
+import { localRouteThrough } from './local-route.ts';
 import { LoopbackDevice } from './loopback.ts';
 import { NeighbourTable } from './neighbour.ts';
 import { PathMtuTable } from './path-mtu.ts';
@@ -49,6 +50,8 @@ export interface HostOptions {
   readonly ipv6?: boolean;
   readonly hooks?: NetfilterHooks;
   readonly observer?: DropObserver;
+  /** Takes packets for any address and sends from any; connections to any port go to this one's listener (as with TPROXY). */
+  readonly transparentPort?: number;
   /** At least 16 bytes nobody outside knows: initial sequence numbers and ephemeral ports come from it. */
   readonly secret: Uint8Array;
 }
@@ -80,6 +83,7 @@ export class Host implements FrameUpcall, AddressHolder {
   readonly memory: PacketMemory;
   readonly secret: Uint8Array;
   ipForward: boolean;
+  readonly transparentPort: number | null;
   readonly ipv6: boolean;
   hooks: NetfilterHooks | null;
   observer: DropObserver | null;
@@ -129,6 +133,7 @@ export class Host implements FrameUpcall, AddressHolder {
     this.memory = options.memory;
     this.secret = options.secret;
     this.ipForward = options.ipForward ?? false;
+    this.transparentPort = options.transparentPort ?? null;
     this.ipv6 = options.ipv6 ?? false;
     this.hooks = options.hooks ?? null;
     this.observer = options.observer ?? null;
@@ -347,13 +352,12 @@ export class Host implements FrameUpcall, AddressHolder {
 
   /** Does what a hook's verdict other than "accept" says; `packet.offset` is at the IP header. */
   refuse(packet: Packet, verdict: NonNullable<Verdict>, where: string): void {
-    if (!('reject' in verdict)) {
-      this.drop(packet, verdict, where);
-      return;
-    }
-    if (verdict.reject === 'tcp-reset') this.tcp.resetRefused(packet);
-    else this.icmp.sendError(packet, PORT_UNREACHABLE);
-    this.drop(packet, verdict.reason, where);
+    if ('take' in verdict) verdict.take(packet);
+    else if ('reject' in verdict) {
+      if (verdict.reject === 'tcp-reset') this.tcp.resetRefused(packet);
+      else this.icmp.sendError(packet, PORT_UNREACHABLE);
+      this.drop(packet, verdict.reason, where);
+    } else this.drop(packet, verdict, where);
   }
 
   /** For the sweep of the table of IPv6 addresses. */
@@ -378,21 +382,4 @@ export class Host implements FrameUpcall, AddressHolder {
     this.identification = (this.identification + 1) & 0xffff;
     return this.identification;
   }
-}
-
-function localRouteThrough(device: NetDevice): Route {
-  return {
-    destination: 0,
-    prefixLength: 0,
-    type: 'local',
-    gateway: 0,
-    device,
-    source: 0,
-    metric: 0,
-    protocol: 'kernel',
-    scope: 'host',
-    onLink: false,
-    mtuBytes: 0,
-    nextHop: { device, gateway: 0, mtuBytes: 0 },
-  };
 }

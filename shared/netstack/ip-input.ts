@@ -69,7 +69,8 @@ function routeInput(host: Host, packet: Packet, device: NetDevice): void {
     host.drop(packet, martian, 'ip-input');
     return;
   }
-  if (host.isLocal(destination) || host.isBroadcast(destination) || host.hasJoined(destination)) {
+  const isOurs = host.isLocal(destination) || host.isBroadcast(destination) || host.hasJoined(destination);
+  if (isOurs || host.transparentPort !== null) {
     lastDelivery.note(source, destination, device);
     deliver(host, packet, device);
   } else if (isMulticast(destination)) host.drop(packet, drop.MULTICAST_NOT_JOINED, 'ip-input');

@@ -14,6 +14,7 @@ import {
 import type { ObjectMeta } from '../api/object.ts';
 import * as ipv4 from '../wire/ipv4.ts';
 import * as ipv6 from '../wire/ipv6.ts';
+import type { HttpRule, L7Rules, NamePattern } from './l7-rules.ts';
 import {
   type PodScope,
   type Policy,
@@ -50,8 +51,14 @@ export interface CiliumRule {
   readonly fromCIDRSet?: readonly CiliumBlock[];
   readonly toCIDRSet?: readonly CiliumBlock[];
   readonly toServices?: readonly CiliumServiceReference[];
-  readonly toPorts?: readonly { readonly ports?: readonly CiliumPort[] }[];
+  readonly toFQDNs?: readonly NamePattern[];
+  readonly toPorts?: readonly CiliumPorts[];
   readonly icmps?: readonly { readonly fields?: readonly CiliumIcmp[] }[];
+}
+
+interface CiliumPorts {
+  readonly ports?: readonly CiliumPort[];
+  readonly rules?: { readonly http?: readonly HttpRule[]; readonly dns?: readonly NamePattern[] };
 }
 
 interface CiliumServiceReference {
@@ -150,7 +157,7 @@ function policiesOfSpec(title: string, spec: CiliumPolicySpec, place: Place): Po
     const isolates = spec.enableDefaultDeny?.[direction] ?? true;
     const common = { title, tier: TIER_NAMESPACE, subject, ingress: null, egress: null };
     const rules = (list: readonly CiliumRule[], action: 'allow' | 'deny') =>
-      list.map((rule) => ruleOf(rule, action, direction, place));
+      list.flatMap((rule, i) => rulesOf(rule, action, direction, place).map((one) => ({ ...one, number: i + 1 })));
     return [
       { ...common, priority: DENY_FIRST, isolates: false, [direction]: rules(denied, 'deny') },
       { ...common, priority: 0, isolates, [direction]: rules(allowed, 'allow') },
@@ -158,24 +165,42 @@ function policiesOfSpec(title: string, spec: CiliumPolicySpec, place: Place): Po
   });
 }
 
-function ruleOf(rule: CiliumRule, action: 'allow' | 'deny', direction: Direction, place: Place): PolicyRule {
+/** One, and one more for each list of ports with rules about what these carry. */
+function rulesOf(rule: CiliumRule, action: 'allow' | 'deny', direction: Direction, place: Place): PolicyRule[] {
+  const peers = peersOf(rule, direction, place);
+  const { toPorts = [], icmps } = rule;
+  const looksInside = toPorts.filter((entry) => l7RulesOf(entry) !== undefined);
+  if (looksInside.length === 0) return [{ action, peers, ports: portsOf(rule) }];
+  const plain = toPorts.filter((entry) => !looksInside.includes(entry));
+  return [
+    ...(plain.length > 0 || icmps !== undefined ? [{ action, peers, ports: portsOf({ toPorts: plain, icmps }) }] : []),
+    ...looksInside.map((entry) => ({ action, peers, ports: portsOf({ toPorts: [entry] }), l7: l7RulesOf(entry) })),
+  ];
+}
+
+function l7RulesOf({ rules }: CiliumPorts): L7Rules | undefined {
+  if (rules?.http !== undefined) return { kind: 'http', rules: rules.http };
+  return rules?.dns === undefined ? undefined : { kind: 'dns', rules: rules.dns };
+}
+
+/** null: everybody. */
+function peersOf(rule: CiliumRule, direction: Direction, place: Place): RulePeer[] | null {
   const [endpoints, entities, blocks, blockSets] =
     direction === 'ingress'
       ? [rule.fromEndpoints, rule.fromEntities, rule.fromCIDR, rule.fromCIDRSet]
       : [rule.toEndpoints, rule.toEntities, rule.toCIDR, rule.toCIDRSet];
-  const services = direction === 'egress' ? rule.toServices : undefined;
-  const namesPeers = [endpoints, entities, blocks, blockSets, services].some((list) => list !== undefined);
+  const [services, names] = direction === 'egress' ? [rule.toServices, rule.toFQDNs] : [];
+  const namesPeers = [endpoints, entities, blocks, blockSets, services, names].some((list) => list !== undefined);
   const namesPorts = rule.toPorts !== undefined || rule.icmps !== undefined;
-  if (!namesPeers && namesPorts) return { action, peers: null, ports: portsOf(rule) };
-  if (entities?.includes('all')) return { action, peers: null, ports: portsOf(rule) };
-  const peers: RulePeer[] = [
+  if ((!namesPeers && namesPorts) || entities?.includes('all')) return null;
+  return [
     ...(endpoints ?? []).map((selector): RulePeer => ({ pods: peerScopeOf(selector, place.namespace) })),
     ...(entities ?? []).flatMap((entity) => entityPeers(entity, place)),
     ...(services ?? []).flatMap((reference) => servicePeers(reference, place)),
     ...(blocks ?? []).map((cidr): RulePeer => ({ block: { cidr, except: [] } })),
     ...(blockSets ?? []).map(({ cidr, except = [] }): RulePeer => ({ block: { cidr, except } })),
+    ...(names ?? []).map((pattern): RulePeer => ({ names: pattern })),
   ];
-  return { action, peers, ports: portsOf(rule) };
 }
 
 function entityPeers(entity: string, { nodeName, services }: Place): RulePeer[] {
@@ -265,7 +290,7 @@ class SelectorParts {
   }
 }
 
-function portsOf({ toPorts, icmps }: CiliumRule): RulePort[] | null {
+function portsOf({ toPorts, icmps }: Pick<CiliumRule, 'toPorts' | 'icmps'>): RulePort[] | null {
   const ports = [
     ...(toPorts ?? []).flatMap(({ ports: list = [] }) => list.flatMap(rulePorts)),
     ...(icmps ?? []).flatMap(({ fields = [] }) => fields.flatMap(icmpTypes)),

@@ -11,6 +11,7 @@ import { EVERYTHING, type LabelSelector, labelSelectorMatches, labelSelectorText
 import { AddressSet } from './address-set.ts';
 import { AddressSteps } from './address-steps.ts';
 import type { DirectionPolicy, EndpointPolicy } from './endpoint-policy.ts';
+import type { NamePattern } from './l7-rules.ts';
 import { type Place, placeOf } from './place.ts';
 import type { PolicyNode } from './policy-node.ts';
 import type { NamedPort, PolicyPod } from './policy-pod.ts';
@@ -27,6 +28,8 @@ export interface ClusterState {
   readonly nodes?: readonly PolicyNode[];
   /** Blocks mean who is outside: no pod and no node is in one, wherever its address lies (cilium's identities). */
   readonly blocksAreOutside?: boolean;
+  /** The addresses, as text, that names of a pattern have; nobody's where names are not known. */
+  readonly addressesOfNames?: (pattern: NamePattern) => readonly string[];
 }
 
 /** One rule of one policy, or the end of an isolating tier. */
@@ -87,7 +90,8 @@ export class PolicyCompiler {
       const ofTier = policies.filter((policy) => policy.tier === tier);
       for (const { title, [direction]: rules } of ofTier) {
         for (const [i, rule] of (rules ?? []).entries()) {
-          const name = rule.name === undefined ? `${i + 1}` : `${i + 1} (${rule.name})`;
+          const number = rule.number ?? i + 1;
+          const name = rule.name === undefined ? `${number}` : `${number} (${rule.name})`;
           ordered.push(this.numbered(rule, tier, title, `${direction} rule ${name}`));
         }
       }
@@ -175,6 +179,10 @@ export class PolicyCompiler {
 
   private addressBlocks(peer: RulePeer): AddressBlock[] {
     if ('block' in peer) return [this.state.blocksAreOutside ? this.withoutNodes(peer.block) : peer.block];
+    if ('names' in peer) {
+      const addresses = this.state.addressesOfNames?.(peer.names) ?? [];
+      return addresses.map((address) => this.withoutNodes({ cidr: hostCidr(address), except: [] }));
+    }
     return 'nodes' in peer ? this.nodeAddresses(peer.nodes).map((cidr) => ({ cidr, except: [] })) : [];
   }
 
@@ -187,7 +195,7 @@ export class PolicyCompiler {
     return (this.state.nodes ?? [])
       .filter(({ labels }) => labelSelectorMatches(selector, labels))
       .flatMap(({ addresses }) => addresses)
-      .map((address) => `${address}/${address.includes(':') ? 128 : 32}`);
+      .map(hostCidr);
   }
 
   /** Pods that a rule names as pods. */
@@ -222,7 +230,11 @@ export class PolicyCompiler {
 const NOBODY: ReadonlySet<PolicyPod> = new Set();
 
 function hasBlocks({ peers }: PolicyRule): boolean {
-  return peers?.some((peer) => 'block' in peer) ?? false;
+  return peers?.some((peer) => 'block' in peer || 'names' in peer) ?? false;
+}
+
+function hostCidr(address: string): string {
+  return `${address}/${address.includes(':') ? 128 : 32}`;
 }
 
 function portRuleOf({ rule, tier, cause, name }: OrderedRule, serverPorts: readonly NamedPort[]): PortRule {
@@ -232,7 +244,7 @@ function portRuleOf({ rule, tier, cause, name }: OrderedRule, serverPorts: reado
       .filter(({ name, protocol }) => name === port.name && (port.protocol === null || protocol === port.protocol))
       .map(({ protocol, port: number }) => ({ protocol, first: number, last: number }));
   });
-  return { tier, action: rule.action, ports: ranges ?? null, cause, rule: name };
+  return { tier, action: rule.action, ports: ranges ?? null, cause, rule: name, l7: rule.l7 };
 }
 
 function namesText(ports: readonly NamedPort[]): string {

@@ -1,5 +1,6 @@
 /** Policies of whatever API as the compiler takes them: whom they select, and rules in the order in which they are read. */
 import type { LabelSelector } from '../api/label-selector.ts';
+import type { L7Rules, NamePattern } from './l7-rules.ts';
 import type { PolicyPod } from './policy-pod.ts';
 
 /**
@@ -36,7 +37,9 @@ export type RulePeer =
   | { readonly pods: PodScope }
   | { readonly block: AddressBlock }
   /** The addresses of nodes with these labels. */
-  | { readonly nodes: LabelSelector };
+  | { readonly nodes: LabelSelector }
+  /** The addresses that names have, as far as the node was told. */
+  | { readonly names: NamePattern };
 
 /** A range of numbers (of ICMP: of types), or a port by the name that the server's pod gives it. */
 export type RulePort =
@@ -47,11 +50,15 @@ export type RulePort =
 export interface PolicyRule {
   /** As its author named it, where the API lets him. */
   readonly name?: string;
+  /** Which of its object's rules it is part of, from 1, where it is not the place in the list. */
+  readonly number?: number;
   readonly action: 'allow' | 'deny' | 'pass';
   /** null: everybody. */
   readonly peers: readonly RulePeer[] | null;
   /** null: every protocol and port. */
   readonly ports: readonly RulePort[] | null;
+  /** Of a rule that allows: what connections may carry. */
+  readonly l7?: L7Rules;
 }
 
 export interface Policy {

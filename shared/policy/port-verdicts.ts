@@ -3,6 +3,7 @@
  * a step function from ports to decisions. So a packet costs the same however many rules there were.
  */
 import type { DropReason } from '../netstack/hooks.ts';
+import type { L7Alternative, L7Decision, L7Rules } from './l7-rules.ts';
 import { StepFunction } from './step-function.ts';
 
 export const POLICY_DENIED = 'policy-denied';
@@ -26,6 +27,8 @@ export interface PortRule {
   readonly cause: string;
   /** Which of its rules: `ingress rule 2`; null for what no rule says, the end of an isolating tier. */
   readonly rule: string | null;
+  /** Of one that allows. */
+  readonly l7?: L7Rules;
 }
 
 export interface PolicyDecision {
@@ -33,6 +36,8 @@ export interface PolicyDecision {
   readonly drop: DropReason | null;
   readonly cause: string;
   readonly rule: string | null;
+  /** It depends on what the connection carries. */
+  readonly l7?: L7Decision;
 }
 
 const NO_POLICY: PolicyDecision = { drop: null, cause: 'no policy', rule: null };
@@ -47,7 +52,8 @@ export class PortVerdicts {
     const decisions = new Map<PortRule, PolicyDecision>(rules.map((rule) => [rule, decisionOf(rule)]));
     const first = (covers: (rule: PortRule) => boolean): PolicyDecision => {
       const rule = firstDeciding(rules, covers);
-      return rule === undefined ? NO_POLICY : decisions.get(rule)!;
+      if (rule === undefined) return NO_POLICY;
+      return withL7(rules, rule, covers) ?? decisions.get(rule)!;
     };
     this.others = first(({ ports }) => ports === null);
     const named = rules.flatMap(({ ports }) => ports ?? []);
@@ -78,6 +84,23 @@ function firstDeciding(rules: readonly PortRule[], covers: (rule: PortRule) => b
     passedTier = rule.tier;
   }
   return undefined;
+}
+
+/**
+ * All rules of the tier that allow the port have a say in what it may carry, those too that ask nothing. Undefined where none
+ * asks.
+ */
+function withL7(
+  rules: readonly PortRule[],
+  first: PortRule,
+  covers: (rule: PortRule) => boolean,
+): PolicyDecision | undefined {
+  if (first.action !== 'allow') return undefined;
+  const allowing = rules.filter((rule) => rule.tier === first.tier && rule.action === 'allow' && covers(rule));
+  const kind = allowing.find(({ l7 }) => l7 !== undefined)?.l7?.kind;
+  if (kind === undefined) return undefined;
+  const alternatives = allowing.map(({ l7, cause, rule }): L7Alternative => ({ rules: l7 ?? null, cause, rule }));
+  return { drop: null, cause: first.cause, rule: first.rule, l7: { kind, alternatives } };
 }
 
 function covers({ ports }: PortRule, protocol: number, port: number): boolean {

@@ -1,4 +1,4 @@
-/** cilium on a real cluster: its policies by kubectl, identities that all nodes agree on, and hubble's flows. */
+/** cilium on a real cluster: its policies by kubectl, what connections carry too, identities that all nodes agree on, and hubble's flows. */
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { waitFor } from '../wait-for.ts';
 import { TestCluster } from './cluster.ts';
@@ -24,13 +24,49 @@ spec:
 `;
 const FRIENDS = '{ fromEndpoints: [{ matchLabels: { app: on-worker-1 } }] }';
 const ECHO = (type: string) => `{ icmps: [{ fields: [{ type: ${type} }] }] }`;
-const HTTP_RULE = '{ toPorts: [{ ports: [{ port: "8080" }], rules: { http: [{ method: GET }] } }] }';
+const HTTP_RULE =
+  '{ toPorts: [{ ports: [{ port: "8080", protocol: TCP }], rules: { http: [{ method: GET, path: "/clientip|/echo.*" }] } }] }';
+const KAFKA_RULE = '{ toPorts: [{ ports: [{ port: "8080" }], rules: { kafka: [{ topic: a }] } }] }';
+
+const CLIENT = `
+apiVersion: v1
+kind: Pod
+metadata: { name: client, labels: { app: client } }
+spec: { nodeName: worker-1, containers: [{ name: c, image: netshoot, command: [sleep, infinity] }] }
+---`;
+
+/** Names of what is outside of the cluster: that of the API servers. */
+const NAMES = (address: string) => `
+apiVersion: v1
+kind: Service
+metadata: { name: api }
+spec: { clusterIP: None, ports: [{ port: 443 }] }
+---
+apiVersion: discovery.k8s.io/v1
+kind: EndpointSlice
+metadata: { name: api-1, labels: { kubernetes.io/service-name: api } }
+addressType: IPv4
+endpoints: [{ addresses: ["${address}"] }]
+ports: [{ port: 443 }]
+---`;
+const API_NAME = 'api.default.svc.cluster.local';
+const NAMED = `
+apiVersion: cilium.io/v2
+kind: CiliumNetworkPolicy
+metadata: { name: named }
+spec:
+  endpointSelector: { matchLabels: { app: client } }
+  egress:
+  - toEndpoints: [{ matchLabels: { k8s-app: kube-dns, io.kubernetes.pod.namespace: kube-system } }]
+    toPorts: [{ ports: [{ port: "53", protocol: ANY }], rules: { dns: [{ matchPattern: "*.default.svc.cluster.local" }] } }]
+  - toFQDNs: [{ matchName: ${API_NAME} }]
+`;
 
 let cluster: TestCluster | undefined;
 beforeAll(async () => {
   cluster = await TestCluster.start({ nodes: 2, arguments: ['--cni', 'cilium', '--set', 'routingMode=native'] });
-  await cluster?.apply(PODS);
-  await cluster?.kubectlOut(['wait', 'pod', 'on-worker-1', 'on-worker-2', '--for=condition=Ready', '--timeout=60s']);
+  await cluster?.apply(CLIENT + PODS);
+  await cluster?.kubectlOut(['wait', 'pod', '--all', '--for=condition=Ready', '--timeout=60s']);
 }, 180_000);
 afterAll(async () => {
   await cluster?.down();
@@ -53,8 +89,8 @@ test('policies, identities and flows', async (context) => {
   await waitFor('the policy to be in force', async () => !(await passes()));
   await c.apply(policy(FRIENDS));
   await waitFor('the friend to pass again', passes);
-  const refused = await c.kubectl(['apply', '-f', '-'], { input: policy(HTTP_RULE) });
-  expect(refused.stderr).toContain('rules: this emulation does not enforce it yet, so it is refused');
+  const refused = await c.kubectl(['apply', '-f', '-'], { input: policy(KAFKA_RULE) });
+  expect(refused.stderr).toContain('kafka: this emulation does not enforce it yet, so it is refused');
 
   const unknown = await c.kubectl(['apply', '-f', '-'], { input: policy(ECHO('Pong')) });
   expect(unknown.stderr).toContain('type: a number of an ICMP type, or its name, as EchoRequest');
@@ -89,5 +125,53 @@ test('policies, identities and flows', async (context) => {
   });
   expect(dropped).toMatch(
     /default\/on-worker-1:\d+ \(\S+\) <> default\/on-worker-2:8080 \(\S+\) Policy denied DROPPED/,
+  );
+}, 150_000);
+
+test('requests and names', async (context) => {
+  if (cluster === undefined) {
+    context.skip('no kubectl on this machine');
+    return;
+  }
+  const c = cluster;
+  const [far, mine] = await Promise.all(
+    ['on-worker-2', 'client'].map((pod) => c.kubectlOut(['get', 'pod', pod, '-o', 'jsonpath={.status.podIP}'])),
+  );
+  const curl = async (...words: string[]) =>
+    (await c.kubectl(['exec', 'client', '--', 'curl', '-s', '-m', '5', ...words])).stdout;
+  await c.apply(policy(HTTP_RULE));
+  await waitFor('requests to be asked about', async () => (await curl(`${far}:8080/hostname`)) === 'Access denied\r\n');
+  expect(await curl(`${far}:8080/echo?msg=hello`)).toBe('hello');
+  expect(await curl(`${far}:8080/clientip`)).toMatch(new RegExp(`^${mine}:\\d+$`));
+  expect(await curl('-o', '/dev/null', '-w', '%{http_code}', '-d', 'x', `${far}:8080/echo`)).toBe('403');
+  const flows = await c.podwire(['observe', '--protocol', 'http', '--to-pod', 'on-worker-2', '--last', '50']);
+  expect(flows.stdout).toMatch(/default\/on-worker-2:8080 \S+ http-request DROPPED \(HTTP\/1\.1 POST http:\S+\/echo\)/);
+  const explained = await c.podwire(['explain', 'client', `${far}:8080`]);
+  expect(explained.stdout).toContain('for HTTP requests that fit GET /clientip|/echo.*; others get 403 Access denied');
+
+  const [api = '', port = ''] = (
+    await c.kubectlOut([
+      'get',
+      'endpoints',
+      'kubernetes',
+      '-o',
+      'jsonpath={.subsets[0].addresses[0].ip} {.subsets[0].ports[0].port}',
+    ])
+  ).split(' ');
+  await c.apply(NAMES(api) + NAMED);
+  const lookUp = async (name: string) => (await c.kubectl(['exec', 'client', '--', 'dig', '+tries=1', name])).stdout;
+  await waitFor('names to be asked about', async () => (await lookUp('example.com')).includes('status: REFUSED'));
+  const connects = async (host: string) =>
+    (await c.kubectl(['exec', 'client', '--', 'nc', '-z', '-w', '1', host, port])).code === 0;
+  expect(await connects(api)).toBe(false);
+  await waitFor('the name to be there', async () => (await lookUp(API_NAME)).includes(api));
+  expect(await connects(API_NAME)).toBe(true);
+  const onNode = async (...command: string[]) =>
+    (await c.podwire(['node', 'exec', 'worker-1', '--', ...command])).stdout;
+  expect(await onNode('cilium-dbg', 'fqdn', 'cache', 'list')).toMatch(
+    new RegExp(`lookup +${API_NAME}\\. +\\d+ +\\S+ +${api}`),
+  );
+  expect(await onNode('hubble', 'observe', '--protocol', 'dns', '--verdict', 'DROPPED')).toContain(
+    'DNS Query example.com. A',
   );
 }, 150_000);

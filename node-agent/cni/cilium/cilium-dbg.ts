@@ -1,14 +1,18 @@
 /** `cilium-dbg` as in a node's agent pod: status, endpoints, identities and the maps of the data path. */
 import { formatIpv4, formatMac } from '../../../shared/wire/address.ts';
 import { formatPrefix } from '../../../shared/wire/ip-address.ts';
+import type { CiliumProxy } from '../../datapath/cilium/cilium-proxy.ts';
 import type { EndpointDirectory } from '../../datapath/cilium/endpoint-directory.ts';
 import { type FlowLog, MAX_FLOWS } from '../../datapath/cilium/flow-log.ts';
+import type { FqdnCache } from '../../datapath/cilium/fqdn-cache.ts';
 import { reservedName } from '../../datapath/cilium/identity.ts';
 import { labelLines } from '../../datapath/cilium/security-labels.ts';
 import type { CiliumNetwork } from '../../datapath/network/cilium-network.ts';
 import type { NodeDatapath } from '../../datapath/path.ts';
 import { PolicyEngine } from '../../datapath/policy/policy-engine.ts';
 import { formatFrontends } from '../../datapath/show/bpf.ts';
+import { endpointId } from './endpoint-id.ts';
+import { fqdnCacheClean, fqdnCacheList } from './fqdn-commands.ts';
 import { textTable } from './text-table.ts';
 
 export interface CiliumView {
@@ -16,6 +20,8 @@ export interface CiliumView {
   readonly network: CiliumNetwork;
   readonly directory: EndpointDirectory;
   readonly flows: FlowLog;
+  readonly names: FqdnCache;
+  readonly proxy: CiliumProxy;
   /** Addresses in use, and there are. */
   readonly ipam: { readonly size: number; readonly capacity: number };
 }
@@ -27,6 +33,9 @@ const COMMANDS: Readonly<Record<string, (view: CiliumView) => string>> = {
   'bpf endpoint list': bpfEndpoints,
   'bpf ipcache list': bpfIpCache,
   'bpf tunnel list': bpfTunnels,
+  'fqdn cache list': (view) => fqdnCacheList(view, Date.now()),
+  'fqdn cache clean': fqdnCacheClean,
+  'fqdn cache clean --force': fqdnCacheClean,
   'bpf lb list': ({ datapath }) => formatFrontends(datapath.rules),
 };
 
@@ -93,12 +102,6 @@ function endpointList({ datapath, directory }: CiliumView): string {
     ];
   });
   return textTable([head, enforcement, ...rows]);
-}
-
-/** The number of the pod's device on the node: unique there, and kept as long as the pod. */
-function endpointId({ pods }: NodeDatapath, address: number): number {
-  for (const pod of pods.values()) if (pod.address === address) return pod.hostDevice.index;
-  return 0;
 }
 
 function identityLabels(directory: EndpointDirectory, identity: number): string[] {

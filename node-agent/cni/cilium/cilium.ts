@@ -5,9 +5,13 @@
  */
 import { CILIUM_ROUTING_ANNOTATION } from '../../../shared/policy/policy-node.ts';
 import type { Ipv4Prefix } from '../../../shared/wire/address.ts';
+import { CiliumProxy } from '../../datapath/cilium/cilium-proxy.ts';
+import { DnsGate } from '../../datapath/cilium/dns-gate.ts';
 import { EndpointDirectory } from '../../datapath/cilium/endpoint-directory.ts';
 import { FlowLog } from '../../datapath/cilium/flow-log.ts';
+import { FqdnCache } from '../../datapath/cilium/fqdn-cache.ts';
 import { CiliumNetwork, type CiliumRouting } from '../../datapath/network/cilium-network.ts';
+import type { PolicyEngine } from '../../datapath/policy/policy-engine.ts';
 import type { WireguardKeys } from '../../datapath/wireguard/session.ts';
 import { datapathPeer } from '../datapath-peer.ts';
 import { HostLocalIpam } from '../ipam/host-local.ts';
@@ -25,6 +29,8 @@ import type {
 import { createNodeKeys } from '../wireguard/node-keys.ts';
 import { type CiliumView, ciliumDbg } from './cilium-dbg.ts';
 import { hubble } from './hubble.ts';
+import { decodeDnsMessage } from './proxy/dns-message.ts';
+import { ProxyServer, type ProxyServerOptions } from './proxy/proxy-server.ts';
 
 const ROUTER_OWNER = 'router';
 const KEY_ANNOTATION = 'network.cilium.io/wg-pub-key';
@@ -33,6 +39,9 @@ export class Cilium implements CniPlugin {
   private readonly context: CniContext;
   readonly directory: EndpointDirectory;
   readonly flows: FlowLog;
+  readonly names: FqdnCache;
+  private readonly gate: DnsGate;
+  private readonly proxy: CiliumProxy;
   private readonly network: CiliumNetwork;
   private readonly routing: CiliumRouting;
   /** Of `wireguard` alone. */
@@ -44,10 +53,16 @@ export class Cilium implements CniPlugin {
     this.context = context;
     this.routing = routing;
     this.keys = routing === 'wireguard' ? createNodeKeys() : undefined;
-    const { root } = context.datapath;
+    const { root, conntrack, drops, eth0 } = context.datapath;
     this.network = context.datapath.use((parts) => new CiliumNetwork(parts, routing, this.keys));
     this.directory = new EndpointDirectory(this.network.ipCache);
-    this.flows = new FlowLog(root.memory, () => root.engine.nowUs);
+    const { engine, memory } = root;
+    this.flows = new FlowLog(memory, () => engine.nowUs);
+    this.names = new FqdnCache({ engine, isInUse: (client, server) => conntrack.connects(client, server) });
+    this.gate = new DnsGate(decodeDnsMessage, this.names, this.flows);
+    const { secret, nextIndex } = this.network.parts;
+    const parts = { engine, memory, root, drops, eth0, conntrack, secret, nextIndex };
+    this.proxy = new CiliumProxy(parts, this.gate, this.network.routeMtuBytes);
   }
 
   annotations(): Record<string, string> {
@@ -73,7 +88,19 @@ export class Cilium implements CniPlugin {
   }
 
   attach(request: PodAttachRequest): CniAttachment {
-    return attachLeased({ datapath: this.context.datapath, ipam: this.ipam }, request);
+    const attachment = attachLeased({ datapath: this.context.datapath, ipam: this.ipam }, request);
+    const detach = (): void => {
+      attachment.detach();
+      this.names.forget(({ endpoint }) => endpoint === attachment.address);
+    };
+    return { ...attachment, detach };
+  }
+
+  /** What policy asks of connections' content goes through the node's proxies from now on. */
+  async lookInside(policy: PolicyEngine, sockets: Pick<ProxyServerOptions, 'networkOf' | 'inTurn'>): Promise<void> {
+    const { proxy, gate, flows } = this;
+    await new ProxyServer({ proxy, gate, flows, policy, ...sockets }).start();
+    policy.proxy = proxy;
   }
 
   retainOnly(podUids: ReadonlySet<string>): void {
@@ -99,7 +126,15 @@ export class Cilium implements CniPlugin {
 
   private view(): CiliumView {
     const { datapath } = this.context;
-    const { network, directory, flows, ipam } = this;
-    return { datapath, network, directory, flows, ipam: { size: ipam?.size ?? 0, capacity: ipam?.capacity ?? 0 } };
+    const { network, directory, flows, names, proxy, ipam } = this;
+    return {
+      datapath,
+      network,
+      directory,
+      flows,
+      names,
+      proxy,
+      ipam: { size: ipam?.size ?? 0, capacity: ipam?.capacity ?? 0 },
+    };
   }
 }

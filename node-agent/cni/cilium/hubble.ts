@@ -6,9 +6,11 @@ import { RESERVED_IDENTITIES, reservedName } from '../../datapath/cilium/identit
 import { labelLines } from '../../datapath/cilium/security-labels.ts';
 import type { PluginOutput } from '../plugin.ts';
 import type { CiliumView } from './cilium-dbg.ts';
+import { l7Event, l7Json, l7Summary, passesL7 } from './hubble-l7.ts';
 
 const DEFAULT_LAST = 20;
 const DROP_REASON_POLICY = 133;
+const [DROP_EVENT, TRACE_EVENT, L7_EVENT] = [1, 4, 129];
 const PROTOCOL_NAMES: Readonly<Record<number, string>> = { 1: 'ICMPv4', 6: 'TCP', 17: 'UDP', 132: 'SCTP' };
 const FLAG_NAMES = ['FIN', 'SYN', 'RST', 'PSH', 'ACK', 'URG', 'ECE', 'CWR'];
 
@@ -28,6 +30,11 @@ const OPTIONS = {
   port: { type: 'string', multiple: true },
   'to-port': { type: 'string', multiple: true },
   protocol: { type: 'string', multiple: true },
+  type: { type: 'string', short: 't', multiple: true },
+  'http-method': { type: 'string', multiple: true },
+  'http-status': { type: 'string', multiple: true },
+  'http-path': { type: 'string', multiple: true },
+  'to-fqdn': { type: 'string', multiple: true },
 } as const;
 
 interface Party {
@@ -37,6 +44,8 @@ interface Party {
   readonly namespace: string | undefined;
   readonly pod: string | undefined;
   readonly labels: readonly string[];
+  /** By DNS, as this node's pods were told. */
+  readonly names: readonly string[];
 }
 
 interface ShownFlow {
@@ -83,12 +92,21 @@ function status({ flows }: CiliumView): string {
 function filtersOf(words: readonly string[]) {
   const { values } = parseArgs({ args: [...words], options: OPTIONS });
   const { output, last, follow } = values;
+  for (const path of values['http-path'] ?? []) assertExpression(path);
   const after = values.after === undefined ? undefined : Number(values.after);
   if (!['compact', 'json', 'jsonpb'].includes(output)) throw new Error(`invalid output format: ${output}`);
   const shownAtFirst = follow ? 0 : DEFAULT_LAST;
   const count = after !== undefined ? MAX_FLOWS : last === undefined ? shownAtFirst : Number(last);
   if (!Number.isInteger(count) || count < 0) throw new Error(`invalid argument "${last}" for "--last" flag`);
   return { ...values, output: output === 'jsonpb' ? 'json' : output, last: count, after };
+}
+
+function assertExpression(text: string): void {
+  try {
+    new RegExp(text);
+  } catch (error) {
+    throw new Error(`invalid argument "${text}" for "--http-path" flag: ${(error as Error).message}`); // of RegExp
+  }
 }
 
 function shownFlow(view: CiliumView, record: FlowRecord): ShownFlow {
@@ -103,7 +121,7 @@ function shownFlow(view: CiliumView, record: FlowRecord): ShownFlow {
   };
 }
 
-function partyOf({ directory, network }: CiliumView, address: number, port: number): Party {
+function partyOf({ directory, network, names }: CiliumView, address: number, port: number): Party {
   const known = directory.endpointAt(address);
   const identity = known?.identity ?? network.ipCache.identityOf(address);
   const reserved = reservedName(identity);
@@ -115,6 +133,7 @@ function partyOf({ directory, network }: CiliumView, address: number, port: numb
     namespace: known?.pod.namespace,
     pod: known?.pod.name,
     labels: reserved === undefined ? labelLines(labels ?? {}) : [`reserved:${reserved}`],
+    names: known === undefined ? names.namesOf(address).map((name) => name.replace(/\.$/, '')) : [],
   };
 }
 
@@ -123,8 +142,9 @@ function passes({ record, source, destination }: ShownFlow, filters: Filters): b
     wanted === undefined || wanted.some(holds);
   const verdict = record.drop === null ? 'FORWARDED' : 'DROPPED';
   const either = (holds: (party: Party) => boolean): boolean => holds(source) || holds(destination);
-  const protocol = PROTOCOL_NAMES[record.protocol] ?? '';
+  const protocols = [PROTOCOL_NAMES[record.protocol] ?? '', record.l7?.kind ?? ''];
   return (
+    passesL7(record, filters) &&
     any(filters.verdict, (value) => value.toUpperCase() === verdict) &&
     any(filters.pod, (value) => either((party) => isPod(party, value))) &&
     any(filters['from-pod'], (value) => isPod(source, value)) &&
@@ -134,7 +154,8 @@ function passes({ record, source, destination }: ShownFlow, filters: Filters): b
     any(filters['to-ip'], (value) => destination.address === value) &&
     any(filters.port, (value) => either(({ port }) => `${port}` === value)) &&
     any(filters['to-port'], (value) => `${destination.port}` === value) &&
-    any(filters.protocol, (value) => protocol.toUpperCase().startsWith(value.toUpperCase()))
+    any(filters['to-fqdn'], (value) => destination.names.includes(value)) &&
+    any(filters.protocol, (value) => protocols.some((one) => one.toUpperCase().startsWith(value.toUpperCase())))
   );
 }
 
@@ -152,25 +173,33 @@ function compactLine({ network }: CiliumView, flow: ShownFlow, offsetUs: number)
   const arrow = record.drop !== null ? '<>' : record.isReply ? '<-' : '->';
   // Of a reply too the client stands at the left.
   const [left, right] = record.isReply ? [destination, source] : [source, destination];
-  const event = record.drop === null ? `${observationPoint(network.routing, flow)} FORWARDED` : 'Policy denied DROPPED';
+  const event = eventOf(network.routing, flow);
   return `${stamp}: ${partyText(left)} ${arrow} ${partyText(right)} ${event} (${summary(record)})`;
 }
 
-function observationPoint(routing: string, { destination, isArriving }: ShownFlow): string {
+function eventOf(routing: string, flow: ShownFlow): string {
+  const { l7, drop } = flow.record;
+  if (l7 !== null) return `${l7Event(l7)} ${drop === null ? 'FORWARDED' : 'DROPPED'}`;
+  return drop === null ? `${observationPoint(routing, flow)} FORWARDED` : 'Policy denied DROPPED';
+}
+
+function observationPoint(routing: string, { record, destination, isArriving }: ShownFlow): string {
+  if (record.toProxy) return 'to-proxy';
   if (isArriving) return 'to-endpoint';
   if (destination.identity === RESERVED_IDENTITIES.host) return 'to-stack';
   const isPodOrNode = destination.identity !== RESERVED_IDENTITIES.world;
   return isPodOrNode && (routing === 'vxlan' || routing === 'geneve') ? 'to-overlay' : 'to-network';
 }
 
-function partyText({ namespace, pod, address, port, identity }: Party): string {
-  const name = pod === undefined ? address : `${namespace}/${pod}`;
+function partyText({ namespace, pod, address, port, identity, names }: Party): string {
+  const name = pod === undefined ? (names[0] ?? address) : `${namespace}/${pod}`;
   const place = port === 0 ? name : `${name}:${port}`;
   const reserved = reservedName(identity);
   return reserved === undefined ? `${place} (ID:${identity})` : `${place} (${reserved})`;
 }
 
-function summary({ protocol, tcpFlags }: FlowRecord): string {
+function summary({ protocol, tcpFlags, l7 }: FlowRecord): string {
+  if (l7 !== null) return l7Summary(l7);
   const name = PROTOCOL_NAMES[protocol] ?? `protocol ${protocol}`;
   return name === 'TCP' ? `TCP Flags: ${flagNames(tcpFlags).join(', ')}` : name;
 }
@@ -184,7 +213,9 @@ function jsonLine({ datapath: { nodeName }, network }: CiliumView, flow: ShownFl
   const time = new Date((record.timeUs + offsetUs) / 1000).toISOString();
   const dropped = record.drop !== null;
   const direction = isIngress ? 'ingress' : 'egress';
-  const observed = { Type: 'L3_L4', node_name: nodeName, event_type: { type: dropped ? 1 : 4 } };
+  const { l7 } = record;
+  const type = l7 !== null ? L7_EVENT : dropped ? DROP_EVENT : TRACE_EVENT;
+  const observed = { Type: l7 === null ? 'L3_L4' : 'L7', node_name: nodeName, event_type: { type } };
   return JSON.stringify({
     flow: {
       time,
@@ -192,8 +223,11 @@ function jsonLine({ datapath: { nodeName }, network }: CiliumView, flow: ShownFl
       ...(dropped ? { drop_reason: DROP_REASON_POLICY } : {}),
       IP: { source: source.address, destination: destination.address, ipVersion: 'IPv4' },
       l4: layer4(record),
+      ...(l7 === null ? {} : { l7: l7Json(l7) }),
       source: jsonParty(source),
       destination: jsonParty(destination),
+      ...namesJson('source_names', source),
+      ...namesJson('destination_names', destination),
       ...observed,
       traffic_direction: direction.toUpperCase(),
       ...(dropped
@@ -213,6 +247,10 @@ function layer4({ protocol, sourcePort, destinationPort, tcpFlags, isReply }: Fl
   const ports = { source_port: sourcePort, destination_port: destinationPort };
   if (name !== 'TCP') return { [name]: ports };
   return { TCP: { ...ports, flags: Object.fromEntries(flagNames(tcpFlags).map((flag) => [flag, true])) } };
+}
+
+function namesJson(field: string, { names }: Party): object {
+  return names.length === 0 ? {} : { [field]: names };
 }
 
 function jsonParty({ identity, namespace, pod, labels }: Party): object {

@@ -1,15 +1,61 @@
 /**
- * What hubble observes: the first packet of each direction of a connection, with the verdict, and every packet that policy drops.
+ * What hubble observes: the first packet of each direction of a connection, with the verdict, and every packet that policy drops;
+ * and of what the proxies look into, each question and answer.
  * The newest are kept, as many as the original's ring has room for.
  */
 import type { DropReason } from '../../../shared/netstack/hooks.ts';
 import * as ipv4 from '../../../shared/wire/ipv4.ts';
 import type { Packet, PacketMemory } from '../../../shared/wire/packet-memory.ts';
 import * as tcp from '../../../shared/wire/tcp.ts';
-import type { Connection, Flow } from '../flow.ts';
+import type { Connection } from '../flow.ts';
 import type { VerdictObserver } from '../policy/policy-engine.ts';
 
 export const MAX_FLOWS = 4095;
+
+export type L7Flow =
+  | {
+      readonly kind: 'dns';
+      readonly isResponse: boolean;
+      /** Full. */
+      readonly name: string;
+      readonly type: string;
+      readonly rcode: string;
+      readonly addresses: readonly number[];
+      readonly ttlSeconds: number;
+      /** Of what is no address. */
+      readonly recordTypes: readonly string[];
+    }
+  | {
+      readonly kind: 'http';
+      readonly isResponse: boolean;
+      readonly method: string;
+      readonly url: string;
+      /** `HTTP/1.1` */
+      readonly version: string;
+      readonly headers: readonly (readonly [name: string, value: string])[];
+      /** Of a response. */
+      readonly code: number;
+      readonly latencyMs: number;
+    };
+
+export interface FlowEnds {
+  readonly protocol: number;
+  readonly client: number;
+  readonly clientPort: number;
+  readonly server: number;
+  readonly serverPort: number;
+}
+
+/** Both ends' own, whatever a Service made of them. */
+export function endsOf({ protocol, original, reply }: Connection): FlowEnds {
+  return {
+    protocol,
+    client: original.source >>> 0,
+    clientPort: original.sourcePort,
+    server: reply.source >>> 0,
+    serverPort: reply.sourcePort,
+  };
+}
 
 export interface FlowRecord {
   readonly timeUs: number;
@@ -24,6 +70,10 @@ export interface FlowRecord {
   readonly drop: DropReason | null;
   /** From the connection's server to its client. */
   readonly isReply: boolean;
+  /** It goes on to a proxy. */
+  readonly toProxy: boolean;
+  /** Of what a proxy saw; null for packets. */
+  readonly l7: L7Flow | null;
 }
 
 export class FlowLog implements VerdictObserver {
@@ -38,28 +88,28 @@ export class FlowLog implements VerdictObserver {
     this.nowUs = nowUs;
   }
 
-  judged(packet: Packet, { original, reply, protocol }: Connection, drop: DropReason | null): void {
-    this.add(packet, protocol, original, reply, drop, false);
+  judged(packet: Packet, connection: Connection, drop: DropReason | null, point?: 'to-proxy'): void {
+    this.add(this.tcpFlags(packet, connection), endsOf(connection), { drop, toProxy: point !== undefined });
   }
 
-  /** By both ends' own addresses, whatever a Service made of them. */
-  replied(packet: Packet, { original, reply, protocol }: Connection): void {
-    this.add(packet, protocol, reply, original, null, true);
+  replied(packet: Packet, connection: Connection): void {
+    this.add(this.tcpFlags(packet, connection), endsOf(connection), { isReply: true });
   }
 
-  private add(packet: Packet, protocol: number, from: Flow, to: Flow, drop: DropReason | null, isReply: boolean): void {
-    const isTcp = protocol === ipv4.PROTOCOL_TCP;
-    this.ring[this.seen++ % MAX_FLOWS] = {
-      timeUs: this.nowUs(),
-      protocol,
-      source: from.source >>> 0,
-      sourcePort: from.sourcePort,
-      destination: to.source >>> 0,
-      destinationPort: to.sourcePort,
-      tcpFlags: isTcp ? tcp.flags(this.memory.view, packet.transportOffset) : 0,
-      drop,
-      isReply,
-    };
+  addL7(ends: FlowEnds, l7: L7Flow, drop: DropReason | null): void {
+    this.add(0, ends, { drop, l7, isReply: l7.isResponse });
+  }
+
+  private tcpFlags(packet: Packet, { protocol }: Connection): number {
+    return protocol === ipv4.PROTOCOL_TCP ? tcp.flags(this.memory.view, packet.transportOffset) : 0;
+  }
+
+  private add(tcpFlags: number, ends: FlowEnds, said: Partial<FlowRecord>): void {
+    const { protocol, client, clientPort, server, serverPort } = ends;
+    const from = { source: client, sourcePort: clientPort, destination: server, destinationPort: serverPort };
+    const back = { source: server, sourcePort: serverPort, destination: client, destinationPort: clientPort };
+    const common = { timeUs: this.nowUs(), protocol, tcpFlags, drop: null, isReply: false, toProxy: false, l7: null };
+    this.ring[this.seen++ % MAX_FLOWS] = { ...common, ...(said.isReply === true ? back : from), ...said };
   }
 
   /** Those that came after so many had been seen, as far as they are kept. */

@@ -53,7 +53,7 @@ export class CiliumNetwork implements NodeNetwork {
   private readonly tunnel: CiliumVxlanDevice | GeneveDevice | null;
   /** Seals what goes to other nodes' pods; null where nothing is encrypted. */
   readonly wireguard: WireguardDevice | null;
-  private readonly parts: NetworkParts;
+  readonly parts: NetworkParts;
   private readonly peers = new Set<KnownPeer>();
   private cidr: IpPrefix | null = null;
   /** Of `cilium_host`: every pod's gateway. 0 before there is one. */

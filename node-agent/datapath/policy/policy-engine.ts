@@ -4,6 +4,8 @@
  *   first packet -> egress of the client, if it is a pod here -> ingress of the server, if it is a pod here
  *   later ones   -> the verdict that stands with the connection, as long as the policies stay what they are
  *
+ * Where rules ask what a connection carries, its packets go to a proxy, which opens another one to the server.
+ *
  * A connection is judged in the direction in which it was opened, with the server's real address and the client's (after
  * service translation, before masquerade), so replies pass by themselves. Nothing here depends on how many policies there are.
  *
@@ -20,9 +22,15 @@ import type { Packet, PacketMemory } from '../../../shared/wire/packet-memory.ts
 import type { Connection, Flow } from '../flow.ts';
 import type { PacketPolicy } from '../packet-policy.ts';
 import { isDiscovery, isIcmp } from '../tuple.ts';
+import { type PolicyProxy, type PolicySide, ProxyPart } from './policy-proxy.ts';
 
 /** A packet of no connection, from or to a pod that policies speak of. */
 const NO_CONNECTION: DropReason = Object.freeze({ code: 'policy-no-connection' });
+
+/** Rules came that ask what a connection carries, and nobody looked from its beginning on. */
+const NOT_FROM_THE_BEGINNING: DropReason = Object.freeze({ code: 'policy-l7-established' });
+/** Rules that ask what a connection carries, where nobody can look. */
+const NO_PROXY: DropReason = Object.freeze({ code: 'policy-l7-unavailable' });
 
 /** What becomes of a connection that a new policy forbids: plugins differ. */
 export type Established = 'cut' | 'keep';
@@ -42,12 +50,28 @@ export interface PolicyVerdict {
 
 /** Told of each connection that is let through, at the first packet of each direction, and of every packet that is refused. */
 export interface VerdictObserver {
-  judged(packet: Packet, connection: Connection, drop: DropReason | null): void;
+  /** `to-proxy`: it goes on there, as what it carries is asked for. */
+  judged(packet: Packet, connection: Connection, drop: DropReason | null, point?: 'to-proxy'): void;
   replied(packet: Packet, connection: Connection): void;
 }
 
+interface AskedInside {
+  readonly side: PolicySide;
+  readonly decision: PolicyDecision;
+}
+
+interface Judgement {
+  readonly drop: DropReason | null;
+  /** null: nobody asks what it carries. */
+  readonly l7: AskedInside | null;
+}
+
+const ALLOWED: Judgement = { drop: null, l7: null };
+
 export class PolicyEngine implements PacketPolicy, AddressHolder {
   observer: VerdictObserver | null = null;
+  /** Looks into connections; without one, what asks for it is refused. */
+  proxy: PolicyProxy | null = null;
   private readonly options: PolicyEngineOptions;
   private endpoints = new Map<number, EndpointPolicy>();
   /** Changes with every program; a connection that passed under this one need not be asked again. */
@@ -85,18 +109,68 @@ export class PolicyEngine implements PacketPolicy, AddressHolder {
     for (const direction of directions) for (const peer of direction?.known.keys() ?? []) visit(peer);
   }
 
-  judge(packet: Packet, flow: Flow | null, _inDevice: NetDevice, _outDevice: NetDevice | null): Verdict {
+  judge(packet: Packet, flow: Flow | null, inDevice: NetDevice, outDevice: NetDevice | null): Verdict {
     if (flow === null) return this.judgeStray(packet);
     if (flow.relatedTo !== null) return null;
     const { connection } = flow;
     if (connection.policyGeneration === this.generation) return null;
     if (connection.policyGeneration === -this.generation) return this.awaitReply(packet, flow);
-    if (connection.confirmed && this.options.established === 'keep') return null;
-    const refused = this.judgeConnection(connection);
-    if (refused !== null || connection.policyGeneration === 0) this.observer?.judged(packet, connection, refused);
+    if (connection.proxy !== null) return this.judgeProxied(packet, flow, connection.proxy);
+    const wasJudged = connection.policyGeneration !== 0;
+    if (connection.confirmed && wasJudged && this.options.established === 'keep') return null;
+    const opened = this.proxy === null || connection.confirmed ? null : this.proxy.opens(inDevice);
+    const { drop: refused, l7 } = this.judgeConnection(connection, opened);
+    if (l7 !== null && refused === null) return this.lookInside(packet, flow, outDevice, l7, opened);
+    if (refused !== null || !wasJudged) this.observer?.judged(packet, connection, refused);
+    if (refused !== null) return refused;
+    if (opened !== null) return this.proxied(packet, flow, null, opened);
     const isComplete = this.observer === null || connection.seenReply;
-    if (refused === null) connection.policyGeneration = isComplete ? this.generation : -this.generation;
-    return refused;
+    connection.policyGeneration = isComplete ? this.generation : -this.generation;
+    return null;
+  }
+
+  private lookInside(
+    packet: Packet,
+    flow: Flow,
+    outDevice: NetDevice | null,
+    { side, decision }: AskedInside,
+    opened: PolicySide | null,
+  ): Verdict {
+    const { proxy } = this;
+    const { connection } = flow;
+    const l7 = decision.l7!; // it asks
+    const isFirst = !connection.confirmed;
+    const impossible = { ...NO_PROXY, cause: decision.cause };
+    // What the node itself answers does not come this way again.
+    const refused = proxy === null || outDevice === null ? impossible : null;
+    if (isFirst || refused !== null) this.observer?.judged(packet, connection, refused, 'to-proxy');
+    if (proxy === null || refused !== null) return refused;
+    if (!proxy.takes(connection)) return proxy.look(packet, flow, l7);
+    if (!isFirst) return { reject: 'tcp-reset', reason: { ...NOT_FROM_THE_BEGINNING, cause: decision.cause } };
+    return this.proxied(packet, flow, side, opened);
+  }
+
+  /** A first packet in whose connection the proxy has a part from now on. */
+  private proxied(packet: Packet, flow: Flow, served: PolicySide | null, opened: PolicySide | null): Verdict {
+    const part = new ProxyPart();
+    part.served = served;
+    part.opened = opened;
+    part.generation = this.generation;
+    flow.connection.proxy = part;
+    return this.judgeProxied(packet, flow, part);
+  }
+
+  private judgeProxied(packet: Packet, { connection, isReply }: Flow, part: ProxyPart): Verdict {
+    if (part.generation !== this.generation) {
+      const { drop } = this.judgeConnection(connection, part.opened);
+      if (drop !== null) {
+        this.observer?.judged(packet, connection, drop);
+        return drop;
+      }
+      part.generation = this.generation;
+    }
+    const side = isReply ? part.opened : part.served;
+    return side === null ? null : (this.proxy?.take(side) ?? NO_PROXY);
   }
 
   /** Of a connection that passed: the observer has yet to see what comes back. */
@@ -119,17 +193,31 @@ export class PolicyEngine implements PacketPolicy, AddressHolder {
     };
   }
 
-  private judgeConnection({ original, reply, protocol }: Connection): DropReason | null {
+  /** `opened`: a proxy's own connection, after that side's policy was asked about what it carries. */
+  private judgeConnection({ original, reply, protocol }: Connection, opened: PolicySide | null): Judgement {
     const client = original.source >>> 0;
     const server = reply.source >>> 0;
-    if (client === server) return null;
-    const out = this.endpoints.get(client)?.egress ?? null;
-    const into = this.endpoints.get(server)?.ingress ?? null;
-    if ((out === null && into === null) || this.options.isNodeAddress(client)) return null;
+    if (client === server) return ALLOWED;
+    const out = opened === null ? (this.endpoints.get(client)?.egress ?? null) : null;
+    const into = opened === 'ingress' ? null : (this.endpoints.get(server)?.ingress ?? null);
+    if ((out === null && into === null) || this.options.isNodeAddress(client)) return ALLOWED;
     const port = isIcmp(protocol) ? original.destinationPort : reply.sourcePort; // of ICMP: the type
-    const refused = out === null ? null : decide(out, server, protocol, port).drop;
-    if (refused !== null || into === null) return refused;
-    return decide(into, client, protocol, port).drop;
+    if (out !== null) {
+      const decision = decide(out, server, protocol, port);
+      if (decision.drop !== null) return { drop: decision.drop, l7: null };
+      if (decision.l7 !== undefined) return { drop: null, l7: { side: 'egress', decision } };
+    }
+    if (into === null) return ALLOWED;
+    const decision = decide(into, client, protocol, port);
+    if (decision.drop !== null) return { drop: decision.drop, l7: null };
+    return decision.l7 === undefined ? ALLOWED : { drop: null, l7: { side: 'ingress', decision } };
+  }
+
+  /** What the policy of one side says now of a connection that a proxy looks into; null where none speaks. */
+  decisionOf(side: PolicySide, client: number, server: number, protocol: number, port: number): PolicyDecision | null {
+    const [mine, peer] = side === 'egress' ? [client, server] : [server, client];
+    const policy = this.endpoints.get(mine)?.[side] ?? null;
+    return policy === null ? null : decide(policy, peer, protocol, port);
   }
 
   private judgeStray(packet: Packet): DropReason | null {

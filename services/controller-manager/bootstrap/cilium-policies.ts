@@ -49,22 +49,75 @@ const serviceReference = oneOf({
   k8sServiceSelector: object({ selector, namespace: text }, ['selector']),
 });
 
-const ports = list(
-  refusing(
-    object({
-      ports: list(
-        object({ port: text, endPort: whole(0, 65_535), protocol: oneWord('TCP', 'UDP', 'SCTP', 'ANY') }, ['port']),
-      ),
-    }),
-    'rules',
-    'listener',
-    'serverNames',
-  ),
+const DNS_NAME = '[-a-zA-Z0-9_.]+';
+/** What the parts of a pattern may be: no expression. */
+const DNS_PATTERN = '[-a-zA-Z0-9_.*]+';
+const namePattern = checked(
+  object({
+    matchName: { ...text, maxLength: 255, pattern: `^${DNS_NAME}$` },
+    matchPattern: { ...text, maxLength: 255, pattern: `^${DNS_PATTERN}$` },
+  }),
+  { rule: 'has(self.matchName) || has(self.matchPattern)', message: 'one of matchName and matchPattern must be there' },
 );
+const header = checked(refusing(object({ name: text, value: text, mismatch: text }, ['name']), 'secret'), {
+  rule: '!has(self.mismatch)',
+  message: 'mismatch: this emulation does not enforce it yet, so it is refused',
+});
+const httpRule = object({
+  method: text,
+  path: text,
+  host: text,
+  headers: list(text),
+  headerMatches: list(header),
+});
+const l7Rules = {
+  http: list(httpRule, 1),
+  dns: list(namePattern, 1),
+};
 
-function rules(side: 'from' | 'to'): JSONSchemaProps {
-  const others = side === 'to' ? ['toFQDNs', 'toGroups', 'toNodes'] : ['fromGroups', 'fromNodes'];
+/** Of ingress there are no rules about DNS, and what denies does not look inside. */
+function ports(l7: readonly (keyof typeof l7Rules)[]): JSONSchemaProps {
+  const listed = object({
+    ports: list(
+      object({ port: text, endPort: whole(0, 65_535), protocol: oneWord('TCP', 'UDP', 'SCTP', 'ANY') }, ['port']),
+    ),
+    ...(l7.length === 0 ? {} : { rules: l7Schema(l7) }),
+  });
+  const entry = refusing(listed, 'listener', 'serverNames[]', 'originatingTLS', 'terminatingTLS');
+  if (l7.length === 0) return list(refusing(entry, 'rules'));
+  return list(
+    checked(
+      entry,
+      {
+        rule: "!has(self.rules) || !has(self.rules.http) || !has(self.ports) || self.ports.all(p, !has(p.protocol) || p.protocol in ['TCP', 'ANY'])",
+        message: 'rules.http: HTTP needs ports of TCP',
+      },
+      {
+        rule: '!has(self.rules) || (has(self.ports) && size(self.ports) > 0)',
+        message: 'rules need ports',
+      },
+    ),
+  );
+}
+
+function l7Schema(names: readonly (keyof typeof l7Rules)[]): JSONSchemaProps {
+  const known = Object.fromEntries(names.map((name) => [name, l7Rules[name]]));
+  const schema = refusing(object(known), 'kafka[]', 'l7[]');
+  return names.length < 2
+    ? schema
+    : checked(schema, {
+        rule: '!(has(self.http) && has(self.dns))',
+        message: 'rules of one list of ports may be http or dns, not both',
+      });
+}
+
+function rules(side: 'from' | 'to', action: 'allow' | 'deny' = 'allow'): JSONSchemaProps {
+  const others = side === 'to' ? ['toGroups[]', 'toNodes[]'] : ['fromGroups[]', 'fromNodes[]'];
+  const denies = action === 'deny';
+  const namesServers = side === 'to' && !denies;
+  const l7 = denies ? [] : side === 'to' ? (['http', 'dns'] as const) : (['http'] as const);
   const blocks = list(object({ cidr: text, except: list(text) }, ['cidr']));
+  const peers = [`${side}Endpoints`, `${side}Entities`, `${side}CIDR`, `${side}CIDRSet`];
   const rule = refusing(
     object({
       [`${side}Endpoints`]: list(selector),
@@ -72,17 +125,30 @@ function rules(side: 'from' | 'to'): JSONSchemaProps {
       [`${side}CIDR`]: list(text),
       [`${side}CIDRSet`]: blocks,
       ...(side === 'to' ? { toServices: list(serviceReference) } : {}),
-      toPorts: ports,
+      ...(namesServers ? { toFQDNs: list(namePattern) } : {}),
+      toPorts: ports(l7),
       icmps,
     }),
     'authentication',
     ...others,
+    ...(side === 'to' && denies ? ['toFQDNs[]'] : []),
   );
   return list(
-    checked(rule, {
-      rule: '!(has(self.toPorts) && has(self.icmps))',
-      message: 'The ICMPs block may only be present without ToPorts',
-    }),
+    checked(
+      rule,
+      {
+        rule: '!(has(self.toPorts) && has(self.icmps))',
+        message: 'The ICMPs block may only be present without ToPorts',
+      },
+      ...(namesServers
+        ? [
+            {
+              rule: `!has(self.toFQDNs) || !(${[...peers, 'toServices'].map((peer) => `has(self.${peer})`).join(' || ')})`,
+              message: 'toFQDNs may not be combined with other peers in one rule',
+            },
+          ]
+        : []),
+    ),
   );
 }
 
@@ -91,9 +157,9 @@ const spec = object(
     description: text,
     endpointSelector: selector,
     ingress: rules('from'),
-    ingressDeny: rules('from'),
+    ingressDeny: rules('from', 'deny'),
     egress: rules('to'),
-    egressDeny: rules('to'),
+    egressDeny: rules('to', 'deny'),
     enableDefaultDeny: object({ ingress: flag, egress: flag }),
   },
   ['endpointSelector'],

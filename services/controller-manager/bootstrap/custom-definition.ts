@@ -2,7 +2,7 @@
 import type { CustomResourceDefinition, JSONSchemaProps } from 'kubernetes-types/apiextensions/v1.js';
 import type { ResourceRef } from '../../../shared/api/resource.ts';
 import { CUSTOMRESOURCEDEFINITIONS } from '../../../shared/api/resources.ts';
-import { anything, object, type Properties, text } from './custom-schema.ts';
+import { anything, list, object, type Properties, text } from './custom-schema.ts';
 import type { Manifest } from './manifest.ts';
 
 export interface DefinitionOptions {
@@ -52,13 +52,14 @@ export function customDefinition(resource: ResourceRef, options: DefinitionOptio
 
 /**
  * Fields that are not enforced here are refused with a sentence, never dropped: a rule that lost a condition would allow more
- * than its author wrote.
+ * than its author wrote. `kafka[]` is a field that holds a list.
  */
 export function refusing(schema: JSONSchemaProps, ...fields: readonly string[]): JSONSchemaProps {
-  const refused = Object.fromEntries(fields.map((field) => [field, anything]));
-  const validations = fields.map((field) => ({
-    rule: `!has(self.${field})`,
-    message: `${field}: this emulation does not enforce it yet, so it is refused`,
+  const named = fields.map((field) => ({ name: field.replace('[]', ''), isList: field.endsWith('[]') }));
+  const refused = Object.fromEntries(named.map(({ name, isList }) => [name, isList ? list(anything) : anything]));
+  const validations = named.map(({ name }) => ({
+    rule: `!has(self.${name})`,
+    message: `${name}: this emulation does not enforce it yet, so it is refused`,
   }));
   return checked({ ...schema, properties: { ...schema.properties, ...refused } }, ...validations);
 }

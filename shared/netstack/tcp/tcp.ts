@@ -113,7 +113,7 @@ export class TcpLayer {
     const error = routeError(route);
     if (error !== null) throw new SocketError(error, 'connect', remoteAddress, remotePort);
     const localAddress = options.localAddress || this.host.sourceOf(route!, remoteAddress);
-    if (!this.host.isLocal(localAddress)) {
+    if (!this.host.isLocal(localAddress) && this.host.transparentPort === null) {
       throw new SocketError('EADDRNOTAVAIL', 'connect', localAddress, options.localPort ?? 0);
     }
     if (this.endpoints.size - this.timeWaits.size >= MAX_CONNECTIONS) {
@@ -295,7 +295,7 @@ export class TcpLayer {
   }
 
   private findListener(local: number, port: number): TcpListener | undefined {
-    const candidates = this.listeners.get(port);
+    const candidates = this.listeners.get(this.host.transparentPort ?? port);
     if (candidates === undefined) return undefined;
     return (
       candidates.find((listener) => listener.localAddress === local) ??

@@ -1,0 +1,131 @@
+/**
+ * What DNS told the pods of this node: names and their addresses, for as long as the answers hold, and after that while a
+ * connection uses them (cilium's FQDN cache and its "zombies").
+ */
+
+import { Alarm } from '../../../shared/netstack/alarm.ts';
+import type { Engine } from '../../../shared/netstack/engine.ts';
+import type { NamePattern } from '../../../shared/policy/l7-rules.ts';
+import { nameMatches } from '../../../shared/policy/name-pattern.ts';
+import { formatAddress } from '../../../shared/wire/ip-address.ts';
+
+const SECOND_US = 1_000_000;
+/** How often an address that outlived its answer is looked after. */
+const RECHECK_US = 5 * SECOND_US;
+/** cilium's tofqdns-endpoint-max-ip-per-hostname. */
+const MAX_ADDRESSES_PER_NAME = 1000;
+/** Of one node. */
+export const MAX_ENTRIES = 50_000;
+
+export interface FqdnEntry {
+  /** The pod that asked. */
+  readonly endpoint: number;
+  /** In lower case, with the root's dot. */
+  readonly name: string;
+  readonly address: number;
+  readonly ttlSeconds: number;
+  readonly expiresUs: number;
+  /** Whom it is kept for. */
+  readonly source: 'lookup' | 'connection';
+}
+
+export interface FqdnCacheOptions {
+  readonly engine: Engine;
+  /** Whether the pod has a connection to the address. */
+  readonly isInUse: (endpoint: number, address: number) => boolean;
+}
+
+export class FqdnCache {
+  /** Told when names have other addresses than before, within the turn that knows. */
+  onChange: (() => void) | null = null;
+  /** cilium's tofqdns-min-ttl. */
+  minTtlSeconds = 0;
+  private readonly options: FqdnCacheOptions;
+  /** By name, then by endpoint and address. */
+  private readonly names = new Map<string, Map<string, FqdnEntry>>();
+  private size = 0;
+  private readonly alarm: Alarm;
+
+  constructor(options: FqdnCacheOptions) {
+    this.options = options;
+    this.alarm = new Alarm(options.engine, () => this.expire());
+  }
+
+  /** An answer to a pod; `name` is full. What finds no room is not learned. */
+  learn(endpoint: number, name: string, addresses: readonly number[], ttlSeconds: number): void {
+    const ttl = Math.max(ttlSeconds, this.minTtlSeconds);
+    const expiresUs = this.options.engine.nowUs + ttl * SECOND_US;
+    const before = this.addressesNamed(name);
+    const entries = this.names.get(name) ?? new Map<string, FqdnEntry>();
+    for (const address of addresses) {
+      const key = `${endpoint} ${address}`;
+      const known = entries.get(key);
+      if (known === undefined && (entries.size >= MAX_ADDRESSES_PER_NAME || this.size >= MAX_ENTRIES)) break;
+      if (known === undefined) this.size++;
+      const latestUs = Math.max(expiresUs, known?.source === 'lookup' ? known.expiresUs : 0);
+      entries.set(key, { endpoint, name, address, ttlSeconds: ttl, expiresUs: latestUs, source: 'lookup' });
+    }
+    if (entries.size > 0) this.names.set(name, entries);
+    this.arm(expiresUs);
+    if (addresses.some((address) => !before.has(address))) this.onChange?.();
+  }
+
+  /** As text, each once. */
+  addressesOf(pattern: NamePattern): readonly string[] {
+    const found = new Set<number>();
+    for (const name of this.names.keys()) {
+      if (nameMatches(pattern, name)) for (const address of this.addressesNamed(name)) found.add(address);
+    }
+    return [...found].map(formatAddress);
+  }
+
+  list(): readonly FqdnEntry[] {
+    return [...this.names.values()].flatMap((entries) => [...entries.values()]);
+  }
+
+  /** The names that an address has. */
+  namesOf(address: number): readonly string[] {
+    const named = this.list().filter((entry) => entry.address === address);
+    return [...new Set(named.map(({ name }) => name))];
+  }
+
+  /** A pod is gone, or `cilium-dbg fqdn cache clean` was called. */
+  forget(isMeant: (entry: FqdnEntry) => boolean): void {
+    if (this.removeWhere(isMeant)) this.onChange?.();
+  }
+
+  private addressesNamed(name: string): ReadonlySet<number> {
+    const entries = [...(this.names.get(name)?.values() ?? [])];
+    return new Set(entries.map(({ address }) => address));
+  }
+
+  private expire(): void {
+    const { engine, isInUse } = this.options;
+    const isOver = ({ expiresUs }: FqdnEntry): boolean => expiresUs <= engine.nowUs;
+    for (const entries of this.names.values()) {
+      for (const [key, entry] of entries) {
+        if (!isOver(entry) || !isInUse(entry.endpoint, entry.address)) continue;
+        entries.set(key, { ...entry, source: 'connection', expiresUs: engine.nowUs + RECHECK_US });
+      }
+    }
+    const changed = this.removeWhere(isOver);
+    const next = Math.min(...this.list().map(({ expiresUs }) => expiresUs));
+    if (next !== Number.POSITIVE_INFINITY) this.arm(next);
+    if (changed) this.onChange?.();
+  }
+
+  private removeWhere(isMeant: (entry: FqdnEntry) => boolean): boolean {
+    const before = this.size;
+    for (const [name, entries] of this.names) {
+      for (const [key, entry] of entries) {
+        if (isMeant(entry) && entries.delete(key)) this.size--;
+      }
+      if (entries.size === 0) this.names.delete(name);
+    }
+    return this.size < before;
+  }
+
+  private arm(timeUs: number): void {
+    if (timeUs < this.alarm.deadlineUs) this.alarm.set(timeUs);
+  }
+}

@@ -1,0 +1,42 @@
+import { describe, expect, it } from 'vitest';
+import { type HttpRequestFacts, httpRuleAllows, httpRuleText } from './http-match.ts';
+import type { HttpRule } from './l7-rules.ts';
+
+const HEADERS: Readonly<Record<string, readonly string[]>> = { 'x-token': ['a', 'b'] };
+const request = (method: string, path: string): HttpRequestFacts => ({
+  method,
+  path,
+  host: 'web.shop',
+  header: (name) => HEADERS[name] ?? [],
+});
+
+it.each<[HttpRule, string, string, boolean]>([
+  [{}, 'DELETE', '/', true],
+  [{ method: 'GET' }, 'GET', '/', true],
+  [{ method: 'GET' }, 'GETS', '/', false],
+  [{ method: 'GET|PUT' }, 'PUT', '/', true],
+  [{ path: '/public' }, 'GET', '/public/1', false],
+  [{ path: '/public/.*' }, 'GET', '/public/1?q=1', true],
+  [{ path: '/a|/b' }, 'GET', '/ab', false],
+  [{ path: '(' }, 'GET', '(', false],
+  [{ host: 'web\\.shop' }, 'GET', '/', true],
+  [{ host: 'web' }, 'GET', '/', false],
+  [{ headers: ['X-Token: b'] }, 'GET', '/', true],
+  [{ headers: ['X-Token: c'] }, 'GET', '/', false],
+  [{ headers: ['X-Token'] }, 'GET', '/', true],
+  [{ headers: ['X-Other'] }, 'GET', '/', false],
+  [{ headerMatches: [{ name: 'X-Token', value: 'a' }] }, 'GET', '/', true],
+  [{ headerMatches: [{ name: 'X-Token', value: 'A' }] }, 'GET', '/', false],
+])('%j and %s %s: %s', (rule, method, path, allows) => {
+  expect(httpRuleAllows(rule, request(method, path))).toBe(allows);
+});
+
+describe('for people', () => {
+  it.each<[HttpRule, string]>([
+    [{}, 'every request'],
+    [{ method: 'GET', path: '/v1' }, 'GET /v1'],
+    [{ path: '/v1', host: 'web', headers: ['X-Token: a'] }, '/v1, host web, header X-Token: a'],
+  ])('%j is %s', (rule, text) => {
+    expect(httpRuleText(rule)).toBe(text);
+  });
+});

@@ -1,0 +1,342 @@
+/** cilium's rules about content on two nodes: real HTTP and DNS between pods, through the proxies of one node or of both. */
+import { Agent, createServer, type IncomingMessage, request } from 'node:http';
+import dnsPacket from 'dns-packet';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { PodNetwork, PodTcpSocket } from '../../shared/podnet/pod-network.ts';
+import { TestLoop } from '../../shared/podnet/pod-pair.testkit.ts';
+import { StackNetwork } from '../../shared/podnet/stack-network.ts';
+import type { CiliumPolicySpec } from '../../shared/policy/cilium-policy.ts';
+import { parseAddress } from '../../shared/wire/ip-address.ts';
+import { CiliumWorld } from './cilium-world.testkit.ts';
+
+const SERVER = '10.244.2.3';
+const CLIENT = '10.244.1.3';
+const BIG_BYTES = 3_000_000;
+
+let world: CiliumWorld;
+let loop: TestLoop;
+let client: PodNetwork;
+let server: PodNetwork;
+beforeEach(async () => {
+  world = new CiliumWorld();
+  loop = new TestLoop(world.cluster.engine);
+  const networkOf = (host: (typeof world.client)['host']) => new StackNetwork({ host, loop });
+  for (const [i, plugin] of world.plugins.entries()) {
+    await plugin.lookInside(world.engines[i]!, { networkOf, inTurn: (call) => loop.run(call) });
+  }
+  client = networkOf(world.client.host);
+  server = networkOf(world.server.host);
+});
+afterEach(() => loop.close());
+
+const apply = (...specs: CiliumPolicySpec[]) => loop.run(() => world.apply(...specs));
+const hubble = (node: number, ...words: string[]) => world.command(node, 'hubble', 'observe', ...words);
+
+interface Answer {
+  readonly status: number;
+  readonly body: string;
+  readonly headers: IncomingMessage['headers'];
+}
+
+/** With the shape of a library's agent: connections of the pod's. */
+class PodAgent extends Agent {
+  override createConnection(
+    _options: object,
+    callback?: (error: Error | null, stream: PodTcpSocket) => void,
+  ): undefined {
+    client.connectTcp({ host: SERVER, port: 80 }).then((socket) => callback?.(null, socket));
+  }
+}
+
+function ask(
+  agent: Agent,
+  method: string,
+  path: string,
+  headers: Record<string, string> = {},
+  body?: string,
+): Promise<Answer> {
+  return new Promise((resolve, reject) => {
+    const sent = request({ agent, method, path, headers: { host: 'web', ...headers } }, (response) => {
+      let text = '';
+      response.setEncoding('utf8').on('data', (piece: string) => {
+        text += piece;
+      });
+      response.on('end', () => resolve({ status: response.statusCode ?? 0, body: text, headers: response.headers }));
+    });
+    sent.on('error', reject);
+    sent.end(body);
+  });
+}
+
+describe('HTTP', () => {
+  const seen: { from: string; method: string; path: string; headers: IncomingMessage['headers']; bytes: number }[] = [];
+  const serverSelector = { endpointSelector: { matchLabels: { app: 'server' } } };
+  const clientSelector = { endpointSelector: { matchLabels: { app: 'client' } } };
+  const web = (...http: object[]) => [{ ports: [{ port: '80', protocol: 'TCP' }], rules: { http } }];
+  const ingress = (...http: object[]): CiliumPolicySpec => ({
+    ...serverSelector,
+    ingress: [{ toPorts: web(...http) }],
+  });
+  const egress = (...http: object[]): CiliumPolicySpec => ({ ...clientSelector, egress: [{ toPorts: web(...http) }] });
+  let agent: Agent;
+
+  beforeEach(async () => {
+    seen.length = 0;
+    agent = new PodAgent({ keepAlive: true, maxSockets: 1 });
+    const origin = createServer((incoming, response) => {
+      let bytes = 0;
+      incoming.on('data', (piece: Buffer) => {
+        bytes += piece.length;
+      });
+      incoming.on('end', () => {
+        const { method = '', url = '', headers, socket } = incoming;
+        seen.push({ from: socket.remoteAddress ?? '', method, path: url, headers, bytes });
+        if (url === '/big') response.end('x'.repeat(BIG_BYTES));
+        else response.end(`${method} ${url}`);
+      });
+    });
+    origin.on('upgrade', (_, socket) => {
+      socket.write('HTTP/1.1 101 Switching Protocols\r\nUpgrade: echo\r\nConnection: Upgrade\r\n\r\n');
+      socket.pipe(socket);
+    });
+    (await server.listenTcp({ port: 80, allowHalfOpen: true })).on('connection', (socket) =>
+      origin.emit('connection', socket),
+    );
+  });
+  afterEach(() => agent.destroy());
+
+  it.each([
+    ['on the way in', [ingress({ method: 'GET', path: '/public/.*' })]],
+    ['on the way out', [egress({ method: 'GET', path: '/public/.*' })]],
+    ['on both', [ingress({ path: '/public/.*' }), egress({ method: 'GET' })]],
+  ])('is asked about %s', async (_, specs) => {
+    apply(...specs);
+    const allowed = await ask(agent, 'GET', '/public/1?q=2');
+    expect(allowed).toMatchObject({ status: 200, body: 'GET /public/1?q=2', headers: { server: 'envoy' } });
+    const denied = await ask(agent, 'GET', '/private');
+    expect(denied).toMatchObject({
+      status: 403,
+      body: 'Access denied\r\n',
+      headers: { 'content-length': '15', 'content-type': 'text/plain', server: 'envoy' },
+    });
+    expect(await ask(agent, 'POST', '/public/1', {}, 'body')).toMatchObject({ status: 403 });
+    expect(await ask(agent, 'GET', '/public/2')).toMatchObject({ status: 200 }); // of the same connection
+    expect(seen.map(({ from, path }) => `${from} ${path}`)).toEqual([`${CLIENT} /public/1?q=2`, `${CLIENT} /public/2`]);
+    expect(seen[0]?.headers).toMatchObject({ host: 'web', 'x-forwarded-proto': 'http' });
+  });
+
+  it('asks about hosts and headers', async () => {
+    apply(ingress({ host: 'we.', headers: ['X-Token: s3cret'], headerMatches: [{ name: 'x-user', value: 'ann' }] }));
+    const token = { 'x-token': 's3cret', 'x-user': 'ann' };
+    expect(await ask(agent, 'GET', '/', token)).toMatchObject({ status: 200 });
+    expect(await ask(agent, 'GET', '/', { ...token, host: 'web.shop' })).toMatchObject({ status: 403 });
+    expect(await ask(agent, 'GET', '/', { 'x-token': 's3cret' })).toMatchObject({ status: 403 });
+    expect(await ask(agent, 'GET', '/', { ...token, 'x-token': 'other' })).toMatchObject({ status: 403 });
+  });
+
+  it('passes what is large in either direction, and what changes the protocol', async () => {
+    apply(ingress({ path: '/big|/chat' }), egress({}));
+    expect((await ask(agent, 'GET', '/big')).body).toHaveLength(BIG_BYTES);
+    await ask(agent, 'POST', '/big', { 'transfer-encoding': 'chunked' }, 'y'.repeat(BIG_BYTES));
+    expect(seen[1]).toMatchObject({ method: 'POST', bytes: BIG_BYTES });
+
+    const upgrade = 'Host: web\r\nUpgrade: echo\r\nConnection: Upgrade\r\n\r\n';
+    expect(await exchange({}, `GET /chat HTTP/1.1\r\n${upgrade}`, /switching protocols/i, 'hello', /hello/)).toMatch(
+      /^HTTP\/1\.1 101 Switching Protocols\r\nupgrade: echo\r\n/,
+    );
+    expect(await exchange({}, `GET /other HTTP/1.1\r\n${upgrade}`, /denied/)).toContain('403 Forbidden');
+  });
+
+  it('answers requests that were sent before the answers, in their order', async () => {
+    apply(ingress({ path: '/[13]' }));
+    const text = ['/1', '/2', '/3'].map((path) => `GET ${path} HTTP/1.1\r\nHost: web\r\n\r\n`).join('');
+    expect(await exchange({}, text, /GET \/1[\s\S]*Access denied[\s\S]*GET \/3/)).toMatch(
+      /200 OK[\s\S]*403 Forbidden[\s\S]*200 OK/,
+    );
+  });
+
+  it('follows the rules as they change, within a connection too', async () => {
+    apply(ingress({ path: '/one' }));
+    expect(await ask(agent, 'GET', '/two')).toMatchObject({ status: 403 });
+    apply(ingress({ path: '/two' }));
+    expect(await ask(agent, 'GET', '/two')).toMatchObject({ status: 200 });
+    apply();
+    expect(await ask(agent, 'GET', '/three')).toMatchObject({ status: 200 });
+    expect(await ask(agent, 'GET', '/three')).toMatchObject({ status: 200 });
+  });
+
+  it('a connection that nobody looked into from its beginning on is reset when rules ask', async () => {
+    expect(await ask(agent, 'GET', '/')).toMatchObject({ status: 200 });
+    apply(ingress({}));
+    await expect(ask(agent, 'GET', '/')).rejects.toMatchObject({ code: 'ECONNRESET' });
+    expect(await ask(agent, 'GET', '/')).toMatchObject({ status: 200 });
+  });
+
+  it('rules that ask nothing let everything through, and hubble sees it', async () => {
+    apply(ingress({ method: 'GET' }), { ...serverSelector, ingress: [{ fromEntities: ['cluster'] }] });
+    expect(await ask(agent, 'DELETE', '/all')).toMatchObject({ status: 200 });
+    expect(hubble(2)).toMatch(
+      /default\/client:\d+ \(ID:1000\) -> default\/server:80 \(ID:2000\) to-proxy FORWARDED \(TCP Flags: SYN\)/,
+    );
+    expect(hubble(2, '--protocol', 'http')).toMatch(
+      /-> default\/server:80 \(ID:2000\) http-request FORWARDED \(HTTP\/1\.1 DELETE http:\/\/web\/all\)\n.*<- .*http-response FORWARDED \(HTTP\/1\.1 200 \d+ms \(DELETE http:\/\/web\/all\)\)\n$/,
+    );
+  });
+
+  it('says whom it denied, and by which policy', async () => {
+    apply(ingress({ method: 'GET' }));
+    await ask(agent, 'PUT', '/v1');
+    expect(hubble(2, '--verdict', 'DROPPED')).toMatch(/http-request DROPPED \(HTTP\/1\.1 PUT http:\/\/web\/v1\)\n$/);
+    const [line = ''] = hubble(2, '--verdict', 'DROPPED', '-o', 'json').split('\n');
+    expect(JSON.parse(line).flow).toMatchObject({
+      verdict: 'DROPPED',
+      Type: 'L7',
+      l7: { type: 'REQUEST', http: { method: 'PUT', url: 'http://web/v1', protocol: 'HTTP/1.1' } },
+      ingress_denied_by: [{ kind: 'CiliumNetworkPolicy', namespace: 'default', name: 'guard' }],
+    });
+    expect(hubble(2, '--http-status', '403')).toContain('http-response FORWARDED (HTTP/1.1 403');
+    expect(hubble(2, '--http-method', 'GET')).toBe('');
+  });
+
+  it('a server that refuses connections is 503', async () => {
+    apply({ ...clientSelector, egress: [{ toPorts: [{ ports: [{ port: '81' }], rules: { http: [{}] } }] }] });
+    const answer = await exchange({ port: 81 }, 'GET / HTTP/1.1\r\nHost: web\r\n\r\n', /reset reason: \w+ \w+$/);
+    expect(answer).toMatch(/^HTTP\/1\.1 503 [\s\S]*reset reason: connection failure$/);
+  });
+
+  it('what is no HTTP is 400', async () => {
+    apply(ingress({}));
+    expect(await exchange({}, 'SSH-2.0-OpenSSH\r\n\r\n', /\r\n\r\n/)).toMatch(/^HTTP\/1\.1 400 /);
+  });
+
+  /** What a connection says in answer to each text, once it says what is waited for. */
+  async function exchange({ port = 80 }, ...steps: (string | RegExp)[]): Promise<string> {
+    const socket = await client.connectTcp({ host: SERVER, port });
+    let heard = '';
+    socket.on('error', () => undefined);
+    for (let i = 0; i < steps.length; i += 2) {
+      await new Promise<void>((resolve) => {
+        const waited = steps[i + 1] as RegExp; // texts and what is waited for take turns
+        const listen = (piece: Uint8Array): void => {
+          heard += new TextDecoder().decode(piece);
+          if (!waited.test(heard)) return;
+          socket.off('data', listen);
+          resolve();
+        };
+        socket.on('data', listen);
+        socket.write(steps[i] as string);
+      });
+    }
+    socket.destroy();
+    return heard;
+  }
+});
+
+describe('DNS', () => {
+  const WORLD = '203.0.113.7';
+  const TTL_SECONDS = 60;
+  const dns = (...patterns: object[]) => ({
+    toEndpoints: [{ matchLabels: { app: 'server' } }],
+    toPorts: [{ ports: [{ port: '53', protocol: 'ANY' }], rules: { dns: patterns } }],
+  });
+  const rules = (...egress: object[]): CiliumPolicySpec => ({
+    endpointSelector: { matchLabels: { app: 'client' } },
+    egress: egress as CiliumPolicySpec['egress'],
+  });
+
+  beforeEach(async () => {
+    const answerTo = (message: Uint8Array): Buffer => {
+      const { id, questions = [] } = dnsPacket.decode(Buffer.from(message));
+      const name = questions[0]?.name ?? '';
+      return dnsPacket.encode({
+        type: 'response',
+        id,
+        questions,
+        answers: [{ type: 'A', name, ttl: TTL_SECONDS, data: WORLD }],
+      });
+    };
+    const udp = await server.bindUdp({ port: 53 });
+    udp.on('message', (message, from) => void udp.send(answerTo(message), from.port, from.address));
+    (await server.listenTcp({ port: 53 })).on('connection', (socket: PodTcpSocket) => {
+      socket.on('data', (bytes: Uint8Array) => {
+        const answer = answerTo(bytes.subarray(2));
+        socket.write(Buffer.concat([Buffer.from([answer.length >> 8, answer.length & 255]), answer]));
+      });
+    });
+  });
+
+  async function resolve(name: string): Promise<dnsPacket.DecodedPacket> {
+    const socket = await client.bindUdp({ remote: { address: SERVER, port: 53 } });
+    const query = dnsPacket.encode({ type: 'query', id: 7, flags: 256, questions: [{ type: 'A', name }] });
+    const answer = new Promise<Uint8Array>((told) => socket.on('message', told));
+    await socket.send(query, 53, SERVER);
+    const message = dnsPacket.decode(Buffer.from(await answer));
+    socket.close();
+    return message;
+  }
+
+  async function resolveOverTcp(name: string): Promise<dnsPacket.DecodedPacket> {
+    const socket = await client.connectTcp({ host: SERVER, port: 53 });
+    const query = dnsPacket.encode({ type: 'query', id: 8, flags: 256, questions: [{ type: 'A', name }] });
+    const answer = new Promise<Uint8Array>((told) => socket.once('data', told));
+    socket.write(Buffer.concat([Buffer.from([0, query.length]), query]));
+    const message = dnsPacket.decode(Buffer.from((await answer).subarray(2)));
+    socket.destroy();
+    return message;
+  }
+
+  const rcodeOf = (message: object) => ('rcode' in message ? message.rcode : undefined);
+  const mayReach = (address: string, port: number) => {
+    const policy = world.engines[0]!;
+    const decision = policy.decisionOf('egress', parseAddress(CLIENT)!, parseAddress(address)!, 6, port);
+    return decision === null || decision.drop === null;
+  };
+
+  it.each([
+    ['UDP', resolve],
+    ['TCP', resolveOverTcp],
+  ])('over %s: names that rules do not allow are refused', async (_, query) => {
+    apply(rules(dns({ matchName: 'api.example.com' }, { matchPattern: '*.cilium.io' })));
+    expect(rcodeOf(await query('api.example.com'))).toBe('NOERROR');
+    expect(rcodeOf(await query('Docs.Cilium.IO'))).toBe('NOERROR');
+    const refused = await query('a.docs.cilium.io');
+    expect(rcodeOf(refused)).toBe('REFUSED');
+    expect(refused).toMatchObject({ type: 'response', questions: [{ name: 'a.docs.cilium.io' }] });
+  });
+
+  it('an answer opens the way to its addresses, for as long as it holds', async () => {
+    const https = [{ ports: [{ port: '443', protocol: 'TCP' }] }];
+    apply(rules(dns({ matchPattern: '*' }), { toFQDNs: [{ matchName: 'api.example.com' }], toPorts: https }));
+    expect(mayReach(WORLD, 443)).toBe(false);
+    await resolve('other.example.com');
+    expect(mayReach(WORLD, 443)).toBe(false);
+    await resolve('api.example.com');
+    expect([mayReach(WORLD, 443), mayReach(WORLD, 80)]).toEqual([true, false]);
+    expect(world.command(1, 'cilium-dbg', 'fqdn', 'cache', 'list')).toMatch(
+      /lookup +api\.example\.com\. +60 +\S+Z +203\.0\.113\.7/,
+    );
+    loop.run(() => world.cluster.advance(61_000_000));
+    expect(mayReach(WORLD, 443)).toBe(false);
+    expect(world.command(1, 'cilium-dbg', 'fqdn', 'cache', 'list')).not.toContain('api.example.com.');
+  });
+
+  it('hubble shows questions and answers', async () => {
+    apply(rules(dns({ matchName: 'api.example.com' })));
+    await resolve('api.example.com');
+    await resolve('no.example.com');
+    const flows = hubble(1, '--protocol', 'dns');
+    expect(flows).toMatch(
+      /-> default\/server:53 \(ID:2000\) dns-request proxy FORWARDED \(DNS Query api\.example\.com\. A\)\n/,
+    );
+    expect(flows).toMatch(
+      /<- default\/server:53 \(ID:2000\) dns-response proxy FORWARDED \(DNS Answer "203\.0\.113\.7" TTL: 60 \(Proxy api\.example\.com\. A\)\)\n/,
+    );
+    expect(flows).toMatch(/dns-request proxy DROPPED \(DNS Query no\.example\.com\. A\)\n$/);
+    const lines = hubble(1, '--protocol', 'dns', '-o', 'json').trim().split('\n');
+    expect(JSON.parse(lines[1]!).flow).toMatchObject({
+      Type: 'L7',
+      is_reply: true,
+      l7: { type: 'RESPONSE', dns: { query: 'api.example.com.', ips: [WORLD], ttl: 60, rcode: 0, qtypes: ['A'] } },
+    });
+  });
+});
