@@ -3,12 +3,15 @@
  * seed. `PODWIRE_SEED=N` (or `--seed N`) runs another one; a failure names the seed it had.
  */
 
+import { HoldingBound } from '../../node-agent/datapath/faults/holding-bound.ts';
 import { EventEngine } from '../../shared/netstack/event-engine.ts';
 import { Host, type HostOptions } from '../../shared/netstack/host.ts';
 import { seededRandom } from '../../shared/netstack/seeded-random.ts';
+import type { VethOptions } from '../../shared/netstack/veth.ts';
+import type { ImpairmentChange } from '../../shared/rules/impairment.ts';
 import { parsePrefix } from '../../shared/wire/ip-address.ts';
 import { PacketMemory } from '../../shared/wire/packet-memory.ts';
-import { CableEnd, type CableFaults, PERFECT } from './faulty-cable.ts';
+import { Cable } from './cable.ts';
 
 const DEFAULT_SEED = 20_260_101;
 
@@ -40,8 +43,8 @@ export class Simulation {
   readonly random: () => number;
   readonly engine: EventEngine;
   readonly memory = new PacketMemory({ smallSlots: 8192, largeSlots: 512 });
-
-  private cables = 0;
+  private readonly bound = new HoldingBound(this.memory);
+  private cableEnds = 0;
 
   constructor(seed: number) {
     this.seed = seed;
@@ -56,30 +59,23 @@ export class Simulation {
   }
 
   /** Joins two hosts; the faults are those of both directions. */
-  cable(
-    a: Host,
-    addressA: string,
-    b: Host,
-    addressB: string,
-    faults: Partial<CableFaults> = {},
-    mtuBytes = 1450,
-  ): [CableEnd, CableEnd] {
-    const ends = [a, b].map((host, side) => {
-      this.cables++;
+  cable(a: Host, addressA: string, b: Host, addressB: string, faults: ImpairmentChange = {}, mtuBytes = 1450): Cable {
+    const { engine, memory, bound } = this;
+    const identity = (host: Host): VethOptions => {
       const index = host.interfaces.size + 1;
-      const identity = { name: `eth${index - 2}`, index, macAddress: 0x0200_0000_0000 + this.cables, mtuBytes };
-      const end = new CableEnd(this.engine, this.memory, identity, { ...PERFECT, ...faults });
-      const prefix = parsePrefix(side === 0 ? addressA : addressB)!;
-      host.addAddress(end, prefix.address, prefix.prefixLength);
-      return end;
-    });
-    const [first, second] = ends as [CableEnd, CableEnd];
-    first.peer = second;
-    second.peer = first;
+      return { name: `eth${index - 2}`, index, macAddress: 0x0200_0000_0000 + ++this.cableEnds, mtuBytes };
+    };
+    const ends = [identity(a), identity(b)] as const;
+    const cable = new Cable({ engine, memory, bound, seed: this.seed + this.cableEnds, ends });
+    cable.impair(faults);
+    const [first, second] = cable.ends;
+    const [prefixA, prefixB] = [parsePrefix(addressA)!, parsePrefix(addressB)!];
+    a.addAddress(first, prefixA.address, prefixA.prefixLength);
+    b.addAddress(second, prefixB.address, prefixB.prefixLength);
     // Known from the start: three lost ARP requests are an error of their own, and not the one looked for.
-    a.neighbours.setPermanent(first, parsePrefix(addressB)!.address, second.macAddress);
-    b.neighbours.setPermanent(second, parsePrefix(addressA)!.address, first.macAddress);
-    return [first, second];
+    a.neighbours.setPermanent(first, prefixB.address, second.macAddress);
+    b.neighbours.setPermanent(second, prefixA.address, first.macAddress);
+    return cable;
   }
 
   /** Moves virtual time from event to event until `done`, or fails after `limitUs` of it. */

@@ -4,11 +4,11 @@ import { describe, expect, test } from 'vitest';
 import type { Host } from '../../shared/netstack/host.ts';
 import { ip } from '../../shared/netstack/network.testkit.ts';
 import type { TcpConnection } from '../../shared/netstack/tcp/connection.ts';
-import type { CableFaults } from './faulty-cable.ts';
+import type { ImpairmentChange } from '../../shared/rules/impairment.ts';
 import { baseSeed, Simulation, simulate } from './simulation.ts';
 
 const QUIET_US = 400_000_000;
-const BAD: Partial<CableFaults> = { delayUs: 1000, jitterUs: 3000, loss: 0.1, duplication: 0.1 };
+const BAD: ImpairmentChange = { delayUs: 2500, jitterUs: 1500, loss: 0.1, duplicate: 0.1 };
 
 interface Pair {
   readonly a: Host;
@@ -18,7 +18,7 @@ interface Pair {
   readonly closed: Map<TcpConnection, string | null>;
 }
 
-function connected(simulation: Simulation, faults: Partial<CableFaults>): Pair {
+function connected(simulation: Simulation, faults: ImpairmentChange): Pair {
   const a = simulation.host('a');
   const b = simulation.host('b');
   simulation.cable(a, '10.0.0.1/24', b, '10.0.0.2/24', faults);
@@ -109,7 +109,7 @@ describe('openings', () => {
     simulate((simulation) => {
       const a = simulation.host('a');
       const b = simulation.host('b');
-      simulation.cable(a, '10.0.0.1/24', b, '10.0.0.2/24', { loss: 1 });
+      simulation.cable(a, '10.0.0.1/24', b, '10.0.0.2/24', { partition: true });
       let closed: string | null = null;
       const startUs = simulation.engine.nowUs;
       a.tcp.connect({ remoteAddress: ip('10.0.0.2'), remotePort: 80 }).onClose = (error) => {
@@ -155,7 +155,7 @@ describe('breaks', () => {
       };
       client.write(new Uint8Array(500_000));
       simulation.run(5000);
-      for (const end of cable) end.faults = { ...end.faults, loss: 1 };
+      cable.impair({ partition: true });
       simulation.runUntil(() => closed !== null);
       expect(closed).toBe('ETIMEDOUT');
       simulation.run(QUIET_US);

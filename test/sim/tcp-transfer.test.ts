@@ -1,8 +1,8 @@
 /** Streams both ways over bad cables arrive byte for byte, whatever the seed. */
 import { describe, expect, test } from 'vitest';
 import { ip } from '../../shared/netstack/network.testkit.ts';
+import type { ImpairmentChange } from '../../shared/rules/impairment.ts';
 import { type IpFamily, parsePrefix } from '../../shared/wire/ip-address.ts';
-import type { CableFaults } from './faulty-cable.ts';
 import { type Simulation, simulate } from './simulation.ts';
 import { startTransfer } from './transfer.ts';
 
@@ -14,7 +14,7 @@ const ENDS = {
   ipv6: ['fd00::1/64', 'fd00::2/64'],
 } as const;
 
-interface Path extends Partial<CableFaults> {
+interface Path extends ImpairmentChange {
   readonly mtuBytes?: number;
   readonly family?: IpFamily;
 }
@@ -44,21 +44,21 @@ describe.each([0, 0.01, 0.05, 0.2])('with %f of the frames lost', (loss) => {
   const bytes = loss >= 0.2 ? 100_000 : 1_000_000;
   test('alone', () => simulate((simulation) => transferOver(simulation, { loss }, bytes), 3));
   test('and a fifth reordered', () =>
-    simulate((simulation) => transferOver(simulation, { loss, reordering: 0.2 }, bytes), 3));
+    simulate((simulation) => transferOver(simulation, { loss, reorder: 0.2 }, bytes), 3));
   test('and a tenth duplicated', () =>
-    simulate((simulation) => transferOver(simulation, { loss, duplication: 0.1 }, bytes), 3));
+    simulate((simulation) => transferOver(simulation, { loss, duplicate: 0.1 }, bytes), 3));
   test('and a hundredth damaged', () =>
-    simulate((simulation) => transferOver(simulation, { loss, corruption: 0.01 }, bytes), 3));
+    simulate((simulation) => transferOver(simulation, { loss, corrupt: 0.01 }, bytes), 3));
   test('and all of it, with jitter', () =>
     simulate((simulation) => {
-      const faults = { loss, reordering: 0.1, duplication: 0.1, corruption: 0.01, jitterUs: 2000 };
+      const faults = { loss, reorder: 0.1, duplicate: 0.1, corrupt: 0.01, delayUs: 1500, jitterUs: 1000 };
       transferOver(simulation, faults, bytes);
     }, 3));
 });
 
 test.each([1280, 1450, 8950])('with an MTU of %i and a queue that overflows', (mtuBytes) => {
   simulate((simulation) => {
-    const path = { bitsPerSecond: 100_000_000, queueFrames: 20, delayUs: 2000, mtuBytes };
+    const path = { rateBitsPerSecond: 1e8, limitBytes: 20 * mtuBytes, delayUs: 2000, mtuBytes };
     transferOver(simulation, path, 2_000_000);
   }, 3);
 });
@@ -70,16 +70,16 @@ describe.each([0, 0.01, 0.05, 0.2])('over IPv6, with %f of the frames lost', (lo
   );
   test('reordered, duplicated and damaged, with jitter', () =>
     simulate((simulation) => {
-      const faults = { loss, reordering: 0.1, duplication: 0.1, corruption: 0.01, jitterUs: 2000 };
+      const faults = { loss, reorder: 0.1, duplicate: 0.1, corrupt: 0.01, delayUs: 1500, jitterUs: 1000 };
       transferOver(simulation, { family: 'ipv6', ...faults }, bytes);
     }, 3));
 });
 
 test('a path that swaps segments keeps at least half of its throughput (RFC 3522, RFC 8985)', () => {
-  const megabitsPerSecond = (simulation: Simulation, faults: Partial<CableFaults>): number => {
+  const megabitsPerSecond = (simulation: Simulation, faults: ImpairmentChange): number => {
     const a = simulation.host('a');
     const b = simulation.host('b');
-    const path = { delayUs: 5000, bitsPerSecond: 1e9, queueFrames: 1000, reorderingDelayUs: 1000 };
+    const path = { delayUs: 5000, rateBitsPerSecond: 1e9 };
     simulation.cable(a, '10.0.0.1/24', b, '10.0.0.2/24', { ...path, ...faults });
     const startUs = simulation.engine.nowUs;
     const bytes = 10_000_000;
@@ -93,6 +93,6 @@ test('a path that swaps segments keeps at least half of its throughput (RFC 3522
     inOrder = megabitsPerSecond(simulation, {});
   });
   simulate((simulation) => {
-    expect(megabitsPerSecond(simulation, { reordering: 0.1 })).toBeGreaterThan(inOrder / 2);
+    expect(megabitsPerSecond(simulation, { reorder: 0.1 })).toBeGreaterThan(inOrder / 2);
   }, 3);
 });

@@ -1,0 +1,55 @@
+/** A cable between two hosts with the faults of a link: a veth pair, and before each end the queue that nodes have there. */
+import { FaultQueue } from '../../node-agent/datapath/faults/fault-queue.ts';
+import type { HoldingBound } from '../../node-agent/datapath/faults/holding-bound.ts';
+import type { Engine } from '../../shared/netstack/engine.ts';
+import { createVethPair, type VethDevice, type VethOptions } from '../../shared/netstack/veth.ts';
+import { type ImpairmentChange, mergeImpairment } from '../../shared/rules/impairment.ts';
+import type { FaultCounters } from '../../shared/rules/link-fault.ts';
+import type { PacketMemory } from '../../shared/wire/packet-memory.ts';
+
+export interface CableOptions {
+  readonly engine: Engine;
+  readonly memory: PacketMemory;
+  readonly bound: HoldingBound;
+  readonly seed: number;
+  readonly ends: readonly [VethOptions, VethOptions];
+}
+
+export class Cable {
+  readonly ends: readonly [VethDevice, VethDevice];
+  private readonly queues: readonly FaultQueue[];
+
+  constructor(options: CableOptions) {
+    const { engine, memory, ends } = options;
+    this.ends = createVethPair(engine, memory, ...ends);
+    this.queues = this.ends.map((end, side) => queueBefore(end, side, options));
+  }
+
+  /** Of both directions; what is not named stays. */
+  impair(change: ImpairmentChange): void {
+    for (const queue of this.queues) queue.impairment = mergeImpairment(queue.impairment, change);
+  }
+
+  /** Of what leaves by each end. */
+  get counters(): readonly FaultCounters[] {
+    return this.queues.map(({ counters }) => counters);
+  }
+}
+
+function queueBefore(end: VethDevice, side: number, options: CableOptions): FaultQueue {
+  const { engine, memory, bound, seed } = options;
+  const queue = new FaultQueue({
+    engine,
+    memory,
+    bound,
+    seed: seed + side,
+    where: end.name,
+    headerBytes: 0,
+    observer: { tracer: null, dropped: () => undefined },
+    output: (packets) => {
+      for (const packet of packets) end.transmitNow(packet);
+    },
+  });
+  end.qdisc = queue;
+  return queue;
+}
