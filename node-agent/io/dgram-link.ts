@@ -1,17 +1,18 @@
 /**
- * Tier 0 of the link between nodes: one plain `dgram` socket, everywhere. It sends at once (`sendmsg` within the call, no DNS
- * lookup) a datagram a call, and cuts super-segments itself.
+ * Tier 0 of the link between nodes: plain `dgram` sockets, everywhere. They send at once (`sendmsg` within the call, no DNS
+ * lookup) a datagram a call, and the link cuts super-segments itself.
  *
- *   send      -> SendQueue -> staging -> socket.send
- *   'message' -> MessageReceiver -> onReceive
+ *   send      -> SendQueue -> staging -> send of the peer's socket (connected-sockets.ts), or of the node's
+ *   'message' of any -> MessageReceiver -> onReceive
  */
-import { createSocket, type Socket } from 'node:dgram';
+import { createSocket, type RemoteInfo, type Socket } from 'node:dgram';
 import { once } from 'node:events';
 import { SegmentCutter } from '../../shared/netstack/super-segment.ts';
 import * as ethernet from '../../shared/wire/ethernet.ts';
 import { HEADROOM_BYTES, LARGE_SLOT_BYTES, type Packet, type PacketMemory } from '../../shared/wire/packet-memory.ts';
 import * as vxlan from '../../shared/wire/vxlan.ts';
 import type { LinkEndpoint, PeerId, UnderlayLink } from '../datapath/link.ts';
+import { ConnectedSockets } from './connected-sockets.ts';
 import { type LinkCounters, zeroLinkCounters } from './link-counters.ts';
 import { MessageReceiver } from './message-receiver.ts';
 import type { Cursor } from './outgoing-messages.ts';
@@ -20,6 +21,7 @@ import { SendQueue, turnBytesOf } from './send-queue.ts';
 import {
   bindChoices,
   LinkBindError,
+  literalLookup,
   SOCKET_BUFFER_BYTES,
   type SocketLink,
   type SocketLinkOptions,
@@ -28,6 +30,13 @@ import {
 /** What stands before the IP header of a datagram. */
 const LEAD_BYTES = vxlan.HEADER_BYTES + ethernet.HEADER_BYTES;
 const STAGING_BYTES = LARGE_SLOT_BYTES - HEADROOM_BYTES;
+/** Longer ones are rare: about each of them it is asked how sending went, and no view is kept of them. */
+const USUAL_BYTES = 2048;
+/**
+ * Node tells how sending went in a tick of its own, which costs half as much as the system call. So after one that went well
+ * it is not asked about so many, and about each after a failure: one that lasts is counted, a lone one perhaps not.
+ */
+const UNASKED = 15;
 
 export class DgramLink implements SocketLink {
   readonly local: LinkEndpoint;
@@ -44,9 +53,16 @@ export class DgramLink implements SocketLink {
   /** The datagram that is being sent: a copy, which stays as it is while libuv keeps it for later. */
   private readonly staging: Packet;
   private closed = false;
+  /** By length: the beginning of the staging area. */
+  private readonly staged: (Uint8Array | undefined)[] = [];
+  private readonly connected: ConnectedSockets;
+  /** So many more are sent without asking how that goes. */
+  private unasked = 0;
+  /** Of which libuv keeps a datagram. */
+  private blocked: Socket | null = null;
   private readonly onSent = (error: Error | null) => {
     if (error === null) this.counters.datagramsSent++;
-    else this.counters.sendErrors++;
+    else this.failed();
   };
 
   private constructor(socket: Socket, options: SocketLinkOptions) {
@@ -68,10 +84,11 @@ export class DgramLink implements SocketLink {
       turnBytes: turnBytesOf(socket.getRecvBufferSize()),
       transmit: (peer, packets, cursor, limitBytes) => this.transmit(peer, packets, cursor, limitBytes),
     });
-    socket.on('message', (message, remote) => this.receiver.receive(message, remote));
-    socket.on('error', () => {
-      counters.sendErrors++;
-    });
+    const onMessage = (message: Uint8Array, remote: RemoteInfo): void => this.receiver.receive(message, remote);
+    const onError = (): void => this.failed();
+    socket.on('message', onMessage);
+    socket.on('error', onError);
+    this.connected = new ConnectedSockets({ local: this.local, onMessage, onError });
   }
 
   /**
@@ -81,17 +98,13 @@ export class DgramLink implements SocketLink {
     const { bind } = options;
     let failure = new Error('not tried');
     for (const choice of bindChoices(bind)) {
-      const socket = createSocket({ type: 'udp4', lookup: literalLookup });
       try {
-        const listening = once(socket, 'listening'); // first: with our lookup the event may come within `bind`
-        socket.bind({ address: choice.address, port: choice.port, exclusive: true });
-        await listening;
+        const socket = await boundSocket(choice);
         socket.setRecvBufferSize(SOCKET_BUFFER_BYTES);
         socket.setSendBufferSize(SOCKET_BUFFER_BYTES);
         return new DgramLink(socket, options);
       } catch (error) {
         failure = error instanceof Error ? error : new Error(String(error));
-        socket.close();
       }
     }
     throw new LinkBindError(bind, failure);
@@ -104,6 +117,7 @@ export class DgramLink implements SocketLink {
   removePeer(peer: PeerId): void {
     this.peers.remove(peer);
     this.queue.forget(peer);
+    this.connected.forget(peer);
   }
 
   takesSuperSegments(): boolean {
@@ -119,6 +133,7 @@ export class DgramLink implements SocketLink {
     this.closed = true;
     this.queue.dispose();
     this.receiver.close();
+    this.connected.close();
     this.socket.close();
     this.memory.free(this.staging);
   }
@@ -131,7 +146,11 @@ export class DgramLink implements SocketLink {
       cursor.segment = 0;
       return true;
     }
-    if (this.socket.getSendQueueCount() > 0) return false;
+    const connected = this.connected.of(peer, endpoint);
+    const socket = connected ?? this.socket;
+    // The staging area is one for all.
+    if (this.blocked !== null && this.blocked.getSendQueueCount() > 0) return false;
+    this.blocked = null;
     let left = limitBytes;
     let cutting = -1;
     while (cursor.packet < packets.length && left > 0) {
@@ -145,11 +164,41 @@ export class DgramLink implements SocketLink {
         cursor.packet++;
         cursor.segment = 0;
       }
-      this.socket.send(this.memory.bytes, this.staging.offset, length, endpoint.port, endpoint.address, this.onSent);
+      const callback = this.asks(length) ? this.onSent : undefined;
+      if (connected !== null) connected.send(this.stagedBytes(length), callback);
+      else this.socket.send(this.stagedBytes(length), endpoint.port, endpoint.address, callback);
       // libuv keeps it until the kernel has room; nothing more goes until then.
-      if (this.socket.getSendQueueCount() > 0) return false;
+      if (socket.getSendQueueCount() > 0) {
+        this.blocked = socket;
+        return false;
+      }
     }
     return true;
+  }
+
+  /** Whether to ask how sending goes; what is not asked about is taken to have gone. */
+  private asks(length: number): boolean {
+    if (length > USUAL_BYTES) return true;
+    if (this.unasked === 0) {
+      this.unasked = UNASKED;
+      return true;
+    }
+    this.unasked--;
+    this.counters.datagramsSent++;
+    return false;
+  }
+
+  private failed(): void {
+    this.counters.sendErrors++;
+    this.unasked = 0;
+  }
+
+  private stagedBytes(length: number): Uint8Array {
+    const known = this.staged[length];
+    if (known !== undefined) return known;
+    const bytes = this.memory.lend(this.staging.offset, length);
+    if (length <= USUAL_BYTES) this.staged[length] = bytes;
+    return bytes;
   }
 
   private stageDatagram({ offset, length }: Packet): number {
@@ -169,11 +218,27 @@ export class DgramLink implements SocketLink {
   }
 }
 
-/** Peers are literal addresses: the resolver's thread pool has no part in sending. */
-function literalLookup(
-  address: string,
-  _options: object,
-  callback: (error: null, address: string, family: number) => void,
-): void {
-  callback(null, address, 4);
+/**
+ * Alone at its address and port, so that two nodes never share one, and then so that sockets of single peers may join it.
+ * Rejects where it cannot be bound.
+ */
+async function boundSocket(where: LinkEndpoint): Promise<Socket> {
+  const alone = await bound(where, false);
+  if (process.platform !== 'linux') return alone;
+  const { address, port } = alone.address();
+  alone.close();
+  return bound({ address, port }, true);
+}
+
+async function bound({ address, port }: LinkEndpoint, reusePort: boolean): Promise<Socket> {
+  const socket = createSocket({ type: 'udp4', lookup: literalLookup, reusePort });
+  try {
+    const listening = once(socket, 'listening'); // first: with our lookup the event may come within `bind`
+    socket.bind({ address, port, exclusive: true });
+    await listening;
+    return socket;
+  } catch (error) {
+    socket.close();
+    throw error;
+  }
 }

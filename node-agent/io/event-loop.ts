@@ -46,7 +46,7 @@ export class EventLoop {
    * Without a precise timer the processor is busy for up to SPIN_US before it, so it is asked for only where that pays.
    */
   preciseDeadlineUs: () => number = () => Number.POSITIVE_INFINITY;
-  private readonly clockUs: () => number;
+  readonly clockUs: () => number;
   private readonly onTimer = () => this.fire();
   private timeout: NodeJS.Timeout | null = null;
   private immediate: NodeJS.Immediate | null = null;
@@ -74,9 +74,9 @@ export class EventLoop {
     };
   }
 
-  /** Begins a turn; every `enter` is followed by a `leave`. Nested turns join the outer one. */
-  enter(): void {
-    if (this.depth === 0) this.engine.enter(this.clockUs());
+  /** Begins a turn, at a time just read; every `enter` is followed by a `leave`. Nested turns join the outer one. */
+  enter(nowUs?: number): void {
+    if (this.depth === 0) this.engine.enter(nowUs ?? this.clockUs());
     this.depth++;
   }
 

@@ -16,14 +16,18 @@ export function kernelDrops(local: LinkEndpoint): number {
   return dropsIn(table, local);
 }
 
-/** The last column of the socket's row; its address stands there as a little-endian hexadecimal number. */
+/**
+ * The last column of the rows of the sockets at that address, one of each peer perhaps; it stands there as a little-endian
+ * hexadecimal number.
+ */
 export function dropsIn(table: string, { address, port }: LinkEndpoint): number {
   const hex = (value: number, digits: number): string => value.toString(16).toUpperCase().padStart(digits, '0');
   const bytes = address.split('.').reverse();
   const wanted = `${bytes.map((byte) => hex(Number(byte), 2)).join('')}:${hex(port, 4)}`;
+  let drops = 0;
   for (const line of table.split('\n')) {
     const columns = line.trim().split(/\s+/);
-    if (columns[LOCAL_ADDRESS] === wanted) return Number(columns.at(-1));
+    if (columns[LOCAL_ADDRESS] === wanted) drops += Number(columns.at(-1));
   }
-  return 0;
+  return drops;
 }

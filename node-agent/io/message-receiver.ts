@@ -2,20 +2,23 @@
  * The receiving end of a link whose socket is Node's. Node hands over one datagram a call; those that follow at once are
  * gathered and given to the data path together, so that a burst of TCP segments goes through it as one packet.
  *
- *   'message' -> [run: datagrams of one size and peer, side by side] -> SegmentMerger -> onReceive
+ *   'message', after a pause -> a packet, or those that the kernel joined -> onReceive
+ *            , of a burst    -> [run: datagrams of one size and peer, side by side] -> SegmentMerger -> onReceive
  */
 import type { RemoteInfo } from 'node:dgram';
 import { clearArray } from '../../shared/wire/clear-array.ts';
-import type { Packet, PacketMemory } from '../../shared/wire/packet-memory.ts';
+import { HEADROOM_BYTES, type Packet, type PacketMemory, SMALL_SLOT_BYTES } from '../../shared/wire/packet-memory.ts';
 import { batchedDatagramBytes } from '../datapath/datagram-batch.ts';
 import type { PeerId, UnderlayLink } from '../datapath/link.ts';
 import { SegmentMerger } from '../datapath/segment-merger.ts';
-import { type EventLoop, monotonicUs } from './event-loop.ts';
+import type { EventLoop } from './event-loop.ts';
 import type { LinkCounters } from './link-counters.ts';
 import type { PeerEndpoints } from './peer-endpoints.ts';
 
 /** Largest UDP datagram. */
 const AREA_BYTES = 65_536;
+/** What a small slot holds. */
+const SMALL_FRAME_BYTES = SMALL_SLOT_BYTES - HEADROOM_BYTES;
 /** What comes so soon after the last one was handled was there already: too soon for an answer to it. */
 const BURST_US = 5;
 
@@ -60,19 +63,28 @@ export class MessageReceiver {
   }
 
   receive(message: Uint8Array, remote: RemoteInfo): void {
-    const { peers, link, counters, joined } = this.options;
+    const { peers, link, counters, joined, loop } = this.options;
     const peer = peers.senderOf(remote.address, remote.port);
     if (peer === undefined || link.onReceive === null) {
       counters.foreignSenders++;
       return;
     }
     if (message.length === 0) return; // nobody's frame
+    if (joined) {
+      this.takeAlone(message);
+      this.handOver(peer);
+      return;
+    }
+    const nowUs = loop.clockUs();
+    if (this.immediate === null && nowUs - this.handledUs >= BURST_US) {
+      this.takeAlone(message);
+      this.handOver(peer, nowUs);
+      return;
+    }
     if (peer !== this.peer) this.deliver();
     this.peer = peer;
     this.append(message);
-    if (this.immediate !== null) return;
-    if (!joined && monotonicUs() - this.handledUs < BURST_US) this.immediate = setImmediate(this.onImmediate);
-    else this.deliver();
+    this.immediate ??= setImmediate(this.onImmediate);
   }
 
   close(): void {
@@ -84,8 +96,25 @@ export class MessageReceiver {
     memory.free(this.area);
   }
 
+  /** A message that waits for no other one; it goes by way of the area if it is long, or several, or there is no room for it. */
+  private takeAlone(message: Uint8Array): void {
+    const { memory, counters, joined } = this.options;
+    const { length } = message;
+    const packet = length <= SMALL_FRAME_BYTES ? memory.allocate(length) : undefined;
+    const { offset } = packet ?? this.area;
+    memory.bytes.set(message, offset);
+    const size = joined ? batchedDatagramBytes(memory.view, offset, length) : length;
+    if (packet !== undefined && size === length) {
+      counters.datagramsReceived++;
+      this.received.push(packet);
+      return;
+    }
+    this.merge(offset, length, size);
+    if (packet !== undefined) memory.free(packet);
+  }
+
   private append(message: Uint8Array): void {
-    const { memory, joined } = this.options;
+    const { memory } = this.options;
     const { length } = message;
     if (this.runEnd + length > AREA_BYTES) {
       this.endRun();
@@ -94,46 +123,53 @@ export class MessageReceiver {
     }
     const at = this.area.offset + this.runEnd;
     memory.bytes.set(message, at);
-    const size = joined ? batchedDatagramBytes(memory.view, at, length) : length;
-    if (!this.continuesRun(length, size)) this.endRun();
-    if (this.runEnd === this.runStart) this.datagramBytes = size;
+    if (!this.continuesRun(length)) this.endRun();
+    if (this.runEnd === this.runStart) this.datagramBytes = length;
     this.runEnd += length;
   }
 
   /** In a run only the last datagram may be shorter. */
-  private continuesRun(length: number, size: number): boolean {
-    if ((this.runEnd - this.runStart) % this.datagramBytes !== 0) return false;
-    return size === this.datagramBytes || length < this.datagramBytes;
+  private continuesRun(length: number): boolean {
+    return (this.runEnd - this.runStart) % this.datagramBytes === 0 && length <= this.datagramBytes;
   }
 
   /** Makes packets of the run. */
   private endRun(): void {
     const total = this.runEnd - this.runStart;
     if (total === 0) return;
-    const { counters } = this.options;
-    const lost = this.merger.take(this.area.offset + this.runStart, total, this.datagramBytes, this.received);
-    counters.receiveDrops += lost;
-    counters.datagramsReceived += Math.ceil(total / this.datagramBytes) - lost;
+    this.merge(this.area.offset + this.runStart, total, this.datagramBytes);
     this.runStart = this.runEnd;
   }
 
+  private merge(start: number, total: number, datagramBytes: number): void {
+    const { counters } = this.options;
+    const lost = this.merger.take(start, total, datagramBytes, this.received);
+    counters.receiveDrops += lost;
+    counters.datagramsReceived += Math.ceil(total / datagramBytes) - lost;
+  }
+
+  /** The run, and from now on nothing waits. */
   private deliver(): void {
     this.endRun();
     this.runStart = 0;
     this.runEnd = 0;
-    const { received, peer } = this;
+    this.handOver(this.peer);
+  }
+
+  private handOver(peer: PeerId, nowUs?: number): void {
+    const { received } = this;
     if (received.length === 0) return;
     this.received = this.spare;
     this.spare = received;
-    const { link, loop, memory } = this.options;
-    loop.enter();
+    const { link, loop, memory, joined } = this.options;
+    loop.enter(nowUs);
     try {
       if (link.onReceive !== null) link.onReceive(peer, received);
       else for (const packet of received) memory.free(packet);
     } finally {
       clearArray(received);
       loop.leave();
-      if (!this.options.joined) this.handledUs = monotonicUs();
+      if (!joined) this.handledUs = loop.clockUs();
     }
   }
 }

@@ -42,6 +42,15 @@ export function bindChoices(bind: LinkEndpoint): LinkEndpoint[] {
 /** Asked for; the kernel caps it at net.core.rmem_max and wmem_max. */
 export const SOCKET_BUFFER_BYTES = 4 * 1024 * 1024;
 
+/** For `dgram`, whose peers are literal addresses: the resolver's thread pool has no part in sending. */
+export function literalLookup(
+  address: string,
+  _options: object,
+  callback: (error: null, address: string, family: number) => void,
+): void {
+  callback(null, address, 4);
+}
+
 /** Opens one where it can be bound (`bindChoices`). Throws LinkBindError. */
 export function openNativeSocket(sockets: NativeSockets, bind: LinkEndpoint): NativeSocket {
   let failure = new Error('not tried');
