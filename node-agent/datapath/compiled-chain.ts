@@ -36,6 +36,8 @@ export class CompiledChain {
   rules: CompiledRule[] = [];
   /** Of a built-in chain: packets that no rule decided. */
   policyPackets = 0;
+  /** null accepts them. */
+  policy: Verdict = null;
   policyBytes = 0;
 
   constructor(name: string) {
@@ -136,6 +138,11 @@ function verdictOf(target: Target | null, where: string): Verdict {
   if (target?.kind !== 'reject') return null;
   const reject = target.with === 'tcp-reset' ? 'tcp-reset' : 'port-unreachable';
   return Object.freeze({ reject, reason: reason('rule-reject', where) });
+}
+
+/** Of a built-in chain with the policy DROP. */
+export function policyVerdict(where: string): Verdict {
+  return reason('rule-drop', `${where} policy`);
 }
 
 function reason(code: string, cause: string): DropReason {

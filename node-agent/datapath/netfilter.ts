@@ -336,6 +336,7 @@ function verdictOf(
   inDevice: NetDevice | null,
   outDevice: NetDevice | null,
 ): Verdict {
-  if (chain.rules.length === 0) return null;
-  return tables.evaluate(table, chain, packet, inDevice, outDevice)?.verdict ?? null;
+  if (chain.rules.length === 0) return chain.policy;
+  const rule = tables.evaluate(table, chain, packet, inDevice, outDevice);
+  return rule === null ? chain.policy : rule.verdict;
 }

@@ -5,13 +5,14 @@
 import type { NetDevice } from '../../shared/netstack/device.ts';
 import { formatRule, type RuleCounter } from '../../shared/rules/iptables-save.ts';
 import { NFT_FAMILIES } from '../../shared/rules/nft-text.ts';
+import { type EditRefusal, editRules, type RuleEdit } from '../../shared/rules/rule-edit.ts';
 import { applyTransaction, type ChainChanges, emptyRuleset, type Ruleset } from '../../shared/rules/ruleset.ts';
 import { type BuiltInChain, type Chain, TABLE_NAMES, type TableName } from '../../shared/rules/table.ts';
 import type { RulesReply, RulesTransaction } from '../../shared/rules/transaction.ts';
 import type { IpFamily } from '../../shared/wire/ip-address.ts';
 import type { Packet } from '../../shared/wire/packet-memory.ts';
 import { BpfTable } from './bpf/bpf-table.ts';
-import { CompiledChain, CompiledRule, type MatchContext } from './compiled-chain.ts';
+import { CompiledChain, CompiledRule, type MatchContext, policyVerdict } from './compiled-chain.ts';
 import { IpvsTable } from './ipvs/ipvs-table.ts';
 import { NFT_TABLE, NftTable } from './nft/nft-table.ts';
 import { PacketFacts } from './packet-facts.ts';
@@ -76,6 +77,28 @@ export class RuleTables {
     this.applyBpf(transaction);
     for (const table of TABLE_NAMES) this.compileTable(table, changes[table]);
     return reply;
+  }
+
+  /** An administrator's change, past the owners; counters of the rules that stay go on. */
+  edit(table: TableName, edit: RuleEdit): EditRefusal | null {
+    const edited = editRules(this.ruleset, table, edit);
+    if ('refusal' in edited) return edited.refusal;
+    this.ruleset = edited.ruleset;
+    this.compileTable(table, edited.changes);
+    return null;
+  }
+
+  /** Of all chains of a table, or of one. */
+  zeroCounters(table: TableName, only?: string): void {
+    for (const chain of this.chains[table].values()) {
+      if (only !== undefined && chain.name !== only) continue;
+      chain.policyPackets = 0;
+      chain.policyBytes = 0;
+      for (const rule of chain.rules) {
+        rule.packets = 0;
+        rule.bytes = 0;
+      }
+    }
   }
 
   set observer(observer: RuleObserver | null) {
@@ -235,11 +258,23 @@ export class RuleTables {
 
   private compileChain(table: TableName, chain: Chain): void {
     const compiled = this.chains[table].get(chain.name)!;
+    compiled.policy = chain.policy === undefined ? null : policyVerdict(`${table} ${chain.name}`);
+    const counted = new Map(compiled.rules.map((old) => [old.rule, old]));
     compiled.rules = chain.rules.map((rule, index) => {
       const { target } = rule;
       const called = target?.kind === 'jump' || target?.kind === 'goto' ? target.chain : undefined;
       const next = called === undefined ? null : this.chains[table].get(called)!;
-      return new CompiledRule(compiled, index, rule, next, this.context, `${table} ${chain.name} rule ${index + 1}`);
+      const made = new CompiledRule(
+        compiled,
+        index,
+        rule,
+        next,
+        this.context,
+        `${table} ${chain.name} rule ${index + 1}`,
+      );
+      made.packets = counted.get(rule)?.packets ?? 0;
+      made.bytes = counted.get(rule)?.bytes ?? 0;
+      return made;
     });
   }
 }

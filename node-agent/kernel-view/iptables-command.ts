@@ -1,4 +1,4 @@
-/** `iptables -L`, `iptables -S`, `iptables-save` and ip6tables': the node's rules, which kube-proxy and the CNI plugin write. */
+/** `iptables -L`, `iptables -S`, `iptables-save` and ip6tables': the node's rules, which kube-proxy and the CNI plugin write; `iptables-change.ts` has an administrator's changes. */
 import { iptablesList } from '../../shared/rules/iptables-list.ts';
 import { formatRule } from '../../shared/rules/iptables-save.ts';
 import type { Ruleset } from '../../shared/rules/ruleset.ts';
@@ -6,8 +6,8 @@ import { BUILT_IN_CHAINS, isBuiltInChain, isTableName, TABLE_NAMES, type TableNa
 import type { IpFamily } from '../../shared/wire/ip-address.ts';
 import type { NodeDatapath } from '../datapath/path.ts';
 import { type CommandOutput, failed, printed } from './command-output.ts';
+import { changeRules, IPTABLES_VERSION, isChange } from './iptables-change.ts';
 
-const VERSION = 'v1.8.9 (nf_tables)';
 const LONG_LETTERS: Readonly<Record<string, string>> = {
   '--list': 'L',
   '--list-rules': 'S',
@@ -17,9 +17,6 @@ const LONG_LETTERS: Readonly<Record<string, string>> = {
   '--table': 't',
   '--wait': 'w',
 };
-
-/** Commands that would change rules. */
-const CHANGES = /^(-[ACDIRNXPFZE]|--(append|check|delete|insert|replace|new|flush|zero|policy|rename)\b.*)$/;
 
 interface Invocation {
   readonly command: 'L' | 'S';
@@ -54,6 +51,7 @@ export function iptablesCommand(
   family: IpFamily = 'ipv4',
 ): CommandOutput {
   const name = family === 'ipv6' ? 'ip6tables' : 'iptables';
+  if (isChange(words)) return changeRules(datapath.rules[family], words, family, name);
   const invocation = readInvocation(words, name);
   if ('stderr' in invocation) return invocation;
   const tables = datapath.rules[family];
@@ -84,7 +82,6 @@ function readInvocation(words: readonly string[], name: string): Invocation | Co
   let operands: string[] = [];
   for (let at = 0; at < words.length; at++) {
     const word = words[at]!;
-    if (CHANGES.test(word)) break;
     if (word === '--line-numbers') lineNumbers = true;
     else if (!word.startsWith('-')) return badArgument(word, name);
     else {
@@ -97,13 +94,13 @@ function readInvocation(words: readonly string[], name: string): Invocation | Co
       at += operands.length;
     }
   }
-  if (words.length === 0) return failed(`${name} ${VERSION}: no command specified\n${hint(name)}`, 2);
+  if (words.length === 0) return failed(`${name} ${IPTABLES_VERSION}: no command specified\n${hint(name)}`, 2);
   if (command === undefined) {
-    return failed(`${name}: rules are listed here (-S, -L); they are changed by kube-proxy and the CNI plugin`, 2);
+    return failed(`${name} ${IPTABLES_VERSION}: no command specified\n${hint(name)}`, 2);
   }
   if (!isTableName(table)) {
     const advice = `Perhaps ${name} or your kernel needs to be upgraded.`;
-    return failed(`${name} ${VERSION}: table '${table}' does not exist\n${advice}`, 3);
+    return failed(`${name} ${IPTABLES_VERSION}: table '${table}' does not exist\n${advice}`, 3);
   }
   const [chain, rule] = operands;
   return { command, table, chain, rule: rule === undefined ? undefined : Number(rule), letters, lineNumbers };
@@ -138,7 +135,7 @@ function rulesText(
   const heads = names.map((name) => {
     const { packets, bytes } = counters(name, -1);
     if (!isBuiltInChain(table, name)) return `-N ${name}\n`;
-    return `-P ${name} ACCEPT${letters.has('v') ? ` -c ${packets} ${bytes}` : ''}\n`;
+    return `-P ${name} ${chains.get(name)?.policy ?? 'ACCEPT'}${letters.has('v') ? ` -c ${packets} ${bytes}` : ''}\n`;
   });
   const rules = names.flatMap((name) =>
     (chains.get(name)?.rules ?? []).map((rule, index) => `${formatRule(name, rule, family, counter(name, index))}\n`),

@@ -48,9 +48,10 @@ function chainText(name: string, chains: ReadonlyMap<string, Chain>, options: Li
 
 function describeChain(name: string, chains: ReadonlyMap<string, Chain>, options: ListOptions): string {
   if (!isBuiltInChain(options.table, name)) return `${references(name, chains)} references`;
-  if (!options.verbose) return 'policy ACCEPT';
+  const policy = `policy ${chains.get(name)?.policy ?? 'ACCEPT'}`;
+  if (!options.verbose) return policy;
   const { packets, bytes } = options.counters(name, -1);
-  return `policy ACCEPT ${counterText(packets, options)} packets, ${counterText(bytes, options)} bytes`;
+  return `${policy} ${counterText(packets, options)} packets, ${counterText(bytes, options)} bytes`;
 }
 
 function references(name: string, chains: ReadonlyMap<string, Chain>): number {

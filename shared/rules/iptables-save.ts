@@ -37,7 +37,9 @@ function saveTable(ruleset: Ruleset, name: TableName, options: SaveOptions): str
   const lines = [`*${name}`];
   for (const chain of ordered) {
     const builtIn = isBuiltInChain(name, chain);
-    lines.push(`:${chain} ${builtIn ? 'ACCEPT' : '-'} ${builtIn ? counter(chain, -1) : '[0:0]'}`);
+    lines.push(
+      `:${chain} ${builtIn ? (chains.get(chain)?.policy ?? 'ACCEPT') : '-'} ${builtIn ? counter(chain, -1) : '[0:0]'}`,
+    );
   }
   for (const chain of ordered) {
     chains.get(chain)?.rules.forEach((rule, i) => {

@@ -79,7 +79,7 @@ export function applyTransaction(ruleset: Ruleset, transaction: RulesTransaction
   for (const name of TABLE_NAMES) {
     const change = transaction.tables[name] ?? {};
     if (change.hooks !== undefined) hooks[name] = change.hooks;
-    const result = changeTable(ruleset.tables[name], transaction, change, owners, problems);
+    const result = changeTable(ruleset, name, transaction, change, owners, problems);
     tables[name] = result.table;
     changes[name] = result.changes;
   }
@@ -104,21 +104,28 @@ function staleness(ruleset: Ruleset, transaction: RulesTransaction): string | un
 }
 
 function changeTable(
-  table: Table,
+  { tables, owners: ownersBefore }: Ruleset,
+  name: TableName,
   transaction: RulesTransaction,
   change: TableChange,
   owners: ReadonlyMap<string, OwnerState>,
   problems: RuleProblem[],
 ): { readonly table: Table; readonly changes: ChainChanges } {
+  const table = tables[name];
   const { owner } = transaction;
   const whole = transaction.base === null;
   if (!whole && change.set === undefined && change.delete === undefined && change.hooks === undefined) {
     return { table, changes: NO_CHANGES };
   }
-  const { name } = table;
   const chains = new Map(table.chains);
   for (const builtIn of BUILT_IN_CHAINS[name]) {
-    chains.set(builtIn, keepIfEqual(table.chains.get(builtIn), null, hookedRules(name, builtIn, owners)));
+    const present = table.chains.get(builtIn)!;
+    const before = hookedRules(name, builtIn, ownersBefore);
+    const hooks = whole ? ownHooks(name, builtIn, owners.get(owner)) : [];
+    chains.set(
+      builtIn,
+      keepIfEqual(present, null, rehook(present.rules, before, hookedRules(name, builtIn, owners), hooks)),
+    );
   }
   for (const dropped of change.delete ?? []) {
     const chain = table.chains.get(dropped);
@@ -176,11 +183,15 @@ function keepIfEqual(
   name: string = present?.name ?? '',
 ): Chain {
   if (present !== undefined && present.owner === owner && sameRules(present.rules, rules)) return present;
-  return { name, owner, rules };
+  return { name, owner, rules, ...(present?.policy === undefined ? {} : { policy: present.policy }) };
 }
 
 function sameRules(a: readonly Rule[], b: readonly Rule[]): boolean {
-  return a.length === b.length && a.every((rule, i) => rule === b[i] || sameValue(rule, b[i]));
+  return a.length === b.length && a.every((rule, i) => sameRule(rule, b[i]));
+}
+
+export function sameRule(a: Rule, b: Rule | undefined): boolean {
+  return a === b || sameValue(a, b);
 }
 
 /** Structural equality of plain data; a field that is absent equals one that is undefined. */
@@ -193,6 +204,36 @@ function sameValue(a: unknown, b: unknown): boolean {
     if (!sameValue(left[key], right[key])) return false;
   }
   return true;
+}
+
+/**
+ * A built-in chain after its owners' hooks changed. One that an administrator edited keeps the edits: what owners took back goes, what
+ * they added comes first or last; and who sends everything (`ensured`) gets back what was deleted.
+ */
+function rehook(
+  present: readonly Rule[],
+  before: readonly Rule[],
+  after: readonly Rule[],
+  ensured: readonly HookRule[],
+): readonly Rule[] {
+  if (sameRules(present, before)) return after;
+  const isIn = (rules: readonly Rule[], rule: Rule) => rules.some((other) => sameRule(other, rule));
+  const rules = [...present];
+  for (const rule of before) {
+    const index = isIn(after, rule) ? -1 : rules.findIndex((other) => sameRule(other, rule));
+    if (index >= 0) rules.splice(index, 1);
+  }
+  const missing = ensured.filter(({ rule }) => !isIn(rules, rule));
+  const added = after.filter(
+    (rule) => !isIn(before, rule) && !isIn(rules, rule) && !ensured.some((hook) => hook.rule === rule),
+  );
+  const placed = (position: HookRule['position']) =>
+    missing.filter((hook) => hook.position === position).map(({ rule }) => rule);
+  return [...placed('first'), ...rules, ...added, ...placed('last')];
+}
+
+function ownHooks(table: TableName, chain: string, owner: OwnerState | undefined): HookRule[] {
+  return owner?.hooks[table].filter((hook) => hook.chain === chain) ?? [];
 }
 
 function hookedRules(table: TableName, chain: string, owners: ReadonlyMap<string, OwnerState>): readonly Rule[] {
@@ -303,6 +344,6 @@ function checkLoops(
   }
 }
 
-function calledChain(rule: Rule): string | undefined {
+export function calledChain(rule: Rule): string | undefined {
   return rule.target?.kind === 'jump' || rule.target?.kind === 'goto' ? rule.target.chain : undefined;
 }

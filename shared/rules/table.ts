@@ -23,6 +23,8 @@ export interface Chain {
   /** Who made it; `null` for a built-in chain, which everyone hooks rules into. */
   readonly owner: string | null;
   readonly rules: readonly Rule[];
+  /** Of a built-in chain: what becomes of packets that no rule decides; accepted where it is left out. */
+  readonly policy?: 'DROP';
 }
 
 export interface Table {

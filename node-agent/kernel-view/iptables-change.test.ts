@@ -1,0 +1,161 @@
+/** `iptables` that changes rules, against what iptables 1.8.9 (nf_tables) answered to the same commands on Linux. */
+import { beforeEach, describe, expect, test } from 'vitest';
+import { TestCluster } from '../../test/flow/cluster.testkit.ts';
+import type { NodeDatapath } from '../datapath/path.ts';
+import type { PodAttachment } from '../datapath/pod-attachment.ts';
+import type { KernelView } from '../images/image.ts';
+import { nodeKernelView } from './kernel-view.ts';
+
+const HINT = "\nTry `iptables -h' or 'iptables --help' for more information.\n";
+const V = 'iptables v1.8.9 (nf_tables):';
+
+let cluster: TestCluster;
+let datapath: NodeDatapath;
+let pod: PodAttachment;
+let node: KernelView;
+
+beforeEach(() => {
+  cluster = new TestCluster();
+  datapath = cluster.node(1);
+  pod = datapath.attachPod({ id: 'default/web', address: 0x0af4_0105 });
+  cluster.pod('10.244.2.7');
+  node = nodeKernelView(datapath);
+});
+
+function run(command: string): string {
+  const words = command.match(/"[^"]*"|\S+/g)!.map((word) => word.replaceAll('"', ''));
+  const { stdout, stderr, code } = node.run(words);
+  return `${stdout}${stderr}${code === 0 ? '' : `=> ${code}\n`}`;
+}
+
+function pings(): boolean {
+  return cluster.ping(pod.host, { to: '10.244.2.7', timeoutUs: 1_900_000 }).kind === 'reply';
+}
+
+test.each([
+  ['-I FORWARD 9 -p tcp --dport 80 -j ACCEPT', 'iptables: Index of insertion too big.\n=> 1\n'],
+  ['-C FORWARD -s 10.0.0.6 -j DROP', 'iptables: Bad rule (does a matching rule exist in that chain?).\n=> 1\n'],
+  ['-D FORWARD -s 10.0.0.6 -j DROP', 'iptables: Bad rule (does a matching rule exist in that chain?).\n=> 1\n'],
+  ['-D FORWARD 99', 'iptables: Index of deletion too big.\n=> 1\n'],
+  ['-A NOPE -j DROP', 'iptables: No chain/target/match by that name.\n=> 1\n'],
+  ['-A FORWARD -j NOPE', `${V} Chain 'NOPE' does not exist${HINT}=> 2\n`],
+  ['-N FLANNEL-FWD', 'iptables: Chain already exists.\n=> 1\n'],
+  ['-X FLANNEL-FWD', `${V}  CHAIN_DEL failed (Device or resource busy): chain FLANNEL-FWD\n=> 4\n`],
+  ['-X NOPE', 'iptables: No chain/target/match by that name.\n=> 1\n'],
+  ['-F NOPE', 'iptables: No chain/target/match by that name.\n=> 1\n'],
+  [
+    '-A FORWARD -j DNAT --to-destination 1.2.3.4',
+    `${V}  RULE_APPEND failed (Invalid argument): rule in chain FORWARD\n=> 4\n`,
+  ],
+  [
+    '-A FORWARD -j REJECT --reject-with tcp-reset',
+    `${V}  RULE_APPEND failed (Invalid argument): rule in chain FORWARD\n=> 4\n`,
+  ],
+  ['-A FORWARD --dport 80 -j DROP', `${V} unknown option "--dport"${HINT}=> 2\n`],
+  ['-A FORWARD -s 1.2.3.400 -j DROP', `${V} host/network \`1.2.3.400' not found${HINT}=> 2\n`],
+  ['-A FORWARD -m nope -j DROP', `${V} Couldn't load match \`nope':No such file or directory\n${HINT}=> 2\n`],
+  ['-A FORWARD --bogus', `${V} unknown option "--bogus"${HINT}=> 2\n`],
+  ['-A', `${V} option "-A" requires an argument${HINT}=> 2\n`],
+  ['-P FORWARD NOPE', "iptables: Bad policy name. Run `dmesg' for more information.\n=> 1\n"],
+])('refuses %s', (words, expected) => {
+  expect(run(`iptables ${words}`)).toBe(expected);
+});
+
+test('what is added is listed as iptables-save writes it', () => {
+  run('iptables -F');
+  run('iptables -X');
+  for (const rule of [
+    '-A FORWARD -s 10.0.0.5 -j DROP',
+    '-I FORWARD 1 -p tcp --dport 81 -j ACCEPT',
+    '-A FORWARD -p icmp -m comment --comment "no ping" -j REJECT',
+    '-A FORWARD -p tcp -m multiport --dports 80,443,8000:8080 -m conntrack --ctstate NEW,ESTABLISHED -j ACCEPT',
+    '-A FORWARD -m statistic --mode random --probability 0.5 -j DROP',
+    '-A FORWARD -p tcp -j REJECT --reject-with tcp-reset',
+    '-N FOO',
+    '-A FORWARD -i eth0 ! -o cni0 -g FOO',
+    '-t nat -F',
+    '-t nat -X',
+    '-t nat -A POSTROUTING -s 10.0.0.0/8 ! -d 10.0.0.0/255.0.0.0 -o eth0 -j MASQUERADE',
+    '-t nat -A PREROUTING -p tcp -d 10.1.1.1 --dport 80 -j DNAT --to-destination 10.2.2.2:8080',
+    '-t mangle -A PREROUTING -j MARK --set-mark 0x10',
+    '-P FORWARD DROP',
+  ]) {
+    expect(run(`iptables ${rule}`)).toBe('');
+  }
+  expect(run('iptables -S')).toBe(`-P INPUT ACCEPT
+-P FORWARD DROP
+-P OUTPUT ACCEPT
+-N FOO
+-A FORWARD -p tcp -m tcp --dport 81 -j ACCEPT
+-A FORWARD -s 10.0.0.5/32 -j DROP
+-A FORWARD -p icmp -m comment --comment "no ping" -j REJECT --reject-with icmp-port-unreachable
+-A FORWARD -p tcp -m multiport --dports 80,443,8000:8080 -m conntrack --ctstate NEW,ESTABLISHED -j ACCEPT
+-A FORWARD -m statistic --mode random --probability 0.50000000000 -j DROP
+-A FORWARD -p tcp -j REJECT --reject-with tcp-reset
+-A FORWARD -i eth0 ! -o cni0 -g FOO
+`);
+  expect(
+    run('iptables -t nat -S'),
+  ).toContain(`-A PREROUTING -d 10.1.1.1/32 -p tcp -m tcp --dport 80 -j DNAT --to-destination 10.2.2.2:8080
+-A POSTROUTING -s 10.0.0.0/8 ! -d 10.0.0.0/8 -o eth0 -j MASQUERADE
+`);
+  expect(run('iptables -t mangle -S PREROUTING')).toContain('-A PREROUTING -j MARK --set-xmark 0x10/0xffffffff\n');
+  expect(run('iptables -C FORWARD -s 10.0.0.5 -j DROP')).toBe('');
+  expect(run('iptables-save -t filter')).toContain(':FORWARD DROP [');
+});
+
+describe('packets', () => {
+  test('a rule that drops takes hold of what was established, and counts', () => {
+    expect(pings()).toBe(true);
+    expect(run('iptables -I FORWARD -s 10.244.1.5 -p icmp -j DROP')).toBe('');
+    expect(pings()).toBe(false);
+    expect(run('iptables -L FORWARD 1 -n -v')).toMatch(/^ {4}1 {4}84 DROP /);
+    expect(run('iptables -Z FORWARD')).toBe('');
+    expect(run('iptables -L FORWARD 1 -n -v')).toMatch(/^ {4}0 {5}0 DROP /);
+    expect(run('iptables -D FORWARD -s 10.244.1.5 -p icmp -j DROP')).toBe('');
+    expect(pings()).toBe(true);
+  });
+
+  test('with the policy DROP only what a rule accepts passes', () => {
+    expect(run('iptables -P FORWARD DROP')).toBe('');
+    expect(pings()).toBe(true);
+    expect(run('iptables -F FLANNEL-FWD')).toBe('');
+    expect(pings()).toBe(false);
+    expect(run('iptables -P FORWARD ACCEPT')).toBe('');
+    expect(pings()).toBe(true);
+  });
+});
+
+describe('owners', () => {
+  const rule = { destination: { address: 0x0af4_0000, prefixLength: 16 }, target: { kind: 'accept' } } as const;
+  const hooks = [{ chain: 'FORWARD', position: 'first', rule: { target: { kind: 'jump', chain: 'KUBE-X' } } }] as const;
+  const whole = () =>
+    datapath.applyRules({
+      owner: 'kube-proxy',
+      bootId: '',
+      base: null,
+      tables: { filter: { set: { 'KUBE-X': [rule] }, hooks } },
+    });
+
+  test('keep what an administrator added, and give back what he took when they next send everything', () => {
+    const first = whole();
+    expect(first).toMatchObject({ kind: 'applied' });
+    run('iptables -I FORWARD -s 10.0.0.5 -j DROP');
+    run('iptables -D FORWARD -j KUBE-X');
+    run('iptables -F KUBE-X');
+    expect(run('iptables -S FORWARD')).not.toContain('KUBE-X');
+    const { generation } = first as { generation: number };
+    const part = { set: { 'KUBE-Y': [] } };
+    const reply = datapath.applyRules({
+      owner: 'kube-proxy',
+      bootId: datapath.bootId,
+      base: generation,
+      tables: { filter: part },
+    });
+    expect(reply).toMatchObject({ kind: 'applied' });
+    expect(run('iptables -S FORWARD')).not.toContain('KUBE-X');
+    whole();
+    expect(run('iptables -S FORWARD')).toMatch(/-A FORWARD -j KUBE-X\n-A FORWARD -s 10\.0\.0\.5\/32 -j DROP\n/);
+    expect(run('iptables -S KUBE-X')).toContain('-A KUBE-X -d 10.244.0.0/16 -j ACCEPT');
+  });
+});
