@@ -20,6 +20,8 @@ import { netnsFolder } from '../shared/runtime/node-folder.ts';
 import type { ProcessContext } from '../shared/runtime/process.ts';
 import { parseAddress } from '../shared/wire/ip-address.ts';
 import { Cilium } from './cni/cilium/cilium.ts';
+import { endpointId } from './cni/cilium/endpoint-id.ts';
+import { EndpointObjects } from './cni/cilium/endpoint-objects.ts';
 import { IdentityAgent } from './cni/cilium/identity-agent.ts';
 import { LeaseFile } from './cni/ipam/lease-file.ts';
 import { followNodes } from './cni/node-peers.ts';
@@ -127,7 +129,8 @@ function assemble(options: KubeletOptions): KubeletParts {
     node: { host: datapath.root, network: nodeNetwork, address: internalIp, addressIpv6: node.internalIpv6 },
     networkOf,
     createPolicy: (name, plugin) => {
-      const cilium = plugin instanceof Cilium ? { plugin, agent: followIdentities(options, plugin, api) } : undefined;
+      const cilium =
+        plugin instanceof Cilium ? { plugin, agent: followIdentities(options, plugin, { api, events }) } : undefined;
       return enforcePolicy(options, policyApisOf(name), cilium);
     },
   });
@@ -185,9 +188,20 @@ function assemble(options: KubeletOptions): KubeletParts {
 }
 
 /** Of cilium: whose an address is, in numbers that all nodes agree on. */
-function followIdentities({ context, bus, kernel }: KubeletOptions, cilium: Cilium, api: ApiClient): IdentityAgent {
-  const random = () => kernel.datapath.root.engine.random();
-  return new IdentityAgent({ bus, api, clock: context.clock, directory: cilium.directory, random });
+function followIdentities(
+  { context, bus, kernel, node }: KubeletOptions,
+  { directory }: Cilium,
+  { api, events }: { readonly api: ApiClient; readonly events: ApiClient },
+): IdentityAgent {
+  const { datapath } = kernel;
+  const endpoints = new EndpointObjects({
+    api: events,
+    directory,
+    nodeIp: node.internalIp,
+    endpointId: (address) => endpointId(datapath, address),
+  });
+  const random = () => datapath.root.engine.random();
+  return new IdentityAgent({ bus, api, clock: context.clock, directory, endpoints, random });
 }
 
 function enforcePolicy(

@@ -14,6 +14,7 @@ import { type ProcessContext, runProcess } from '../../shared/runtime/process.ts
 import { bootstrapCluster } from './bootstrap/bootstrap.ts';
 import { type ControllerEnvironment, type ControllerLoop, createLoop } from './controller.ts';
 import { autoscalingController } from './controllers/autoscaling-controller.ts';
+import { ciliumPolicyValidation, validatedPolicies } from './controllers/cilium-policy-validation.ts';
 import { clusterRoleAggregation } from './controllers/cluster-role-aggregation.ts';
 import { AllResources } from './controllers/custom-resources.ts';
 import { disruptionController } from './controllers/disruption-controller.ts';
@@ -120,6 +121,9 @@ function controllers(
     createLoop(rootCaController(informers), environment),
     createLoop(clusterRoleAggregation(informers), environment),
     createLoop(unenforcedPolicyController(informers, config.cni), environment),
+    ...validatedPolicies(config.cni).map((resource) =>
+      createLoop(ciliumPolicyValidation(informers, resource), environment),
+    ),
     ...(config.cni === 'none' ? [createLoop(installedNetworkController(informers, config), environment)] : []),
     createLoop(namespaceController(informers, api, resources), environment),
     createLoop(garbageCollector(bus, api, resources), environment),

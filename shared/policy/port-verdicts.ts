@@ -40,6 +40,15 @@ export interface PolicyDecision {
   readonly l7?: L7Decision;
 }
 
+export interface PortEntry {
+  readonly protocol: number | null;
+  /** Both ends belong to it. */
+  readonly first: number;
+  readonly last: number;
+  readonly decision: PolicyDecision;
+}
+
+const PORTS = 65_536;
 const NO_POLICY: PolicyDecision = { drop: null, cause: 'no policy', rule: null };
 
 export class PortVerdicts {
@@ -63,6 +72,15 @@ export class PortVerdicts {
       const steps = new StepFunction(0, boundaries, (port) => first((rule) => covers(rule, protocol, port)));
       this.byProtocol.set(protocol, steps);
     }
+  }
+
+  /** All of it: ranges of ports and what holds there; a null protocol stands for those that no rule names. */
+  entries(): readonly PortEntry[] {
+    const named = [...this.byProtocol].flatMap(([protocol, steps]) => {
+      const all = steps.steps();
+      return all.map(([first, decision], i) => ({ protocol, first, last: (all[i + 1]?.[0] ?? PORTS) - 1, decision }));
+    });
+    return [...named, { protocol: null, first: 0, last: PORTS - 1, decision: this.others }];
   }
 
   /** The ports of a protocol at which decisions may change, from 0. */

@@ -26,6 +26,11 @@ export class StepFunction<Value, Point extends number | bigint = number> {
     return this.values.length === 1 ? this.values[0] : undefined;
   }
 
+  /** Each step from its start on, in order. */
+  steps(): readonly (readonly [start: Point, value: Value])[] {
+    return this.starts.map((start, i) => [start, this.values[i]!] as const);
+  }
+
   at(point: Point): Value {
     const { starts, values } = this;
     let low = 0;

@@ -171,6 +171,12 @@ test('requests and names', async (context) => {
   expect(await onNode('cilium-dbg', 'fqdn', 'cache', 'list')).toMatch(
     new RegExp(`lookup +${API_NAME}\\. +\\d+ +\\S+ +${api}`),
   );
+  await waitFor('both policies to be valid', async () =>
+    /^guard +\S+ +True\nnamed +\S+ +True$/m.test(await c.kubectlOut(['get', 'cnp', '--no-headers'])),
+  );
+  await waitFor('the endpoint of the pod', async () =>
+    new RegExp(`^client +\\d+ +ready +${mine} +\\S+$`, 'm').test(await c.kubectlOut(['get', 'cep'])),
+  );
   expect(await onNode('hubble', 'observe', '--protocol', 'dns', '--verdict', 'DROPPED')).toContain(
     'DNS Query example.com. A',
   );

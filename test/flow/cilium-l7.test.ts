@@ -196,6 +196,11 @@ describe('HTTP', () => {
     });
     expect(hubble(2, '--http-status', '403')).toContain('http-response FORWARDED (HTTP/1.1 403');
     expect(hubble(2, '--http-method', 'GET')).toBe('');
+    expect(world.command(2, 'cilium-dbg', 'status')).toMatch(/Proxy Status: +OK, ip 10\.244\.2\.2, 1 redirects active/);
+    const maps = world.command(2, 'cilium-dbg', 'bpf', 'policy', 'get', '--all');
+    expect(maps).toMatch(/Allow +Ingress +reserved:world +80\/TCP +10000 +disabled/);
+    expect(maps).toMatch(/Allow +Egress +ANY +ANY +NONE/);
+    expect(world.command(2, 'cilium-dbg', 'bpf', 'policy', 'get', '4711')).toMatch(/^Error: no endpoint 4711/);
   });
 
   it('a server that refuses connections is 503', async () => {

@@ -6,6 +6,7 @@ import type { EndpointDirectory } from '../../datapath/cilium/endpoint-directory
 import { type FlowLog, MAX_FLOWS } from '../../datapath/cilium/flow-log.ts';
 import type { FqdnCache } from '../../datapath/cilium/fqdn-cache.ts';
 import { reservedName } from '../../datapath/cilium/identity.ts';
+import { PROXY_PORT } from '../../datapath/cilium/proxy-namespace.ts';
 import { labelLines } from '../../datapath/cilium/security-labels.ts';
 import type { CiliumNetwork } from '../../datapath/network/cilium-network.ts';
 import type { NodeDatapath } from '../../datapath/path.ts';
@@ -13,6 +14,8 @@ import { PolicyEngine } from '../../datapath/policy/policy-engine.ts';
 import { formatFrontends } from '../../datapath/show/bpf.ts';
 import { endpointId } from './endpoint-id.ts';
 import { fqdnCacheClean, fqdnCacheList } from './fqdn-commands.ts';
+import { identityLabels } from './identity-labels.ts';
+import { bpfPolicyGet, redirectsOf } from './policy-maps.ts';
 import { textTable } from './text-table.ts';
 
 export interface CiliumView {
@@ -25,6 +28,8 @@ export interface CiliumView {
   /** Addresses in use, and there are. */
   readonly ipam: { readonly size: number; readonly capacity: number };
 }
+
+const LAST_PROXY_PORT = 20_000;
 
 const COMMANDS: Readonly<Record<string, (view: CiliumView) => string>> = {
   status,
@@ -39,12 +44,22 @@ const COMMANDS: Readonly<Record<string, (view: CiliumView) => string>> = {
   'bpf lb list': ({ datapath }) => formatFrontends(datapath.rules),
 };
 
+const BPF_POLICY_GET = ['bpf', 'policy', 'get'];
+
 export function ciliumDbg(view: CiliumView, words: readonly string[]): string {
+  const [last = ''] = words.slice(-1);
+  if (words.length === BPF_POLICY_GET.length + 1 && BPF_POLICY_GET.every((word, i) => words[i] === word)) {
+    return bpfPolicyGet(view, last);
+  }
   const command = COMMANDS[words.join(' ')];
-  return command?.(view) ?? `Error: unknown command: there are ${Object.keys(COMMANDS).join(', ')} here\n`;
+  return (
+    command?.(view) ??
+    `Error: unknown command: there are ${Object.keys(COMMANDS).join(', ')}, ${BPF_POLICY_GET.join(' ')} ENDPOINT here\n`
+  );
 }
 
-function status({ datapath, network, flows, ipam }: CiliumView): string {
+function status(view: CiliumView): string {
+  const { datapath, network, flows, ipam } = view;
   const { bpf } = datapath.rules.ipv4;
   const isTunnel = network.routing === 'vxlan' || network.routing === 'geneve';
   const routing = isTunnel ? `Tunnel [${network.routing}]` : 'Native';
@@ -58,10 +73,16 @@ function status({ datapath, network, flows, ipam }: CiliumView): string {
     ['IPAM:', `IPv4: ${ipam.size}/${ipam.capacity} allocated from ${cidr}`],
     ['Routing:', `Network: ${routing}   Host: Legacy`],
     ['Masquerading:', 'IPTables [IPv4: Enabled, IPv6: Disabled]'],
+    ['Proxy Status:', proxyStatus(view)],
     ['Hubble:', `Ok   Current/Max Flows: ${flows.size}/${MAX_FLOWS}`],
     ['Encryption:', encryption(network)],
   ];
   return textTable(rows);
+}
+
+function proxyStatus(view: CiliumView): string {
+  const ip = formatIpv4(view.network.router);
+  return `OK, ip ${ip}, ${redirectsOf(view)} redirects active on ports ${PROXY_PORT}-${LAST_PROXY_PORT}, Envoy: embedded`;
 }
 
 function encryption({ wireguard }: CiliumNetwork): string {
@@ -102,13 +123,6 @@ function endpointList({ datapath, directory }: CiliumView): string {
     ];
   });
   return textTable([head, enforcement, ...rows]);
-}
-
-function identityLabels(directory: EndpointDirectory, identity: number): string[] {
-  const reserved = reservedName(identity);
-  if (reserved !== undefined) return [`reserved:${reserved}`];
-  const labels = directory.identities.find(([number]) => number === identity)?.[1];
-  return labelLines(labels ?? {});
 }
 
 function identityList({ directory }: CiliumView): string {

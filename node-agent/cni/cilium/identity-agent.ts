@@ -13,6 +13,7 @@ import { BoundedRunner } from '../../../shared/runtime/bounded-runner.ts';
 import type { Clock } from '../../../shared/runtime/clock.ts';
 import type { EndpointDirectory, Labels } from '../../datapath/cilium/endpoint-directory.ts';
 import { MAX_POD_IDENTITY, MIN_POD_IDENTITY } from '../../datapath/cilium/identity.ts';
+import type { EndpointObjects } from './endpoint-objects.ts';
 
 const MIN_INTERVAL_MS = 25;
 const RESYNC_MS = 300_000;
@@ -28,6 +29,7 @@ export interface IdentityAgentOptions {
   readonly api: ApiClient;
   readonly clock: Clock;
   readonly directory: EndpointDirectory;
+  readonly endpoints: EndpointObjects;
   /** In [0, 1). */
   readonly random: () => number;
 }
@@ -81,7 +83,8 @@ export class IdentityAgent {
   private async run(): Promise<boolean> {
     const missing = this.options.directory.follow(...this.latest);
     const made = await Promise.all(missing.map((labels) => this.create(labels)));
-    return made.every(Boolean);
+    const shown = await this.options.endpoints.sync();
+    return made.every(Boolean) && shown;
   }
 
   private async create(labels: Labels): Promise<boolean> {

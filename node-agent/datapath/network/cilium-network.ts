@@ -118,6 +118,11 @@ export class CiliumNetwork implements NodeNetwork {
     return this.tunnel === null ? mtuBytes : mtuBytes - OVERHEAD_BYTES;
   }
 
+  /** Of `cilium_host`; 0 before it has one. */
+  get router(): number {
+    return this.routerAddress;
+  }
+
   setPodCidr(podCidr: IpPrefix): void {
     if (this.cidr !== null) return;
     this.cidr = { ...podCidr, address: networkOf(podCidr.address, podCidr.prefixLength) };

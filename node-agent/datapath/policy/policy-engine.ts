@@ -95,6 +95,11 @@ export class PolicyEngine implements PacketPolicy, AddressHolder {
     this.generation++;
   }
 
+  /** All pods here that policies speak of. */
+  list(): readonly (readonly [address: number, policy: EndpointPolicy])[] {
+    return [...this.endpoints];
+  }
+
   /** What policies say of a pod here; undefined when none speaks of it. */
   endpoint(address: number): EndpointPolicy | undefined {
     return this.endpoints.get(address);

@@ -45,9 +45,11 @@ export class ServedResources {
       added.delete(group);
       return { group, versions: [...versions, ...more.sort(compareVersions)] };
     });
+    // Custom ones by their names: who asks for a short name that two have gets that of the first.
+    const custom = [...added].sort(([a], [b]) => (a < b ? -1 : 1));
     return [
       ...builtIn,
-      ...[...added].map(([group, versions]) => ({ group, versions: [...versions].sort(compareVersions) })),
+      ...custom.map(([group, versions]) => ({ group, versions: [...versions].sort(compareVersions) })),
     ];
   }
 

@@ -2,6 +2,7 @@
 import type { JSONSchemaProps } from 'kubernetes-types/apiextensions/v1.js';
 import {
   CILIUMCLUSTERWIDENETWORKPOLICIES,
+  CILIUMENDPOINTS,
   CILIUMIDENTITIES,
   CILIUMNETWORKPOLICIES,
 } from '../../../shared/api/resources.ts';
@@ -166,12 +167,30 @@ const spec = object(
 );
 
 const policy = { spec, specs: list(spec), status: anything };
+const policyOptions = {
+  fields: policy,
+  hasStatus: true,
+  lastColumns: { Valid: ".status.conditions[?(@.type=='Valid')].status" },
+};
 const identity = { 'security-labels': { type: 'object', additionalProperties: text } };
+const identityColumns = { Namespace: ".security-labels['k8s:io.kubernetes.pod.namespace']" };
+const endpointColumns = {
+  'Security Identity': '.status.identity.id',
+  'Endpoint State': '.status.state',
+  IPv4: '.status.networking.addressing[0].ipv4',
+  IPv6: '.status.networking.addressing[0].ipv6',
+};
 
 export function ciliumDefinitions(): Manifest[] {
   return [
-    customDefinition(CILIUMNETWORKPOLICIES, { shortNames: ['cnp', 'ciliumnp'], fields: policy }),
-    customDefinition(CILIUMCLUSTERWIDENETWORKPOLICIES, { shortNames: ['ccnp'], fields: policy }),
-    customDefinition(CILIUMIDENTITIES, { shortNames: ['ciliumid'], fields: identity }),
+    customDefinition(CILIUMNETWORKPOLICIES, { shortNames: ['cnp', 'ciliumnp'], ...policyOptions }),
+    customDefinition(CILIUMCLUSTERWIDENETWORKPOLICIES, { shortNames: ['ccnp'], ...policyOptions }),
+    customDefinition(CILIUMIDENTITIES, { shortNames: ['ciliumid'], fields: identity, columns: identityColumns }),
+    customDefinition(CILIUMENDPOINTS, {
+      shortNames: ['cep', 'ciliumep'],
+      fields: { status: anything },
+      hasStatus: true,
+      columns: endpointColumns,
+    }),
   ];
 }

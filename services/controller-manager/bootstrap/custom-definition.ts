@@ -12,13 +12,15 @@ export interface DefinitionOptions {
   readonly required?: readonly string[];
   /** Printed before the age: title to JSON path. */
   readonly columns?: Readonly<Record<string, string>>;
+  /** And after it. */
+  readonly lastColumns?: Readonly<Record<string, string>>;
   readonly annotations?: Readonly<Record<string, string>>;
   readonly hasStatus?: boolean;
 }
 
 export function customDefinition(resource: ResourceRef, options: DefinitionOptions): Manifest {
   const { group, version, kind, resource: plural, namespaced } = resource;
-  const { shortNames = [], fields, required = [], columns = {}, annotations, hasStatus } = options;
+  const { shortNames = [], fields, required = [], columns = {}, lastColumns = {}, annotations, hasStatus } = options;
   const manifest: CustomResourceDefinition = {
     apiVersion: 'apiextensions.k8s.io/v1',
     kind: 'CustomResourceDefinition',
@@ -40,14 +42,19 @@ export function customDefinition(resource: ResourceRef, options: DefinitionOptio
           },
           ...(hasStatus === true ? { subresources: { status: {} } } : {}),
           additionalPrinterColumns: [
-            ...Object.entries(columns).map(([name, jsonPath]) => ({ name, type: 'string', jsonPath })),
+            ...textColumns(columns),
             { name: 'Age', type: 'date', jsonPath: '.metadata.creationTimestamp' },
+            ...textColumns(lastColumns),
           ],
         },
       ],
     },
   };
   return { resource: CUSTOMRESOURCEDEFINITIONS, object: manifest };
+}
+
+function textColumns(columns: Readonly<Record<string, string>>) {
+  return Object.entries(columns).map(([name, jsonPath]) => ({ name, type: 'string', jsonPath }));
 }
 
 /**

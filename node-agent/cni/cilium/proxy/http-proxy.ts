@@ -23,6 +23,8 @@ import { forwardedHeaders, headersTo, hostOf } from './http-headers.ts';
 import type { ProxiedConnection } from './proxied-connection.ts';
 
 const DENIED_BODY = 'Access denied\r\n';
+/** So that what a pod leaves behind that is gone does not stay. */
+const KEEP_ALIVE_MS = 60_000;
 const MAX_HEADER_BYTES = 60 * 1024; // Envoy's
 
 export class HttpProxy {
@@ -50,6 +52,7 @@ export class HttpProxy {
     socket.on('error', () => socket.destroy());
     socket.once('close', () => agent.destroy());
     socket.setNoDelay(true);
+    socket.setKeepAlive(true, KEEP_ALIVE_MS);
     this.server.emit('connection', socket);
   }
 
@@ -68,7 +71,7 @@ export class HttpProxy {
     response.once('close', () => {
       if (!response.writableFinished) upstream.destroy();
     });
-    pipeline(request, upstream, () => undefined); // errors come to the listeners above
+    request.pipe(upstream); // which may fail before all was read, and then the answer says so
   }
 
   /** A protocol within: once the server agrees, bytes pass as they are. */
@@ -137,6 +140,7 @@ export class HttpProxy {
     const reset = socketErrorCode(error) === 'ECONNRESET';
     const reason = reset ? 'connection termination' : 'connection failure';
     send(response, 503, `upstream connect error or disconnect/reset before headers. reset reason: ${reason}`);
+    exchange.request.unpipe();
     exchange.request.resume();
     this.answered(exchange, 503);
   }
@@ -183,6 +187,7 @@ class UpstreamAgent extends Agent {
     this.connection.connect(false).then(
       (socket) => {
         socket.setNoDelay(true);
+        socket.setKeepAlive(true, KEEP_ALIVE_MS);
         callback?.(null, socket);
       },
       (error: Error) => callback?.(error, undefined as unknown as Duplex), // none, as the types cannot say
