@@ -31,6 +31,7 @@ import { localRouteThrough } from './local-route.ts';
 import { LoopbackDevice } from './loopback.ts';
 import { NeighbourTable } from './neighbour.ts';
 import { PathMtuTable } from './path-mtu.ts';
+import { PathProbes } from './path-probe.ts';
 import { Reassembly } from './reassembly.ts';
 import { Fib, type Route } from './route.ts';
 import type { RoutingPolicy } from './routing-policy.ts';
@@ -102,6 +103,7 @@ export class Host implements FrameUpcall, AddressHolder {
   readonly icmp: IcmpLayer;
   readonly udp: UdpLayer;
   readonly tcp: TcpLayer;
+  readonly probes: PathProbes;
   readonly segmentCutter: SegmentCutter;
   /** Tunnels that end here, by IP protocol: each takes ownership of a packet at the header within. */
   readonly tunnels = new Map<number, (packet: Packet) => void>();
@@ -144,6 +146,7 @@ export class Host implements FrameUpcall, AddressHolder {
     this.icmp = new IcmpLayer(this);
     this.udp = new UdpLayer(this);
     this.tcp = new TcpLayer(this);
+    this.probes = new PathProbes(this);
     this.segmentCutter = new SegmentCutter(options.memory);
     this.loopback = new LoopbackDevice(options.engine, options.memory);
     this.localRoute = localRouteThrough(this.loopback);
@@ -372,6 +375,7 @@ export class Host implements FrameUpcall, AddressHolder {
       this.pathMtu,
       this.udp,
       this.tcp,
+      this.probes,
     ]) {
       holder.visitAddresses(visit);
     }

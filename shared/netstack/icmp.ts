@@ -272,6 +272,7 @@ export class IcmpLayer {
     if (header < 0 || dialectOf(view, quoted) !== dialect) return;
     const report = this.reportOf(packet, dialect);
     const protocol = ip.protocol(view, quoted);
+    if (this.host.probes.icmpError(quoted, quoted + header, report)) return;
     // Whoever is not on the path cannot guess a segment in flight: a forged error must not shrink the path (RFC 5927 section 7).
     if (protocol === ipv4.PROTOCOL_TCP && !this.host.tcp.isInFlight(quoted, quoted + header)) return;
     if (needsFragments(report)) this.learnPathMtu(quoted, report.mtuBytes);

@@ -80,7 +80,8 @@ export class UdpLayer {
     const fromPort = udp.sourcePort(view, at);
     const socket = this.find(destination, udp.destinationPort(view, at), source, fromPort);
     if (socket === undefined) {
-      this.refuse(packet);
+      if (this.host.probes.answered(packet)) memory.free(packet);
+      else this.refuse(packet);
       return;
     }
     if (socket.onPacket !== null) {

@@ -104,6 +104,9 @@ export interface PingOptions {
   readonly payloadBytes?: number;
   readonly ttl?: number;
   readonly dontFragment?: boolean;
+  /** An echo request by default; else a datagram or a SYN to `port`, of which the first answer is heard. */
+  readonly via?: 'udp' | 'tcp';
+  readonly port?: number;
   readonly sequence?: number;
   /** The same for all requests of one `ping`; a new one for each call by default. */
   readonly identifier?: number;

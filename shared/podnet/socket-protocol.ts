@@ -125,6 +125,8 @@ export type PodRequest =
       readonly payloadBytes?: number;
       readonly ttl?: number;
       readonly dontFragment?: boolean;
+      readonly via?: 'udp' | 'tcp';
+      readonly port?: number;
       readonly sequence?: number;
       readonly identifier?: number;
     }
@@ -191,6 +193,8 @@ export function decodeRequest(payload: Uint8Array): PodRequest {
         payloadBytes: optionalNumber(message, 'payloadBytes'),
         ttl: optionalNumber(message, 'ttl'),
         dontFragment: message.dontFragment === true,
+        via: message.via === 'udp' || message.via === 'tcp' ? message.via : undefined,
+        port: optionalNumber(message, 'port'),
         sequence: optionalNumber(message, 'sequence'),
         identifier: optionalNumber(message, 'identifier'),
       };

@@ -3,7 +3,9 @@
  * own; what the stack tells comes out after the turn, so that no program ever runs inside the stack.
  */
 import type { Host } from '../netstack/host.ts';
-import type { PingResult } from '../netstack/icmp.ts';
+import type { PingRequest, PingResult } from '../netstack/icmp.ts';
+import { DEFAULT_TTL } from '../netstack/ip-output.ts';
+import type { PathProbe } from '../netstack/path-probe.ts';
 import type { TcpConnection } from '../netstack/tcp/connection.ts';
 import type { UdpSocket as StackUdpSocket } from '../netstack/udp-socket.ts';
 import { formatAddress, parseAddress } from '../wire/ip-address.ts';
@@ -156,19 +158,13 @@ export class StackNetwork implements PodNetwork {
         else resolve(pingOutcome(result, sequence, performance.now() - startedMs));
       };
       const startedMs = performance.now();
-      const identifier = options.identifier ?? nextPingIdentifier++ & 0xffff;
-      const request = {
-        address: target,
-        identifier,
-        sequence,
-        payloadBytes,
-        ttl,
-        dontFragment,
-        timeoutUs: timeoutMs * 1000,
-      };
-      const forget = this.loop.run(() =>
-        this.host.icmp.ping(request, (result) => this.deliveries.add(() => answered(result))),
-      );
+      const request = { address: target, payloadBytes, ttl, dontFragment, timeoutUs: timeoutMs * 1000 };
+      const told = (result: PingResult): void => this.deliveries.add(() => answered(result));
+      const forget = this.loop.run(() => {
+        const { via, port = 0, identifier = nextPingIdentifier++ & 0xffff } = options;
+        if (via === undefined) return this.host.icmp.ping({ ...request, identifier, sequence }, told);
+        return this.host.probes.send(pathProbe(request, via, port), told);
+      });
       const cancel = (): void => {
         this.loop.run(forget);
         reject(new SocketError('ECANCELED', 'ping', address));
@@ -357,6 +353,15 @@ function endpointsOf(connection: TcpConnection): TcpEndpoints {
     remoteAddress: formatAddress(connection.asked?.address ?? connection.remoteAddress),
     remotePort: connection.asked?.port ?? connection.remotePort,
   };
+}
+
+function pathProbe(
+  request: Omit<PingRequest, 'identifier' | 'sequence'>,
+  protocol: 'udp' | 'tcp',
+  port: number,
+): PathProbe {
+  const { address, payloadBytes = 0, ttl = DEFAULT_TTL, dontFragment = false, timeoutUs = 0 } = request;
+  return { protocol, address, port, ttl, payloadBytes, dontFragment, timeoutUs };
 }
 
 /** `elapsedMs` by the real clock: the engine's stands still within a turn, in which a pod of the same node answers. */

@@ -1,5 +1,7 @@
 /** What goes wrong on the way, and what its sender is told: refusals, expired TTLs, packets that are too long, silence. */
 import { describe, expect, it } from 'vitest';
+import type { Host } from '../../shared/netstack/host.ts';
+import type { PingResult } from '../../shared/netstack/icmp.ts';
 import { ip, TestCluster } from './cluster.testkit.ts';
 import type { TestService } from './service-rules.testkit.ts';
 
@@ -36,6 +38,45 @@ describe('ICMP', () => {
       { kind: 'time-exceeded', from: ip('10.244.2.0') },
       { kind: 'reply', from: ip('10.244.2.7') },
     ]);
+  });
+
+  /** As `traceroute` (UDP) and `traceroute -T` ask. */
+  const probe = (cluster: TestCluster, host: Host, to: string, port: number, ttl: number, protocol: 'udp' | 'tcp') => {
+    let result: PingResult | undefined;
+    const common = { protocol, address: ip(to), port, payloadBytes: 32, dontFragment: false, timeoutUs: 1_000_000 };
+    host.probes.send({ ...common, ttl }, (outcome) => {
+      result = outcome;
+    });
+    cluster.advance(2_000_000);
+    return result;
+  };
+
+  it('traceroute -T to a Service hears the Service at each hop, as errors about what was translated come from there', () => {
+    const cluster = new TestCluster();
+    cluster.services(service(['10.244.2.7:8080'], { protocol: 'tcp' }));
+    const client = cluster.pod('10.244.1.5').host;
+    const server = cluster.pod('10.244.2.7').host;
+    server.tcp.listen({ port: 8080 });
+    const hops = (port: number) => [1, 2, 3].map((ttl) => probe(cluster, client, '10.96.12.3', port, ttl, 'tcp'));
+    expect(hops(80), cluster.journey()).toMatchObject([
+      { kind: 'time-exceeded', from: ip('10.96.12.3') },
+      { kind: 'time-exceeded', from: ip('10.96.12.3') },
+      { kind: 'reply', from: ip('10.96.12.3') },
+    ]);
+    expect(server.tcp.list()).toHaveLength(0); // it got a reset
+  });
+
+  it.each(['10.244.2.7', 'fd00:10:244:2::7'])('traceroute to %s ends where nobody listens', (to) => {
+    const cluster = new TestCluster();
+    const client = cluster.pod('10.244.1.5').host;
+    cluster.pod('10.244.2.7');
+    const path = [1, 2, 3].map((ttl) => probe(cluster, client, to, 33_433 + ttl, ttl, 'udp'));
+    expect(path, cluster.journey()).toMatchObject([
+      { kind: 'time-exceeded' },
+      { kind: 'time-exceeded' },
+      { kind: 'unreachable', from: ip(to), code: 3 },
+    ]);
+    expect(probe(cluster, client, to, 9, 64, 'tcp')).toMatchObject({ kind: 'reply', from: ip(to) });
   });
 
   it('a network without a way is unreachable, once its gateway has not answered', () => {

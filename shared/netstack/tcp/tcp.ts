@@ -272,9 +272,11 @@ export class TcpLayer {
     const listener = this.findListener(local, localPort);
     const isSyn = (segment.flags & (tcp.SYN | tcp.ACK | tcp.RST)) === tcp.SYN;
     if (listener === undefined || !isSyn || this.host.isBroadcast(local)) {
+      const answersProbe = this.host.probes.answered(packet);
       this.counters.resetsSent++;
       sendResetFor(this.host, packet.networkOffset, packet.offset, packet.length, packet.mark);
-      this.host.drop(packet, drop.TCP_NO_SOCKET, 'tcp');
+      if (answersProbe) this.host.memory.free(packet);
+      else this.host.drop(packet, drop.TCP_NO_SOCKET, 'tcp');
       return;
     }
     if (!listener.admits() || this.endpoints.size - this.timeWaits.size >= MAX_CONNECTIONS) {

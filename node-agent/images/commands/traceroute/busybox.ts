@@ -1,4 +1,4 @@
-/** traceroute of busybox: one probe after the other. All are ICMP echoes (`-I`), as in `linux.ts`. */
+/** traceroute of busybox: one probe after the other, UDP datagrams as in `linux.ts`, or echo requests (`-I`). */
 import { ResolveError } from '../../../../shared/podnet/resolver.ts';
 import { socketErrorCode, socketErrorText } from '../../../../shared/podnet/socket-error.ts';
 import { type ParsedOptions, parseOptions, UsageError } from '../../coreutils/options.ts';
@@ -7,7 +7,7 @@ import { write } from '../../program-io.ts';
 import { BUSYBOX_BANNER } from '../busybox-banner.ts';
 import { getoptSentence } from '../getopt-sentence.ts';
 import { familyAsked, findTarget, type Target } from '../ping/target.ts';
-import { mark, type ProbeResult, probe } from './probe.ts';
+import { FIRST_UDP_PORT, mark, PORT_UNREACHABLE, type ProbeResult, probe } from './probe.ts';
 
 const USAGE = `${BUSYBOX_BANNER}
 
@@ -20,6 +20,7 @@ Trace the route to HOST
 	-4,-6	Force IP or IPv6 name resolution
 	-F	Set don't fragment bit
 	-I	Use ICMP ECHO instead of UDP datagrams
+	-p N	Base UDP port number used in probes (default 33434)
 	-n	Print numeric addresses
 	-f N	First number of hops (default 1)
 	-m N	Max number of hops
@@ -63,6 +64,8 @@ interface Hops {
   readonly payloadBytes: number;
   readonly numeric: boolean;
   readonly dontFragment: boolean;
+  /** Of the datagrams; null for echo requests. */
+  readonly basePort: number | null;
 }
 
 async function trace(run: Invocation, options: ParsedOptions, target: Target, packetBytes: number): Promise<number> {
@@ -74,6 +77,7 @@ async function trace(run: Invocation, options: ParsedOptions, target: Target, pa
     payloadBytes: packetBytes - HEADER_BYTES,
     numeric: options.has('n'),
     dontFragment: options.has('F'),
+    basePort: options.has('I') ? null : inRange(options.value('p') ?? String(FIRST_UDP_PORT), 1, 65_535),
   };
   const firstHop = inRange(options.value('f') ?? '1', 1, maxHops);
   await assertRoute(run, target);
@@ -88,7 +92,7 @@ async function trace(run: Invocation, options: ParsedOptions, target: Target, pa
 
 async function assertRoute(run: Invocation, { address }: Target): Promise<void> {
   try {
-    const socket = await run.context.container.network.bindUdp({ remote: { address, port: 33_434 } });
+    const socket = await run.context.container.network.bindUdp({ remote: { address, port: FIRST_UDP_PORT } });
     socket.close();
   } catch (error) {
     const code = socketErrorCode(error);
@@ -110,7 +114,8 @@ async function printHop(run: Invocation, hops: Hops, hop: number): Promise<boole
     if (result.from !== from) await run.print(`  ${await nameOf(run, result.from, hops.numeric)}`);
     from = result.from;
     await run.print(`  ${result.rttMs.toFixed(3)} ms${mark(result.outcome)}`);
-    if (result.outcome.kind === 'unreachable') unreachable += 1;
+    const { outcome } = result;
+    if (outcome.kind === 'unreachable' && outcome.code !== PORT_UNREACHABLE) unreachable += 1;
     else reached ||= result.isFinal;
   }
   await run.print('\n');
@@ -119,7 +124,7 @@ async function printHop(run: Invocation, hops: Hops, hop: number): Promise<boole
 
 async function send(run: Invocation, hops: Hops, hop: number, index: number): Promise<ProbeResult> {
   const { container, process, signal } = run.context;
-  const { target, payloadBytes, dontFragment, waitMs } = hops;
+  const { target, payloadBytes, dontFragment, waitMs, basePort } = hops;
   const sequence = (hop * hops.probes + index) & 0xffff;
   const identifier = process.pid & 0xffff;
   const request = {
@@ -130,6 +135,7 @@ async function send(run: Invocation, hops: Hops, hop: number, index: number): Pr
     identifier,
     sequence,
     timeoutMs: waitMs,
+    ...(basePort === null ? {} : ({ via: 'udp', port: (basePort + sequence) & 0xffff } as const)),
   };
   try {
     return await probe(container.network, request, signal);

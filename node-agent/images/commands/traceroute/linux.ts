@@ -1,18 +1,19 @@
 /**
- * traceroute of Debian-like images ("modern traceroute for Linux"): many probes at once, printed in order. All probes are
- * ICMP echoes (`-I`), whatever method is asked for: a pod's network gives programs no other with hops to live.
+ * traceroute of Debian-like images ("modern traceroute for Linux"): many probes at once, printed in order. They are UDP datagrams to
+ * ports where nobody listens, each to the next one; echo requests (`-I`), or SYNs (`-T`).
  */
 import { isIPv6 } from 'node:net';
+import type { PingOptions } from '../../../../shared/podnet/pod-network.ts';
 import { ResolveError } from '../../../../shared/podnet/resolver.ts';
 import { socketErrorCode, socketErrorText } from '../../../../shared/podnet/socket-error.ts';
 import { type ParsedOptions, parseOptions, UsageError } from '../../coreutils/options.ts';
 import type { Invocation, Utility } from '../../coreutils/utility.ts';
 import { write } from '../../program-io.ts';
 import { familyAsked, findTarget, resolveSentence } from '../ping/target.ts';
-import { mark, type ProbeResult, probe } from './probe.ts';
+import { FIRST_UDP_PORT, mark, type ProbeResult, probe } from './probe.ts';
 
 const USAGE = `Usage:
-  traceroute [ -46FITn ] [ -f first_ttl ] [ -m max_ttl ] [ -N squeries ] [ -w MAX ] [ -q nqueries ] host [ packetlen ]
+  traceroute [ -46FITUn ] [ -f first_ttl ] [ -m max_ttl ] [ -N squeries ] [ -p port ] [ -w MAX ] [ -q nqueries ] host [ packetlen ]
 Options:
   -4                          Use IPv4
   -6                          Use IPv6
@@ -20,12 +21,21 @@ Options:
   -f first_ttl  --first=first_ttl
                               Start from the first_ttl hop (instead from 1)
   -I  --icmp                  Use ICMP ECHO for tracerouting
+  -T  --tcp                   Use TCP SYN for tracerouting (default port is 80)
+  -U  --udp                   Use UDP to particular port for tracerouting
+                              (instead of increasing the port per each probe),
+                              default port is 53
   -m max_ttl  --max-hops=max_ttl
                               Set the max number of hops (max TTL to be
                               reached). Default is 30
   -N squeries  --sim-queries=squeries
                               Set the number of probes to be tried
                               simultaneously (default is 16)
+  -p port  --port=port        Set the destination port to use. It is either
+                              initial udp port value for "default" method
+                              (incremented by each probe, default is 33434), or
+                              some constant destination port for other methods
+                              (with default of 80 for "tcp", 53 for "udp")
   -n                          Do not resolve IP addresses to their domain names
   -w MAX  --wait=MAX          Wait for a probe no more than MAX (default 5.0)
                               seconds
@@ -57,7 +67,16 @@ interface Settings {
   readonly waitMs: number;
   readonly numeric: boolean;
   readonly dontFragment: boolean;
+  readonly method: Method;
+  /** Of the first probe. */
+  readonly port: number;
 }
+
+/** `default` is UDP to one port after the other. */
+type Method = 'default' | 'udp' | 'tcp' | 'icmp';
+
+const FIRST_PORTS: Readonly<Record<Method, number>> = { default: FIRST_UDP_PORT, udp: 53, tcp: 80, icmp: 0 };
+const MAX_PORT = 65_535;
 
 /** Printed as it is, without the program's name. */
 class TracerouteError extends Error {
@@ -106,8 +125,11 @@ function parse(args: readonly string[], options: ParsedOptions): Omit<Settings, 
   const [host, length, extra] = options.operands;
   if (extra !== undefined) throw new TracerouteError(`Extra arg \`${extra}' (position 3, argc ${args.length})`);
   if (host === undefined) throw new TracerouteError('Specify "host" missing argument.');
+  const method = methodOf(options);
   const settings = {
     host,
+    method,
+    port: numberOf(options, 'p', FIRST_PORTS[method]),
     packetBytes: length === undefined ? 0 : Math.max(MIN_PACKET_BYTES, whole(length, 'packetlen')),
     firstHop: numberOf(options, 'f', 1),
     maxHops: numberOf(options, 'm', 30),
@@ -126,6 +148,12 @@ function parse(args: readonly string[], options: ParsedOptions): Omit<Settings, 
   }
   if (settings.packetBytes > MAX_PACKET_BYTES) throw new TracerouteError(`too big packetlen ${length} specified`);
   return settings;
+}
+
+function methodOf(options: ParsedOptions): Method {
+  if (options.has('I')) return 'icmp';
+  if (options.has('T')) return 'tcp';
+  return options.has('U') ? 'udp' : 'default';
 }
 
 function read(args: readonly string[]): ParsedOptions {
@@ -261,6 +289,7 @@ class Trace {
       identifier: process.pid & 0xffff,
       sequence: sequence & 0xffff,
       timeoutMs: waitMs,
+      ...this.way(sequence),
     };
     try {
       const result = await probe(container.network, request, AbortSignal.any([pending.giveUp.signal, signal]));
@@ -272,6 +301,14 @@ class Trace {
     } finally {
       this.pending.delete(pending);
     }
+  }
+
+  /** The protocol and port of a probe; nothing for an echo request. */
+  private way(sequence: number): Pick<PingOptions, 'via' | 'port'> {
+    const { method, port } = this.settings;
+    if (method === 'icmp') return {};
+    if (method === 'default') return { via: 'udp', port: (port + sequence) & MAX_PORT };
+    return { via: method, port };
   }
 
   /** An answer from a hop says how far the trace goes, and how long nearer ones may still take. */

@@ -1,4 +1,4 @@
-/** One probe of a traceroute: an echo request with few hops to live, and who answered. */
+/** One probe of a traceroute, with few hops to live, and who answered. */
 import type { PingOptions, PingOutcome, PodNetwork } from '../../../../shared/podnet/pod-network.ts';
 
 export type ProbeResult =
@@ -35,7 +35,10 @@ const MARKS: Readonly<Record<number, string>> = {
   15: '!C',
 };
 
-const PORT_UNREACHABLE = 3;
+/** Of hosts, not of routers: the target answered. */
+export const PORT_UNREACHABLE = 3;
+/** Where UDP's probes go, each to the next port: nobody listens there. */
+export const FIRST_UDP_PORT = 33_434;
 const FRAGMENTATION_NEEDED = 4;
 
 /** ` !H` and its kin for an answer that says why it went no further; empty for others. */
