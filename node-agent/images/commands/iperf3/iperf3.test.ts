@@ -96,6 +96,20 @@ describe('iperf3', () => {
     expect((await printed).stdout).toMatch(/ sender\n$/);
   });
 
+  it('ends as by SIGPIPE when nobody reads what it prints, in the middle of a test too', async () => {
+    for (const [port, lines] of [
+      [5205, 3],
+      [5206, 6],
+    ]) {
+      const printed = server.sh(`(iperf3 -s -i 0.1 -p ${port}; echo $? >/tmp/code) | head -n ${lines}; cat /tmp/code`);
+      await waitFor('the server to end a test', async () => {
+        const { stderr } = await pods.client.sh(`iperf3 -c ${RIGHT_ADDRESS} -p ${port} -t 1`);
+        return stderr === 'iperf3: error - control socket has closed unexpectedly\n';
+      });
+      expect((await printed).stdout).toMatch(/\n141\n$/);
+    }
+  });
+
   it('says what is wrong', async () => {
     expect(await pods.client.sh(`iperf3 -c ${RIGHT_ADDRESS} -p 5999`)).toEqual({
       stdout: '',

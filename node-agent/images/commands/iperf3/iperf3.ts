@@ -2,6 +2,7 @@
  * iperf3: measures TCP throughput, between emulated pods and with the real one (3.x) at the other end. Not emulated: UDP, SCTP,
  * `--bidir`, and what a socket knows of itself (retransmissions, congestion window).
  */
+import type { Writable } from 'node:stream';
 import { ResolveError } from '../../../../shared/podnet/resolver.ts';
 import { socketErrorCode, socketErrorText } from '../../../../shared/podnet/socket-error.ts';
 import { type ParsedOptions, parseOptions, UsageError } from '../../coreutils/options.ts';
@@ -50,23 +51,45 @@ export const iperf3: Utility = async (run) => {
   return host === undefined ? serve(run, options) : measure(run, options, host);
 };
 
-function printer({ context }: Invocation): (line: string) => Promise<void> {
-  return (line) => write(context.stdout, `${line}\n`);
+/** Lines of several tasks at once: when their reader is gone, all of them are told to end, and the program ends as by SIGPIPE. */
+class Output {
+  readonly signal: AbortSignal;
+  private readonly gone = new AbortController();
+  private readonly stdout: Writable;
+
+  constructor({ context }: Invocation) {
+    this.stdout = context.stdout;
+    this.signal = AbortSignal.any([context.signal, this.gone.signal]);
+  }
+
+  readonly print = async (line: string): Promise<void> => {
+    try {
+      await write(this.stdout, `${line}\n`);
+    } catch (error) {
+      this.gone.abort(error);
+    }
+  };
+
+  throwIfGone(): void {
+    this.gone.signal.throwIfAborted();
+  }
 }
 
 async function serve(run: Invocation, options: ParsedOptions): Promise<number> {
   const { network } = run.context.container;
   const port = options.number('p') ?? DEFAULT_PORT;
+  const output = new Output(run);
   try {
     const listener = await network.listenTcp({ port, allowHalfOpen: true });
     const server = new Iperf3Server(listener, {
       port,
       intervalSeconds: amountOf(options, 'i', 1, 1),
       once: options.has('1'),
-      print: printer(run),
-      signal: run.context.signal,
+      print: output.print,
+      signal: output.signal,
     });
     await server.run();
+    output.throwIfGone();
     return 0;
   } catch (error) {
     const code = socketErrorCode(error);
@@ -76,9 +99,11 @@ async function serve(run: Invocation, options: ParsedOptions): Promise<number> {
 }
 
 async function measure(run: Invocation, options: ParsedOptions, host: string): Promise<number> {
-  const { container, signal } = run.context;
+  const { container } = run.context;
   const json = options.has('J');
-  const print = json ? async () => undefined : printer(run);
+  const output = new Output(run);
+  const { signal } = output;
+  const print = json ? async () => undefined : output.print;
   const port = options.number('p') ?? DEFAULT_PORT;
   try {
     const address = await container.resolver.lookupOne(host, signal);
@@ -95,6 +120,7 @@ async function measure(run: Invocation, options: ParsedOptions, host: string): P
     await write(run.context.stdout, json ? `${JSON.stringify(jsonOf(outcome), null, '\t')}\n` : textOf(outcome));
     return 0;
   } catch (error) {
+    output.throwIfGone();
     if (error instanceof ControlError) return complain(run, error.message);
     if (error instanceof ResolveError) return complain(run, 'unable to connect to server: Bad file descriptor');
     const code = socketErrorCode(error);

@@ -90,7 +90,7 @@ class IputilsPing implements PingListener {
     await this.invocation.print(`PING ${await this.headline()}\n`);
     const interrupted = new AbortController();
     context.process.onSignal('SIGINT', () => interrupted.abort());
-    context.process.onSignal('SIGQUIT', () => void this.printStatus());
+    context.process.onSignal('SIGQUIT', () => this.printStatus());
     const plan = {
       request: {
         address: target.address,
@@ -226,15 +226,13 @@ class IputilsPing implements PingListener {
   }
 
   /** What SIGQUIT (Ctrl-\) asks for. */
-  private async printStatus(): Promise<void> {
+  private printStatus(): void {
     const { trips } = this;
     const loss = Math.floor(trips.lossPercent);
     const times = [trips.leastMs, trips.meanMs, trips.smoothedMs, trips.mostMs].map((ms) => ms.toFixed(3));
     const timed = trips.received > 0 ? `, min/avg/ewma/max = ${times.join('/')} ms` : '';
-    await write(
-      this.invocation.context.stderr,
-      `\r${trips.received}/${trips.transmitted} packets, ${loss}% loss${timed}\n`,
-    );
+    const { stderr } = this.invocation.context;
+    if (!stderr.destroyed) stderr.write(`\r${trips.received}/${trips.transmitted} packets, ${loss}% loss${timed}\n`);
   }
 }
 
