@@ -103,6 +103,32 @@ export function treatsAllAlike(impairment: Impairment): boolean {
   return isUnimpaired({ ...impairment, delayUs: 0 });
 }
 
+/** What says how something happens, and that something. */
+const MODIFIERS: Partial<Record<keyof Impairment, readonly [flag: string, goesWith: string]>> = {
+  delayCorrelation: ['--delay-correlation', '--jitter'],
+  distribution: ['--distribution', '--jitter'],
+  keepOrder: ['--keep-order', '--jitter'],
+  lossCorrelation: ['--loss-correlation', '--loss'],
+  duplicateCorrelation: ['--duplicate-correlation', '--duplicate'],
+  reorderCorrelation: ['--reorder-correlation', '--reorder'],
+  reorderGap: ['--reorder-gap', '--reorder'],
+  corruptCorrelation: ['--corrupt-correlation', '--corrupt'],
+  limitPackets: ['--limit', '--rate'],
+  limitBytes: ['--limit-bytes', '--rate'],
+};
+
+/** A change that gives a well link nothing to suffer from, as a sentence for the user; undefined when it does, or clears. */
+export function emptyChangeDefect(change: ImpairmentChange, effective: Impairment): string | undefined {
+  if (!isUnimpaired(effective)) return undefined;
+  for (const [field, modifier] of Object.entries(MODIFIERS)) {
+    const value = change[field as keyof Impairment];
+    if (value === undefined || value === UNIMPAIRED[field as keyof Impairment]) continue;
+    const [flag, goesWith] = modifier;
+    return `${flag} alone changes nothing: it goes with ${goesWith}`;
+  }
+  return undefined;
+}
+
 /** What does not go together, as a sentence for the user; undefined when all is well. */
 export function impairmentDefect(impairment: Impairment): string | undefined {
   const { delayUs, jitterUs, reorder, keepOrder } = impairment;

@@ -125,6 +125,7 @@ describe.skipIf(cluster === undefined)('podwire link', () => {
     [['--pod', 'a/b/c', '--loss', '1%'], '--pod a/b/c: expected NAMESPACE/POD'],
     [['--node', 'worker-1', '--device', 'eth9', '--loss', '1%'], "worker-1 has no device 'eth9' that can have faults"],
     [['worker-1', 'worker-2', '--reorder', '5%'], '--reorder needs a --delay'],
+    [['worker-1', 'worker-2', '--limit', '50'], '--limit alone changes nothing: it goes with --rate'],
     [['worker-1', 'worker-2', '--delay', '20'], "option '--delay <time>' argument '20' is invalid"],
     [['worker-1', 'worker-2', '--rate', 'fast'], "option '--rate <rate>' argument 'fast' is invalid"],
     [['worker-1', 'worker-2', '--loss', '1%', '--for', '30'], "option '--for <duration>' argument '30' is invalid"],

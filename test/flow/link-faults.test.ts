@@ -218,6 +218,12 @@ describe('what cannot be is refused, and changes nothing', () => {
     ],
     ['the bridge', device('cni0', 'to'), { loss: 1 }, /no device 'cni0' that can have faults/],
     [
+      'a limit without a rate',
+      peer('worker-2'),
+      { limitPackets: 50 },
+      /^worker-1 -> worker-2: --limit alone changes nothing: it goes with --rate/,
+    ],
+    [
       'reordering without a delay',
       peer('worker-2'),
       { reorder: 0.1 },

@@ -5,7 +5,12 @@
 import { Alarm } from '../../../shared/netstack/alarm.ts';
 import type { Engine } from '../../../shared/netstack/engine.ts';
 import type { DropReason } from '../../../shared/netstack/hooks.ts';
-import { type ImpairmentChange, impairmentDefect, isUnimpaired } from '../../../shared/rules/impairment.ts';
+import {
+  emptyChangeDefect,
+  type ImpairmentChange,
+  impairmentDefect,
+  isUnimpaired,
+} from '../../../shared/rules/impairment.ts';
 import type { FaultTarget, LinkFault } from '../../../shared/rules/link-fault.ts';
 import type { Packet, PacketMemory } from '../../../shared/wire/packet-memory.ts';
 import { type FaultObserver, FaultQueue, type ImpairmentTracer } from './fault-queue.ts';
@@ -152,7 +157,7 @@ export class LinkFaults {
     const name = `${point.from} -> ${point.to}`;
     const before = this.faults.get(point.key)?.layers ?? new LayeredImpairment();
     const layers = before.at(this.options.engine.nowUs).with(change, untilUs);
-    const defect = impairmentDefect(layers.effective);
+    const defect = impairmentDefect(layers.effective) ?? emptyChangeDefect(change, layers.effective);
     if (defect !== undefined) throw new LinkFaultError(`${name}: ${defect}`);
     if (before.isFull && untilUs !== Number.POSITIVE_INFINITY) {
       throw new LinkFaultError(`${name}: ${MAX_LAYERS} changes with --for are under way: wait or clear them`);
