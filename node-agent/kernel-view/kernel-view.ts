@@ -8,11 +8,14 @@ import { bridgeCommand } from './bridge-command.ts';
 import { type CommandOutput, failed, printed } from './command-output.ts';
 import { conntrackCommand } from './conntrack-command.ts';
 import { DENIED } from './denied-commands.ts';
+import { EMPTY_TABLES } from './empty-tables.ts';
+import { ethtoolCommand, ifconfigCommand, tcCommand } from './interface-commands.ts';
 import { ipCommand } from './ip/ip-command.ts';
 import { iptablesCommand, iptablesSaveCommand } from './iptables-command.ts';
 import { arpCommand, routeCommand } from './net-tools.ts';
 import { packetSockets } from './packet-socket.ts';
 import { procNetCommand } from './proc-net.ts';
+import { nstatText } from './protocol-counters.ts';
 import { ciliumCommand, ipsetCommand, ipvsadmCommand, nftCommand } from './service-tables.ts';
 import { netstatCommand, ssCommand } from './socket-commands.ts';
 import { sysctlCommand } from './sysctl-command.ts';
@@ -57,7 +60,7 @@ export function podKernelView(host: Host, options: PodViewOptions = {}): KernelV
   const { packets, turn = AS_IT_STANDS, processes = 'own', administrator = false } = options;
   return viewOf(packets, turn, {
     ...commonCommands(host, () => podNamespace(host, administrator), processes),
-    ...(administrator ? {} : DENIED),
+    ...(administrator ? EMPTY_TABLES : DENIED),
     sysctl: (words) => sysctlCommand(host, words, false),
     bridge: (words) => bridgeCommand(podNamespace(host, administrator), words),
   });
@@ -117,6 +120,10 @@ function commonCommands(
     netstat: (words, pidNamespace) => netstatCommand(host, words, seenBy(pidNamespace)),
     route: () => routeCommand(host),
     arp: (words) => arpCommand(host, words),
+    nstat: (words) => printed(nstatText(host, words)),
+    ifconfig: (words) => ifconfigCommand(namespace(), words),
+    ethtool: (words) => ethtoolCommand(namespace(), words),
+    tc: (words) => tcCommand(namespace(), words),
     cat: (words) => procNetCommand(host, words),
   };
 }

@@ -5,7 +5,8 @@ import { formatAddress } from '../../shared/wire/ip-address.ts';
 import { parseIpv6Words } from '../../shared/wire/ipv6-address.ts';
 import { isIpv6 } from '../../shared/wire/ipv6-table.ts';
 import { type CommandOutput, failed, printed } from './command-output.ts';
-import { type SocketRow, socketRows } from './socket-rows.ts';
+import { counterLines } from './protocol-counters.ts';
+import { type SocketRow, socketCounts, socketRows } from './socket-rows.ts';
 
 type Table = (host: Host) => string[];
 
@@ -13,8 +14,10 @@ const TABLES: Readonly<Record<string, Table>> = {
   arp: arpTable,
   dev: deviceTable,
   if_inet6: ipv6Addresses,
+  netstat: (host) => counterLines(host, 'netstat'),
   route: routeTable,
-  snmp: protocolCounters,
+  snmp: (host) => counterLines(host, 'snmp'),
+  sockstat: socketUse,
   tcp: (host) => socketTable(host, 'tcp', false),
   tcp6: (host) => socketTable(host, 'tcp', true),
   udp: (host) => socketTable(host, 'udp', false),
@@ -159,15 +162,14 @@ function ipv6Addresses(host: Host): string[] {
     });
 }
 
-/** Of the columns those that are counted here. */
-function protocolCounters({ counters, ipForward }: Host): string[] {
-  const { ipReceived, ipDelivered, ipForwarded, ipSent, fragmentsSent, reassembled, udpReceived, udpSent } = counters;
-  const columns = 'Forwarding DefaultTTL InReceives ForwDatagrams InDelivers OutRequests ReasmOKs FragCreates';
-  const values = [ipForward ? 1 : 2, 64, ipReceived, ipForwarded, ipDelivered, ipSent, reassembled, fragmentsSent];
+function socketUse(host: Host): string[] {
+  const { total, udp, tcp, timeWait } = socketCounts(host);
   return [
-    `Ip: ${columns}`,
-    `Ip: ${values.join(' ')}`,
-    'Udp: InDatagrams OutDatagrams',
-    `Udp: ${udpReceived} ${udpSent}`,
+    `sockets: used ${total}`,
+    `TCP: inuse ${tcp - timeWait} orphan 0 tw ${timeWait} alloc ${tcp - timeWait} mem 0`,
+    `UDP: inuse ${udp} mem 0`,
+    'UDPLITE: inuse 0',
+    'RAW: inuse 0',
+    'FRAG: inuse 0 memory 0',
   ];
 }

@@ -4,14 +4,17 @@
  */
 import type { Host } from '../../shared/netstack/host.ts';
 import { type CommandOutput, failed, printed } from './command-output.ts';
+import { interfaceTable } from './interface-commands.ts';
 import { netstatRoutes } from './net-tools.ts';
-import { type SocketRow, socketRows } from './socket-rows.ts';
+import { netstatStatistics } from './protocol-counters.ts';
+import { type SocketRow, socketCounts, socketRows } from './socket-rows.ts';
 import { netstatProgram, type ProcessView, ssUsers } from './socket-users.ts';
 import { parseSsFilter, type SsFilter, SsFilterError } from './ss-filter.ts';
 import { bracketed, ssTable } from './ss-table.ts';
 
 export function ssCommand(host: Host, words: readonly string[], processes?: ProcessView): CommandOutput {
   const flags = lettersOf(words);
+  if (flags.has('s')) return printed(ssSummary(host));
   let filter: SsFilter;
   try {
     filter = parseSsFilter(words.slice(operandsAt(words)));
@@ -29,6 +32,18 @@ export function ssCommand(host: Host, words: readonly string[], processes?: Proc
   const users = flags.has('p') ? (row: SocketRow) => ssUsers(row, processes) : undefined;
   const text = ssTable(rows, columns, users);
   return printed(flags.has('i') ? withInfo(text, rows) : text);
+}
+
+/** `ss -s` */
+function ssSummary(host: Host): string {
+  const { total, udp, tcp, established, timeWait, tcpIpv6, udpIpv6 } = socketCounts(host);
+  const row = (name: string, all: number, ipv6: number): string =>
+    `${name}\t  ${String(all).padEnd(10)}${String(all - ipv6).padEnd(10)}${String(ipv6).padEnd(10)}\n`;
+  return (
+    `Total: ${total}\nTCP:   ${tcp} (estab ${established}, closed ${timeWait}, orphaned 0, timewait ${timeWait})\n\n` +
+    `Transport Total     IP        IPv6\n${row('RAW', 0, 0)}${row('UDP', udp, udpIpv6)}${row('TCP', tcp - timeWait, tcpIpv6)}` +
+    `${row('INET', udp + tcp - timeWait, udpIpv6 + tcpIpv6)}${row('FRAG', 0, 0)}\n`
+  );
 }
 
 /** Options stand first; a filter follows. */
@@ -58,6 +73,8 @@ function withInfo(table: string, rows: readonly SocketRow[]): string {
 export function netstatCommand(host: Host, words: readonly string[], processes?: ProcessView): CommandOutput {
   const flags = lettersOf(words);
   if (flags.has('r')) return netstatRoutes(host);
+  if (flags.has('s')) return printed(netstatStatistics(host));
+  if (flags.has('i')) return printed(interfaceTable(host));
   const heading = `Active Internet connections (${flags.has('a') ? 'servers and established' : flags.has('l') ? 'only servers' : 'w/o servers'})`;
   const headings = ['Proto', 'Recv-Q', 'Send-Q', 'Local Address', 'Foreign Address', 'State'];
   const showsPrograms = flags.has('p');
@@ -82,6 +99,9 @@ function lettersOf(words: readonly string[]): Set<string> {
     program: 'p',
     programs: 'p',
     route: 'r',
+    summary: 's',
+    statistics: 's',
+    interfaces: 'i',
     'no-header': 'H',
     ipv4: '4',
     ipv6: '6',

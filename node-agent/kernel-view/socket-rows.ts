@@ -92,3 +92,29 @@ function queuesOf(endpoint: TcpEndpoint): Pick<SocketRow, 'receiveQueueBytes' | 
     info: () => connectionInfo(endpoint),
   };
 }
+
+export interface SocketCounts {
+  readonly total: number;
+  readonly udp: number;
+  readonly tcp: number;
+  readonly established: number;
+  readonly timeWait: number;
+  /** Of those of TCP and of UDP, the ones that speak IPv6. */
+  readonly tcpIpv6: number;
+  readonly udpIpv6: number;
+}
+
+export function socketCounts(host: Host): SocketCounts {
+  const rows = socketRows(host);
+  const count = (fits: (row: SocketRow) => boolean): number => rows.filter(fits).length;
+  const isIpv6Row = ({ localAddress }: SocketRow): boolean => localAddress === '*' || localAddress.includes(':');
+  return {
+    total: rows.length,
+    udp: count(({ protocol }) => protocol === 'udp'),
+    tcp: count(({ protocol }) => protocol === 'tcp'),
+    established: count(({ protocol, state }) => protocol === 'tcp' && state === 'ESTAB'),
+    timeWait: count(({ state }) => state === 'TIME-WAIT'),
+    tcpIpv6: count((row) => row.protocol === 'tcp' && isIpv6Row(row)),
+    udpIpv6: count((row) => row.protocol === 'udp' && isIpv6Row(row)),
+  };
+}

@@ -3,7 +3,7 @@ import type { ContainerView } from '../image.ts';
 import type { Process } from '../process.ts';
 import { DeviceNode, type FileTreeNode, GeneratedDirectory, GeneratedFile, SymlinkNode } from './file-node.ts';
 
-const NET_FILES = ['arp', 'dev', 'route', 'tcp', 'udp', 'tcp6', 'udp6', 'snmp', 'if_inet6'];
+const NET_FILES = ['arp', 'dev', 'route', 'tcp', 'udp', 'tcp6', 'udp6', 'snmp', 'netstat', 'sockstat', 'if_inet6'];
 
 export function procDirectory(container: ContainerView): GeneratedDirectory {
   const fixed: Record<string, () => FileTreeNode> = {

@@ -1,4 +1,6 @@
-/** What a connection counted since it began; `ss -i` prints it. */
+import type { TcpCounters } from './tcp.ts';
+
+/** What a connection counted since it began; `ss -i` prints it. What its host counts of all connections is counted there too. */
 export class ConnectionCounters {
   bytesSent = 0;
   bytesReceived = 0;
@@ -9,4 +11,25 @@ export class ConnectionCounters {
   /** Recoveries that turned out to be for nothing: segments came late, not never. */
   spuriousRecoveries = 0;
   timeouts = 0;
+  private readonly total: TcpCounters;
+
+  constructor(total: TcpCounters) {
+    this.total = total;
+  }
+
+  sentAgain(): void {
+    this.retransmits++;
+    this.total.segmentsRetransmitted++;
+  }
+
+  /** Before the timer ran out. */
+  lostEarly(): void {
+    this.fastRetransmits++;
+    this.total.fastRetransmits++;
+  }
+
+  timedOut(): void {
+    this.timeouts++;
+    this.total.timeouts++;
+  }
 }

@@ -68,7 +68,7 @@ export class TcpConnection implements TcpEndpoint {
   sackEnabled: boolean;
   /** TS.Recent (RFC 7323). */
   timestampRecent = 0;
-  readonly counters = new ConnectionCounters();
+  readonly counters: ConnectionCounters;
   /** For what would be a part of a super-segment: more may be written in this turn. */
   readonly outputSoon: TurnEndCall;
   /** An ICMP error that does not end an established connection, but says why it timed out (RFC 1122 section 4.2.3.9). */
@@ -86,6 +86,7 @@ export class TcpConnection implements TcpEndpoint {
     const { localAddress, localPort, remoteAddress, remotePort } = options;
     const { settings, secrets } = host.tcp;
     this.host = host;
+    this.counters = new ConnectionCounters(host.tcp.counters);
     this.localAddress = localAddress;
     this.localPort = localPort;
     this.remoteAddress = remoteAddress;
@@ -233,7 +234,7 @@ export class TcpConnection implements TcpEndpoint {
   }
 
   resendSyn(): void {
-    this.counters.retransmits++;
+    this.counters.sentAgain();
     sendSyn(this, this.state === 'SYN-RECEIVED');
   }
 

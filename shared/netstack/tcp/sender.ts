@@ -206,7 +206,7 @@ export class Sender {
     const { loss } = this;
     loss.lostEdge = loss.suspectedEdge(this.unacknowledged, this.mssBytes);
     if (loss.recovery !== 'open' || !seq.after(loss.lostEdge, this.unacknowledged)) return;
-    this.connection.counters.fastRetransmits++;
+    this.connection.counters.lostEarly();
     this.congestion.lost(this.flightBytes, this.connection.host.engine.nowUs);
     loss.beginFastRecovery(this.next);
     if (seq.before(this.unacknowledged, loss.retransmittedEdge)) return;
@@ -269,7 +269,7 @@ export class Sender {
   private sendAgain(from: number, length: number): number {
     const sent = this.sendAt(from, length);
     this.roundTrip.retransmitted(this.connection.timestampNow());
-    this.connection.counters.retransmits++;
+    this.connection.counters.sentAgain();
     if (this.connection.sackEnabled) this.loss.resent.sent(from, this.next, this.connection.host.engine.nowUs);
     return sent;
   }
@@ -365,7 +365,7 @@ export class Sender {
     this.rto.expired();
     this.roundTrip.retransmitted(this.connection.timestampNow());
     this.eifel.cancel();
-    this.connection.counters.timeouts++;
+    this.connection.counters.timedOut();
     if (this.unacknowledged === this.initialSequence) this.connection.resendSyn();
     else {
       this.congestion.timedOut(this.flightBytes, !repeated, this.connection.host.engine.nowUs);

@@ -51,6 +51,10 @@ export interface TcpCounters {
   passiveOpens: number;
   segmentsReceived: number;
   segmentsSent: number;
+  segmentsRetransmitted: number;
+  /** Losses found before the timer ran out. */
+  fastRetransmits: number;
+  timeouts: number;
   resetsReceived: number;
   resetsSent: number;
   outOfWindow: number;
@@ -68,6 +72,9 @@ export class TcpLayer {
     passiveOpens: 0,
     segmentsReceived: 0,
     segmentsSent: 0,
+    segmentsRetransmitted: 0,
+    fastRetransmits: 0,
+    timeouts: 0,
     resetsReceived: 0,
     resetsSent: 0,
     outOfWindow: 0,
