@@ -4,34 +4,18 @@
  *
  *   route 10.244.2.0/26 via 192.168.1.11 dev tunl0 onlink -> outer header 192.168.1.10 > 192.168.1.11
  */
-import {
-  type DeviceCounters,
-  type FrameTap,
-  type FrameUpcall,
-  type NetDevice,
-  zeroCounters,
-} from '../../shared/netstack/device.ts';
 import * as drop from '../../shared/netstack/drop-reasons.ts';
-import type { DropReason } from '../../shared/netstack/hooks.ts';
 import type { Host } from '../../shared/netstack/host.ts';
 import { DEFAULT_TTL, transmitRouted } from '../../shared/netstack/ip-output.ts';
-import { completeChecksums } from '../../shared/wire/complete-checksums.ts';
 import * as ethernet from '../../shared/wire/ethernet.ts';
 import * as ipip from '../../shared/wire/ipip.ts';
 import * as ipv4 from '../../shared/wire/ipv4.ts';
 import type { Packet } from '../../shared/wire/packet-memory.ts';
-import type { FrameObserver } from './frame-observer.ts';
-import { frameInner, receiveInner } from './leave-tunnel.ts';
+import { forgetInner, NodeTunnelDevice, type NodeTunnelOptions } from './node-tunnel-device.ts';
 
-export interface IpipOptions {
-  readonly host: Host;
-  readonly name: string;
-  readonly index: number;
-  /** Of the outer packets. */
-  readonly local: number;
-  /** Of the outer packets too; null for a device with many ends. */
+export interface IpipOptions extends NodeTunnelOptions {
+  /** Where all outer packets go; null for a device with many ends. */
   readonly remote: number | null;
-  readonly mtuBytes: number;
 }
 
 /** A host's packets in protocol 4, each for the device whose remote end sent it, or for the one with many. */
@@ -57,30 +41,13 @@ export class IpipInput {
   }
 }
 
-export class IpipDevice implements NetDevice {
+export class IpipDevice extends NodeTunnelDevice {
   readonly kind = 'ipip';
-  readonly name: string;
-  readonly index: number;
-  /** It has none. */
-  readonly macAddress = 0;
-  readonly superSegmentBytes = 0;
-  readonly counters: DeviceCounters = zeroCounters();
-  mtuBytes: number;
-  up = true;
-  upcall: FrameUpcall | null = null;
-  tap: FrameTap | null = null;
-  observer: FrameObserver | null = null;
-  private readonly host: Host;
-  readonly local: number;
   readonly remote: number | null;
 
   constructor(options: IpipOptions) {
-    this.host = options.host;
-    this.name = options.name;
-    this.index = options.index;
-    this.local = options.local;
+    super(options);
     this.remote = options.remote;
-    this.mtuBytes = options.mtuBytes;
   }
 
   transmit(frame: Packet): void {
@@ -90,20 +57,16 @@ export class IpipDevice implements NetDevice {
       return;
     }
     const end = this.remote ?? this.gatewayOf(ipv4.destination(view, frame.offset + ethernet.HEADER_BYTES));
-    const route = end === 0 ? undefined : this.host.route(end);
-    if (route === undefined || route.device === null || route.device === this) {
+    const nextHop = end === 0 ? undefined : this.routeTo(end);
+    if (nextHop === undefined) {
       this.refuse(frame, drop.NO_ROUTE);
       return;
     }
-    this.counters.txPackets++;
-    this.counters.txBytes += frame.length - ethernet.HEADER_BYTES;
-    this.observer?.frame('sent', this, frame, end);
-    this.tap?.frame(this, frame, true);
-    completeChecksums(this.host.memory, frame);
-    const packet = this.encapsulate(frame, end);
-    const verdict = this.host.hooks?.output(packet) ?? null;
-    if (verdict === null) transmitRouted(this.host, packet, route.nextHop);
-    else this.host.refuse(packet, verdict, 'output');
+    this.depart(frame, end);
+    this.encapsulate(frame, end);
+    const verdict = this.host.hooks?.output(frame) ?? null;
+    if (verdict === null) transmitRouted(this.host, frame, nextHop);
+    else this.host.refuse(frame, verdict, 'output');
   }
 
   private gatewayOf(destination: number): number {
@@ -114,31 +77,20 @@ export class IpipDevice implements NetDevice {
   decapsulate(packet: Packet): void {
     const { view } = this.host.memory;
     if (!ipip.check(view, packet.networkOffset, packet.length + packet.offset - packet.networkOffset)) {
-      this.host.drop(packet, drop.IP_MALFORMED, this.name);
+      this.lose(packet, drop.IP_MALFORMED);
       return;
     }
     const from = ipv4.source(view, packet.networkOffset);
-    frameInner(this.host, packet, ethernet.TYPE_IPV4);
+    this.frameInner(packet, ethernet.TYPE_IPV4);
     this.receive(packet, from);
   }
 
-  receive(frame: Packet, from?: number): void {
-    receiveInner(this.host, this, frame, frame.length - ethernet.HEADER_BYTES, from);
-  }
-
-  private encapsulate(frame: Packet, end: number): Packet {
+  private encapsulate(frame: Packet, end: number): void {
     frame.strip(ethernet.HEADER_BYTES);
     frame.prepend(ipip.OVERHEAD_BYTES);
     ipip.encode(this.host.memory.view, frame.offset, this.host.nextIdentification(), DEFAULT_TTL, this.local, end);
     frame.networkOffset = frame.offset;
     frame.transportOffset = frame.offset + ipip.OVERHEAD_BYTES;
-    frame.connection = null;
-    frame.mark = 0;
-    return frame;
-  }
-
-  private refuse(frame: Packet, reason: DropReason): void {
-    this.counters.txDropped++;
-    this.host.drop(frame, reason, this.name);
+    forgetInner(frame);
   }
 }

@@ -8,27 +8,15 @@
  * Differs from WireGuard: there is no handshake; the control plane hands out the public keys of key pairs that live as long as
  * their nodes' processes, and each two of them make one session. Messages are WireGuard's.
  */
-import {
-  type DeviceCounters,
-  type FrameTap,
-  type FrameUpcall,
-  type NetDevice,
-  zeroCounters,
-} from '../../../shared/netstack/device.ts';
 import * as drop from '../../../shared/netstack/drop-reasons.ts';
 import type { DropReason } from '../../../shared/netstack/hooks.ts';
-import type { Host } from '../../../shared/netstack/host.ts';
-import { DEFAULT_TTL, routeError, sendIp } from '../../../shared/netstack/ip-output.ts';
-import { completeChecksums } from '../../../shared/wire/complete-checksums.ts';
 import * as ethernet from '../../../shared/wire/ethernet.ts';
 import * as ip from '../../../shared/wire/ip.ts';
 import type { IpPrefix } from '../../../shared/wire/ip-address.ts';
-import * as ipv4 from '../../../shared/wire/ipv4.ts';
 import type { Packet } from '../../../shared/wire/packet-memory.ts';
 import * as udp from '../../../shared/wire/udp.ts';
 import * as wireguard from '../../../shared/wire/wireguard.ts';
-import type { FrameObserver } from '../frame-observer.ts';
-import { frameInner, receiveInner } from '../leave-tunnel.ts';
+import { NodeTunnelDevice, type NodeTunnelOptions } from '../node-tunnel-device.ts';
 import { AllowedIps } from './allowed-ips.ts';
 import { Session, type WireguardKeys } from './session.ts';
 
@@ -46,15 +34,9 @@ export const NOT_ALLOWED: DropReason = Object.freeze({ code: 'wireguard-not-allo
 /** Of one node; a session stays known, with its counters, when its peer goes and comes back. */
 export const MAX_SESSIONS = 16_384;
 
-export interface WireguardOptions {
-  readonly host: Host;
+export interface WireguardOptions extends NodeTunnelOptions {
   readonly keys: WireguardKeys;
-  readonly name: string;
-  readonly index: number;
-  readonly mtuBytes: number;
   readonly listenPort?: number;
-  /** Of the outer packets. */
-  readonly local: number;
 }
 
 export class WireguardPeer {
@@ -76,24 +58,11 @@ export class WireguardPeer {
   }
 }
 
-export class WireguardDevice implements NetDevice {
+export class WireguardDevice extends NodeTunnelDevice {
   readonly kind = 'wireguard';
-  readonly name: string;
-  readonly index: number;
-  /** It has none. */
-  readonly macAddress = 0;
-  readonly superSegmentBytes = 0;
-  readonly counters: DeviceCounters = zeroCounters();
   readonly listenPort: number;
   readonly publicKey: string;
-  mtuBytes: number;
-  up = true;
-  upcall: FrameUpcall | null = null;
-  tap: FrameTap | null = null;
-  observer: FrameObserver | null = null;
-  private readonly host: Host;
   private readonly keys: WireguardKeys;
-  private readonly local: number;
   private readonly peers = new Map<string, WireguardPeer>();
   private readonly sessions = new Map<string, Session>();
   private readonly byIndex = new Map<number, WireguardPeer>();
@@ -101,15 +70,11 @@ export class WireguardDevice implements NetDevice {
 
   /** Throws SocketError where the port is taken. */
   constructor(options: WireguardOptions) {
-    this.host = options.host;
+    super(options);
     this.keys = options.keys;
     this.publicKey = options.keys.publicKey;
-    this.name = options.name;
-    this.index = options.index;
-    this.local = options.local;
-    this.mtuBytes = options.mtuBytes;
     this.listenPort = options.listenPort ?? wireguard.PORT;
-    const socket = this.host.udp.bind({ port: this.listenPort });
+    const socket = options.host.udp.bind({ port: this.listenPort });
     socket.onPacket = (packet) => this.decapsulate(packet);
   }
 
@@ -139,36 +104,31 @@ export class WireguardDevice implements NetDevice {
   }
 
   transmit(frame: Packet): void {
-    const { memory } = this.host;
     const network = frame.offset + ethernet.HEADER_BYTES;
-    const peer = this.allowedIps.lookup(ip.destination(memory.view, network));
+    const peer = this.allowedIps.lookup(ip.destination(this.host.memory.view, network));
     if (peer === undefined) {
       this.refuse(frame, NO_PEER);
       return;
     }
-    const route = this.host.route(peer.endpoint.address);
-    if (routeError(route) !== null || route!.device === this) {
+    const { address, port } = peer.endpoint;
+    const nextHop = this.routeTo(address);
+    if (nextHop === undefined) {
       this.refuse(frame, drop.NO_ROUTE);
       return;
     }
-    completeChecksums(memory, frame);
     const innerBytes = frame.length - ethernet.HEADER_BYTES;
     const sealedBytes = wireguard.paddedBytes(innerBytes, this.mtuBytes);
     if (innerBytes > this.mtuBytes || network + sealedBytes + wireguard.TAG_BYTES > frame.slotEnd) {
       this.refuse(frame, innerBytes > this.mtuBytes ? drop.FRAGMENTATION_NEEDED : drop.NO_PACKET_MEMORY);
       return;
     }
-    this.counters.txPackets++;
-    this.counters.txBytes += innerBytes;
-    this.observer?.frame('sent', this, frame, peer.endpoint.address);
-    this.tap?.frame(this, frame, true);
+    this.depart(frame, address);
     frame.strip(ethernet.HEADER_BYTES);
     this.seal(frame, peer, sealedBytes);
-    const { address } = peer.endpoint;
-    sendIp(this.host, frame, route!.nextHop, ipv4.PROTOCOL_UDP, this.local, address, DEFAULT_TTL, 0, true);
+    this.sendDatagram(frame, nextHop, address, this.listenPort, port);
   }
 
-  /** The packet becomes a UDP datagram. */
+  /** The packet becomes a data message. */
   private seal(packet: Packet, peer: WireguardPeer, sealedBytes: number): void {
     const { bytes, view } = this.host.memory;
     bytes.fill(0, packet.offset + packet.length, packet.offset + sealedBytes);
@@ -178,11 +138,6 @@ export class WireguardDevice implements NetDevice {
     packet.prepend(wireguard.HEADER_BYTES);
     wireguard.encode(view, packet.offset, peer.session.cipher.sendIndex, counter);
     peer.sentBytes += packet.length;
-    packet.prepend(udp.HEADER_BYTES);
-    udp.encode(view, packet.offset, this.listenPort, peer.endpoint.port, packet.length);
-    packet.connection = null;
-    packet.mark = 0;
-    packet.segmentBytes = 0;
   }
 
   /** From the stack, at the UDP header, whose checksum is right. Takes ownership. */
@@ -233,12 +188,8 @@ export class WireguardDevice implements NetDevice {
       return;
     }
     packet.length = ip.totalLength(view, packet.offset);
-    frameInner(this.host, packet, ip.etherType(view, packet.offset));
+    this.frameInner(packet, ip.etherType(view, packet.offset));
     this.receive(packet, peer.endpoint.address);
-  }
-
-  receive(frame: Packet, from?: number): void {
-    receiveInner(this.host, this, frame, frame.length - ethernet.HEADER_BYTES, from);
   }
 
   private sessionWith(publicKey: string): Session | undefined {
@@ -249,15 +200,5 @@ export class WireguardDevice implements NetDevice {
     const session = new Session(cipher);
     this.sessions.set(publicKey, session);
     return session;
-  }
-
-  private refuse(frame: Packet, reason: DropReason): void {
-    this.counters.txDropped++;
-    this.host.drop(frame, reason, this.name);
-  }
-
-  private lose(packet: Packet, reason: DropReason): void {
-    this.counters.rxDropped++;
-    this.host.drop(packet, reason, this.name);
   }
 }
