@@ -19,6 +19,12 @@ export interface OracleClusterPolicy {
   readonly spec: ClusterPolicySpec;
 }
 
+/** By number. */
+export const NODE_LABELS: Readonly<Record<number, Readonly<Record<string, string>>>> = {
+  1: { zone: 'one' },
+  2: { zone: 'two', role: 'edge' },
+};
+
 export type OracleTier = 'Admin' | 'Baseline';
 
 /** Undefined when no rule of the tier decides: it says nothing, or passes. */
@@ -58,14 +64,17 @@ function selectsPod(
   return selects(selectorOf(pods.namespaceSelector), labels) && selects(selectorOf(pods.podSelector), pod.labels);
 }
 
-/** Mutable, as the types of the API are. */
+/** As the types of the API have it, which are mutable; nobody changes it here. */
 function selectorOf(selector: ClusterPolicySelection['namespaces']): LabelSelector {
-  return structuredClone(selector ?? {}) as LabelSelector;
+  return (selector ?? {}) as LabelSelector;
 }
 
 function covers(peer: ClusterPolicyPeer, { peer: other, family, namespaces }: OracleSide): boolean {
   if (peer.networks !== undefined) return peer.networks.some((cidr) => inBlock({ cidr }, other[family]));
-  return selectsPod(peer, other, namespaces);
+  if (peer.nodes !== undefined) {
+    return other.network === 'host' && selects(selectorOf(peer.nodes), NODE_LABELS[other.node] ?? {});
+  }
+  return other.network === undefined && selectsPod(peer, other, namespaces);
 }
 
 function portCovered(rule: ClusterPolicyRule, { server, protocol, port }: OracleSide): boolean {
@@ -82,9 +91,9 @@ function adminPortCovered({ namedPort, portNumber, portRange }: AdminPolicyPort,
   return portRange.start <= side.port && side.port <= portRange.end;
 }
 
-function protocolCovered({ destinationNamedPort, tcp, udp }: ClusterPolicyProtocol, side: PortSide): boolean {
+function protocolCovered({ destinationNamedPort, tcp, udp, sctp }: ClusterPolicyProtocol, side: PortSide): boolean {
   if (destinationNamedPort !== undefined) return isNamed(destinationNamedPort, side);
-  const ofProtocol = side.protocol === 'TCP' ? tcp : udp;
+  const ofProtocol = { TCP: tcp, UDP: udp, SCTP: sctp }[side.protocol];
   if (ofProtocol === undefined) return false;
   const { number, range } = ofProtocol.destinationPort ?? {};
   if (number !== undefined) return number === side.port;

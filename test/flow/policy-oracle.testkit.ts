@@ -7,6 +7,10 @@ import type { IPBlock, NetworkPolicy, NetworkPolicyPeer, NetworkPolicyPort } fro
 import { clusterVerdict, type OracleClusterPolicy } from './cluster-policy-oracle.testkit.ts';
 
 export interface OraclePod {
+  /** Policies do not speak of what has no address of its own among the pods, but for blocks and nodes. */
+  readonly network?: 'host' | 'outside';
+  /** 1 or 2; 0 outside. */
+  readonly node: number;
   readonly namespace: string;
   readonly name: string;
   readonly labels: Readonly<Record<string, string>>;
@@ -46,6 +50,8 @@ export function allows(
   family: Family = 'ip',
 ): boolean {
   if (client.ip === server.ip) return true;
+  // What a node sends to its own pods is never refused, as the kubelet's probes come that way.
+  if (client.network === 'host' && client.node === server.node) return true;
   const common = { server, protocol, port, family, namespaces: world.namespaces };
   return (
     sideAllows(world, { ...common, type: 'Egress', subject: client, peer: server }) &&
@@ -55,6 +61,7 @@ export function allows(
 
 /** Admin tier, then the namespace's policies, which are final for the pods they select, then the baseline. */
 function sideAllows({ policies, clusterPolicies = [] }: OracleWorld, side: OracleSide): boolean {
+  if (side.subject.network !== undefined) return true;
   return (
     clusterVerdict(clusterPolicies, 'Admin', side) ??
     namespacedVerdict(policies, side) ??
@@ -102,6 +109,7 @@ function peerMatches(
   family: Family,
 ): boolean {
   if (ipBlock !== undefined) return inBlock(ipBlock, peer[family]);
+  if (peer.network !== undefined) return false;
   const namespaceFits =
     namespaceSelector === undefined
       ? peer.namespace === policyNamespace
@@ -140,7 +148,15 @@ function bitsMatch(cidr: string, ip: string): boolean {
   return bitsOf(network).slice(0, Number(length)) === bitsOf(ip).slice(0, Number(length));
 }
 
+const knownBits = new Map<string, string>();
+
 function bitsOf(ip: string): string {
+  const known = knownBits.get(ip) ?? allBitsOf(ip);
+  knownBits.set(ip, known);
+  return known;
+}
+
+function allBitsOf(ip: string): string {
   if (!ip.includes(':')) return binary(ip.split('.').map(Number), 8);
   const [head = [], tail = []] = ip.split('::').map((side) => side.split(':').filter((word) => word !== ''));
   const zeros = Array.from({ length: 8 - head.length - tail.length }, () => '0');

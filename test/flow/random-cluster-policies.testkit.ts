@@ -25,30 +25,42 @@ export function randomClusterPolicies(seed: number): OracleClusterPolicy[] {
     oneOf([
       '0.0.0.0/0',
       '::/0',
+      '192.168.1.0/24',
+      '203.0.113.0/28',
       `10.244.${oneOf([1, 2])}.${below(40)}/${24 + below(9)}`,
       `fd00:10:244:${oneOf([1, 2])}::${below(40)}/${64 + below(65)}`,
     ]);
-  const protocol = () => oneOf(['TCP', 'UDP']);
-  const port = () => oneOf([79, 80, 81]);
+  const protocol = () => oneOf(['TCP', 'UDP', 'SCTP']);
+  const port = () => oneOf([1, 79, 80, 81]);
+  const last = () => oneOf([81, 82, 65_535]);
+  const name = () => oneOf(['web-tcp', 'alt-udp', 'web-sctp', 'nothing']);
+  const nodes = () =>
+    oneOf([
+      {},
+      { matchLabels: { zone: oneOf(['one', 'two']) } },
+      { matchExpressions: [{ key: 'role', operator: 'Exists' }] },
+    ]);
   const adminPort = () =>
     oneOf([
       { portNumber: { protocol: protocol(), port: port() } },
-      { portRange: { protocol: protocol(), start: port(), end: 81 } },
-      { namedPort: oneOf(['web-tcp', 'alt-udp', 'nothing']) },
+      { portRange: { protocol: protocol(), start: port(), end: last() } },
+      { namedPort: name() },
     ]);
   const clusterProtocol = () =>
     oneOf([
       { [protocol().toLowerCase()]: { destinationPort: { number: port() } } },
-      { [protocol().toLowerCase()]: { destinationPort: { range: { start: port(), end: 81 } } } },
+      { [protocol().toLowerCase()]: { destinationPort: { range: { start: port(), end: last() } } } },
       { [protocol().toLowerCase()]: {} },
-      { destinationNamedPort: oneOf(['web-tcp', 'alt-udp', 'nothing']) },
+      { destinationNamedPort: name() },
     ]);
+
+  const beyondPods = () => oneOf([{ networks: some(1, 2, network) }, { nodes: nodes() }]);
 
   const rule = (kind: OracleClusterPolicy['kind'], direction: 'from' | 'to') => {
     const allow = kind === 'ClusterNetworkPolicy' ? 'Accept' : 'Allow';
     const actions = [allow, 'Deny', 'Pass'] as const;
     const action = oneOf(kind === 'BaselineAdminNetworkPolicy' ? actions.slice(0, 2) : actions);
-    const peer = () => (direction === 'to' && below(3) === 0 ? { networks: some(1, 2, network) } : selection());
+    const peer = () => (direction === 'to' && below(3) === 0 ? beyondPods() : selection());
     const ports =
       kind === 'ClusterNetworkPolicy' ? { protocols: some(1, 2, clusterProtocol) } : { ports: some(1, 2, adminPort) };
     return { action, [direction]: some(1, 2, peer), ...(below(2) === 0 ? {} : ports) };
