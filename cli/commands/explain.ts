@@ -1,12 +1,12 @@
 import { type Command, Option } from 'commander';
 import type { Node, Pod } from 'kubernetes-types/core/v1.js';
+import type { Bus } from '../../shared/bus/connection.ts';
 import { CNI_ANNOTATION, CNI_PLUGINS, enforcesPolicy } from '../../shared/runtime/cni-plugins.ts';
-import { connectToCluster } from '../cluster-connection.ts';
 import { readSettings } from '../cluster-settings.ts';
 import type { ClusterObjects } from '../explain/cluster-objects.ts';
 import type { Explanation, ProtocolName, Step } from '../explain/explain.ts';
+import { withLinkSession } from '../link/link-session.ts';
 import { print, printJson } from '../output.ts';
-import { askRunningSupervisor } from '../supervisor/control-client.ts';
 import { UserError } from '../user-error.ts';
 import { type FormattedOptions, folderOf, formattedCommand } from './cluster-option.ts';
 
@@ -14,6 +14,7 @@ interface ExplainOptions extends FormattedOptions {
   readonly namespace: string;
   readonly protocol: ProtocolName;
   readonly whatIf?: boolean;
+  readonly delete?: boolean;
   readonly filename?: string;
 }
 
@@ -32,6 +33,7 @@ export function explainCommand(): Command {
         'podwire explain --what-if -f policy.yaml',
         'which pairs of pods a policy would cut off or join; exits with 1 if any',
       ],
+      ['podwire explain --what-if --delete -f policy.yaml', 'which pairs would change if its policies were gone'],
     ],
   })
     .argument('[pod]', 'who sends: a pod, as name or namespace/name')
@@ -41,9 +43,11 @@ export function explainCommand(): Command {
     )
     .option('-n, --namespace <namespace>', 'of what is named without one', 'default')
     .option('--what-if', 'what would change if the policies of -f were applied; nothing is')
+    .option('--delete', 'with --what-if: if they were deleted instead')
     .option('-f, --filename <file>', 'policies as YAML or JSON; - for standard input')
     .action(async (pod: string | undefined, target: string | undefined, options: ExplainOptions) => {
       if (options.whatIf === true) await whatIf(options);
+      else if (options.delete === true) throw new UserError('--delete goes with --what-if -f policy.yaml');
       else await explainOne(pod, target, options);
     });
 }
@@ -54,21 +58,24 @@ async function explainOne(pod: string | undefined, target: string | undefined, o
       'who sends to whom? podwire explain POD TARGET:PORT, or podwire explain --what-if -f policy.yaml',
     );
   }
-  const [{ explain }, { parseTarget }] = await Promise.all([
+  const [{ explain, serversOf }, { parseTarget }, { readLiveFacts }] = await Promise.all([
     import('../explain/explain.ts'),
     import('../explain/target.ts'),
+    import('../explain/live-facts.ts'),
   ]);
   const [namespace, name] = pod.includes('/') ? (pod.split('/') as [string, string]) : [options.namespace, pod];
-  const wanted = parseTarget(target, namespace);
-  const objects = await objectsOf(options);
-  const client = objects.pods.find(({ metadata }) => metadata?.name === name && metadata.namespace === namespace);
-  if (client === undefined) throw new UserError(`there is no pod ${namespace}/${name}: kubectl get pods -A shows all`);
   const { protocol } = options;
-  const explanation = explain(objects, {
-    client,
-    target: wanted,
-    protocol,
-    enforced: isEnforced(options, objects.nodes),
+  const { client, explanation } = await withLinkSession(options, async ({ bus, running }) => {
+    const objects = await objectsOf(bus);
+    const isClient = ({ metadata }: Pod): boolean => metadata?.name === name && metadata.namespace === namespace;
+    const client = objects.pods.find(isClient);
+    if (client === undefined)
+      throw new UserError(`there is no pod ${namespace}/${name}: kubectl get pods -A shows all`);
+    const namespaces = objects.namespaces.map(({ metadata }) => metadata?.name ?? '');
+    const wanted = parseTarget(target, namespace, namespaces);
+    const question = { client, target: wanted, protocol, enforced: isEnforced(options, objects.nodes) };
+    const facts = await readLiveFacts(bus, running, serversOf(objects, question));
+    return { client, explanation: explain(objects, { ...question, facts }) };
   });
   if (options.output === 'json') printJson(explanation);
   else print(explanationText(client, target, protocol, explanation));
@@ -78,14 +85,16 @@ async function explainOne(pod: string | undefined, target: string | undefined, o
 async function whatIf(options: ExplainOptions): Promise<void> {
   const { filename, namespace } = options;
   if (filename === undefined) throw new UserError('--what-if needs the policies: -f policy.yaml');
-  const [{ changesBetween, withPolicies }, { changesText }, { readPolicyFile }] = await Promise.all([
+  const [{ changesBetween, withoutPolicies, withPolicies }, { changesText }, { readPolicyFile }] = await Promise.all([
     import('../explain/what-if.ts'),
     import('../explain/changes-table.ts'),
     import('../explain/policy-file.ts'),
   ]);
-  const wanted = readPolicyFile(filename, namespace);
-  const objects = await objectsOf(options);
-  const changes = changesBetween(objects, withPolicies(objects.policies, wanted));
+  const named = readPolicyFile(filename, namespace);
+  const objects = await withLinkSession(options, ({ bus }) => objectsOf(bus));
+  const policies =
+    options.delete === true ? withoutPolicies(objects.policies, named) : withPolicies(objects.policies, named);
+  const changes = changesBetween(objects, policies);
   if (options.output === 'json') printJson({ changes });
   else print(changesText(changes));
   if (!isEnforced(options, objects.nodes))
@@ -93,18 +102,12 @@ async function whatIf(options: ExplainOptions): Promise<void> {
   process.exitCode = changes.length === 0 ? 0 : 1;
 }
 
-async function objectsOf(options: ExplainOptions): Promise<ClusterObjects> {
-  const status = await askRunningSupervisor(folderOf(options), { command: 'status' });
+async function objectsOf(bus: Bus): Promise<ClusterObjects> {
   const [{ createApiClient }, { readCluster }] = await Promise.all([
     import('../../shared/bus/api-client.ts'),
     import('../explain/cluster-objects.ts'),
   ]);
-  const bus = await connectToCluster(status);
-  try {
-    return await readCluster(createApiClient(bus, { user: 'podwire-cli' }));
-  } finally {
-    await bus.close();
-  }
+  return readCluster(createApiClient(bus, { user: 'podwire-cli' }));
 }
 
 /** By what the cluster was started with, or what was installed into it since. */

@@ -11,6 +11,7 @@ import {
   NETWORKPOLICIES,
   NODES,
   PODS,
+  SERVICECIDRS,
   SERVICES,
 } from '../../shared/api/resources.ts';
 import { isApiError } from '../../shared/api/status.ts';
@@ -38,8 +39,15 @@ export interface ClusterObjects {
   readonly services: readonly Service[];
   readonly slices: readonly EndpointSlice[];
   readonly policies: readonly PolicyObject[];
+  /** The ranges of ClusterIPs. */
+  readonly serviceCidrs?: readonly string[];
   /** Of calico. */
   readonly tiers?: readonly CalicoTier[];
+}
+
+/** A ServiceCIDR. */
+interface ServiceRange {
+  readonly spec?: { readonly cidrs?: readonly string[] };
 }
 
 export const POLICY_RESOURCES: readonly ResourceRef[] = [
@@ -51,16 +59,18 @@ export const POLICY_RESOURCES: readonly ResourceRef[] = [
 
 export async function readCluster(api: ApiClient): Promise<ClusterObjects> {
   const all = async <T>(resource: ResourceRef): Promise<T[]> => (await api.list<T>(resource)).items;
-  const [pods, namespaces, nodes, services, slices, tiers, ...policies] = await Promise.all([
+  const [pods, namespaces, nodes, services, slices, ranges, tiers, ...policies] = await Promise.all([
     all<Pod>(PODS),
     all<Namespace>(NAMESPACES),
     all<Node>(NODES),
     all<Service>(SERVICES),
     all<EndpointSlice>(ENDPOINTSLICES),
+    allIfServed<ServiceRange>(api, SERVICECIDRS),
     allIfServed<CalicoTier>(api, CALICO_TIERS),
     ...POLICY_RESOURCES.map((resource) => policiesOf(api, resource)),
   ]);
-  return { pods, namespaces, nodes, services, slices, tiers, policies: policies.flat() };
+  const serviceCidrs = ranges.flatMap(({ spec }) => spec?.cidrs ?? []);
+  return { pods, namespaces, nodes, services, slices, serviceCidrs, tiers, policies: policies.flat() };
 }
 
 async function policiesOf(api: ApiClient, resource: ResourceRef): Promise<PolicyObject[]> {

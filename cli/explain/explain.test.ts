@@ -3,10 +3,13 @@ import type { EndpointSlice } from 'kubernetes-types/discovery/v1.js';
 import type { NetworkPolicySpec } from 'kubernetes-types/networking/v1.js';
 import { describe, expect, it } from 'vitest';
 import { NETWORKPOLICIES } from '../../shared/api/resources.ts';
+import { UNIMPAIRED } from '../../shared/rules/impairment.ts';
+import type { LinkFault } from '../../shared/rules/link-fault.ts';
 import type { ClusterObjects, PolicyObject } from './cluster-objects.ts';
 import { type ExplainQuestion, explain } from './explain.ts';
+import { parseListeners } from './live-facts.ts';
 import { parseTarget } from './target.ts';
-import { changesBetween, withPolicies } from './what-if.ts';
+import { changesBetween, withoutPolicies, withPolicies } from './what-if.ts';
 
 function pod(name: string, ip: string, nodeName: string, extra: Pod['spec'] = { containers: [] }): Pod {
   const containers = [{ name: 'c', ports: [{ containerPort: 8080 }] }];
@@ -30,12 +33,25 @@ function node(name: string, address: string, ready: boolean, podCIDR: string): N
 
 const service: Service = {
   metadata: { namespace: 'shop', name: 'web' },
-  spec: { clusterIP: '10.96.0.20', clusterIPs: ['10.96.0.20'], ports: [{ port: 80, targetPort: 8080 }] },
+  spec: {
+    clusterIP: '10.96.0.20',
+    clusterIPs: ['10.96.0.20'],
+    externalIPs: ['198.51.100.7'],
+    ports: [{ port: 80, targetPort: 8080 }],
+  },
 };
+
+function sliceOf(name: string) {
+  return { namespace: 'shop', name: `${name}-1`, labels: { 'kubernetes.io/service-name': name } };
+}
+
+function alias(name: string, externalName: string): Service {
+  return { metadata: { namespace: 'shop', name }, spec: { type: 'ExternalName', externalName } };
+}
 
 function slice(...addresses: readonly string[]): EndpointSlice {
   return {
-    metadata: { namespace: 'shop', name: 'web-1', labels: { 'kubernetes.io/service-name': 'web' } },
+    metadata: sliceOf('web'),
     addressType: 'IPv4',
     endpoints: addresses.map((address) => ({ addresses: [address], conditions: { ready: true } })),
     ports: [{ port: 8080, protocol: 'TCP' }],
@@ -51,8 +67,15 @@ const objects: ClusterObjects = {
     node('worker-2', '192.168.1.11', true, '10.244.2.0/24'),
     node('worker-3', '192.168.1.12', false, '10.244.3.0/24'),
   ],
-  services: [service],
-  slices: [slice('10.244.2.7')],
+  services: [
+    service,
+    { metadata: { namespace: 'shop', name: 'near' }, spec: { ...service.spec, internalTrafficPolicy: 'Local' } },
+    alias('alias', 'web.shop.svc.cluster.local'),
+    alias('beyond', 'example.com'),
+    alias('circle', 'circle.shop.svc.cluster.local'),
+  ],
+  slices: [slice('10.244.2.7'), { ...slice('10.244.2.7'), metadata: sliceOf('near') }],
+  serviceCidrs: ['10.96.0.0/12'],
   policies: [],
 };
 
@@ -66,7 +89,12 @@ const allowClient = policy('allow', {
 });
 
 function ask(target: string, change: Partial<ClusterObjects> = {}, more: Partial<ExplainQuestion> = {}) {
-  const question = { client, target: parseTarget(target, 'shop'), protocol: 'tcp', enforced: true } as const;
+  const question = {
+    client,
+    target: parseTarget(target, 'shop', ['shop', 'default']),
+    protocol: 'tcp',
+    enforced: true,
+  } as const;
   return explain({ ...objects, ...change }, { ...question, ...more });
 }
 
@@ -80,7 +108,29 @@ describe('explain', () => {
     ['nothing of that name', 'nobody:80', {}, /no: there is no Service or pod shop\/nobody/],
     ['an address that no pod has', '10.244.2.99:80', {}, /no: no pod has the address 10.244.2.99/],
     ['a pod on a node that is down', 'lost:80', {}, /no: pod shop\/lost is on node worker-3, which is not Ready/],
-    ['what is beyond the cluster', '203.0.113.9:443', {}, 'yes'],
+    ['a slice without a list', 'web:80', { slices: [{ ...slice(), endpoints: null as never }] }, /finds no pod/],
+    ['what is beyond the cluster', '203.0.113.9:443', {}, 'yes, though nothing outside of the cluster answers here'],
+    ['a name beyond it', 'example.com:443', {}, /no: example.com is no name of the cluster's: nothing outside/],
+    ['a longer name beyond it', 'www.shop.example.com:443', {}, /no: www.shop.example.com is no name of the cluster's/],
+    ['a name of the DNS', 'web.shop.svc.cluster.local:80', {}, 'yes'],
+    ["a pod's name in the DNS", 'web.pods.shop.svc:8080', {}, 'yes'],
+    ["a pod's address in the DNS", '10-244-2-7.shop.pod.cluster.local:8080', {}, 'yes'],
+    ['an address of the range of Services', '10.96.9.9:80', {}, 'no: no Service has the address 10.96.9.9'],
+    ['an external address of a Service', '198.51.100.7:80', {}, 'yes'],
+    ['a name for a Service', 'alias:80', {}, 'yes'],
+    [
+      'a name for what is outside',
+      'beyond:80',
+      {},
+      /no: Service shop\/beyond is a name for example.com: example.com is/,
+    ],
+    ['a name for itself', 'circle:80', {}, /leads in a circle of names/],
+    [
+      'a Service whose endpoints are on other nodes',
+      'near:80',
+      {},
+      /1 are on other nodes, and its internalTrafficPolicy/,
+    ],
     [
       'a pod that refuses',
       'web:80',
@@ -98,12 +148,45 @@ describe('explain', () => {
     const { passes, summary: said } = ask(target, change);
     if (typeof summary === 'string') expect(said).toBe(summary);
     else expect(said).toMatch(summary);
-    expect(passes).toBe(said === 'yes');
+    expect(passes).toBe(said.startsWith('yes'));
   });
 
   it('names the rule that allows', () => {
     const { backends } = ask('web:80', { policies: [denyIn, allowClient] });
     expect(backends[0]?.steps.map(({ text }) => text)).toContain('allowed by NetworkPolicy shop/allow, ingress rule 1');
+  });
+
+  it('a Service of both families is judged by the address that its name stands for', () => {
+    const both = [slice('10.244.2.7'), { ...slice('fd00:10:244:2::7'), addressType: 'IPv6' }];
+    expect(ask('web:80', { slices: both }).backends.map(({ address }) => address)).toEqual(['10.244.2.7:8080']);
+    const services = [{ ...service, spec: { ...service.spec, clusterIPs: ['10.96.0.20', 'fd00:10:96::20'] } }];
+    const { backends } = ask('[fd00:10:96::20]:80', { slices: both, services });
+    expect(backends.map(({ address }) => address)).toEqual(['[fd00:10:244:2::7]:8080']);
+  });
+
+  it('knows where somebody listens, if the node said so', () => {
+    const listeners = new Map([['10.244.2.7', parseListeners('tcp LISTEN 0 4096 *:8080 *:*\n')]]);
+    const facts = { faults: [], listeners };
+    expect(ask('web:80', {}, { facts }).summary).toBe('yes');
+    expect(ask('pod/web:81', {}, { facts }).summary).toBe(
+      'no: nothing in pod shop/web listens at 81/TCP: it listens at 8080',
+    );
+    expect(ask('pod/web:8080', {}, { facts, protocol: 'udp' }).summary).toMatch(/it listens at no port/);
+  });
+
+  it('knows of links that are cut, either way', () => {
+    const fault = (from: string, node: string): LinkFault => ({
+      target: { kind: 'peer', node },
+      from,
+      to: node,
+      impairment: { ...UNIMPAIRED, partition: true },
+      seed: 1,
+      counters: { passed: 0, delayed: 0, duplicated: 0, reordered: 0, corrupted: 0, dropped: {}, waiting: 0 },
+    });
+    const across = (...faults: LinkFault[]) => ask('web:80', {}, { facts: { faults, listeners: new Map() } }).summary;
+    expect(across(fault('worker-1', 'worker-2'))).toBe('no: the link worker-1 -> worker-2 is cut: podwire link show');
+    expect(across(fault('worker-2', 'worker-1'))).toMatch(/^no: the link worker-2 -> worker-1 is cut/);
+    expect(across(fault('worker-1', 'worker-3'))).toBe('yes');
   });
 
   it('says that a policy has no effect where none is enforced', () => {
@@ -140,6 +223,15 @@ describe('what if', () => {
       {},
       {},
     ]);
+  });
+
+  it('takes a policy away', () => {
+    const objectsNow = { ...objects, policies: [denyIn, allowClient] };
+    const changes = changesBetween(objectsNow, withoutPolicies(objectsNow.policies, [denyIn, allowClient]));
+    expect(new Set(changes.map(({ after }) => after))).toEqual(new Set(['allowed']));
+    expect(() => withoutPolicies([], [denyIn])).toThrow(
+      'there is no networkpolicies.networking.k8s.io shop/deny to be deleted',
+    );
   });
 
   it('finds nothing where nothing changes', () => {

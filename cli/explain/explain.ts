@@ -1,18 +1,27 @@
 /**
- * Would a packet pass, and what decides: the Service, its endpoints, the way there, and policies on either side. Pure.
+ * Would a packet pass, and what decides: the Service, its endpoints, the way there, policies on either side, and whether somebody
+ * listens. Pure.
  *
- * What no object of the API says is not known here: whether a program listens, rules that were written on a node, faults of
- * links (`podwire link show`). `podwire trace` sends a packet and shows.
+ * Rules that were written on a node by hand are not known here. `podwire trace` sends a packet and shows.
  */
 import type { Node, Pod } from 'kubernetes-types/core/v1.js';
 import { isNodeReady } from '../../shared/api/node-condition.ts';
 import { policyPodOf } from '../../shared/policy/policy-pod.ts';
 import { type PolicyDecision, PROTOCOL_SCTP } from '../../shared/policy/port-verdicts.ts';
+import type { LinkFault } from '../../shared/rules/link-fault.ts';
 import { ECHO_REQUEST } from '../../shared/wire/icmp.ts';
 import { formatEndpoint, isInNetwork, parseAddress, parsePrefix } from '../../shared/wire/ip-address.ts';
-import { type Backend, type Destination, destinationOf, isOver } from './backends.ts';
+import {
+  type Backend,
+  type Destination,
+  type DestinationQuestion,
+  destinationOf,
+  isOver,
+  UNANSWERED,
+} from './backends.ts';
 import { type ClusterObjects, policyState } from './cluster-objects.ts';
 import { l7Text } from './l7-text.ts';
+import { type LiveFacts, listensAt, NO_FACTS } from './live-facts.ts';
 import { Reachability } from './reachability.ts';
 import type { Target } from './target.ts';
 
@@ -25,10 +34,12 @@ export interface ExplainQuestion {
   readonly protocol: ProtocolName;
   /** Whether the cluster's CNI plugin enforces policies. */
   readonly enforced: boolean;
+  /** What nodes say; nothing of links and programs by default. */
+  readonly facts?: LiveFacts;
 }
 
 export interface Step {
-  readonly subject: 'source' | 'service' | 'route' | 'egress' | 'ingress';
+  readonly subject: 'source' | 'service' | 'route' | 'link' | 'egress' | 'ingress' | 'program';
   /** `null`: says something and decides nothing. */
   readonly passes: boolean | null;
   readonly text: string;
@@ -45,13 +56,13 @@ export interface Explanation {
 }
 
 export function explain(objects: ClusterObjects, question: ExplainQuestion): Explanation {
-  const { client, target, protocol } = question;
+  const { client, target } = question;
   const source = sourceStep(objects, client);
   if (source.passes === false) return refusal([source]);
-  const destination = destinationOf(objects, target, protocol.toUpperCase());
+  const destination = destinationOf(objects, destinationQuestion(question));
   if (destination.kind === 'nothing') return refusal([source, step('route', false, destination.reason)]);
-  const before = [source, ...serviceSteps(destination)];
-  const backends = destination.kind === 'service' ? destination.backends : [destination.backend];
+  const before = [source, ...nameSteps(client, target), ...serviceSteps(destination)];
+  const backends = backendsOf(destination);
   if (backends.length === 0) return refusal(before);
   const reachability = new Reachability(policyState(objects));
   const ends = backends.map((backend) => {
@@ -62,12 +73,28 @@ export function explain(objects: ClusterObjects, question: ExplainQuestion): Exp
   return { passes: open === ends.length, summary: summaryOf(ends, open), steps: before, backends: ends };
 }
 
+/** Pods to which the packet may go, of which `facts` should be known. */
+export function serversOf(objects: ClusterObjects, question: ExplainQuestion): Pod[] {
+  const destination = destinationOf(objects, destinationQuestion(question));
+  return backendsOf(destination).flatMap(({ pod }) => pod ?? []);
+}
+
+function destinationQuestion({ client, target, protocol }: ExplainQuestion): DestinationQuestion {
+  return { target, protocol: protocol.toUpperCase(), nodeName: client.spec?.nodeName };
+}
+
+function backendsOf(destination: Destination): readonly Backend[] {
+  if (destination.kind === 'nothing') return [];
+  return destination.kind === 'service' ? destination.backends : [destination.backend];
+}
+
 function refusal(steps: readonly Step[]): Explanation {
   return { passes: false, summary: `no: ${steps.at(-1)?.text}`, steps, backends: [] };
 }
 
 function summaryOf(ends: Explanation['backends'], open: number): string {
-  if (open === ends.length) return 'yes';
+  const isAnswered = ends.every(({ steps }) => steps.every(({ text }) => !text.endsWith(UNANSWERED)));
+  if (open === ends.length) return isAnswered ? 'yes' : `yes, though ${UNANSWERED}`;
   const reason = ends.find(({ passes }) => !passes)?.steps.find(({ passes }) => passes === false)?.text;
   if (ends.length === 1 || open === 0) return `no: ${reason}`;
   return `sometimes: ${open} of ${ends.length} endpoints can be reached; ${reason}`;
@@ -84,13 +111,20 @@ function sourceStep({ nodes }: ClusterObjects, { metadata, spec, status }: Pod):
   return step('source', null, `${title}, ${status.podIP} on ${spec?.nodeName}${network}`);
 }
 
+/** A pod of the host's network asks the name servers of its node, unless its dnsPolicy says otherwise. */
+function nameSteps({ spec }: Pod, target: Target): Step[] {
+  if (target.kind !== 'name' || !spec?.hostNetwork || spec.dnsPolicy === 'ClusterFirstWithHostNet') return [];
+  return [step('source', null, "its DNS is the node's, which does not know this name: ask by the address")];
+}
+
 function serviceSteps(destination: Destination): Step[] {
   if (destination.kind !== 'service') return [];
-  const { service, port, backends, waiting } = destination;
+  const { service, port, backends, waiting, elsewhere } = destination;
   const title = `Service ${service.metadata?.namespace}/${service.metadata?.name}`;
   const unready = waiting === 0 ? '' : `, ${waiting} more not ready`;
   if (backends.length === 0) {
-    const why = waiting === 0 ? 'its selector finds no pod' : `${waiting} are not ready`;
+    const unready = waiting === 0 ? 'its selector finds no pod' : `${waiting} are not ready`;
+    const why = elsewhere === 0 ? unready : `${elsewhere} are on other nodes, and its internalTrafficPolicy is Local`;
     return [step('service', false, `${title} has no endpoint for port ${port.port}: ${why}`)];
   }
   const count = `${backends.length} endpoint${backends.length === 1 ? '' : 's'}${unready}`;
@@ -99,10 +133,11 @@ function serviceSteps(destination: Destination): Step[] {
 
 function backendSteps(
   objects: ClusterObjects,
-  { client, protocol, enforced }: ExplainQuestion,
+  question: ExplainQuestion,
   reachability: Reachability,
   backend: Backend,
 ): Step[] {
+  const { client, protocol, enforced } = question;
   const route = routeStep(objects, client, backend);
   const needsPort = protocol !== 'icmp';
   if (needsPort && backend.port === undefined) {
@@ -119,6 +154,7 @@ function backendSteps(
       step('route', false, `pod ${client.metadata?.name} has no address of the family of ${backend.address}`),
     ];
   }
+  const links = linkSteps(question, backend);
   const { egress, ingress } = reachability.ask({
     client: policyPodOf(client),
     clientAddress,
@@ -127,10 +163,36 @@ function backendSteps(
     protocol: PROTOCOLS[protocol],
     port: needsPort ? (backend.port ?? 0) : ECHO_REQUEST,
   });
-  return [route, policyStep('egress', egress, enforced), policyStep('ingress', ingress, enforced)];
+  const policies = [policyStep('egress', egress, enforced), policyStep('ingress', ingress, enforced)];
+  return [route, ...links, ...policies, ...programSteps(question, backend)];
 }
 
-function routeStep({ nodes }: ClusterObjects, client: Pod, { address, pod }: Backend): Step {
+/** Faults of the link between the two nodes, either way: an answer must come back. */
+function linkSteps({ client, facts = NO_FACTS }: ExplainQuestion, { pod }: Backend): Step[] {
+  const [here, there] = [client.spec?.nodeName, pod?.spec?.nodeName];
+  const isOnTheWay = ({ target, from }: LinkFault): boolean =>
+    target.kind === 'peer' && ((from === here && target.node === there) || (from === there && target.node === here));
+  return facts.faults.filter(isOnTheWay).map((fault) => {
+    const { from, to, impairment } = fault;
+    const cut = impairment.partition || impairment.loss >= 1;
+    const what = cut ? 'is cut' : 'has a fault';
+    return step('link', cut ? false : null, `the link ${from} -> ${to} ${what}: podwire link show`);
+  });
+}
+
+/** Nothing is said where it is not known. */
+function programSteps({ protocol, facts = NO_FACTS }: ExplainQuestion, { address, port, pod }: Backend): Step[] {
+  const listeners = facts.listeners.get(pod?.metadata?.uid ?? '');
+  if (listeners === undefined || port === undefined || (protocol !== 'tcp' && protocol !== 'udp')) return [];
+  const title = `pod ${pod?.metadata?.namespace}/${pod?.metadata?.name}`;
+  const name = `${port}/${protocol.toUpperCase()}`;
+  if (listensAt(listeners, { protocol, address, port })) return [step('program', true, `${title} listens at ${name}`)];
+  const others = listeners.filter((one) => one.protocol === protocol).map((one) => one.port);
+  const has = others.length === 0 ? 'at no port' : `at ${[...new Set(others)].sort((a, b) => a - b).join(', ')}`;
+  return [step('program', false, `nothing in ${title} listens at ${name}: it listens ${has}`)];
+}
+
+function routeStep({ nodes, slices }: ClusterObjects, client: Pod, { address, pod }: Backend): Step {
   if (pod === undefined) {
     const node = nodes.find(({ status }) => status?.addresses?.some((one) => one.address === address));
     if (node !== undefined) {
@@ -139,11 +201,8 @@ function routeStep({ nodes }: ClusterObjects, client: Pod, { address, pod }: Bac
     }
     const inPodRange = nodes.some(({ spec }) => (spec?.podCIDRs ?? []).some((cidr) => contains(cidr, address)));
     if (inPodRange) return step('route', false, `no pod has the address ${address}`);
-    return step(
-      'route',
-      true,
-      `${address} is outside of the cluster: by the default route of ${client.spec?.nodeName}`,
-    );
+    const way = `${address} is outside of the cluster: by the default route of ${client.spec?.nodeName}`;
+    return step('route', true, isEndpoint(slices, address) ? way : `${way}; ${UNANSWERED}`);
   }
   const title = `pod ${pod.metadata?.namespace}/${pod.metadata?.name}, ${address} on ${pod.spec?.nodeName}`;
   const down = nodeFault(nodes, pod.spec?.nodeName);
@@ -151,6 +210,11 @@ function routeStep({ nodes }: ClusterObjects, client: Pod, { address, pod }: Bac
     return step('route', false, `pod ${pod.metadata?.namespace}/${pod.metadata?.name} is on ${down}`);
   const same = pod.spec?.nodeName === client.spec?.nodeName;
   return step('route', true, `${title}${same ? ', the same node' : ''}`);
+}
+
+/** API servers are outside, and answer. */
+function isEndpoint(slices: ClusterObjects['slices'], address: string): boolean {
+  return slices.some(({ endpoints }) => endpoints?.some(({ addresses }) => addresses.includes(address)));
 }
 
 /** Undefined for a node that is up. */

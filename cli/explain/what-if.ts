@@ -5,6 +5,7 @@ import { type DirectionPolicy, verdictsFor } from '../../shared/policy/endpoint-
 import type { PolicyPod } from '../../shared/policy/policy-pod.ts';
 import type { PolicyDecision, PortVerdicts } from '../../shared/policy/port-verdicts.ts';
 import { PROTOCOL_SCTP } from '../../shared/policy/port-verdicts.ts';
+import { UserError } from '../user-error.ts';
 import { type ClusterObjects, type PolicyObject, policyState } from './cluster-objects.ts';
 import { Reachability } from './reachability.ts';
 
@@ -30,10 +31,25 @@ const LAST_PORT = 65_535;
 
 /** The same policies with those of a file in place of what they replace. */
 export function withPolicies(present: readonly PolicyObject[], wanted: readonly PolicyObject[]): PolicyObject[] {
-  const keyOf = ({ resource, object: { metadata } }: PolicyObject) =>
-    `${groupResourceText(resource)} ${metadata?.namespace ?? ''}/${metadata?.name}`;
-  const replaced = new Set(wanted.map(keyOf));
-  return [...present.filter((policy) => !replaced.has(keyOf(policy))), ...wanted];
+  return [...without(present, wanted), ...wanted];
+}
+
+/** Throws UserError for one that is not there. */
+export function withoutPolicies(present: readonly PolicyObject[], gone: readonly PolicyObject[]): PolicyObject[] {
+  const known = new Set(present.map(keyOf));
+  const unknown = gone.find((policy) => !known.has(keyOf(policy)));
+  if (unknown !== undefined) throw new UserError(`there is no ${keyOf(unknown)} to be deleted`);
+  return without(present, gone);
+}
+
+function without(present: readonly PolicyObject[], others: readonly PolicyObject[]): PolicyObject[] {
+  const keys = new Set(others.map(keyOf));
+  return present.filter((policy) => !keys.has(keyOf(policy)));
+}
+
+function keyOf({ resource, object: { metadata } }: PolicyObject): string {
+  const place = metadata?.namespace === undefined ? '' : `${metadata.namespace}/`;
+  return `${groupResourceText(resource)} ${place}${metadata?.name}`;
 }
 
 export function changesBetween(objects: ClusterObjects, policies: readonly PolicyObject[]): Change[] {
