@@ -58,7 +58,7 @@ async function explainOne(pod: string | undefined, target: string | undefined, o
       'who sends to whom? podwire explain POD TARGET:PORT, or podwire explain --what-if -f policy.yaml',
     );
   }
-  const [{ explain, serversOf }, { parseTarget }, { readLiveFacts }] = await Promise.all([
+  const [{ explain, endsOf }, { parseTarget }, { readLiveFacts }] = await Promise.all([
     import('../explain/explain.ts'),
     import('../explain/target.ts'),
     import('../explain/live-facts.ts'),
@@ -74,7 +74,7 @@ async function explainOne(pod: string | undefined, target: string | undefined, o
     const namespaces = objects.namespaces.map(({ metadata }) => metadata?.name ?? '');
     const wanted = parseTarget(target, namespace, namespaces);
     const question = { client, target: wanted, protocol, enforced: isEnforced(options, objects.nodes) };
-    const facts = await readLiveFacts(bus, running, serversOf(objects, question));
+    const facts = await readLiveFacts(bus, running, endsOf(objects, question));
     return { client, explanation: explain(objects, { ...question, facts }) };
   });
   if (options.output === 'json') printJson(explanation);

@@ -7,7 +7,7 @@ import { UNIMPAIRED } from '../../shared/rules/impairment.ts';
 import type { LinkFault } from '../../shared/rules/link-fault.ts';
 import type { ClusterObjects, PolicyObject } from './cluster-objects.ts';
 import { type ExplainQuestion, explain } from './explain.ts';
-import { parseListeners } from './live-facts.ts';
+import { NO_FACTS, parseListeners, parseRoute, routeKey } from './live-facts.ts';
 import { parseTarget } from './target.ts';
 import { changesBetween, withoutPolicies, withPolicies } from './what-if.ts';
 
@@ -82,6 +82,7 @@ const objects: ClusterObjects = {
 function policy(name: string, spec: NetworkPolicySpec): PolicyObject {
   return { resource: NETWORKPOLICIES, object: { metadata: { namespace: 'shop', name }, spec } };
 }
+const DEFAULT_ROUTE = 'default via 192.168.1.1 dev eth0 \n192.168.1.0/24 dev eth0 \n';
 const denyIn = policy('deny', { podSelector: { matchLabels: { app: 'web' } }, policyTypes: ['Ingress'] });
 const allowClient = policy('allow', {
   podSelector: {},
@@ -166,12 +167,38 @@ describe('explain', () => {
 
   it('knows where somebody listens, if the node said so', () => {
     const listeners = new Map([['10.244.2.7', parseListeners('tcp LISTEN 0 4096 *:8080 *:*\n')]]);
-    const facts = { faults: [], listeners };
+    const facts = { ...NO_FACTS, listeners };
     expect(ask('web:80', {}, { facts }).summary).toBe('yes');
     expect(ask('pod/web:81', {}, { facts }).summary).toBe(
       'no: nothing in pod shop/web listens at 81/TCP: it listens at 8080',
     );
     expect(ask('pod/web:8080', {}, { facts, protocol: 'udp' }).summary).toMatch(/it listens at no port/);
+  });
+
+  it('knows of routes that are not there, either way', () => {
+    const byDefault = parseRoute('10.244.2.7 via 192.168.1.1 dev eth0 src 192.168.1.10 uid 0', DEFAULT_ROUTE)!;
+    const byTunnel = parseRoute('10.244.2.7 via 10.244.2.0 dev flannel.1 src 10.244.1.0 uid 0', DEFAULT_ROUTE)!;
+    const along = (node: string, to: string, route: typeof byDefault | null) =>
+      ask('web:80', {}, { facts: { ...NO_FACTS, routes: new Map([[routeKey(node, to), route]]) } }).summary;
+    expect(along('worker-1', '10.244.2.7', byTunnel)).toBe('yes');
+    expect(along('worker-1', '10.244.2.7', byDefault)).toBe(
+      'no: node worker-1 has no route to 10.244.2.7, and it would leave by the default route',
+    );
+    expect(along('worker-2', '10.244.1.5', null)).toBe('no: node worker-2 has no route to 10.244.1.5');
+  });
+
+  it('judges what a node sends by the address that it sends with', () => {
+    const onNode = pod('on-node', '192.168.1.10', 'worker-1', { hostNetwork: true, containers: [] });
+    const policies = [
+      policy('nodes', {
+        podSelector: { matchLabels: { app: 'web' } },
+        ingress: [{ from: [{ ipBlock: { cidr: '192.168.1.0/24' } }] }],
+      }),
+    ];
+    const route = parseRoute('10.244.2.7 via 10.244.2.0 dev flannel.1 src 10.244.1.0 uid 0', DEFAULT_ROUTE)!;
+    const facts = { ...NO_FACTS, routes: new Map([[routeKey('worker-1', '10.244.2.7'), route]]) };
+    expect(ask('web:80', { policies }, { client: onNode }).passes).toBe(true);
+    expect(ask('web:80', { policies }, { client: onNode, facts }).passes).toBe(false);
   });
 
   it('knows of links that are cut, either way', () => {
@@ -183,7 +210,7 @@ describe('explain', () => {
       seed: 1,
       counters: { passed: 0, delayed: 0, duplicated: 0, reordered: 0, corrupted: 0, dropped: {}, waiting: 0 },
     });
-    const across = (...faults: LinkFault[]) => ask('web:80', {}, { facts: { faults, listeners: new Map() } }).summary;
+    const across = (...faults: LinkFault[]) => ask('web:80', {}, { facts: { ...NO_FACTS, faults } }).summary;
     expect(across(fault('worker-1', 'worker-2'))).toBe('no: the link worker-1 -> worker-2 is cut: podwire link show');
     expect(across(fault('worker-2', 'worker-1'))).toMatch(/^no: the link worker-2 -> worker-1 is cut/);
     expect(across(fault('worker-1', 'worker-3'))).toBe('yes');

@@ -21,7 +21,7 @@ import {
 } from './backends.ts';
 import { type ClusterObjects, policyState } from './cluster-objects.ts';
 import { l7Text } from './l7-text.ts';
-import { type LiveFacts, listensAt, NO_FACTS } from './live-facts.ts';
+import { addressLike, type Ends, type LiveFacts, listensAt, NO_FACTS, routeKey } from './live-facts.ts';
 import { Reachability } from './reachability.ts';
 import type { Target } from './target.ts';
 
@@ -73,10 +73,13 @@ export function explain(objects: ClusterObjects, question: ExplainQuestion): Exp
   return { passes: open === ends.length, summary: summaryOf(ends, open), steps: before, backends: ends };
 }
 
-/** Pods to which the packet may go, of which `facts` should be known. */
-export function serversOf(objects: ClusterObjects, question: ExplainQuestion): Pod[] {
-  const destination = destinationOf(objects, destinationQuestion(question));
-  return backendsOf(destination).flatMap(({ pod }) => pod ?? []);
+/** The connections that the packet may open, of which `facts` should be known. */
+export function endsOf(objects: ClusterObjects, question: ExplainQuestion): Ends[] {
+  const { client } = question;
+  const backends = backendsOf(destinationOf(objects, destinationQuestion(question)));
+  return backends.flatMap(({ address: serverAddress, pod: server }) =>
+    server === undefined ? [] : [{ client, server, serverAddress }],
+  );
 }
 
 function destinationQuestion({ client, target, protocol }: ExplainQuestion): DestinationQuestion {
@@ -146,7 +149,7 @@ function backendSteps(
       step('route', false, `which port? ${backend.address} declares none for ${protocol}: name it, as in web:80`),
     ];
   }
-  const clientAddress = addressOf(client, backend.address);
+  const clientAddress = parseAddress(sourceOf(question, backend.address));
   const serverAddress = parseAddress(backend.address);
   if (clientAddress === undefined || serverAddress === undefined) {
     return [
@@ -154,7 +157,7 @@ function backendSteps(
       step('route', false, `pod ${client.metadata?.name} has no address of the family of ${backend.address}`),
     ];
   }
-  const links = linkSteps(question, backend);
+  const links = [...forwardingSteps(question, backend), ...linkSteps(question, backend)];
   const { egress, ingress } = reachability.ask({
     client: policyPodOf(client),
     clientAddress,
@@ -165,6 +168,28 @@ function backendSteps(
   });
   const policies = [policyStep('egress', egress, enforced), policyStep('ingress', ingress, enforced)];
   return [route, ...links, ...policies, ...programSteps(question, backend)];
+}
+
+/** A node sends to pods with the address of the device that its route names: flannel.1's, not its InternalIP. */
+function sourceOf({ client, facts = NO_FACTS }: ExplainQuestion, address: string): string {
+  const route = client.spec?.hostNetwork ? facts.routes.get(routeKey(client.spec.nodeName, address)) : undefined;
+  return route?.source ?? addressLike(client, address);
+}
+
+/** Either way: where a node has no route to the pod of another, as while a BGP session is down. */
+function forwardingSteps({ client, facts = NO_FACTS }: ExplainQuestion, { address, pod }: Backend): Step[] {
+  const [here, there] = [client.spec?.nodeName, pod?.spec?.nodeName];
+  if (pod === undefined || here === there) return [];
+  const ways = [
+    ...(pod.spec?.hostNetwork ? [] : [{ node: here, to: address }]),
+    ...(client.spec?.hostNetwork ? [] : [{ node: there, to: addressLike(client, address) }]),
+  ];
+  return ways.flatMap(({ node, to }) => {
+    const route = facts.routes.get(routeKey(node, to));
+    if (route === undefined || (route !== null && !route.isDefault)) return [];
+    const instead = route === null ? '' : ', and it would leave by the default route';
+    return [step('route', false, `node ${node} has no route to ${to}${instead}`)];
+  });
 }
 
 /** Faults of the link between the two nodes, either way: an answer must come back. */
@@ -240,11 +265,6 @@ function policyStep(side: 'egress' | 'ingress', decision: PolicyDecision | null,
 /** A cause without a rule is one policy, or all that speak of the pod. */
 function selects(cause: string): string {
   return cause.includes(', ') ? 'select' : 'selects';
-}
-
-function addressOf({ status }: Pod, like: string): number | undefined {
-  const texts = status?.podIPs?.map(({ ip }) => ip) ?? [status?.podIP];
-  return parseAddress(texts.find((text) => text?.includes(':') === like.includes(':')) ?? '');
 }
 
 function endpointText({ address, port }: Backend): string {
