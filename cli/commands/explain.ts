@@ -25,7 +25,8 @@ export function explainCommand(): Command {
       'Say whether a packet would pass, and which policy, rule, route or missing endpoint decides. Exits with 0 when it would, else 1.',
     examples: [
       ['podwire explain client web:80', 'a Service, or a pod, in the same namespace'],
-      ['podwire explain client svc/web.shop:80', 'a Service of another namespace'],
+      ['podwire explain client web.shop.svc.cluster.local:80', "by name, as the cluster's DNS has it"],
+      ['podwire explain client svc/web.shop:80', 'a Service, whether the client may ask for its name or not'],
       ['podwire explain shop/cart pod/db-0:5432', 'from a pod of another namespace'],
       ['podwire explain client 10.96.0.10:53 --protocol udp', 'an address'],
       ['podwire explain client 10.244.2.7 --protocol icmp -o json', 'what ping would do, as JSON'],

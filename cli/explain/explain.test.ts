@@ -58,6 +58,14 @@ function slice(...addresses: readonly string[]): EndpointSlice {
   };
 }
 
+const DNS = { namespace: 'kube-system', name: 'kube-dns' };
+const dnsSlice: EndpointSlice = {
+  metadata: { namespace: 'kube-system', name: 'kube-dns-1', labels: { 'kubernetes.io/service-name': 'kube-dns' } },
+  addressType: 'IPv4',
+  endpoints: [{ addresses: ['203.0.113.53'], conditions: { ready: true } }],
+  ports: [{ port: 53, protocol: 'UDP' }],
+};
+
 const client = pod('client', '10.244.1.5', 'worker-1');
 const objects: ClusterObjects = {
   pods: [client, pod('web', '10.244.2.7', 'worker-2'), pod('lost', '10.244.3.8', 'worker-3')],
@@ -69,12 +77,13 @@ const objects: ClusterObjects = {
   ],
   services: [
     service,
+    { metadata: DNS, spec: { clusterIP: '10.96.0.10', ports: [{ port: 53, protocol: 'UDP' }] } },
     { metadata: { namespace: 'shop', name: 'near' }, spec: { ...service.spec, internalTrafficPolicy: 'Local' } },
     alias('alias', 'web.shop.svc.cluster.local'),
     alias('beyond', 'example.com'),
     alias('circle', 'circle.shop.svc.cluster.local'),
   ],
-  slices: [slice('10.244.2.7'), { ...slice('10.244.2.7'), metadata: sliceOf('near') }],
+  slices: [slice('10.244.2.7'), dnsSlice, { ...slice('10.244.2.7'), metadata: sliceOf('near') }],
   serviceCidrs: ['10.96.0.0/12'],
   policies: [],
 };
@@ -105,11 +114,21 @@ describe('explain', () => {
     ['its address', '10.96.0.20:80', {}, 'yes'],
     ['its pod, with the declared port', 'pod/web', {}, 'yes'],
     ['a port that the Service lacks', 'web:81', {}, /no: Service shop\/web has no port 81\/TCP: it has 80\/TCP/],
-    ['a Service without endpoints', 'web:80', { slices: [] }, /no endpoint for port 80: its selector finds no pod/],
+    [
+      'a Service without endpoints',
+      'web:80',
+      { slices: [dnsSlice] },
+      /no endpoint for port 80: its selector finds no pod/,
+    ],
     ['nothing of that name', 'nobody:80', {}, /no: there is no Service or pod shop\/nobody/],
     ['an address that no pod has', '10.244.2.99:80', {}, /no: no pod has the address 10.244.2.99/],
     ['a pod on a node that is down', 'lost:80', {}, /no: pod shop\/lost is on node worker-3, which is not Ready/],
-    ['a slice without a list', 'web:80', { slices: [{ ...slice(), endpoints: null as never }] }, /finds no pod/],
+    [
+      'a slice without a list',
+      'web:80',
+      { slices: [dnsSlice, { ...slice(), endpoints: null as never }] },
+      /finds no pod/,
+    ],
     ['what is beyond the cluster', '203.0.113.9:443', {}, 'yes, though nothing outside of the cluster answers here'],
     ['a name beyond it', 'example.com:443', {}, /no: example.com is no name of the cluster's: nothing outside/],
     ['a longer name beyond it', 'www.shop.example.com:443', {}, /no: www.shop.example.com is no name of the cluster's/],
@@ -142,7 +161,7 @@ describe('explain', () => {
     [
       'a Service of which one pod is lost',
       'web:80',
-      { slices: [slice('10.244.2.7', '10.244.3.8')] },
+      { slices: [dnsSlice, slice('10.244.2.7', '10.244.3.8')] },
       /sometimes: 1 of 2 endpoints can be reached; pod shop\/lost/,
     ],
   ])('%s', (_, target, change, summary) => {
@@ -157,8 +176,27 @@ describe('explain', () => {
     expect(backends[0]?.steps.map(({ text }) => text)).toContain('allowed by NetworkPolicy shop/allow, ingress rule 1');
   });
 
+  it('a name needs the DNS, and an object does not', () => {
+    const policies = [
+      policy('out', {
+        podSelector: { matchLabels: { app: 'client' } },
+        policyTypes: ['Egress'],
+        egress: [{ ports: [{ port: 8080 }] }],
+      }),
+    ];
+    expect(ask('web:80', { policies }).summary).toBe(
+      'no: the name cannot be asked of the cluster DNS (53/UDP): NetworkPolicy shop/out selects the pod, and no rule allows it',
+    );
+    expect(ask('svc/web:80', { policies }).summary).toBe('yes');
+    expect(ask('10.96.0.20:80', { policies }).summary).toBe('yes');
+    expect(ask('web:80', { slices: [slice('10.244.2.7')] }).summary).toMatch(/no pod of the cluster DNS is ready/);
+    const onNode = pod('on-node', '192.168.1.10', 'worker-1', { hostNetwork: true, containers: [] });
+    expect(ask('web:80', {}, { client: onNode }).summary).toMatch(/^no: its DNS is the node's/);
+    expect(ask('svc/web:80', {}, { client: onNode }).summary).toBe('yes');
+  });
+
   it('a Service of both families is judged by the address that its name stands for', () => {
-    const both = [slice('10.244.2.7'), { ...slice('fd00:10:244:2::7'), addressType: 'IPv6' }];
+    const both = [dnsSlice, slice('10.244.2.7'), { ...slice('fd00:10:244:2::7'), addressType: 'IPv6' }];
     expect(ask('web:80', { slices: both }).backends.map(({ address }) => address)).toEqual(['10.244.2.7:8080']);
     const services = [{ ...service, spec: { ...service.spec, clusterIPs: ['10.96.0.20', 'fd00:10:96::20'] } }];
     const { backends } = ask('[fd00:10:96::20]:80', { slices: both, services });
@@ -197,8 +235,8 @@ describe('explain', () => {
     ];
     const route = parseRoute('10.244.2.7 via 10.244.2.0 dev flannel.1 src 10.244.1.0 uid 0', DEFAULT_ROUTE)!;
     const facts = { ...NO_FACTS, routes: new Map([[routeKey('worker-1', '10.244.2.7'), route]]) };
-    expect(ask('web:80', { policies }, { client: onNode }).passes).toBe(true);
-    expect(ask('web:80', { policies }, { client: onNode, facts }).passes).toBe(false);
+    expect(ask('svc/web:80', { policies }, { client: onNode }).passes).toBe(true);
+    expect(ask('svc/web:80', { policies }, { client: onNode, facts }).passes).toBe(false);
   });
 
   it('knows of links that are cut, either way', () => {

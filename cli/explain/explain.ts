@@ -28,6 +28,15 @@ import type { Target } from './target.ts';
 export const PROTOCOLS = { tcp: 6, udp: 17, sctp: PROTOCOL_SCTP, icmp: 1 } as const;
 export type ProtocolName = keyof typeof PROTOCOLS;
 
+/** What resolv.conf of a pod names. */
+const CLUSTER_DNS: Target = {
+  kind: 'name',
+  name: 'kube-dns',
+  namespace: 'kube-system',
+  only: 'service',
+  port: 53,
+};
+
 export interface ExplainQuestion {
   readonly client: Pod;
   readonly target: Target;
@@ -39,7 +48,7 @@ export interface ExplainQuestion {
 }
 
 export interface Step {
-  readonly subject: 'source' | 'service' | 'route' | 'link' | 'egress' | 'ingress' | 'program';
+  readonly subject: 'source' | 'name' | 'service' | 'route' | 'link' | 'egress' | 'ingress' | 'program';
   /** `null`: says something and decides nothing. */
   readonly passes: boolean | null;
   readonly text: string;
@@ -56,15 +65,17 @@ export interface Explanation {
 }
 
 export function explain(objects: ClusterObjects, question: ExplainQuestion): Explanation {
-  const { client, target } = question;
+  const { client } = question;
   const source = sourceStep(objects, client);
   if (source.passes === false) return refusal([source]);
   const destination = destinationOf(objects, destinationQuestion(question));
   if (destination.kind === 'nothing') return refusal([source, step('route', false, destination.reason)]);
-  const before = [source, ...nameSteps(client, target), ...serviceSteps(destination)];
+  const reachability = new Reachability(policyState(objects));
+  const name = nameSteps(objects, question, destination, reachability);
+  if (name.some(({ passes }) => passes === false)) return refusal([source, ...name]);
+  const before = [source, ...name, ...serviceSteps(destination)];
   const backends = backendsOf(destination);
   if (backends.length === 0) return refusal(before);
-  const reachability = new Reachability(policyState(objects));
   const ends = backends.map((backend) => {
     const steps = backendSteps(objects, question, reachability, backend);
     return { address: endpointText(backend), passes: steps.every(({ passes }) => passes !== false), steps };
@@ -114,10 +125,33 @@ function sourceStep({ nodes }: ClusterObjects, { metadata, spec, status }: Pod):
   return step('source', null, `${title}, ${status.podIP} on ${spec?.nodeName}${network}`);
 }
 
-/** A pod of the host's network asks the name servers of its node, unless its dnsPolicy says otherwise. */
-function nameSteps({ spec }: Pod, target: Target): Step[] {
-  if (target.kind !== 'name' || !spec?.hostNetwork || spec.dnsPolicy === 'ClusterFirstWithHostNet') return [];
-  return [step('source', null, "its DNS is the node's, which does not know this name: ask by the address")];
+/** Whether the client learns what the name stands for: policies that forget DNS are a common mistake. */
+function nameSteps(
+  objects: ClusterObjects,
+  question: ExplainQuestion,
+  destination: Destination,
+  reachability: Reachability,
+): Step[] {
+  const { client, target } = question;
+  // A pod's name is known to the DNS only behind a headless Service's.
+  const isAsked = target.kind === 'name' && target.asksDns && (destination.kind === 'service' || target.only === 'pod');
+  if (!isAsked) return [];
+  const { hostNetwork, dnsPolicy = 'ClusterFirst' } = client.spec ?? {};
+  if (dnsPolicy === 'Default' || dnsPolicy === 'None' || (hostNetwork && dnsPolicy === 'ClusterFirst')) {
+    return [step('name', false, "its DNS is the node's, which does not know the name: ask by the address")];
+  }
+  const dns: ExplainQuestion = { ...question, protocol: 'udp', target: CLUSTER_DNS };
+  const servers = backendsOf(destinationOf(objects, destinationQuestion(dns)));
+  if (servers.length === 0)
+    return [step('name', false, 'nobody tells the address: no pod of the cluster DNS is ready')];
+  const refusals = servers.flatMap(
+    (server) => backendSteps(objects, dns, reachability, server).find(({ passes }) => passes === false) ?? [],
+  );
+  const [first] = refusals;
+  if (first === undefined) return [];
+  const all = refusals.length === servers.length;
+  const which = all ? 'the cluster DNS' : `${refusals.length} of ${servers.length} pods of the cluster DNS`;
+  return [step('name', all ? false : null, `the name cannot be asked of ${which} (53/UDP): ${first.text}`)];
 }
 
 function serviceSteps(destination: Destination): Step[] {

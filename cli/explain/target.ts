@@ -8,7 +8,14 @@ import { UserError } from '../user-error.ts';
 export type Target = (
   | { readonly kind: 'address'; readonly address: string }
   /** A Service when there is one of that name, else a pod; `only` where the user said which. */
-  | { readonly kind: 'name'; readonly name: string; readonly namespace: string; readonly only?: 'pod' | 'service' }
+  | {
+      readonly kind: 'name';
+      readonly name: string;
+      readonly namespace: string;
+      readonly only?: 'pod' | 'service';
+      /** A client would ask the cluster's DNS: `web.shop`, and not the object `svc/web`. */
+      readonly asksDns?: boolean;
+    }
   /** A name that only who is outside of the cluster could have. */
   | { readonly kind: 'outside'; readonly name: string }
 ) & { readonly port?: number };
@@ -34,19 +41,24 @@ export function parseTarget(text: string, defaultNamespace: string, namespaces: 
   }
   const labels = withoutDomain(host.slice(slash + 1)).split('.');
   const ofDns = labels.length > 2 ? dnsTarget(labels) : undefined;
-  if (ofDns !== undefined) return { ...ofDns, port };
+  if (ofDns !== undefined) return { ...ofDns, ...(ofDns.kind === 'name' ? { asksDns: true } : {}), port } as Target;
   const [, inName] = labels;
   const isOutside = labels.length > 2 || (inName !== undefined && !namespaces.includes(inName) && only === undefined);
   if (isOutside && /^[\w-]+(\.[\w-]+)+$/.test(host) && (namespaces.length > 0 || labels.length > 2)) {
     return { kind: 'outside', name: host, port };
   }
-  return named(text, labels, { namespace: inName ?? defaultNamespace, only, port });
+  return named(text, labels, { namespace: inName ?? defaultNamespace, only, asksDns: only === undefined, port });
 }
 
 function named(
   text: string,
   [name = '', ...more]: readonly string[],
-  rest: { readonly namespace: string; readonly only?: 'pod' | 'service'; readonly port?: number },
+  rest: {
+    readonly namespace: string;
+    readonly only?: 'pod' | 'service';
+    readonly asksDns?: boolean;
+    readonly port?: number;
+  },
 ): Target {
   if (name === '' || more.length > 1) {
     throw new UserError(

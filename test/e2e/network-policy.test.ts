@@ -1,7 +1,14 @@
 /** NetworkPolicy on a real cluster: `podwire up --cni canal`, policies by kubectl, probes by `agnhost connect`. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { seededRandom } from '../../shared/runtime/random.ts';
 import { waitFor } from '../wait-for.ts';
 import { TestCluster } from './cluster.ts';
+import { ExplainWorld } from './explain-world.testkit.ts';
+
+/** Of random policies; `PODWIRE_EXPLAIN_SEEDS=50` runs as many, `PODWIRE_SEED=N` begins at that one. */
+const SEEDS = Number(process.env.PODWIRE_EXPLAIN_SEEDS ?? 2);
+const FIRST_SEED = Number(process.env.PODWIRE_SEED ?? 1);
+const PROBES = 5;
 
 const PODS = `
 apiVersion: v1
@@ -144,5 +151,26 @@ spec:
     await cluster.kubectlOut(['wait', 'pod', '-n', 'shop', 'probed', '--for=condition=Ready', '--timeout=120s']);
     const c = cluster;
     await waitFor('far to be denied', async () => (await connect(c, 'default', 'far')) === 'TIMEOUT');
+  });
+
+  test('podwire explain says of random policies what packets find', async (context) => {
+    if (cluster === undefined) {
+      context.skip('no kubectl on this machine');
+      return;
+    }
+    const world = new ExplainWorld(cluster);
+    await world.start();
+    for (let seed = FIRST_SEED; seed < FIRST_SEED + SEEDS; seed++) {
+      await world.setPolicies(seed);
+      const random = seededRandom(seed);
+      for (let i = 0; i < PROBES; i++) {
+        const probe = world.probe(random);
+        const { passes, text } = await world.explained(probe);
+        // Policies are in force a moment after the API took them.
+        const what = `PODWIRE_SEED=${seed}: a packet to find what is explained:\n${text}`;
+        await waitFor(what, async () => (await world.packetPasses(probe)) === passes);
+      }
+    }
+    expect(SEEDS).toBeGreaterThan(0);
   });
 });
