@@ -128,6 +128,7 @@ function assemble(options: KubeletOptions): KubeletParts {
     instanceType: config.instanceType,
     node: { host: datapath.root, network: nodeNetwork, address: internalIp, addressIpv6: node.internalIpv6 },
     networkOf,
+    log: (plugin, line) => log.info({ plugin }, line),
     createPolicy: (name, plugin) => {
       const cilium =
         plugin instanceof Cilium ? { plugin, agent: followIdentities(options, plugin, { api, events }) } : undefined;

@@ -30,6 +30,8 @@ export interface NodeNetworkOptions {
   readonly instanceType: string | undefined;
   readonly node: CniNetworks['node'];
   readonly networkOf: (host: Host) => PodNetwork;
+  /** A line of a plugin's own log. */
+  readonly log: (plugin: CniPluginName, line: string) => void;
   /** Begins to enforce policies. */
   readonly createPolicy: (name: CniPluginName, plugin: CniPlugin) => PolicyAgent;
 }
@@ -57,7 +59,8 @@ export class NodeNetwork {
       create: ({ name, backend, settings }) => {
         const up = (network: NodeNetworkUp) => this.cni.nowUp(network);
         const pods = () => this.policy?.knownPods() ?? [];
-        return createPlugin(name, backend, { datapath, leases, bgpHoldSeconds, pods, instanceType, settings, up });
+        const log = (line: string): void => options.log(name, line);
+        return createPlugin(name, backend, { datapath, leases, bgpHoldSeconds, pods, instanceType, settings, up, log });
       },
       installed: (name, plugin) => this.installed(name, plugin),
       up: (network) => this.listener?.up(network),

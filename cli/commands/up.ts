@@ -27,6 +27,7 @@ import type { RunningCluster } from '../supervisor/running-cluster.ts';
 import type { RequestedSettings } from '../supervisor/start-plan.ts';
 import { parentReporter, type StartReporter, terminalReporter } from '../supervisor/start-report.ts';
 import { messageOf, UserError } from '../user-error.ts';
+import { weaveValues } from '../weave-values.ts';
 import { addressAndPort, type FormattedOptions, folderOf, formattedCommand, wholeNumber } from './cluster-option.ts';
 
 interface UpOptions extends FormattedOptions, RequestedSettings {
@@ -61,7 +62,8 @@ function chosenByValues({ cni, set = [] }: UpOptions): RequestedSettings {
   if (set.length === 0) return {};
   if (cni === 'cilium') return ciliumValues(set);
   if (cni === 'aws-vpc') return { cniSettings: awsVpcValues(set) };
-  throw new UserError('--set is for --cni cilium and --cni aws-vpc: name the plugin too');
+  if (cni === 'weave') return { cniSettings: weaveValues(set) };
+  throw new UserError('--set is for --cni cilium, --cni aws-vpc and --cni weave: name the plugin too');
 }
 
 export function upCommand(): Command {
@@ -89,7 +91,7 @@ export function upCommand(): Command {
     )
     .option(
       '--set <name=value>',
-      "a value of the plugin's Helm chart (may be repeated): with --cni cilium routingMode, tunnelProtocol, kubeProxyReplacement, encryption.enabled, ...; with --cni aws-vpc env.WARM_ENI_TARGET, env.WARM_IP_TARGET, ...",
+      "a value of the plugin's Helm chart (may be repeated): with --cni cilium routingMode, tunnelProtocol, kubeProxyReplacement, encryption.enabled, ...; with --cni aws-vpc env.WARM_ENI_TARGET, env.WARM_IP_TARGET, ...; with --cni weave env.WEAVE_PASSWORD, env.WEAVE_NO_FASTDP",
       repeated,
     )
     .addOption(

@@ -27,6 +27,8 @@ export interface CniContext {
   readonly instanceType?: string;
   /** What the plugin's daemon was told by its environment, as far as the plugin knows it. */
   readonly settings?: Readonly<Record<string, string>>;
+  /** A line of the plugin's own log. */
+  readonly log?: (line: string) => void;
   /** For a node whose network comes up later than `setUpNode` returns. */
   readonly up: (network: NodeNetworkUp) => void;
 }

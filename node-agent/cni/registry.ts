@@ -13,6 +13,7 @@ import { Flannel } from './flannel/flannel.ts';
 import { KubeRouter } from './kube-router/kube-router.ts';
 import type { CniContext, CniPlugin } from './plugin.ts';
 import { Weave } from './weave/weave.ts';
+import { weaveChoice } from './weave/weave-choice.ts';
 
 /** Undefined for `none`: the node stays NotReady and its pods ContainerCreating, as before a network is installed. */
 export function createPlugin(
@@ -29,7 +30,7 @@ export function createPlugin(
     case 'kube-router':
       return new KubeRouter(context, tunnellingOf(chosen));
     case 'weave':
-      return new Weave(context);
+      return new Weave(context, weaveChoice(chosen, context.settings));
     case 'bridge':
       return new Bridge(context);
     case 'aws-vpc':

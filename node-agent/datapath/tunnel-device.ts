@@ -47,7 +47,7 @@ export abstract class TunnelDevice implements NetDevice, QueuedDevice, TunnelEnd
   ingress: QueueDiscipline | null = null;
   protected readonly memory: PacketMemory;
   protected readonly underlay: Underlay;
-  private readonly drops: DropLedger;
+  protected readonly drops: DropLedger;
   /** By MAC: which node has it. */
   private readonly fdb = new Map<number, Peer>();
 

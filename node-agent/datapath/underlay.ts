@@ -100,17 +100,17 @@ export class Underlay {
     this.link.removePeer(peer.id);
   }
 
-  /** Puts the VXLAN header before a frame and keeps it for the end of the turn. Takes ownership. */
-  send(peer: Peer, vni: number, frame: Packet): void {
+  /** Puts the VXLAN header before a frame and keeps it for the end of the turn; `lastByte` is the header's. Takes ownership. */
+  send(peer: Peer, vni: number, frame: Packet, lastByte = 0): void {
     frame.connection = null;
     frame.mark = 0;
     if (frame.segmentBytes > 0 && this.link.takesSuperSegments?.(peer.id) !== true) {
-      this.cut(frame, (segment) => this.enqueue(peer, vni, segment));
+      this.cut(frame, (segment) => this.enqueue(peer, vni, segment, lastByte));
       return;
     }
     // The link completes the segments that it cuts.
     if (frame.segmentBytes === 0) completeChecksums(this.memory, frame);
-    this.enqueue(peer, vni, frame);
+    this.enqueue(peer, vni, frame, lastByte);
   }
 
   /** Makes a frame for each segment of one that holds a super-segment. */
@@ -119,9 +119,9 @@ export class Underlay {
     this.lostSegments += cutSuperSegment(this.cutter, this.memory, frame, network, transmit);
   }
 
-  private enqueue(peer: Peer, vni: number, frame: Packet): void {
+  private enqueue(peer: Peer, vni: number, frame: Packet, lastByte: number): void {
     frame.prepend(vxlan.HEADER_BYTES);
-    vxlan.encode(this.memory.view, frame.offset, vni);
+    vxlan.encode(this.memory.view, frame.offset, vni, lastByte);
     if (vni !== PLAIN_VNI) this.tap?.datagram(peer, frame, true);
     if (peer.batch.length === 0) {
       if (this.waiting.length === 0) this.engine.onTurnEnd(this.flush);

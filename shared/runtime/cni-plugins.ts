@@ -38,7 +38,7 @@ const TRAITS = {
   'kube-router': { enforcesPolicy: true, hasIpv6: false, backends: ['ipip-cross-subnet', 'ipip', 'none'] },
   'aws-vpc': { enforcesPolicy: false, hasIpv6: false, backends: [] },
   azure: { enforcesPolicy: false, hasIpv6: false, backends: ['transparent', 'overlay'] },
-  weave: { enforcesPolicy: true, hasIpv6: false, backends: [], podCidr: '10.32.0.0/12' },
+  weave: { enforcesPolicy: true, hasIpv6: false, backends: ['fastdp', 'sleeve'], podCidr: '10.32.0.0/12' },
   bridge: { enforcesPolicy: false, hasIpv6: true, backends: [] },
   none: { enforcesPolicy: false, hasIpv6: true, backends: [] },
 } as const satisfies Record<string, CniPluginTraits>;

@@ -23,9 +23,14 @@ export function vni(view: DataView, offset: number): number {
   return view.getUint32(offset + VNI_WORD) >>> 8;
 }
 
-export function encode(view: DataView, offset: number, networkIdentifier: number): void {
+/** The last byte, which the RFC leaves to senders as 0: weave's peers count hops there. */
+export function lastByte(view: DataView, offset: number): number {
+  return view.getUint8(offset + HEADER_BYTES - 1);
+}
+
+export function encode(view: DataView, offset: number, networkIdentifier: number, last = 0): void {
   view.setUint32(offset, FLAG_VNI_VALID << 24);
-  view.setUint32(offset + VNI_WORD, networkIdentifier << 8);
+  view.setUint32(offset + VNI_WORD, (networkIdentifier << 8) | last);
 }
 
 /**

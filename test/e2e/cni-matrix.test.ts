@@ -82,10 +82,15 @@ const PLUGINS: Partial<Record<CniPluginName, Plugin>> = {
   },
   weave: {
     ways: {
-      '': {
+      fastdp: {
         mtuBytes: 1376,
         route: /10\.32\.0\.0\/12 dev weave proto kernel scope link/,
         wire: ['vxlan-6784', 'icmp', /ICMP echo request/],
+      },
+      sleeve: {
+        mtuBytes: 1376,
+        route: /10\.32\.0\.0\/12 dev weave proto kernel scope link/,
+        wire: ['eth0', 'udp port 6783', /IP 192\.168\.1\.10\.6783 > 192\.168\.1\.11\.6783: UDP/],
       },
     },
     devices: /: weave: [\s\S]*: vethwepl\w+@if2:.* master weave/,

@@ -13,8 +13,9 @@ export const SECOND_US = 1_000_000;
 export class PluginCluster<Plugin extends CniPlugin> {
   readonly plugins: Plugin[] = [];
   readonly cluster: TestCluster;
-  /** Nodes whose network came up after it was set up. */
-  up = 0;
+  /** Lines of the plugins' logs, each behind its node. */
+  readonly logs: string[] = [];
+  private readonly upNodes = new Set<string>();
 
   constructor(create: (context: CniContext) => Plugin) {
     this.cluster = new TestCluster(NODES, 1, {
@@ -25,9 +26,11 @@ export class PluginCluster<Plugin extends CniPlugin> {
           leases = saved;
         };
         const store = { load: () => leases, save };
-        const up = () => this.up++;
+        const up = () => this.upNodes.add(datapath.nodeName);
         const pods = () => [];
-        this.plugins.push(create({ datapath, leases: store, bgpHoldSeconds: HOLD_SECONDS, pods, up }));
+        const log = (line: string) => this.logs.push(`${datapath.nodeName} ${line}`);
+        const context = { datapath, leases: store, bgpHoldSeconds: HOLD_SECONDS, pods, up, log };
+        this.plugins.push(create(context));
       },
     });
     for (const [i, plugin] of this.plugins.entries()) {
@@ -35,6 +38,15 @@ export class PluginCluster<Plugin extends CniPlugin> {
       for (let other = 0; other < NODES; other++) if (other !== i) this.introduce(plugin, other);
     }
     this.cluster.advance(3 * SECOND_US);
+  }
+
+  /** Nodes whose network came up after it was set up. */
+  get up(): number {
+    return this.upNodes.size;
+  }
+
+  isUp(node: number): boolean {
+    return this.upNodes.has(`worker-${node}`);
   }
 
   /** Nodes are counted from 1. */
@@ -53,7 +65,8 @@ export class PluginCluster<Plugin extends CniPlugin> {
     return typeof output === 'string' ? output : output.text;
   }
 
-  private introduce(plugin: Plugin, index: number): void {
+  /** Tells a node of another, which is counted from 0. */
+  introduce(plugin: Plugin, index: number): void {
     const { nodeName, internalIp, underlayMac: mac } = this.cluster.nodes[index]!;
     const endpoint = this.cluster.links.get(`127.0.1.${10 + index}`)!.local;
     plugin.setPeer({

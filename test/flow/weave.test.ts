@@ -11,7 +11,7 @@ import { HOLD_SECONDS, PluginCluster, SECOND_US } from './plugin-cluster.testkit
 
 let world: PluginCluster<Weave>;
 beforeEach(() => {
-  world = new PluginCluster((context) => new Weave(context));
+  world = new PluginCluster((context) => new Weave(context, { overlays: ['fastdp', 'sleeve'], password: undefined }));
 });
 
 const pod = (node: number, name: string) => {
@@ -122,7 +122,7 @@ describe('what a node shows', () => {
     const { eth0 } = world.cluster.node(2);
     eth0.up = false;
     world.cluster.advance((HOLD_SECONDS + 3) * SECOND_US);
-    expect(world.run(1, 'weave', 'status')).toContain('Connections: 2 (1 established, 1 retrying)');
+    expect(world.run(1, 'weave', 'status')).toContain('Connections: 2 (1 established, 1 failed)');
     eth0.up = true;
     world.cluster.advance(30 * SECOND_US);
     expect(world.run(1, 'weave', 'status')).toContain('Connections: 2 (2 established)');

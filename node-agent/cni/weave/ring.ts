@@ -72,6 +72,11 @@ export class Ring {
     });
   }
 
+  /** Addresses that the owner has. */
+  sizeOf(owner: string): number {
+    return this.rangesOf(owner).reduce((sum, { size }) => sum + size, 0);
+  }
+
   get owners(): ReadonlySet<string> {
     return new Set(this.tokens.map(({ owner }) => owner));
   }

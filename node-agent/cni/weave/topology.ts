@@ -1,5 +1,8 @@
-/** Who is connected to whom, as the peers tell each other: each of its own connections, with a version that grows. Pure. */
-import type { PeerDescription } from './gossip.ts';
+/**
+ * Who is connected to whom, as the peers tell each other: each of its own connections, with a version that grows; and the ways
+ * that follow. All peers find the same ones in the same topology. Pure.
+ */
+import type { PeerConnection, PeerDescription } from './gossip.ts';
 
 export class Topology {
   private readonly self: string;
@@ -13,7 +16,7 @@ export class Topology {
   /** This peer first; without those that nobody leads to any more. */
   get peers(): readonly PeerDescription[] {
     const reached = new Set([this.self]);
-    for (const name of reached) for (const other of this.known.get(name)?.connections ?? []) reached.add(other);
+    for (const name of reached) for (const other of this.connectionsOf(name)) reached.add(other.name);
     return [...reached].flatMap((name) => this.known.get(name) ?? []);
   }
 
@@ -21,9 +24,43 @@ export class Topology {
     return this.known.get(name)?.nickname ?? '';
   }
 
-  connectedTo(names: readonly string[]): void {
+  connectedTo(connections: readonly PeerConnection[]): void {
     const own = this.known.get(this.self)!; // set by the constructor
-    this.known.set(this.self, { ...own, version: own.version + 1, connections: [...names].sort() });
+    const sorted = [...connections].sort((a, b) => (a.name < b.name ? -1 : 1));
+    this.known.set(this.self, { ...own, version: own.version + 1, connections: sorted });
+  }
+
+  /** The next peer on the way to each that can be reached, by names. */
+  unicastRoutes(): ReadonlyMap<string, string> {
+    const { self } = this;
+    const via = new Map<string, string>();
+    for (const [peer, parent] of this.treeOf(self)) via.set(peer, parent === self ? peer : via.get(parent)!);
+    return via;
+  }
+
+  /** To whom this peer passes on what `source` says to all: those behind it on the shortest ways from there. */
+  broadcastRoutes(source: string): readonly string[] {
+    return [...this.treeOf(source)].flatMap(([peer, parent]) => (parent === this.self ? peer : []));
+  }
+
+  /** Shortest ways from a peer, over connections that both ends know of: the peer before each, in the order of their distance. */
+  private treeOf(root: string): ReadonlyMap<string, string> {
+    const parents = new Map<string, string>();
+    this.grow(parents, root, root);
+    // The map grows meanwhile, and is walked to its end.
+    for (const peer of parents.keys()) this.grow(parents, root, peer);
+    return parents;
+  }
+
+  private grow(parents: Map<string, string>, root: string, peer: string): void {
+    for (const { name } of this.connectionsOf(peer)) {
+      const isMutual = this.connectionsOf(name).some((back) => back.name === peer);
+      if (name !== root && !parents.has(name) && isMutual) parents.set(name, peer);
+    }
+  }
+
+  private connectionsOf(name: string): readonly PeerConnection[] {
+    return this.known.get(name)?.connections ?? [];
   }
 
   /** True when something is new. A peer's word on itself counts; what others remember of this one from before does not. */

@@ -9,6 +9,9 @@ import { WeaveIpam } from './weave-ipam.ts';
 
 const NETWORK = 0x0a20_0000; // 10.32.0.0
 
+const to = (...names: string[]) =>
+  names.map((name) => ({ name, address: `192.168.1.1${name.charCodeAt(0)}:6783`, outbound: true }));
+
 describe('paxos', () => {
   /** Peers exchange their states in any order, some begin rounds of their own in between, and some never hear anything. */
   it('never decides twice', () => {
@@ -160,27 +163,75 @@ describe('WeaveIpam', () => {
 describe('topology', () => {
   it('forgets whom nobody leads to, and believes a peer that started anew once it has spoken', () => {
     const topology = new Topology('a', 'worker-1');
-    topology.connectedTo(['b']);
+    topology.connectedTo(to('b'));
     topology.merge([
-      { name: 'b', nickname: 'worker-2', version: 3, connections: ['a', 'c'] },
-      { name: 'c', nickname: 'worker-3', version: 1, connections: ['b'] },
+      { name: 'b', nickname: 'worker-2', version: 3, connections: to('a', 'c') },
+      { name: 'c', nickname: 'worker-3', version: 1, connections: to('b') },
       { name: 'a', nickname: 'worker-1', version: 40, connections: [] },
     ]);
     expect(topology.peers.map(({ name }) => name)).toEqual(['a', 'b', 'c']);
-    expect(topology.peers[0]).toMatchObject({ version: 41, connections: ['b'] });
-    topology.merge([{ name: 'b', nickname: 'worker-2', version: 4, connections: ['a'] }]);
+    expect(topology.peers[0]).toMatchObject({ version: 41, connections: to('b') });
+    topology.merge([{ name: 'b', nickname: 'worker-2', version: 4, connections: to('a') }]);
     expect(topology.peers.map(({ name }) => name)).toEqual(['a', 'b']);
+  });
+});
+
+describe('ways', () => {
+  const NAMES = ['a', 'b', 'c', 'd', 'e', 'f'];
+  const pairs = NAMES.flatMap((one, i) => NAMES.slice(i + 1).map((other) => [one, other] as const));
+
+  it('lead from peer to peer to where they should, without a loop, and a broadcast reaches everyone once', () => {
+    fc.assert(
+      fc.property(fc.subarray(pairs), (links) => {
+        const peers = NAMES.map((name) => {
+          const others = links.flatMap(([a, b]) => (a === name ? [b] : b === name ? [a] : []));
+          return { name, nickname: name, version: 2, connections: to(...others) };
+        });
+        const topologies = new Map(
+          NAMES.map((name) => {
+            const topology = new Topology(name, name);
+            topology.merge(peers.filter((peer) => peer.name !== name));
+            topology.connectedTo(peers.find((peer) => peer.name === name)!.connections);
+            return [name, topology];
+          }),
+        );
+        for (const source of NAMES) {
+          const reachable = topologies.get(source)!.peers.map(({ name }) => name);
+          for (const target of reachable.slice(1)) {
+            const way = [source];
+            while (way.at(-1) !== target && way.length <= NAMES.length) {
+              way.push(topologies.get(way.at(-1)!)!.unicastRoutes().get(target) ?? 'nobody');
+            }
+            expect(way.length).toBeLessThanOrEqual(NAMES.length);
+          }
+          const heard = [source];
+          for (const peer of heard) heard.push(...topologies.get(peer)!.broadcastRoutes(source));
+          expect(heard.sort()).toEqual([...reachable].sort());
+        }
+      }),
+      { numRuns: 500 },
+    );
+  });
+
+  it('a connection that one end alone tells of is none', () => {
+    const topology = new Topology('a', 'a');
+    topology.connectedTo(to('b'));
+    topology.merge([{ name: 'b', nickname: 'b', version: 1, connections: [] }]);
+    expect([...topology.unicastRoutes()]).toEqual([]);
   });
 });
 
 describe('messages', () => {
   it.each<MeshMessage>([
-    { kind: 'hello', name: 'a', nickname: 'worker-1' },
+    { kind: 'intro' },
+    { kind: 'intro', key: 'abc=' },
+    { kind: 'hello', name: 'a', nickname: 'worker-1', overlays: ['sleeve'] },
+    { kind: 'heard', way: 'sleeve', mtuBytes: 1438 },
     { kind: 'want-space' },
     { kind: 'heartbeat' },
     {
       kind: 'gossip',
-      peers: [{ name: 'a', nickname: 'worker-1', version: 1, connections: ['b'] }],
+      peers: [{ name: 'a', nickname: 'worker-1', version: 1, connections: to('b') }],
       paxos: {
         a: { promise: { round: 1, proposer: 'a' }, accepted: { id: { round: 1, proposer: 'a' }, value: ['a'] } },
       },

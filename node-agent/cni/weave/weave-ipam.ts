@@ -125,11 +125,13 @@ export class WeaveIpam {
     this.options.changed();
   }
 
-  /** Takes what a peer had that is gone for good. */
-  inherit(from: string): void {
-    if (!this.ring.transfer(from, this.options.self)) return;
+  /** Takes what a peer had that is gone for good; answers how many addresses. */
+  inherit(from: string): number {
+    const size = this.ring.sizeOf(from);
+    if (!this.ring.transfer(from, this.options.self)) return 0;
     this.save();
     this.options.changed();
+    return size;
   }
 
   private *free(): Generator<number> {

@@ -1,25 +1,11 @@
 /** `weave status`, `weave status connections|peers|ipam`: in the form of weave 2.8. */
-import { formatIpv4 } from '../../../shared/wire/address.ts';
-import { formatPrefix, type IpPrefix } from '../../../shared/wire/ip-address.ts';
-import { WEAVE_MTU_BYTES } from '../../datapath/network/weave-network.ts';
-import { MESH_PORT } from './gossip.ts';
-import type { Mesh } from './mesh.ts';
-import type { Topology } from './topology.ts';
-import type { WeaveIpam } from './weave-ipam.ts';
-
-export interface WeaveView {
-  readonly mesh: Mesh;
-  readonly ipam: WeaveIpam;
-  readonly topology: Topology;
-  readonly name: string;
-  readonly nickname: string;
-  readonly range: IpPrefix;
-}
+import { formatPrefix } from '../../../shared/wire/ip-address.ts';
+import { type MeshTarget, socketText } from './mesh.ts';
+import type { WeaveView } from './weave-view.ts';
 
 const USAGE = 'Usage: weave status [connections | peers | ipam]\n';
 
-export function weaveCommand(view: WeaveView, [verb = '', what = '']: readonly string[]): string {
-  if (verb !== 'status') return USAGE;
+export function weaveStatus(view: WeaveView, what: string): string {
   switch (what) {
     case '':
       return overview(view);
@@ -34,8 +20,8 @@ export function weaveCommand(view: WeaveView, [verb = '', what = '']: readonly s
   }
 }
 
-function overview({ mesh, ipam, topology, name, nickname, range }: WeaveView): string {
-  const established = mesh.connected.length;
+function overview(view: WeaveView): string {
+  const { mesh, ipam, topology, name, nickname, range, isEncrypted } = view;
   const all = topology.peers.reduce((sum, peer) => sum + peer.connections.length, 0);
   const rows = [
     ['Version', '2.8.1'],
@@ -43,10 +29,10 @@ function overview({ mesh, ipam, topology, name, nickname, range }: WeaveView): s
     ['Service', 'router'],
     ['Protocol', 'weave 1..2'],
     ['Name', `${name}(${nickname})`],
-    ['Encryption', 'disabled'],
+    ['Encryption', isEncrypted ? 'enabled' : 'disabled'],
     ['PeerDiscovery', 'enabled'],
     ['Targets', String(mesh.list().length)],
-    ['Connections', `${mesh.list().length} (${states(established, mesh.list().length - established)})`],
+    ['Connections', `${mesh.list().length} (${states(view)})`],
     ['Peers', `${topology.peers.length} (with ${all} established connections)`],
     ['TrustedSubnets', 'none'],
     [],
@@ -59,41 +45,76 @@ function overview({ mesh, ipam, topology, name, nickname, range }: WeaveView): s
   return `\n${lines.join('\n')}\n`;
 }
 
-function states(established: number, failed: number): string {
-  return failed === 0 ? `${established} established` : `${established} established, ${failed} retrying`;
+/** `2 established, 1 failed` */
+function states(view: WeaveView): string {
+  const counts = new Map<string, number>();
+  for (const { state } of connectionRows(view)) counts.set(state, (counts.get(state) ?? 0) + 1);
+  return [...counts].map(([state, count]) => `${count} ${state}`).join(', ');
 }
 
-function connections({ mesh }: WeaveView): string {
-  return mesh
-    .list()
-    .map(({ address, outbound, name, nickname }) => {
+export interface ConnectionRow {
+  readonly target: MeshTarget;
+  readonly state: string;
+  readonly info: string;
+  readonly attributes: Readonly<Record<string, string | number | boolean>>;
+}
+
+/** Those that are established first. */
+export function connectionRows(view: WeaveView): readonly ConnectionRow[] {
+  const rows = view.mesh.list().map((target) => connectionRow(view, target));
+  const rank = ({ state }: ConnectionRow): number => ['established', 'pending'].indexOf(state) >>> 0;
+  return rows.sort((a, b) => rank(a) - rank(b));
+}
+
+function connectionRow({ links, isEncrypted, nowUs }: WeaveView, target: MeshTarget): ConnectionRow {
+  const { connection, error, retryUs, outbound } = target;
+  if (connection !== null) {
+    const way = links.wayTo(connection.name);
+    const title = `${(way?.overlay ?? 'none').padEnd(6)} ${connection.name}(${connection.nickname})`;
+    const attributes = way === undefined ? {} : { ...(isEncrypted && { encrypted: true }), mtu: way.mtuBytes };
+    const info = isEncrypted ? `${'encrypted'.padEnd(11)} ${title}` : title;
+    return { target, state: way === undefined ? 'pending' : 'established', info, attributes };
+  }
+  if (error === undefined) return { target, state: outbound ? 'connecting' : 'waiting', info: '', attributes: {} };
+  const seconds = Math.ceil((retryUs - nowUs) / 1e6);
+  const retry = outbound ? `, retry: in ${Math.max(0, seconds)}s` : '';
+  return { target, state: seconds > 0 || !outbound ? 'failed' : 'retrying', info: `${error}${retry}`, attributes: {} };
+}
+
+function connections(view: WeaveView): string {
+  return connectionRows(view)
+    .map(({ target: { address, outbound }, state, info, attributes }) => {
       const arrow = outbound ? '->' : '<-';
-      const target = `${formatIpv4(address)}:${MESH_PORT}`.padEnd(21);
-      const state = (name === undefined ? 'retrying' : 'established').padEnd(11);
-      const info = name === undefined ? 'no connection' : `fastdp ${name}(${nickname}) mtu=${WEAVE_MTU_BYTES}`;
-      return `${arrow} ${target} ${state} ${info}\n`;
+      // As the original prints them: without a space between.
+      const shown = Object.entries(attributes).map(([name, value]) => `${name}=${value}`);
+      const line = `${arrow} ${socketText(address).padEnd(21)} ${state.padEnd(11)} ${info} ${shown.join('')}`;
+      return `${line.trimEnd()}\n`;
     })
     .join('');
 }
 
 function peers({ topology }: WeaveView): string {
   return topology.peers
-    .map(({ name, nickname, connections: others }) => {
-      const lines = others.map((other) => `${`   -> ${other}(${topology.nicknameOf(other)})`.padEnd(52)}established\n`);
-      return `${name}(${nickname})\n${lines.join('')}`;
+    .map((peer) => {
+      const lines = peer.connections.map(({ name, address, outbound }) => {
+        const title = `${name}(${topology.nicknameOf(name)})`;
+        return `   ${outbound ? '->' : '<-'} ${address.padEnd(21)} ${title.padEnd(37)} established\n`;
+      });
+      return `${peer.name}(${peer.nickname})\n${lines.join('')}`;
     })
     .join('');
 }
 
 function ipam({ ipam: { ring, active }, topology, name }: WeaveView): string {
+  const seen = new Set(topology.peers.map((peer) => peer.name));
   return [...ring.owners]
     .sort((a, b) => Number(b === name) - Number(a === name))
     .map((owner) => {
-      const owned = ring.rangesOf(owner).reduce((sum, { size }) => sum + size, 0);
+      const owned = ring.sizeOf(owner);
       const share = ((owned / ring.size) * 100).toFixed(1).padStart(4, '0');
-      const used = owner === name ? `(${active} active)` : '';
+      const note = owner === name ? `(${active} active)` : seen.has(owner) ? '' : '- unreachable!';
       const title = `${owner}(${topology.nicknameOf(owner)})`.padEnd(36);
-      return `${title} ${String(owned).padStart(8)} IPs (${share}% of total) ${used}`.trimEnd().concat('\n');
+      return `${title} ${String(owned).padStart(8)} IPs (${share}% of total) ${note}`.trimEnd().concat('\n');
     })
     .join('');
 }

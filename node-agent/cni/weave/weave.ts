@@ -2,21 +2,26 @@
  * weave: all pods of the cluster on one Ethernet segment, whose addresses the peers divide among themselves; see README.md.
  *
  *   peers connect (mesh) -> agree who shares the range (paxos) -> each owns a part of it (ring) -> the bridge and pods get addresses
+ *                        -> find how packets go between them (peer-links) -> tell who is connected to whom (topology) -> routes
  */
 import { createHash } from 'node:crypto';
 import { Alarm } from '../../../shared/netstack/alarm.ts';
-import { formatMac, type Ipv4Prefix } from '../../../shared/wire/address.ts';
+import { formatMac, type Ipv4Prefix, parseMac } from '../../../shared/wire/address.ts';
 import { WeaveNetwork } from '../../datapath/network/weave-network.ts';
+import type { WeaveRoutes } from '../../datapath/weave/weave-switch.ts';
 import { datapathPeer } from '../datapath-peer.ts';
 import { attachLeased } from '../leased-pod.ts';
 import { type NetworkConfiguration, PORTMAP } from '../network-configuration.ts';
 import type { CniAttachment, CniContext, CniPlugin, PeerNode, PodAttachRequest } from '../plugin.ts';
 import type { MeshMessage } from './gossip.ts';
-import { Mesh } from './mesh.ts';
+import { Mesh, type MeshConnection } from './mesh.ts';
+import { PeerLinks } from './peer-links.ts';
+import { MeshPassword } from './session-keys.ts';
 import { Topology } from './topology.ts';
+import type { WeaveChoice } from './weave-choice.ts';
 import { type Electorate, WeaveIpam } from './weave-ipam.ts';
 import { weaveRules } from './weave-rules.ts';
-import { weaveCommand } from './weave-status.ts';
+import { type WeaveView, weaveCommand } from './weave-view.ts';
 
 /** Owns the address of the bridge. */
 const EXPOSED = 'weave:expose';
@@ -34,6 +39,8 @@ export class Weave implements CniPlugin {
   private readonly context: CniContext;
   private readonly network: WeaveNetwork;
   private readonly mesh: Mesh;
+  private readonly links: PeerLinks;
+  private readonly isEncrypted: boolean;
   private readonly topology: Topology;
   private readonly ipam: WeaveIpam;
   private readonly name: string;
@@ -42,13 +49,14 @@ export class Weave implements CniPlugin {
   private expected = 1;
   private isUp = false;
 
-  constructor(context: CniContext) {
-    const { datapath, leases, bgpHoldSeconds } = context;
+  constructor(context: CniContext, { overlays, password }: WeaveChoice) {
+    const { datapath, leases, bgpHoldSeconds, log = () => undefined } = context;
     const { root, nodeName, clusterCidr, internalIp } = datapath;
     const mac = weaveMac(nodeName);
     this.context = context;
     this.name = formatMac(mac);
-    this.network = datapath.use((parts) => new WeaveNetwork(parts, mac));
+    this.isEncrypted = password !== undefined;
+    this.network = datapath.use((parts) => new WeaveNetwork(parts, mac, this.isEncrypted));
     this.topology = new Topology(this.name, nodeName);
     this.ipam = new WeaveIpam({
       self: this.name,
@@ -63,8 +71,22 @@ export class Weave implements CniPlugin {
       name: this.name,
       nickname: nodeName,
       holdUs: bgpHoldSeconds * 1e6,
-      changed: () => this.connectionsChanged(),
+      password: password === undefined ? undefined : new MeshPassword(password),
+      overlays,
+      log,
+      opened: (connection) => this.opened(connection),
+      closed: (connection) => this.links.closed(connection),
+      beat: (connection) => this.links.beat(connection),
       received: (from, message) => this.received(from, message),
+    });
+    this.links = new PeerLinks({
+      engine: root.engine,
+      network: this.network,
+      holdUs: bgpHoldSeconds * 1e6,
+      log,
+      send: (to, message) => this.mesh.send(to, message),
+      close: (connection, error) => this.mesh.close(connection, error),
+      changed: () => this.connectionsChanged(),
     });
     this.alarm = new Alarm(root.engine, () => this.elect());
     this.applyRules();
@@ -122,31 +144,57 @@ export class Weave implements CniPlugin {
     if (known !== undefined) this.mesh.removeTarget(known.options.internalIp);
     datapath.removePeer(name);
     const gone = formatMac(weaveMac(name));
-    const [heir] = [this.name, ...this.mesh.connected].filter((peer) => peer !== gone).sort();
+    const [heir] = [this.name, ...this.connected].filter((peer) => peer !== gone).sort();
     if (heir === this.name) this.ipam.inherit(gone);
   }
 
   /** `weave`, as on the original's node. */
   commands(): Record<string, (words: readonly string[]) => string> {
-    const { mesh, ipam, topology, name } = this;
-    const { clusterCidr, nodeName } = this.context.datapath;
-    return {
-      weave: (words) => weaveCommand({ mesh, ipam, topology, name, nickname: nodeName, range: clusterCidr }, words),
-    };
+    return { weave: (words) => weaveCommand(this.view, words) };
   }
 
-  private received(from: string, message: MeshMessage): void {
-    if (message.kind === 'want-space') this.ipam.donate(from);
+  private get view(): WeaveView {
+    const { mesh, links, ipam, topology, network, name, isEncrypted } = this;
+    const { clusterCidr: range, nodeName: nickname, root } = this.context.datapath;
+    const { nowUs } = root.engine;
+    return { mesh, links, ipam, topology, network, name, nickname, range, isEncrypted, nowUs };
+  }
+
+  private opened(connection: MeshConnection): void {
+    this.links.opened(connection);
+    this.gossip();
+  }
+
+  private received(from: MeshConnection, message: MeshMessage): void {
+    if (message.kind === 'want-space') this.ipam.donate(from.name);
+    if (message.kind === 'heard') this.links.confirmed(from, message.way, message.mtuBytes);
     if (message.kind !== 'gossip') return;
     const hasNews = this.topology.merge(message.peers);
+    if (hasNews) this.network.setRoutes(this.routes());
     const hasRanges = this.ipam.merge(message.paxos, message.ring, this.electorate);
     this.expose();
     if (hasNews || hasRanges) this.gossip();
   }
 
   private connectionsChanged(): void {
-    this.topology.connectedTo(this.mesh.connected);
+    this.topology.connectedTo(this.links.established);
+    this.network.setRoutes(this.routes());
     this.gossip();
+  }
+
+  /** A broadcast's are found when there is one, and hold until the topology changes. */
+  private routes(): WeaveRoutes {
+    const broadcast = new Map<number, readonly number[]>();
+    const numbers = (names: readonly string[]): number[] => names.flatMap((name) => parseMac(name) ?? []);
+    const unicast = new Map(
+      [...this.topology.unicastRoutes()].map((pair) => numbers(pair) as [number, number]), // both are MACs
+    );
+    const broadcastOf = (source: number): readonly number[] => {
+      const known = broadcast.get(source) ?? numbers(this.topology.broadcastRoutes(formatMac(source)));
+      broadcast.set(source, known);
+      return known;
+    };
+    return { unicast, broadcastOf };
   }
 
   private gossip(): void {
@@ -164,7 +212,12 @@ export class Weave implements CniPlugin {
   /** A majority of those that there must be, and of those that are known. */
   private get electorate(): Electorate {
     const peers = Math.max(this.expected, this.mesh.list().length + 1);
-    return { candidates: [this.name, ...this.mesh.connected], quorum: Math.floor(peers / 2) + 1 };
+    return { candidates: [this.name, ...this.connected], quorum: Math.floor(peers / 2) + 1 };
+  }
+
+  /** Names of those this peer has a connection to. */
+  private get connected(): readonly string[] {
+    return this.mesh.connections.map(({ name }) => name);
   }
 
   /** As soon as the peer owns addresses, the bridge has one. */
@@ -181,8 +234,7 @@ export class Weave implements CniPlugin {
   /** Of the one that has most. */
   private askForSpace(): void {
     const { ring } = this.ipam;
-    const sizeOf = (peer: string): number => ring.rangesOf(peer).reduce((sum, { size }) => sum + size, 0);
-    const [richest] = [...this.mesh.connected].sort((a, b) => sizeOf(b) - sizeOf(a));
+    const [richest] = [...this.connected].sort((a, b) => ring.sizeOf(b) - ring.sizeOf(a));
     if (richest !== undefined) this.mesh.send(richest, { kind: 'want-space' });
   }
 

@@ -2,57 +2,32 @@
  * A node's key pair for encrypted tunnels (X25519, RFC 7748) and the ciphers it makes with those of other nodes: two keys of
  * HKDF (RFC 5869) from the shared secret, one a direction, for ChaCha20-Poly1305 (RFC 8439) with WireGuard's nonces.
  */
-import {
-  createCipheriv,
-  createDecipheriv,
-  createPublicKey,
-  createSecretKey,
-  diffieHellman,
-  generateKeyPairSync,
-  hkdfSync,
-  type KeyObject,
-} from 'node:crypto';
+import { createCipheriv, createDecipheriv, createSecretKey, hkdfSync, type KeyObject } from 'node:crypto';
 import type { SessionCipher, WireguardKeys } from '../../datapath/wireguard/session.ts';
+import { createKeyPair, type KeyPair } from '../x25519.ts';
 
 const ALGORITHM = 'chacha20-poly1305';
 const KEY_BYTES = 32;
 const INDEX_BYTES = 4;
 const TAG_BYTES = 16;
 const NONCE_BYTES = 12;
-/** Of RFC 8410's SubjectPublicKeyInfo before the 32 bytes of an X25519 key. */
-const SPKI_PREFIX = Buffer.from('302a300506032b656e032100', 'hex');
 
 /** A pair that nobody had before. */
 export function createNodeKeys(): WireguardKeys {
-  const { publicKey, privateKey } = generateKeyPairSync('x25519');
-  const own = publicKey.export({ type: 'spki', format: 'der' }).subarray(SPKI_PREFIX.length);
-  return {
-    publicKey: own.toString('base64'),
-    cipherWith: (text) => cipherBetween(own, privateKey, text),
-  };
+  const pair = createKeyPair();
+  return { publicKey: pair.publicKey.toString('base64'), cipherWith: (text) => cipherBetween(pair, text) };
 }
 
-function cipherBetween(own: Buffer, privateKey: KeyObject, text: string): SessionCipher | undefined {
+function cipherBetween(pair: KeyPair, text: string): SessionCipher | undefined {
+  const { publicKey: own } = pair;
   const other = Buffer.from(text, 'base64');
-  if (other.length !== KEY_BYTES || other.equals(own)) return undefined;
-  const secret = sharedSecret(privateKey, other);
+  const secret = pair.secretWith(other);
   if (secret === undefined) return undefined;
   const towards = (receiver: Buffer): Buffer =>
     Buffer.from(
       hkdfSync('sha256', secret, Buffer.concat([own, other].sort(Buffer.compare)), receiver, KEY_BYTES + INDEX_BYTES),
     );
   return new ChaChaCipher(towards(other), towards(own));
-}
-
-/** Undefined for a point of small order, whose secret everybody knows (RFC 7748 section 6.1). */
-function sharedSecret(privateKey: KeyObject, other: Buffer): Buffer | undefined {
-  try {
-    const key = createPublicKey({ key: Buffer.concat([SPKI_PREFIX, other]), type: 'spki', format: 'der' });
-    return diffieHellman({ privateKey, publicKey: key });
-  } catch {
-    // OpenSSL refuses it; a key from an annotation is anyone's to write.
-    return undefined;
-  }
 }
 
 class ChaChaCipher implements SessionCipher {

@@ -11,7 +11,7 @@ import { GeneveDevice } from '../cilium/geneve-device.ts';
 import { FDB_AGEING_US } from '../fdb.ts';
 import { IpipDevice } from '../ipip-device.ts';
 import { VxlanDevice } from '../vxlan-device.ts';
-import { WeaveOverlay } from '../weave-overlay.ts';
+import { WeaveOverlay } from '../weave/weave-overlay.ts';
 import { hasCarrier, type OperationalState, operationalState } from './carrier.ts';
 import { bridgesOf, masterOf, nearPeer, peerIndex, type ShownNamespace } from './namespace.ts';
 

@@ -1,4 +1,4 @@
-/** The launcher of weave-kube: it takes no configuration here, and writes that of the CNI plugin. */
+/** The launcher of weave-kube: its environment has the peers' password, and whether the fast datapath is to be used. */
 import { networkDaemon, writeConfiguration } from './network-daemon.ts';
 
 /** Where the manifest mounts the node's /etc/cni/net.d. */
@@ -13,10 +13,18 @@ const CONFIGURATION = {
 };
 
 export const weaveKube = networkDaemon({
-  request: () => ({ plugin: 'weave', backend: '' }),
-  before: (_, context) => {
+  request: ({ env: { WEAVE_PASSWORD = '', WEAVE_NO_FASTDP = '' } }) => ({
+    plugin: 'weave',
+    backend: '',
+    settings: { WEAVE_PASSWORD, WEAVE_NO_FASTDP },
+  }),
+  before: ({ settings = {} }, context) => {
     writeConfiguration(context, FILE, CONFIGURATION);
-    return [['launch.sh:1', `Wrote ${FILE}`]];
+    return [
+      ['launch.sh:1', `Wrote ${FILE}`],
+      ...(settings.WEAVE_NO_FASTDP ? ([['bridge.go:1', 'Fast datapath is disabled by WEAVE_NO_FASTDP']] as const) : []),
+      ['main.go:1', settings.WEAVE_PASSWORD ? ENCRYPTED : 'Communication between peers is unencrypted.'],
+    ];
   },
   after: (_, _podCidr, { container }) => [
     ['main.go:1', `Our name is ${container.nodeName}`],
@@ -24,3 +32,5 @@ export const weaveKube = networkDaemon({
     ['main.go:1', 'Listening for control connections on port 6783'],
   ],
 });
+
+const ENCRYPTED = 'Communication between peers via untrusted networks is encrypted.';
