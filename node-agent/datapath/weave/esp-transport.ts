@@ -17,7 +17,7 @@ import * as ipv4 from '../../../shared/wire/ipv4.ts';
 import type { Packet } from '../../../shared/wire/packet-memory.ts';
 import * as udp from '../../../shared/wire/udp.ts';
 import * as vxlan from '../../../shared/wire/vxlan.ts';
-import { forgetOuter } from '../leave-tunnel.ts';
+import { forgetOuter } from '../node-tunnel-device.ts';
 import type { SecureSession } from './secure-session.ts';
 import { NO_WEAVE_SESSION, WEAVE_MALFORMED, WEAVE_NOT_AUTHENTIC, WEAVE_REPLAYED } from './weave-drops.ts';
 import type { WeavePeer } from './weave-peer.ts';
