@@ -6,101 +6,36 @@
  *   send     -> NativeSender -> sendmmsg
  *   readable -> NativeReceiver: recvmmsg -> onReceive
  */
+import type { EventLoop } from './event-loop.ts';
+import { NativeLink, type NativeLinkOptions } from './native-link.ts';
 
-import type { NativeSocket, NativeSockets } from '../../shared/native/native-socket.ts';
-import type { Packet } from '../../shared/wire/packet-memory.ts';
-import type { LinkEndpoint, PeerId, UnderlayLink } from '../datapath/link.ts';
-import { type LinkCounters, zeroLinkCounters } from './link-counters.ts';
-import { NativeReceiver } from './native-receiver.ts';
-import { NativeSender } from './native-sender.ts';
-import { PeerEndpoints } from './peer-endpoints.ts';
-import { openNativeSocket, type SocketLink, type SocketLinkOptions } from './socket-link.ts';
+export class PolledLink extends NativeLink {
+  private readonly loop: EventLoop;
 
-export interface PolledLinkOptions extends SocketLinkOptions {
-  readonly sockets: NativeSockets;
-}
-
-export class PolledLink implements SocketLink {
-  readonly counters: LinkCounters = zeroLinkCounters();
-  onReceive: UnderlayLink['onReceive'] = null;
-  private readonly options: PolledLinkOptions;
-  private readonly socket: NativeSocket;
-  private readonly peers = new PeerEndpoints();
-  private readonly sender: NativeSender;
-  private readonly receiver: NativeReceiver;
-  private closed = false;
-
-  /** Binds where it can (`bindChoices`); `local` says what it became. Throws LinkBindError. */
-  constructor(options: PolledLinkOptions) {
-    const { sockets, memory, loop } = options;
-    this.options = options;
-    const { addressOf } = sockets;
-    const socket = openNativeSocket(sockets, options.bind);
-    const { counters, peers } = this;
-    this.socket = socket;
-    const sending = { socket, addressOf, memory, engine: loop.engine, counters, peers };
-    this.sender = new NativeSender(sending, options.batches !== false);
+  /** Throws LinkBindError. */
+  constructor(options: NativeLinkOptions) {
+    super(options);
+    this.loop = options.loop;
     try {
-      this.receiver = new NativeReceiver({ link: this, socket, addressOf, memory, counters, peers });
+      this.takeAreas(options);
+      this.native.poll(() => this.readable());
     } catch (error) {
-      this.sender.close();
-      socket.close();
-      throw error;
-    }
-    try {
-      socket.poll(() => this.readable());
-    } catch (error) {
-      this.close();
+      this.abandon();
       throw error;
     }
   }
 
-  get batches(): boolean {
-    return this.sender.batches;
-  }
-
-  set batches(on: boolean) {
-    this.sender.batches = on;
-  }
-
-  get local(): LinkEndpoint {
-    return this.socket.local;
-  }
-
-  takesSuperSegments(): boolean {
-    return this.sender.takesSuperSegments;
-  }
-
-  addPeer(endpoint: LinkEndpoint): PeerId {
-    this.receiver.forgetSenders();
-    return this.peers.add(endpoint);
-  }
-
-  removePeer(peer: PeerId): void {
-    this.receiver.forgetSenders();
-    this.peers.remove(peer);
-    this.sender.forget(peer);
-  }
-
-  send(peer: PeerId, datagrams: readonly Packet[]): void {
-    this.sender.send(peer, datagrams);
-  }
-
-  close(): void {
-    if (this.closed) return;
-    this.closed = true;
-    this.sender.close();
-    this.socket.close();
-    this.receiver.close();
+  protected stopReceiving(): void {
+    this.native.close();
   }
 
   /** Called by libuv, which cannot take an error: one is raised where uncaught ones are seen. */
   private readable(): void {
-    if (this.closed) return;
-    const { loop } = this.options;
+    if (this.isClosed) return;
+    const { loop } = this;
     loop.enter();
     try {
-      this.receiver.receive();
+      this.receiveWaiting();
     } catch (error) {
       setImmediate(() => {
         throw error;
