@@ -59,19 +59,21 @@ async function explainOne(pod: string | undefined, target: string | undefined, o
       'who sends to whom? podwire explain POD TARGET:PORT, or podwire explain --what-if -f policy.yaml',
     );
   }
-  const [{ explain, endsOf }, { parseTarget }, { readLiveFacts }] = await Promise.all([
+  const [{ explain, endsOf }, { parseTarget }, { readLiveFacts }, { knownNames }] = await Promise.all([
     import('../explain/explain.ts'),
     import('../explain/target.ts'),
     import('../explain/live-facts.ts'),
+    import('../explain/known-names.ts'),
   ]);
   const [namespace, name] = pod.includes('/') ? (pod.split('/') as [string, string]) : [options.namespace, pod];
   const { protocol } = options;
   const { client, explanation } = await withLinkSession(options, async ({ bus, running }) => {
-    const objects = await objectsOf(bus);
+    const found = await objectsOf(bus);
     const isClient = ({ metadata }: Pod): boolean => metadata?.name === name && metadata.namespace === namespace;
-    const client = objects.pods.find(isClient);
+    const client = found.pods.find(isClient);
     if (client === undefined)
       throw new UserError(`there is no pod ${namespace}/${name}: kubectl get pods -A shows all`);
+    const objects = { ...found, names: await knownNames(bus, running, found, client) };
     const namespaces = objects.namespaces.map(({ metadata }) => metadata?.name ?? '');
     const wanted = parseTarget(target, namespace, namespaces);
     const question = { client, target: wanted, protocol, enforced: isEnforced(options, objects.nodes) };

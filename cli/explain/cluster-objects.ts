@@ -6,6 +6,7 @@ import { CALICO_POLICIES, CILIUM_POLICIES, CLUSTER_POLICIES } from '../../shared
 import type { ResourceRef } from '../../shared/api/resource.ts';
 import {
   CALICO_TIERS,
+  CILIUMCIDRGROUPS,
   ENDPOINTSLICES,
   NAMESPACES,
   NETWORKPOLICIES,
@@ -17,9 +18,15 @@ import {
 import { isApiError } from '../../shared/api/status.ts';
 import type { ApiClient } from '../../shared/bus/api-client.ts';
 import { type CalicoPolicyObject, type CalicoTier, calicoPoliciesOf } from '../../shared/policy/calico-policy.ts';
-import { type CiliumCluster, type CiliumPolicyObject, ciliumPoliciesOf } from '../../shared/policy/cilium-policy.ts';
+import {
+  type CiliumCidrGroup,
+  type CiliumCluster,
+  type CiliumPolicyObject,
+  ciliumPoliciesOf,
+} from '../../shared/policy/cilium-policy.ts';
 import { type ClusterPolicyObject, clusterPolicyOf } from '../../shared/policy/cluster-policy.ts';
 import type { ClusterState } from '../../shared/policy/compile.ts';
+import { nameMatches } from '../../shared/policy/name-pattern.ts';
 import { policyOf } from '../../shared/policy/network-policy.ts';
 import { CILIUM_ROUTING_ANNOTATION, policyNodeOf } from '../../shared/policy/policy-node.ts';
 import { policyPodOf } from '../../shared/policy/policy-pod.ts';
@@ -41,6 +48,10 @@ export interface ClusterObjects {
   readonly policies: readonly PolicyObject[];
   /** The ranges of ClusterIPs. */
   readonly serviceCidrs?: readonly string[];
+  /** Of cilium. */
+  readonly cidrGroups?: readonly CiliumCidrGroup[];
+  /** What DNS told the pods of the client's node, where rules speak of names. */
+  readonly names?: readonly KnownName[];
   /** Of calico. */
   readonly tiers?: readonly CalicoTier[];
 }
@@ -48,6 +59,11 @@ export interface ClusterObjects {
 /** A ServiceCIDR. */
 interface ServiceRange {
   readonly spec?: { readonly cidrs?: readonly string[] };
+}
+
+export interface KnownName {
+  readonly name: string;
+  readonly addresses: readonly string[];
 }
 
 export const POLICY_RESOURCES: readonly ResourceRef[] = [
@@ -59,7 +75,7 @@ export const POLICY_RESOURCES: readonly ResourceRef[] = [
 
 export async function readCluster(api: ApiClient): Promise<ClusterObjects> {
   const all = async <T>(resource: ResourceRef): Promise<T[]> => (await api.list<T>(resource)).items;
-  const [pods, namespaces, nodes, services, slices, ranges, tiers, ...policies] = await Promise.all([
+  const [pods, namespaces, nodes, services, slices, ranges, tiers, cidrGroups, ...policies] = await Promise.all([
     all<Pod>(PODS),
     all<Namespace>(NAMESPACES),
     all<Node>(NODES),
@@ -67,10 +83,11 @@ export async function readCluster(api: ApiClient): Promise<ClusterObjects> {
     all<EndpointSlice>(ENDPOINTSLICES),
     allIfServed<ServiceRange>(api, SERVICECIDRS),
     allIfServed<CalicoTier>(api, CALICO_TIERS),
+    allIfServed<CiliumCidrGroup>(api, CILIUMCIDRGROUPS),
     ...POLICY_RESOURCES.map((resource) => policiesOf(api, resource)),
   ]);
   const serviceCidrs = ranges.flatMap(({ spec }) => spec?.cidrs ?? []);
-  return { pods, namespaces, nodes, services, slices, serviceCidrs, tiers, policies: policies.flat() };
+  return { pods, namespaces, nodes, services, slices, serviceCidrs, tiers, cidrGroups, policies: policies.flat() };
 }
 
 async function policiesOf(api: ApiClient, resource: ResourceRef): Promise<PolicyObject[]> {
@@ -95,9 +112,11 @@ export function policyState({
   services,
   slices,
   policies,
+  cidrGroups = [],
+  names = [],
   tiers = [],
 }: ClusterObjects): ClusterState {
-  const cluster = { services: policyServicesOf(services, slices) };
+  const cluster = { services: policyServicesOf(services, slices), cidrGroups };
   return {
     pods: pods.map(policyPodOf),
     namespaces: new Map(namespaces.map(({ metadata }) => [metadata?.name ?? '', metadata?.labels ?? {}] as const)),
@@ -106,6 +125,8 @@ export function policyState({
       ...policies.flatMap((policy) => compilablePolicies(policy, cluster)),
       ...calicoPoliciesOf(policies.flatMap(calicoObjects), tiers),
     ],
+    addressesOfNames: (pattern) =>
+      names.filter(({ name }) => nameMatches(pattern, name)).flatMap(({ addresses }) => addresses),
     blocksAreOutside: nodes.some(({ metadata }) => metadata?.annotations?.[CILIUM_ROUTING_ANNOTATION] !== undefined),
   };
 }

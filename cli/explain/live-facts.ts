@@ -104,7 +104,12 @@ export function parseRoute(got: string, all: string): NodeRoute | undefined {
   return { source, device, isDefault: gateway !== undefined && gateway === defaultGateway };
 }
 
-async function outputOf(bus: Bus, node: string, words: readonly string[]): Promise<{ exitCode: number; text: string }> {
+/** Of a command on a node. */
+export async function outputOf(
+  bus: Bus,
+  node: string,
+  words: readonly string[],
+): Promise<{ exitCode: number; text: string }> {
   let text = '';
   const command = await startOnNode(bus, node, words, {
     stdout: (chunk) => {

@@ -4,11 +4,17 @@ import type { EndpointSlice } from 'kubernetes-types/discovery/v1.d.ts';
 import type { NetworkPolicy } from 'kubernetes-types/networking/v1.d.ts';
 import { CALICO_POLICIES, CILIUM_POLICIES, CLUSTER_POLICIES } from '../../shared/api/policy-resources.ts';
 import type { ResourceRef } from '../../shared/api/resource.ts';
-import { CALICO_TIERS, ENDPOINTSLICES, NETWORKPOLICIES, SERVICES } from '../../shared/api/resources.ts';
+import {
+  CALICO_TIERS,
+  CILIUMCIDRGROUPS,
+  ENDPOINTSLICES,
+  NETWORKPOLICIES,
+  SERVICES,
+} from '../../shared/api/resources.ts';
 import type { Bus } from '../../shared/bus/connection.ts';
 import { createInformer, type Informer } from '../../shared/bus/informer.ts';
 import { type CalicoPolicyObject, type CalicoTier, calicoPoliciesOf } from '../../shared/policy/calico-policy.ts';
-import { type CiliumPolicyObject, ciliumPoliciesOf } from '../../shared/policy/cilium-policy.ts';
+import { type CiliumCidrGroup, type CiliumPolicyObject, ciliumPoliciesOf } from '../../shared/policy/cilium-policy.ts';
 import { type ClusterPolicyObject, clusterPolicyOf } from '../../shared/policy/cluster-policy.ts';
 import { policyOf } from '../../shared/policy/network-policy.ts';
 import type { Policy } from '../../shared/policy/policy-rule.ts';
@@ -69,11 +75,12 @@ function calicoSource(bus: Bus): PolicySource {
 function ciliumSource(bus: Bus, nodeName: string | undefined): PolicySource {
   const services = createInformer<Service>(bus, SERVICES, { transform: trimmedService });
   const slices = createInformer<EndpointSlice>(bus, ENDPOINTSLICES, { transform: trimmedSlice });
+  const groups = createInformer<CiliumCidrGroup>(bus, CILIUMCIDRGROUPS);
   const objects = objectSource(bus, CILIUM_POLICIES, (kind, object: CiliumPolicyObject) => {
-    const cluster = { nodeName, services: policyServicesOf(services.list(), slices.list()) };
-    return ciliumPoliciesOf(kind, object, cluster);
+    const known = policyServicesOf(services.list(), slices.list());
+    return ciliumPoliciesOf(kind, object, { nodeName, services: known, cidrGroups: groups.list() });
   });
-  return { ...objects, informers: [...objects.informers, services, slices] };
+  return { ...objects, informers: [...objects.informers, services, slices, groups] };
 }
 
 function trimmedService({ metadata, spec }: Service): Service {

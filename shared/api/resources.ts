@@ -86,6 +86,7 @@ export const CILIUMCLUSTERWIDENETWORKPOLICIES = clusterScoped(
   'CiliumClusterwideNetworkPolicy',
 );
 export const CILIUMIDENTITIES = clusterScoped('cilium.io', 'v2', 'ciliumidentities', 'CiliumIdentity');
+export const CILIUMCIDRGROUPS = clusterScoped('cilium.io', 'v2', 'ciliumcidrgroups', 'CiliumCIDRGroup');
 export const CILIUMENDPOINTS = namespaced('cilium.io', 'v2', 'ciliumendpoints', 'CiliumEndpoint');
 /** Of calico; custom resources too. */
 export const CALICO_GLOBALNETWORKPOLICIES = clusterScoped(

@@ -66,10 +66,16 @@ const SERVICES = policyServicesOf(
   })),
 );
 
+const GROUPS = [{ metadata: { name: 'partners', labels: { of: 'us' } }, spec: { externalCIDRs: ['8.0.0.0/8'] } }];
+
 function cilium(spec: CiliumPolicySpec): Policy[] {
   const metadata = { namespace: 'shop', name: 'p' };
   const object = { metadata, spec: { endpointSelector: SERVER_SELECTOR, ...spec } };
-  return ciliumPoliciesOf('CiliumNetworkPolicy', object, { nodeName: 'worker-1', services: SERVICES });
+  return ciliumPoliciesOf('CiliumNetworkPolicy', object, {
+    nodeName: 'worker-1',
+    services: SERVICES,
+    cidrGroups: GROUPS,
+  });
 }
 
 /** Who may reach the server at a port, or whom it may reach. */
@@ -118,6 +124,18 @@ describe('peers', () => {
     ['all', { ingress: [{ fromEntities: ['all'] }] }, EVERYBODY],
     ['a block holds no pods and no nodes', { ingress: [{ fromCIDR: ['0.0.0.0/0'] }] }, ['world']],
     ['a hole in a block', { ingress: [{ fromCIDRSet: [{ cidr: '8.0.0.0/8', except: ['8.8.0.0/16'] }] }] }, []],
+    ['a group of blocks by its name', { ingress: [{ fromCIDRSet: [{ cidrGroupRef: 'partners' }] }] }, ['world']],
+    [
+      'groups by their labels, with a hole',
+      { ingress: [{ fromCIDRSet: [{ cidrGroupSelector: { matchLabels: { of: 'us' } }, except: ['8.8.8.0/24'] }] }] },
+      [],
+    ],
+    ['a group that is not there', { ingress: [{ fromCIDRSet: [{ cidrGroupRef: 'nobody' }] }] }, []],
+    [
+      'nodes by their labels',
+      { ingress: [{ fromNodes: [{ matchLabels: { 'kubernetes.io/hostname': 'worker-2' } }] }] },
+      ['other node', 'cilium_host of the other node'],
+    ],
     [
       'what is denied goes before what is allowed',
       {

@@ -50,6 +50,8 @@ export interface CiliumRule {
   readonly toCIDR?: readonly string[];
   readonly fromCIDRSet?: readonly CiliumBlock[];
   readonly toCIDRSet?: readonly CiliumBlock[];
+  readonly fromNodes?: readonly LabelSelectorObject[];
+  readonly toNodes?: readonly LabelSelectorObject[];
   readonly toServices?: readonly CiliumServiceReference[];
   readonly toFQDNs?: readonly NamePattern[];
   readonly toPorts?: readonly CiliumPorts[];
@@ -73,8 +75,16 @@ interface CiliumIcmp {
 }
 
 interface CiliumBlock {
-  readonly cidr: string;
+  readonly cidr?: string;
+  /** Instead: a CiliumCIDRGroup by its name, or such by their labels. */
+  readonly cidrGroupRef?: string;
+  readonly cidrGroupSelector?: LabelSelectorObject;
   readonly except?: readonly string[];
+}
+
+export interface CiliumCidrGroup {
+  readonly metadata?: ObjectMeta;
+  readonly spec?: { readonly externalCIDRs?: readonly string[] };
 }
 
 interface CiliumPort {
@@ -90,6 +100,7 @@ export interface CiliumCluster {
   /** The entity `host` is this node. Without one, as in a view of the whole cluster, it is any. */
   readonly nodeName?: string;
   readonly services?: readonly PolicyService[];
+  readonly cidrGroups?: readonly CiliumCidrGroup[];
 }
 
 interface Place {
@@ -97,6 +108,7 @@ interface Place {
   readonly namespace: string | undefined;
   readonly nodeName: string | undefined;
   readonly services: readonly PolicyService[];
+  readonly cidrGroups: readonly CiliumCidrGroup[];
 }
 
 const DENY_FIRST = -1;
@@ -139,12 +151,12 @@ const HOSTNAME = 'kubernetes.io/hostname';
 export function ciliumPoliciesOf(
   kind: string,
   { metadata, spec, specs = [] }: CiliumPolicyObject,
-  { nodeName, services = [] }: CiliumCluster = {},
+  { nodeName, services = [], cidrGroups = [] }: CiliumCluster = {},
 ): Policy[] {
   const namespace = kind === 'CiliumNetworkPolicy' ? (metadata?.namespace ?? '') : undefined;
   const name = namespace === undefined ? metadata?.name : `${namespace}/${metadata?.name}`;
   const all = spec === undefined ? specs : [spec, ...specs];
-  return all.flatMap((one) => policiesOfSpec(`${kind} ${name}`, one, { namespace, nodeName, services }));
+  return all.flatMap((one) => policiesOfSpec(`${kind} ${name}`, one, { namespace, nodeName, services, cidrGroups }));
 }
 
 function policiesOfSpec(title: string, spec: CiliumPolicySpec, place: Place): Policy[] {
@@ -185,12 +197,14 @@ function l7RulesOf({ rules }: CiliumPorts): L7Rules | undefined {
 
 /** null: everybody. */
 function peersOf(rule: CiliumRule, direction: Direction, place: Place): RulePeer[] | null {
-  const [endpoints, entities, blocks, blockSets] =
+  const [endpoints, entities, blocks, blockSets, nodes] =
     direction === 'ingress'
-      ? [rule.fromEndpoints, rule.fromEntities, rule.fromCIDR, rule.fromCIDRSet]
-      : [rule.toEndpoints, rule.toEntities, rule.toCIDR, rule.toCIDRSet];
+      ? [rule.fromEndpoints, rule.fromEntities, rule.fromCIDR, rule.fromCIDRSet, rule.fromNodes]
+      : [rule.toEndpoints, rule.toEntities, rule.toCIDR, rule.toCIDRSet, rule.toNodes];
   const [services, names] = direction === 'egress' ? [rule.toServices, rule.toFQDNs] : [];
-  const namesPeers = [endpoints, entities, blocks, blockSets, services, names].some((list) => list !== undefined);
+  const namesPeers = [endpoints, entities, blocks, blockSets, nodes, services, names].some(
+    (list) => list !== undefined,
+  );
   const namesPorts = rule.toPorts !== undefined || rule.icmps !== undefined;
   if ((!namesPeers && namesPorts) || entities?.includes('all')) return null;
   return [
@@ -198,14 +212,31 @@ function peersOf(rule: CiliumRule, direction: Direction, place: Place): RulePeer
     ...(entities ?? []).flatMap((entity) => entityPeers(entity, place)),
     ...(services ?? []).flatMap((reference) => servicePeers(reference, place)),
     ...(blocks ?? []).map((cidr): RulePeer => ({ block: { cidr, except: [] } })),
-    ...(blockSets ?? []).map(({ cidr, except = [] }): RulePeer => ({ block: { cidr, except } })),
+    ...(blockSets ?? []).flatMap((set) => blockPeers(set, place)),
+    ...(nodes ?? []).map((selector): RulePeer => ({ nodes: scopeOf(selector, undefined).podSelector ?? EVERYTHING })),
     ...(names ?? []).map((pattern): RulePeer => ({ names: pattern })),
   ];
 }
 
+function blockPeers({ cidr, except = [], ...groups }: CiliumBlock, { cidrGroups }: Place): RulePeer[] {
+  const { cidrGroupRef: name, cidrGroupSelector } = groups;
+  const selector = selectorFromObject(cidrGroupSelector);
+  const meant = cidrGroups.filter(({ metadata }) => {
+    if (name !== undefined) return metadata?.name === name;
+    return (
+      cidrGroupSelector !== undefined &&
+      selector !== undefined &&
+      labelSelectorMatches(selector, metadata?.labels ?? {})
+    );
+  });
+  const blocks = [...(cidr === undefined ? [] : [cidr]), ...meant.flatMap(({ spec }) => spec?.externalCIDRs ?? [])];
+  return blocks.map((block) => ({ block: { cidr: block, except } }));
+}
+
 function entityPeers(entity: string, { nodeName, services }: Place): RulePeer[] {
   switch (entity) {
-    case 'world':
+    case 'world': // no node of cilium's has IPv6 here
+    case 'world-ipv4':
       return [{ block: { cidr: '0.0.0.0/0', except: [] } }];
     case 'cluster':
       return [{ pods: {} }, { nodes: EVERYTHING }];
@@ -216,7 +247,7 @@ function entityPeers(entity: string, { nodeName, services }: Place): RulePeer[] 
     case 'kube-apiserver':
       return services.filter(isApiServer).flatMap(addressPeers);
     default:
-      return []; // `none`, and those that nobody is here: init, health, unmanaged, ingress
+      return []; // `none`, and those that nobody is here: init, health, unmanaged, ingress, world-ipv6
   }
 }
 

@@ -13,7 +13,7 @@ import type { NodeDatapath } from '../../datapath/path.ts';
 import { PolicyEngine } from '../../datapath/policy/policy-engine.ts';
 import { formatFrontends } from '../../datapath/show/bpf.ts';
 import { endpointId } from './endpoint-id.ts';
-import { fqdnCacheClean, fqdnCacheList } from './fqdn-commands.ts';
+import { fqdnCacheClean, fqdnCacheJson, fqdnCacheList } from './fqdn-commands.ts';
 import { identityLabels } from './identity-labels.ts';
 import { bpfPolicyGet, redirectsOf } from './policy-maps.ts';
 import { textTable } from './text-table.ts';
@@ -39,6 +39,7 @@ const COMMANDS: Readonly<Record<string, (view: CiliumView) => string>> = {
   'bpf ipcache list': bpfIpCache,
   'bpf tunnel list': bpfTunnels,
   'fqdn cache list': (view) => fqdnCacheList(view, Date.now()),
+  'fqdn cache list -o json': (view) => fqdnCacheJson(view, Date.now()),
   'fqdn cache clean': fqdnCacheClean,
   'fqdn cache clean --force': fqdnCacheClean,
   'bpf lb list': ({ datapath }) => formatFrontends(datapath.rules),

@@ -6,19 +6,44 @@ import { textTable } from './text-table.ts';
 
 const HEAD = ['Endpoint', 'Source', 'FQDN', 'TTL', 'ExpirationTime', 'IPs'];
 
-/** One row for each name that a pod asked for, as its last answer was. */
-export function fqdnCacheList({ names, datapath }: CiliumView, wallClockMs: number): string {
+interface CachedName {
+  readonly 'endpoint-id': number;
+  readonly source: string;
+  readonly fqdn: string;
+  readonly ttl: number;
+  readonly 'expiration-time': string;
+  readonly ips: readonly string[];
+}
+
+/** One for each name that a pod asked for, as its last answer was. */
+function cachedNames({ names, datapath }: CiliumView, wallClockMs: number): readonly CachedName[] {
   const { nowUs } = datapath.root.engine;
-  const rows = new Map<string, { readonly row: string[]; readonly addresses: string[] }>();
-  for (const { endpoint, source, name, ttlSeconds, expiresUs, address } of names.list()) {
-    const key = `${endpoint} ${source} ${name} ${expiresUs}`;
+  const found = new Map<string, CachedName & { readonly ips: string[] }>();
+  for (const { endpoint, source, name: fqdn, ttlSeconds: ttl, expiresUs, address } of names.list()) {
+    const key = `${endpoint} ${source} ${fqdn} ${expiresUs}`;
     const expires = new Date(wallClockMs + (expiresUs - nowUs) / 1000).toISOString();
-    const row = [`${endpointId(datapath, endpoint)}`, source, name, `${ttlSeconds}`, expires];
-    const known = rows.get(key) ?? { row, addresses: [] };
-    known.addresses.push(formatAddress(address));
-    rows.set(key, known);
+    const id = endpointId(datapath, endpoint);
+    const known = found.get(key) ?? { 'endpoint-id': id, source, fqdn, ttl, 'expiration-time': expires, ips: [] };
+    known.ips.push(formatAddress(address));
+    found.set(key, known);
   }
-  return textTable([HEAD, ...[...rows.values()].map(({ row, addresses }) => [...row, addresses.join(',')])]);
+  return [...found.values()];
+}
+
+export function fqdnCacheList(view: CiliumView, wallClockMs: number): string {
+  const rows = cachedNames(view, wallClockMs).map((one) => [
+    `${one['endpoint-id']}`,
+    one.source,
+    one.fqdn,
+    `${one.ttl}`,
+    one['expiration-time'],
+    one.ips.join(','),
+  ]);
+  return textTable([HEAD, ...rows]);
+}
+
+export function fqdnCacheJson(view: CiliumView, wallClockMs: number): string {
+  return `${JSON.stringify(cachedNames(view, wallClockMs), null, 2)}\n`;
 }
 
 export function fqdnCacheClean({ names }: CiliumView): string {

@@ -1,6 +1,7 @@
 /** The custom resources of cilium.io that a cluster with cilium has. */
 import type { JSONSchemaProps } from 'kubernetes-types/apiextensions/v1.js';
 import {
+  CILIUMCIDRGROUPS,
   CILIUMCLUSTERWIDENETWORKPOLICIES,
   CILIUMENDPOINTS,
   CILIUMIDENTITIES,
@@ -29,6 +30,8 @@ const flag: JSONSchemaProps = { type: 'boolean' };
 const entities = oneWord(
   'all',
   'world',
+  'world-ipv4',
+  'world-ipv6',
   'cluster',
   'host',
   'remote-node',
@@ -37,6 +40,7 @@ const entities = oneWord(
   'init',
   'health',
   'unmanaged',
+  'ingress',
 );
 const icmpType = { 'x-kubernetes-int-or-string': true } as JSONSchemaProps; // whose type does not know the extension
 const icmps = list(
@@ -113,11 +117,17 @@ function l7Schema(names: readonly (keyof typeof l7Rules)[]): JSONSchemaProps {
 }
 
 function rules(side: 'from' | 'to', action: 'allow' | 'deny' = 'allow'): JSONSchemaProps {
-  const others = side === 'to' ? ['toGroups[]', 'toNodes[]'] : ['fromGroups[]', 'fromNodes[]'];
+  const others = side === 'to' ? ['toGroups[]'] : ['fromGroups[]'];
   const denies = action === 'deny';
   const namesServers = side === 'to' && !denies;
   const l7 = denies ? [] : side === 'to' ? (['http', 'dns'] as const) : (['http'] as const);
-  const blocks = list(object({ cidr: text, except: list(text) }, ['cidr']));
+  const block = { cidr: text, cidrGroupRef: text, cidrGroupSelector: selector };
+  const blocks = list(
+    checked(object({ ...block, except: list(text) }), {
+      rule: `[${Object.keys(block).map((field) => `has(self.${field})`)}].filter(one, one).size() == 1`,
+      message: 'one of cidr, cidrGroupRef and cidrGroupSelector must be there',
+    }),
+  );
   const peers = [`${side}Endpoints`, `${side}Entities`, `${side}CIDR`, `${side}CIDRSet`];
   const rule = refusing(
     object({
@@ -125,6 +135,7 @@ function rules(side: 'from' | 'to', action: 'allow' | 'deny' = 'allow'): JSONSch
       [`${side}Entities`]: list(entities),
       [`${side}CIDR`]: list(text),
       [`${side}CIDRSet`]: blocks,
+      [`${side}Nodes`]: list(selector),
       ...(side === 'to' ? { toServices: list(serviceReference) } : {}),
       ...(namesServers ? { toFQDNs: list(namePattern) } : {}),
       toPorts: ports(l7),
@@ -186,6 +197,10 @@ export function ciliumDefinitions(): Manifest[] {
     customDefinition(CILIUMNETWORKPOLICIES, { shortNames: ['cnp', 'ciliumnp'], ...policyOptions }),
     customDefinition(CILIUMCLUSTERWIDENETWORKPOLICIES, { shortNames: ['ccnp'], ...policyOptions }),
     customDefinition(CILIUMIDENTITIES, { shortNames: ['ciliumid'], fields: identity, columns: identityColumns }),
+    customDefinition(CILIUMCIDRGROUPS, {
+      shortNames: ['ccg'],
+      fields: { spec: object({ externalCIDRs: list(text) }, ['externalCIDRs']) },
+    }),
     customDefinition(CILIUMENDPOINTS, {
       shortNames: ['cep', 'ciliumep'],
       fields: { status: anything },
