@@ -138,7 +138,7 @@ test('requests and names', async (context) => {
     ['on-worker-2', 'client'].map((pod) => c.kubectlOut(['get', 'pod', pod, '-o', 'jsonpath={.status.podIP}'])),
   );
   const curl = async (...words: string[]) =>
-    (await c.kubectl(['exec', 'client', '--', 'curl', '-s', '-m', '5', ...words])).stdout;
+    (await c.kubectl(['exec', 'client', '--', 'curl', '-s', '-m', '20', ...words])).stdout;
   await c.apply(policy(HTTP_RULE));
   await waitFor('requests to be asked about', async () => (await curl(`${far}:8080/hostname`)) === 'Access denied\r\n');
   expect(await curl(`${far}:8080/echo?msg=hello`)).toBe('hello');
@@ -165,9 +165,11 @@ test('requests and names', async (context) => {
     (await c.kubectl(['exec', 'client', '--', 'nc', '-z', '-w', '1', host, port])).code === 0;
   expect(await connects(api)).toBe(false);
   await waitFor('the name to be there', async () => (await lookUp(API_NAME)).includes(api));
-  expect(await connects(API_NAME)).toBe(true);
+  await waitFor('its address to be open', () => connects(API_NAME));
   const onNode = async (...command: string[]) =>
     (await c.podwire(['node', 'exec', 'worker-1', '--', ...command])).stdout;
+  const opened = await c.podwire(['explain', 'client', `${api}:${port}`]);
+  expect(opened.stdout).toContain('allowed by CiliumNetworkPolicy default/named, egress rule 2');
   expect(await onNode('cilium-dbg', 'fqdn', 'cache', 'list')).toMatch(
     new RegExp(`lookup +${API_NAME}\\. +\\d+ +\\S+ +${api}`),
   );

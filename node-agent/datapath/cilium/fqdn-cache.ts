@@ -1,6 +1,7 @@
 /**
  * What DNS told the pods of this node: names and their addresses, for as long as the answers hold, and after that while a
- * connection uses them (cilium's FQDN cache and its "zombies").
+ * connection uses them (cilium's FQDN cache and its "zombies"). What is over is collected once a minute, as in the original: a
+ * pod may connect to what an answer without any lifetime told.
  */
 
 import { Alarm } from '../../../shared/netstack/alarm.ts';
@@ -10,8 +11,7 @@ import { nameMatches } from '../../../shared/policy/name-pattern.ts';
 import { formatAddress } from '../../../shared/wire/ip-address.ts';
 
 const SECOND_US = 1_000_000;
-/** How often an address that outlived its answer is looked after. */
-const RECHECK_US = 5 * SECOND_US;
+const COLLECT_EVERY_US = 60 * SECOND_US;
 /** cilium's tofqdns-endpoint-max-ip-per-hostname. */
 const MAX_ADDRESSES_PER_NAME = 1000;
 /** Of one node. */
@@ -48,7 +48,7 @@ export class FqdnCache {
 
   constructor(options: FqdnCacheOptions) {
     this.options = options;
-    this.alarm = new Alarm(options.engine, () => this.expire());
+    this.alarm = new Alarm(options.engine, () => this.collect());
   }
 
   /** An answer to a pod; `name` is full. What finds no room is not learned. */
@@ -66,7 +66,7 @@ export class FqdnCache {
       entries.set(key, { endpoint, name, address, ttlSeconds: ttl, expiresUs: latestUs, source: 'lookup' });
     }
     if (entries.size > 0) this.names.set(name, entries);
-    this.arm(expiresUs);
+    if (!this.alarm.isSet) this.alarm.set(this.options.engine.nowUs + COLLECT_EVERY_US);
     if (addresses.some((address) => !before.has(address))) this.onChange?.();
   }
 
@@ -99,18 +99,17 @@ export class FqdnCache {
     return new Set(entries.map(({ address }) => address));
   }
 
-  private expire(): void {
+  private collect(): void {
     const { engine, isInUse } = this.options;
     const isOver = ({ expiresUs }: FqdnEntry): boolean => expiresUs <= engine.nowUs;
     for (const entries of this.names.values()) {
       for (const [key, entry] of entries) {
         if (!isOver(entry) || !isInUse(entry.endpoint, entry.address)) continue;
-        entries.set(key, { ...entry, source: 'connection', expiresUs: engine.nowUs + RECHECK_US });
+        entries.set(key, { ...entry, source: 'connection', expiresUs: engine.nowUs + COLLECT_EVERY_US });
       }
     }
     const changed = this.removeWhere(isOver);
-    const next = Math.min(...this.list().map(({ expiresUs }) => expiresUs));
-    if (next !== Number.POSITIVE_INFINITY) this.arm(next);
+    if (this.size > 0) this.alarm.set(engine.nowUs + COLLECT_EVERY_US);
     if (changed) this.onChange?.();
   }
 
@@ -123,9 +122,5 @@ export class FqdnCache {
       if (entries.size === 0) this.names.delete(name);
     }
     return this.size < before;
-  }
-
-  private arm(timeUs: number): void {
-    if (timeUs < this.alarm.deadlineUs) this.alarm.set(timeUs);
   }
 }
