@@ -57,4 +57,14 @@ it('nodes are NotReady until a DaemonSet brings a network', async (context) => {
   expect(await c.kubectlOut(['logs', '-n', 'kube-flannel', '-l', 'app=flannel', '--tail=-1'])).toContain(
     'Found network config - Backend type: vxlan',
   );
+
+  await c.apply(`
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: { name: deny }
+spec: { podSelector: {}, policyTypes: [Ingress] }
+`);
+  await waitFor('the event of the policy without effect', async () =>
+    (await c.kubectlOut(['get', 'events'])).includes("the CNI plugin 'flannel' does not enforce NetworkPolicies"),
+  );
 }, 180_000);

@@ -1,8 +1,10 @@
+import type { Node } from 'kubernetes-types/core/v1.js';
 import type { NetworkPolicy } from 'kubernetes-types/networking/v1.js';
 import { describe, expect, it } from 'vitest';
 import type { Live } from '../../../shared/api/live.ts';
+import { CNI_ANNOTATION } from '../../../shared/runtime/cni-plugins.ts';
 import { meta } from '../objects.testkit.ts';
-import { NOT_ENFORCED_ANNOTATION, reconcileUnenforcedPolicy } from './unenforced-policy.ts';
+import { installedOn, NOT_ENFORCED_ANNOTATION, reconcileUnenforcedPolicy } from './unenforced-policy.ts';
 
 function policy(annotations?: Record<string, string>): Live<NetworkPolicy> {
   return { metadata: meta('deny', { namespace: 'shop', annotations }), spec: { podSelector: {} } };
@@ -20,6 +22,17 @@ describe('reconcileUnenforcedPolicy', () => {
     const { annotations } = (body as { metadata: { annotations: Record<string, string> } }).metadata;
     expect(annotations[NOT_ENFORCED_ANNOTATION]).toContain("'flannel'");
     expect(reconcileUnenforcedPolicy({ policy: policy(annotations), cni: 'flannel' }).actions).toEqual([]);
+  });
+
+  it('goes by what was installed into a cluster that had no network', () => {
+    const node = (name: string, cni?: string): Live<Node> => ({
+      spec: {},
+      status: {},
+      metadata: meta(name, { annotations: cni === undefined ? {} : { [CNI_ANNOTATION]: cni } }),
+    });
+    expect(installedOn([node('a'), node('b')])).toBe('none');
+    expect(installedOn([node('a'), node('b', 'flannel')])).toBe('flannel');
+    expect(installedOn([node('a', 'flannel'), node('b', 'calico')])).toBe('calico');
   });
 
   it('takes the note back where policies are enforced', () => {

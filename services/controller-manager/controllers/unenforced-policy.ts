@@ -3,10 +3,16 @@
  * annotation, which `kubectl describe networkpolicy` shows and which remembers that it was said. In a cluster whose plugin
  * enforces them the annotation goes.
  */
+import type { Node } from 'kubernetes-types/core/v1.js';
 import type { NetworkPolicy } from 'kubernetes-types/networking/v1.js';
 import type { Live } from '../../../shared/api/live.ts';
-import { NETWORKPOLICIES } from '../../../shared/api/resources.ts';
-import { type CniPluginName, enforcesPolicy } from '../../../shared/runtime/cni-plugins.ts';
+import { NETWORKPOLICIES, NODES } from '../../../shared/api/resources.ts';
+import {
+  CNI_ANNOTATION,
+  CNI_PLUGINS,
+  type CniPluginName,
+  enforcesPolicy,
+} from '../../../shared/runtime/cni-plugins.ts';
 import { type Action, NOTHING, type Outcome } from '../action.ts';
 import { type Controller, keyOf, keysFrom, splitKey } from '../controller.ts';
 import type { Informers } from '../informers.ts';
@@ -23,16 +29,28 @@ export function unenforcedPolicyController(
   cni: CniPluginName,
 ): Controller<UnenforcedPolicyState> {
   const policies = informers.of<Live<NetworkPolicy>>(NETWORKPOLICIES);
+  const nodes = informers.of<Live<Node>>(NODES);
   return {
     name: 'network-policy-controller',
-    sources: [keysFrom(policies, (policy) => [keyOf(policy)])],
+    sources: [
+      keysFrom(policies, (policy) => [keyOf(policy)]),
+      // A node says which plugin was installed on it.
+      ...(cni === 'none' ? [keysFrom(nodes, () => policies.list().map(keyOf))] : []),
+    ],
     gather(key) {
       const { namespace, name } = splitKey(key);
       const policy = policies.get(name, namespace);
-      return policy === undefined ? undefined : { policy, cni };
+      return policy === undefined ? undefined : { policy, cni: cni === 'none' ? installedOn(nodes.list()) : cni };
     },
     reconcile: reconcileUnenforcedPolicy,
   };
+}
+
+/** One that enforces policies, if some node has such. */
+export function installedOn(nodes: readonly Live<Node>[]): CniPluginName {
+  const installed = nodes.map(({ metadata }) => metadata.annotations?.[CNI_ANNOTATION]);
+  const names = CNI_PLUGINS.filter((name) => installed.includes(name));
+  return names.find(enforcesPolicy) ?? names[0] ?? 'none';
 }
 
 export function reconcileUnenforcedPolicy({ policy, cni }: UnenforcedPolicyState): Outcome {
