@@ -16,7 +16,7 @@ const EARLY_DROP_SCAN = 64;
 
 export class ConntrackTable {
   /** net.netfilter.nf_conntrack_max */
-  readonly maxConnections: number;
+  maxConnections: number;
   size = 0;
   /** `conntrack -S`: connections thrown out early, and first packets refused because none could be. */
   earlyDrops = 0;

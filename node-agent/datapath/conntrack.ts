@@ -46,7 +46,8 @@ export function flowOf(packet: Packet): Flow | null {
 
 export class Conntrack {
   readonly table: ConntrackTable;
-  readonly timeouts: ConntrackTimeouts;
+  /** Of connections whose state changes from now on. */
+  timeouts: ConntrackTimeouts;
   /** `conntrack -S`: packets that belong to no connection. */
   invalid = 0;
   private readonly engine: Engine;

@@ -19,6 +19,7 @@ import { nstatText } from './protocol-counters.ts';
 import { ciliumCommand, ipsetCommand, ipvsadmCommand, nftCommand } from './service-tables.ts';
 import { netstatCommand, ssCommand } from './socket-commands.ts';
 import { sysctlCommand } from './sysctl-command.ts';
+import { hostSysctls, nodeSysctls } from './sysctl-tree.ts';
 import { wgCommand } from './wg-command.ts';
 
 /** `pidNamespace` is that of who asks. */
@@ -61,7 +62,7 @@ export function podKernelView(host: Host, options: PodViewOptions = {}): KernelV
   return viewOf(packets, turn, {
     ...commonCommands(host, () => podNamespace(host, administrator), processes),
     ...(administrator ? EMPTY_TABLES : DENIED),
-    sysctl: (words) => sysctlCommand(host, words, false),
+    sysctl: (words) => sysctlCommand(hostSysctls(host), words, false),
     bridge: (words) => bridgeCommand(podNamespace(host, administrator), words),
   });
 }
@@ -85,7 +86,7 @@ export function nodeKernelView(datapath: NodeDatapath, options: NodeViewOptions 
   );
   return viewOf(packetSockets(datapath, root), turn, {
     ...commonCommands(root, namespace, processes),
-    sysctl: (words) => sysctlCommand(root, words, administrator),
+    sysctl: (words) => sysctlCommand(nodeSysctls(datapath), words, administrator),
     bridge: (words) => bridgeCommand(namespace(), words),
     conntrack: (words) => conntrackCommand(datapath, words),
     iptables: (words) => iptablesCommand(datapath, words),

@@ -1,7 +1,7 @@
 /** `sysctl` (procps): reads a namespace's parameters, and sets them where /proc/sys may be written, as on a node. */
-import type { Host } from '../../shared/netstack/host.ts';
-import { readSysctl, type SysctlFailure, sysctlName, sysctlNames, writeSysctl } from '../../shared/netstack/sysctl.ts';
+import { type SysctlFailure, sysctlName } from '../../shared/netstack/sysctl.ts';
 import type { CommandOutput } from './command-output.ts';
+import type { SysctlTree } from './sysctl-tree.ts';
 
 const REASONS: Readonly<Record<Exclude<SysctlFailure, 'unknown'>, string>> = {
   'read-only': ': Permission denied',
@@ -18,7 +18,7 @@ interface Flags {
 }
 
 /** `writable` is false in a pod, whose /proc/sys is mounted read-only. */
-export function sysctlCommand(host: Host, words: readonly string[], writable: boolean): CommandOutput {
+export function sysctlCommand(tree: SysctlTree, words: readonly string[], writable: boolean): CommandOutput {
   const letters = words.filter((word) => word.startsWith('-')).join('');
   const has = (letter: string): boolean => letters.includes(letter);
   const flags = {
@@ -30,7 +30,7 @@ export function sysctlCommand(host: Host, words: readonly string[], writable: bo
   };
   const given = words.filter((word) => !word.startsWith('-'));
   if (given.length === 0 && !flags.all) return { stdout: '', stderr: 'sysctl: no variables specified\n', code: 1 };
-  const answers = (flags.all ? sysctlNames : given).map((word) => answer(host, word, flags, writable));
+  const answers = (flags.all ? tree.names() : given).map((word) => answer(tree, word, flags, writable));
   return {
     stdout: answers.map(({ stdout }) => stdout).join(''),
     stderr: answers.map(({ stderr }) => stderr).join(''),
@@ -38,22 +38,22 @@ export function sysctlCommand(host: Host, words: readonly string[], writable: bo
   };
 }
 
-function answer(host: Host, word: string, flags: Flags, writable: boolean): CommandOutput {
+function answer(tree: SysctlTree, word: string, flags: Flags, writable: boolean): CommandOutput {
   const [left = '', ...right] = word.split('=');
   const name = sysctlName(left.trim());
-  if (readSysctl(host, name) === undefined) return failure(`cannot stat ${pathOf(name)}: No such file or directory`);
+  if (tree.read(name) === undefined) return failure(`cannot stat ${pathOf(name)}: No such file or directory`);
   if (right.length === 0) {
     if (flags.write) return failure(`"${word}" must be of the form name=value`);
-    return printed(host, name, flags);
+    return printed(tree, name, flags);
   }
   if (!writable) return failure(`setting key "${name}", ignoring: Read-only file system`);
-  const problem = writeSysctl(host, name, right.join('='));
+  const problem = tree.write(name, right.join('='));
   if (problem !== null && problem !== 'unknown') return failure(`setting key "${name}"${REASONS[problem]}`);
-  return flags.quiet ? { stdout: '', stderr: '', code: 0 } : printed(host, name, flags);
+  return flags.quiet ? { stdout: '', stderr: '', code: 0 } : printed(tree, name, flags);
 }
 
-function printed(host: Host, name: string, flags: Flags): CommandOutput {
-  const value = readSysctl(host, name) ?? '';
+function printed(tree: SysctlTree, name: string, flags: Flags): CommandOutput {
+  const value = tree.read(name) ?? '';
   const line = flags.valuesOnly ? value : flags.namesOnly ? name : `${name} = ${value}`;
   return { stdout: `${line}\n`, stderr: '', code: 0 };
 }

@@ -1,6 +1,7 @@
 /** The parameters of a network namespace under the names, units and bounds that Linux gives them (ip-sysctl.txt). */
 import { FIRST_EPHEMERAL_PORT, LAST_EPHEMERAL_PORT } from './ephemeral-ports.ts';
 import type { Host } from './host.ts';
+import { DEFAULT_TTL } from './ip-output.ts';
 import { congestionControlNames, isCongestionControlName } from './tcp/congestion-controls.ts';
 import { MAX_BACKLOG } from './tcp/listener.ts';
 import type { TcpSettings } from './tcp/settings.ts';
@@ -27,17 +28,24 @@ type NumberSetting = { [K in keyof TcpSettings]: TcpSettings[K] extends number ?
 type FlagSetting = { [K in keyof TcpSettings]: TcpSettings[K] extends boolean ? K : never }[keyof TcpSettings];
 
 const SECOND_US = 1_000_000;
+/** By the values of rp_filter. */
+const REVERSE_PATH_FILTERS: readonly Host['reversePathFilter'][] = ['off', 'strict', 'loose'];
 
 const parameters: Readonly<Record<string, Parameter>> = {
   'net.core.somaxconn': fixed(String(MAX_BACKLOG)),
-  'net.ipv4.ip_forward': {
-    read: (host) => (host.ipForward ? '1' : '0'),
+  'net.ipv4.conf.all.forwarding': forwarding(),
+  'net.ipv4.conf.all.rp_filter': {
+    read: (host) => String(REVERSE_PATH_FILTERS.indexOf(host.reversePathFilter)),
     write: (host, value) => {
-      if (value !== '0' && value !== '1') return false;
-      host.ipForward = value === '1';
+      const filter = REVERSE_PATH_FILTERS[wholeNumber(value) ?? -1];
+      if (filter === undefined) return false;
+      host.reversePathFilter = filter;
+      host.routes.generation++;
       return true;
     },
   },
+  'net.ipv4.ip_default_ttl': fixed(String(DEFAULT_TTL)),
+  'net.ipv4.ip_forward': forwarding(),
   'net.ipv4.ip_local_port_range': fixed(`${FIRST_EPHEMERAL_PORT}\t${LAST_EPHEMERAL_PORT}`),
   'net.ipv4.tcp_available_congestion_control': fixed(congestionControlNames.join(' ')),
   'net.ipv4.tcp_congestion_control': {
@@ -62,6 +70,7 @@ const parameters: Readonly<Record<string, Parameter>> = {
   'net.ipv4.tcp_timestamps': flag('timestamps'),
   'net.ipv4.tcp_window_scaling': flag('windowScaling'),
   'net.ipv4.tcp_wmem': memory('sendBufferBytes'),
+  'net.ipv6.conf.all.forwarding': forwarding(),
 };
 
 /** In the order of their names. */
@@ -87,6 +96,18 @@ export function writeSysctl(host: Host, name: string, value: string): SysctlFail
 
 function parameterOf(name: string): Parameter | undefined {
   return Object.hasOwn(parameters, name) ? parameters[name] : undefined;
+}
+
+/** One switch for both versions. */
+function forwarding(): Parameter {
+  return {
+    read: (host) => (host.ipForward ? '1' : '0'),
+    write: (host, value) => {
+      if (value !== '0' && value !== '1') return false;
+      host.ipForward = value === '1';
+      return true;
+    },
+  };
 }
 
 function fixed(value: string): Parameter {
@@ -135,6 +156,6 @@ function memory(key: NumberSetting): Parameter {
   };
 }
 
-function wholeNumber(text: string): number | undefined {
+export function wholeNumber(text: string): number | undefined {
   return /^\d{1,10}$/.test(text) ? Number(text) : undefined;
 }

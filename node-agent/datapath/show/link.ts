@@ -245,15 +245,23 @@ export function bridgePorts(
   }));
 }
 
-function statisticsLines(row: LinkRow): string[] {
-  const numbers = ({ bytes, packets, errors, dropped }: LinkStatistics) =>
-    [bytes, packets, errors, dropped, 0, 0].map((value) => String(value).padStart(8)).join(' ');
-  const titles = ['bytes', 'packets', 'errors', 'dropped'].map((title) => title.padStart(8)).join(' ');
+/** iproute2's columns: at least as wide as these, and as the widest number of both directions. */
+const RX_TITLES = ['bytes', 'packets', 'errors', 'dropped', 'missed', 'mcast'];
+const TX_TITLES = ['bytes', 'packets', 'errors', 'dropped', 'carrier', 'collsns'];
+const LEAST_WIDTHS = [10, 7, 6, 7, 7, 7];
+const DIRECTION_WIDTH = 4;
+
+function statisticsLines({ stats64 }: LinkRow): string[] {
+  const numbers = ({ bytes, packets, errors, dropped }: LinkStatistics) => [bytes, packets, errors, dropped, 0, 0];
+  const [received, sent] = [numbers(stats64.rx), numbers(stats64.tx)];
+  const widths = LEAST_WIDTHS.map((least, at) => Math.max(least, `${received[at]}`.length, `${sent[at]}`.length));
+  const cells = (values: readonly (string | number)[], narrower = 0) =>
+    values.map((value, at) => `${value}`.padStart(widths[at]! - (at === 0 ? narrower : 0))).join(' ');
   return [
-    `    RX: ${titles}  missed   mcast           `,
-    `    ${numbers(row.stats64.rx)} `,
-    `    TX: ${titles} carrier collsns           `,
-    `    ${numbers(row.stats64.tx)} `,
+    `    RX: ${cells(RX_TITLES, DIRECTION_WIDTH)}           `,
+    `    ${cells(received)} `,
+    `    TX: ${cells(TX_TITLES, DIRECTION_WIDTH)}           `,
+    `    ${cells(sent)} `,
   ];
 }
 
