@@ -126,6 +126,7 @@ function assemble(options: KubeletOptions): KubeletParts {
     leases: new LeaseFile(join(stateFolder, 'ipam.json')),
     bgpHoldSeconds: Math.max(MIN_HOLD_SECONDS, Math.ceil(config.nodeGraceMs / 1000)),
     instanceType: config.instanceType,
+    cluster: { bus, api, clock, log, inTurn: turn, onStop: (name, stop) => shutdown.onStop(name, stop) },
     node: { host: datapath.root, network: nodeNetwork, address: internalIp, addressIpv6: node.internalIpv6 },
     networkOf,
     log: (plugin, line) => log.info({ plugin }, line),
@@ -272,6 +273,7 @@ async function followCluster(options: KubeletOptions, parts: KubeletParts): Prom
     nodeName: node.nodeName,
     onSelf: (self) => registration.observe(self),
     onPodCidr: (podCidr, podCidrIpv6) => kernel.loop.run(() => cni.setPodCidr(podCidr, podCidrIpv6)),
+    onSelfPeer: (self) => kernel.loop.run(() => cni.setSelf(self)),
     onPeer: (peer) => kernel.loop.run(() => cni.setPeer(peer)),
     onPeerGone: (name) => kernel.loop.run(() => cni.removePeer(name)),
   });

@@ -9,6 +9,7 @@ import type { Host } from '../shared/netstack/host.ts';
 import type { PodNetwork } from '../shared/podnet/pod-network.ts';
 import { backendsOf, CNI_PLUGINS, type CniPluginName, enforcesPolicy } from '../shared/runtime/cni-plugins.ts';
 import { formatPrefix } from '../shared/wire/ip-address.ts';
+import type { ClusterAccess } from './cni/cluster-access.ts';
 import type { NetworkConfiguration } from './cni/network-configuration.ts';
 import { type CniDaemon, NodeCni } from './cni/node-cni.ts';
 import type { CniContext, CniPlugin, NodeNetworkUp } from './cni/plugin.ts';
@@ -28,6 +29,7 @@ export interface NodeNetworkOptions {
   readonly leases: CniContext['leases'];
   readonly bgpHoldSeconds: number;
   readonly instanceType: string | undefined;
+  readonly cluster: ClusterAccess;
   readonly node: CniNetworks['node'];
   readonly networkOf: (host: Host) => PodNetwork;
   /** A line of a plugin's own log. */
@@ -52,7 +54,7 @@ export class NodeNetwork {
   private readonly options: NodeNetworkOptions;
 
   constructor(options: NodeNetworkOptions) {
-    const { kernel, leases, bgpHoldSeconds, instanceType, node, networkOf } = options;
+    const { kernel, leases, bgpHoldSeconds, instanceType, cluster, node, networkOf } = options;
     const { datapath, loop } = kernel;
     this.options = options;
     this.cni = new NodeCni({
@@ -60,7 +62,8 @@ export class NodeNetwork {
         const up = (network: NodeNetworkUp) => this.cni.nowUp(network);
         const pods = () => this.policy?.knownPods() ?? [];
         const log = (line: string): void => options.log(name, line);
-        return createPlugin(name, backend, { datapath, leases, bgpHoldSeconds, pods, instanceType, settings, up, log });
+        const context = { datapath, leases, bgpHoldSeconds, pods, instanceType, settings, cluster, up, log };
+        return createPlugin(name, backend, context);
       },
       installed: (name, plugin) => this.installed(name, plugin),
       up: (network) => this.listener?.up(network),

@@ -32,6 +32,7 @@ export class NodeCni {
   isUp = false;
   private readonly options: NodeCniOptions;
   private readonly peers = new Map<string, PeerNode>();
+  private self: PeerNode | undefined;
   private podCidrs: { readonly ipv4: Ipv4Prefix; readonly ipv6: IpPrefix | undefined } | undefined;
   private survivors: ReadonlySet<string> | undefined;
   private configured: readonly CniPluginName[] = [];
@@ -49,6 +50,7 @@ export class NodeCni {
     this.plugin = plugin;
     this.options.installed(daemon.name, plugin);
     if (this.survivors !== undefined) plugin.retainOnly(this.survivors);
+    if (this.self !== undefined) plugin.setSelf?.(this.self);
     this.setUp();
     for (const peer of this.peers.values()) plugin.setPeer(peer);
   }
@@ -71,6 +73,11 @@ export class NodeCni {
     if (this.podCidrs !== undefined) return;
     this.podCidrs = { ipv4, ipv6 };
     this.setUp();
+  }
+
+  setSelf(self: PeerNode): void {
+    this.self = self;
+    this.plugin?.setSelf?.(self);
   }
 
   setPeer(peer: PeerNode): void {

@@ -13,6 +13,7 @@ export interface NodePeersOptions {
   /** This node's own object. */
   readonly onSelf: (node: Node) => void;
   readonly onPodCidr: (podCidr: Ipv4Prefix, podCidrIpv6: IpPrefix | undefined) => void;
+  readonly onSelfPeer: (self: PeerNode) => void;
   readonly onPeer: (peer: PeerNode) => void;
   readonly onPeerGone: (name: string) => void;
 }
@@ -24,8 +25,12 @@ export async function followNodes(options: NodePeersOptions): Promise<Informer<N
     if (node.metadata?.name === options.nodeName) options.onSelf(node);
     const peer = peerOf(node);
     if (peer === undefined) return;
-    if (peer.name !== options.nodeName) options.onPeer(peer);
-    else if (peer.podCidr !== null) options.onPodCidr(peer.podCidr, peer.podCidrIpv6);
+    if (peer.name !== options.nodeName) {
+      options.onPeer(peer);
+      return;
+    }
+    options.onSelfPeer(peer);
+    if (peer.podCidr !== null) options.onPodCidr(peer.podCidr, peer.podCidrIpv6);
   };
   informer.subscribe({
     added: seen,
@@ -53,6 +58,7 @@ export function peerOf(node: Node): PeerNode | undefined {
     podCidr,
     podCidrIpv6: parsePrefix(node.spec?.podCIDRs?.find(isIpv6Text) ?? ''),
     annotations: node.metadata?.annotations ?? {},
+    labels: node.metadata?.labels ?? {},
   };
 }
 

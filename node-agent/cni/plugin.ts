@@ -12,6 +12,7 @@ import type { Ipv4Prefix } from '../../shared/wire/address.ts';
 import type { IpPrefix } from '../../shared/wire/ip-address.ts';
 import type { NodeDatapath } from '../datapath/path.ts';
 import type { PodAttachment as DatapathAttachment } from '../datapath/pod-attachment.ts';
+import type { ClusterAccess } from './cluster-access.ts';
 import type { LeaseStore } from './ipam/host-local.ts';
 import type { NetworkConfiguration } from './network-configuration.ts';
 
@@ -29,6 +30,8 @@ export interface CniContext {
   readonly settings?: Readonly<Record<string, string>>;
   /** A line of the plugin's own log. */
   readonly log?: (line: string) => void;
+  /** Of a plugin that keeps objects in the API; undefined where there is none, as in simulations. */
+  readonly cluster?: ClusterAccess;
   /** For a node whose network comes up later than `setUpNode` returns. */
   readonly up: (network: NodeNetworkUp) => void;
 }
@@ -43,6 +46,7 @@ export interface PeerNode {
   readonly internalIpv6: number | undefined;
   readonly podCidrIpv6: IpPrefix | undefined;
   readonly annotations: Readonly<Record<string, string>>;
+  readonly labels: Readonly<Record<string, string>>;
 }
 
 /** The words of the condition NetworkUnavailable. */
@@ -56,6 +60,13 @@ export interface PodAttachRequest {
   readonly uid: string;
   /** `default/web-0`: for traces and messages. */
   readonly id: string;
+}
+
+/** What a plugin may want to know of a pod before it is attached. */
+export interface PodReservation extends PodAttachRequest {
+  readonly namespace: string;
+  readonly name: string;
+  readonly annotations: Readonly<Record<string, string>>;
 }
 
 export interface CniAttachment {
@@ -72,10 +83,14 @@ export interface CniPlugin {
   configuration(): NetworkConfiguration;
   /** Builds the node's devices; called once. Undefined when there is more to wait for, and `up` of the context tells. */
   setUpNode(podCidr: Ipv4Prefix, podCidrIpv6: IpPrefix | undefined): NodeNetworkUp | undefined;
+  /** Of a plugin whose addresses are elsewhere: gets the pod's, for `attach` to use. Rejects with AddressesExhaustedError. */
+  reserve?(pod: PodReservation): Promise<void>;
   /** Throws AddressesExhaustedError. */
   attach(request: PodAttachRequest): CniAttachment;
   /** Frees what pods hold that no longer exist; called at start with the uids of those that do. */
   retainOnly(podUids: ReadonlySet<string>): void;
+  /** This node's own object, with each change of it. */
+  setSelf?(self: PeerNode): void;
   setPeer(peer: PeerNode): void;
   removePeer(name: string): void;
   /** Commands that a node of this plugin has beside the usual ones; they take the words behind their name, and print. */

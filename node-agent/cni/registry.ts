@@ -6,7 +6,7 @@ import type { Encapsulation } from '../datapath/network/routed-network.ts';
 import { awsVpc } from './aws-vpc/aws-vpc.ts';
 import { azure } from './azure/azure.ts';
 import { Bridge } from './bridge/bridge.ts';
-import { Calico } from './calico/calico.ts';
+import { calico } from './calico/calico.ts';
 import { Cilium } from './cilium/cilium.ts';
 import { FLANNEL_BACKENDS } from './flannel/backend-data.ts';
 import { Flannel } from './flannel/flannel.ts';
@@ -26,7 +26,7 @@ export function createPlugin(
     case 'none':
       return undefined;
     case 'calico':
-      return new Calico(context, encapsulationOf(chosen));
+      return calico(context, encapsulationOf(chosen));
     case 'kube-router':
       return new KubeRouter(context, tunnellingOf(chosen));
     case 'weave':

@@ -41,6 +41,8 @@ export class CniNetworks implements SandboxNetworks {
   }
 
   async attach(pod: Pod): Promise<PodAttachment> {
+    const { namespace = '', name = '', uid = '', annotations = {} } = pod.metadata ?? {};
+    await this.options.cni.plugin?.reserve?.({ uid, id: `${namespace}/${name}`, namespace, name, annotations });
     return this.options.inTurn(() => this.attachNow(pod));
   }
 

@@ -35,6 +35,56 @@ afterAll(async () => {
   await cluster?.down();
 });
 
+const SMALL = `
+apiVersion: projectcalico.org/v3
+kind: IPPool
+metadata: { name: small }
+spec: { cidr: 10.77.0.0/30, blockSize: 31, natOutgoing: true, ipipMode: Always, nodeSelector: '!all()' }
+`;
+
+const SMALL_PODS = [0, 1, 2, 3, 4]
+  .map(
+    (i) => `
+apiVersion: v1
+kind: Pod
+metadata: { name: small-${i}, labels: { app: small }, annotations: { cni.projectcalico.org/ipv4pools: '["small"]' } }
+spec: { nodeName: ${i === 0 ? 'worker-2' : 'worker-1'}, terminationGracePeriodSeconds: 0, containers: [{ name: c, image: agnhost, args: [netexec, --http-port=8080] }] }
+---`,
+  )
+  .join('');
+
+test('addresses of another pool are borrowed, run out, and are given back', async (context) => {
+  if (cluster === undefined) {
+    context.skip('no kubectl on this machine');
+    return;
+  }
+  const c = cluster;
+  await c.apply(SMALL);
+  await c.apply(SMALL_PODS.split('---')[0]!);
+  await c.kubectlOut(['wait', 'pod', 'small-0', '--for=condition=Ready', '--timeout=60s']);
+  await c.apply(SMALL_PODS);
+  const ready = async () =>
+    (await c.kubectlOut(['get', 'pods', '-l', 'app=small', '-o', 'wide'])).match(/ 1\/1 .* 10\.77\.0\.\d /g) ?? [];
+  await waitFor('all four addresses to be in use', async () => (await ready()).length === 4);
+  await waitFor('the fifth pod to say why it waits', async () =>
+    (await c.kubectlOut(['get', 'events', '--field-selector', 'reason=FailedCreatePodSandBox'])).includes(
+      'no IPs available in pool small',
+    ),
+  );
+  const calicoctl = async (...words: string[]) =>
+    (await c.podwire(['node', 'exec', 'worker-2', '--', 'calicoctl', ...words])).stdout;
+  const borrowed = /\| (10\.77\.0\.\d) +\| worker-1 +\| 10\.77\.0\.\d\/31 +\| worker-2 /;
+  const [, guest = ''] = borrowed.exec(await calicoctl('ipam', 'show', '--show-borrowed')) ?? [];
+  const connect = ['exec', 'on-worker-2', '--', '/agnhost', 'connect', `${guest}:8080`, '--timeout=2s'];
+  await waitFor('the borrowed address to be reached', async () => (await c.kubectl(connect)).code === 0);
+  expect(await c.kubectlOut(['get', 'ipamblocks'])).toMatch(/10-77-0-0-31 +10\.77\.0\.0\/31 +host:worker-/);
+  await c.kubectlOut(['delete', 'pod', 'small-0', '--force']);
+  await waitFor('the fifth pod to get the address', async () => (await ready()).length === 4);
+  await c.kubectlOut(['delete', 'pod', '-l', 'app=small', '--force']);
+  await waitFor('all to be given back', async () => !(await c.kubectlOut(['get', 'ipamblocks'])).includes('10.77.'));
+  await waitFor('nothing to leak', async () => (await calicoctl('ipam', 'check')).includes('found 0 problems'));
+});
+
 test('pods, routes, birdc, policies, calicoctl, and what the death of a node does', async (context) => {
   if (cluster === undefined) {
     context.skip('no kubectl on this machine');
@@ -65,7 +115,7 @@ test('pods, routes, birdc, policies, calicoctl, and what the death of a node doe
   );
   const blocks = await onNode('calicoctl', 'ipam', 'show', '--show-blocks');
   expect(blocks).toMatch(/\| IP Pool +\| 10\.244\.0\.0\/16 +\| +65536 \| +\d+ \(0%\)/);
-  expect(blocks.match(/\| Block /g)).toHaveLength(2);
+  expect(blocks.match(/\| Block /g)?.length).toBeGreaterThanOrEqual(2);
   expect(await onNode('calicoctl', 'ipam', 'show', `--ip=${far}`)).toContain('pod: on-worker-2');
 
   expect((await c.podwire(['node', 'kill', 'worker-2'])).code).toBe(0);

@@ -5,20 +5,28 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { Calico } from '../../node-agent/cni/calico/calico.ts';
+import type { IpPoolObject } from '../../node-agent/cni/calico/ipam/ip-pool.ts';
+import { MemoryCalicoStore } from '../../node-agent/cni/calico/memory-datastore.testkit.ts';
 import type { Encapsulation } from '../../node-agent/datapath/network/routed-network.ts';
 import { nodeNamespace } from '../../node-agent/datapath/show/namespace.ts';
+import { formatIpv4, networkOf } from '../../shared/wire/address.ts';
 import { enhancedPacket, interfaceDescription, sectionHeader } from '../../shared/wire/pcap.ts';
 import * as vxlan from '../../shared/wire/vxlan.ts';
 import { HOLD_SECONDS, PluginCluster, SECOND_US } from './plugin-cluster.testkit.ts';
 
 const NODES = 3;
 
-const calico = (encapsulation: Encapsulation) => new PluginCluster((context) => new Calico(context, encapsulation));
+async function calico(encapsulation: Encapsulation, pool: IpPoolObject['spec'] = { cidr: '10.244.0.0/16' }) {
+  const store = new MemoryCalicoStore(pool);
+  const cluster = new PluginCluster((context) => new Calico(context, encapsulation, store.node()));
+  await cluster.settled();
+  return Object.assign(cluster, { store });
+}
 
 describe('calico with IP-in-IP', () => {
-  let world: ReturnType<typeof calico>;
-  beforeEach(() => {
-    world = calico('ipip');
+  let world: Awaited<ReturnType<typeof calico>>;
+  beforeEach(async () => {
+    world = await calico('ipip');
   });
 
   it('every node has the blocks of the others by BGP, and its own as a blackhole', () => {
@@ -28,18 +36,23 @@ describe('calico with IP-in-IP', () => {
     expect(routes).toContain('10.244.3.0/26 via 192.168.1.12 dev tunl0 proto bird onlink');
   });
 
-  it('pods reach each other, and see each other as they are', () => {
-    const [client, server] = [world.pod(1, 'client'), world.pod(2, 'server')];
+  it('pods reach each other, and see each other as they are', async () => {
+    const [client, server] = [await world.startPod(1, 'client'), await world.startPod(2, 'server')];
     world.cluster.udpServer(server.host, 80, 'server');
-    const { answer, serverSaw } = world.cluster.ask(client.host, '10.244.2.3', 80);
+    const { answer, serverSaw } = world.cluster.ask(client.host, '10.244.2.1', 80);
     expect(answer).toContain('server heard');
-    expect(serverSaw).toMatch(/^10\.244\.1\.3:/);
+    expect(serverSaw).toMatch(/^10\.244\.1\.1:/);
   });
 
-  it('a second block is announced when the first address in it is given out', () => {
-    for (let i = 0; i < 62; i++) world.pod(2, `pod-${i}`);
-    world.cluster.settle();
+  it('a second block is announced when the first address in it is given out, and withdrawn with the last', async () => {
+    const pods = [];
+    for (let i = 0; i < 64; i++) pods.push(await world.startPod(2, `pod-${i}`));
+    await world.settled();
     expect(world.routes(1)).toContain('10.244.2.64/26 via 192.168.1.11 dev tunl0 proto bird onlink');
+    for (const pod of pods) pod.detach();
+    await world.settled();
+    expect(world.routes(1)).not.toContain('10.244.2.64/26');
+    expect(world.routes(2)).toContain('blackhole 10.244.2.0/26');
   });
 
   it('birdc shows the sessions and the routes', () => {
@@ -79,21 +92,47 @@ describe('calico with IP-in-IP', () => {
 });
 
 describe('calico without encapsulation', () => {
-  it('routes go to the nodes themselves', () => {
-    const world = calico('none');
+  it('routes go to the nodes themselves', async () => {
+    const world = await calico('none');
     expect(world.routes(1)).not.toContain('10.244.2.0/26');
-    world.pod(2, 'first');
-    world.cluster.settle();
+    await world.startPod(2, 'first');
+    await world.settled();
     expect(world.routes(1)).toContain('10.244.2.0/26 via 192.168.1.11 dev eth0 proto bird');
   });
 });
+
+describe.each(['ipip', 'vxlan'] as const)('calico with %s, when no block is free', (encapsulation) => {
+  it('a borrowed address has a route of its own, and its pod is reached from everywhere', async () => {
+    const world = await calico(encapsulation, { cidr: '10.244.0.0/28', blockSize: 30 });
+    for (let i = 0; i < 7; i++) await world.startPod(1, `full-${i}`);
+    const guest = await world.startPod(1, 'guest');
+    await world.settled();
+    const address = formatIpv4(guest.address);
+    const owner = [2, 3].find((node) => world.routes(node).includes(`blackhole ${blockOf(guest.address)}/30`));
+    expect(owner).toBeDefined();
+    const clients = [await world.startPod(2, 'client-2'), await world.startPod(3, 'client-3')];
+    world.cluster.udpServer(guest.host, 80, 'guest');
+    for (const [i, client] of clients.entries()) {
+      expect(world.routes(i + 2)).toContain(
+        encapsulation === 'ipip' ? `${address} via 192.168.1.10 dev tunl0` : `${address} via`,
+      );
+      expect(world.cluster.ask(client.host, address, 80).answer).toContain('guest heard');
+    }
+    expect(world.run(3, 'calicoctl', 'ipam', 'show', '--show-borrowed')).toContain(`| ${address} | worker-1 `);
+    guest.detach();
+    await world.settled();
+    for (const node of [2, 3]) expect(world.routes(node)).not.toContain(`${address} via`);
+  });
+});
+
+const blockOf = (address: number): string => formatIpv4(networkOf(address, 30));
 
 const tsharkMissing = spawnSync('tshark', ['--version']).error !== undefined;
 
 describe('a BGP session on the wire', () => {
   if (tsharkMissing) console.log('skipped: no tshark on this machine');
-  it.skipIf(tsharkMissing)('is what tshark decodes', () => {
-    const { cluster } = calico('ipip');
+  it.skipIf(tsharkMissing)('is what tshark decodes', async () => {
+    const { cluster } = await calico('ipip');
     // Frames of the nodes' plain network, as their eth0 has them.
     const frames = cluster.captured.map((datagram) => datagram.subarray(vxlan.HEADER_BYTES));
     const packets = frames.map((bytes, i) => enhancedPacket({ interfaceId: 0, timestampNs: BigInt(i) * 1000n, bytes }));

@@ -114,6 +114,7 @@ export class CiliumWorld {
       internalIpv6: undefined,
       podCidrIpv6: undefined,
       annotations: { ...encodeUnderlay({ endpoint, mac }), ...this.plugins[index]!.annotations() },
+      labels: {},
     });
   }
 }

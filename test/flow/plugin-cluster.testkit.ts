@@ -54,6 +54,19 @@ export class PluginCluster<Plugin extends CniPlugin> {
     return this.plugins[node - 1]!.attach({ uid: name, id: `default/${name}` });
   }
 
+  /** Of a plugin that asks elsewhere for the pod's address first. */
+  async startPod(node: number, name: string, annotations: Record<string, string> = {}): Promise<CniAttachment> {
+    const request = { uid: name, id: `default/${name}`, namespace: 'default', name, annotations };
+    await this.plugins[node - 1]!.reserve?.(request);
+    return this.pod(node, name);
+  }
+
+  /** Lets what waits for an answer from elsewhere go on, and the nodes tell each other. */
+  async settled(): Promise<void> {
+    await new Promise(setImmediate);
+    this.cluster.advance(SECOND_US);
+  }
+
   /** `ip route` of a node. */
   routes(node: number): string {
     return formatRoutes(routeRows(this.cluster.node(node).root, 'ipv4'));
@@ -76,6 +89,7 @@ export class PluginCluster<Plugin extends CniPlugin> {
       internalIpv6: undefined,
       podCidrIpv6: undefined,
       annotations: { ...encodeUnderlay({ endpoint, mac }), ...this.plugins[index]!.annotations() },
+      labels: {},
     });
   }
 }

@@ -1,29 +1,40 @@
 /**
- * calico: pods behind routes, addresses in blocks of /26, and routes to the blocks exchanged by BGP; see README.md.
+ * calico: pods behind routes, addresses in blocks that nodes claim in the API, and routes to the blocks exchanged by BGP; see
+ * README.md.
  *
  *   a pod's address opens a block -> blackhole route, UPDATE to every node -> their route to this node
  *   a node is silent for the hold time -> its routes are gone
  */
+import { Alarm } from '../../../shared/netstack/alarm.ts';
 import { formatIpv4, type Ipv4Prefix } from '../../../shared/wire/address.ts';
-import { type IpPrefix, networkOf } from '../../../shared/wire/ip-address.ts';
 import { type Encapsulation, isVxlan, RoutedNetwork } from '../../datapath/network/routed-network.ts';
+import type { VxlanNode } from '../../datapath/network/vxlan-backend.ts';
 import { nodeSpeaker } from '../bgp/node-speaker.ts';
 import type { BgpSpeaker } from '../bgp/speaker.ts';
 import { datapathPeer } from '../datapath-peer.ts';
-import { HostLocalIpam } from '../ipam/host-local.ts';
-import { attachLeased } from '../leased-pod.ts';
+import { type AddressPool, attachLeased } from '../leased-pod.ts';
 import { type NetworkConfiguration, PORTMAP } from '../network-configuration.ts';
-import type { CniAttachment, CniContext, CniPlugin, NodeNetworkUp, PeerNode, PodAttachRequest } from '../plugin.ts';
+import type { CniAttachment, CniContext, CniPlugin, PeerNode, PodAttachRequest, PodReservation } from '../plugin.ts';
+import { ApiDatastore } from './api-datastore.ts';
 import { birdc } from './birdc.ts';
-import { type AddressHolder, BLOCK_PREFIX_LENGTH, type CalicoctlView, calicoctl } from './calicoctl.ts';
+import { BlockRoutes } from './block-routes.ts';
+import { type CalicoctlView, calicoctl } from './calicoctl.ts';
+import type { CalicoDatastore } from './datastore.ts';
+import { addressOf, type Holder } from './ipam/block.ts';
+import { CalicoIpam } from './ipam/calico-ipam.ts';
+import { podHandle, podRequest } from './pod-request.ts';
 
-/** Owns the address of `tunl0`. */
-const TUNNEL_OWNER = 'tunl0';
-/** Of a node's pod CIDR: where that address is, the first that is given out. */
-const TUNNEL_PLACE = 2;
 const BACKEND_ANNOTATION = 'podwire.dev/calico-encapsulation';
 const ADDRESS_ANNOTATION = 'projectcalico.org/IPv4Address';
 const VTEP_ANNOTATION = 'projectcalico.org/VXLANTunnelMACAddr';
+/** What could not be written is tried again after this long. */
+const RETRY_US = 500_000;
+
+/** On a node of a cluster, whose API has the addresses. */
+export function calico(context: CniContext, encapsulation: Encapsulation): Calico {
+  if (context.cluster === undefined) throw new Error('calico keeps its addresses in the API, and there is none');
+  return new Calico(context, encapsulation, new ApiDatastore(context.cluster));
+}
 
 export class Calico implements CniPlugin {
   /** Undefined with VXLAN, whose routes need none. */
@@ -31,17 +42,39 @@ export class Calico implements CniPlugin {
   private readonly context: CniContext;
   private readonly encapsulation: Encapsulation;
   private readonly network: RoutedNetwork;
-  private readonly blocks = new Map<number, IpPrefix>();
+  private readonly datastore: CalicoDatastore;
+  private readonly ipam: CalicoIpam;
+  private readonly routes: BlockRoutes;
   private readonly peers = new Map<string, PeerNode>();
-  private ipam: HostLocalIpam | undefined;
-  private survivors: ReadonlySet<string> | undefined;
+  /** By the pod's uid: addresses that the API has given it. */
+  private readonly reserved = new Map<string, number>();
+  /** Uids of pods that are, or are about to be. */
+  private readonly wanted = new Set<string>();
+  /** What could not be done while the API was away. */
+  private unfinished: (() => Promise<void>)[] = [];
+  private readonly again: Alarm;
 
-  constructor(context: CniContext, encapsulation: Encapsulation) {
+  constructor(context: CniContext, encapsulation: Encapsulation, datastore: CalicoDatastore) {
     const { datapath } = context;
+    const node = datapath.nodeName;
     this.context = context;
     this.encapsulation = encapsulation;
+    this.datastore = datastore;
     this.network = datapath.use((parts) => new RoutedNetwork(parts, encapsulation));
     this.speaker = isVxlan(encapsulation) ? undefined : nodeSpeaker(context, this.network);
+    this.ipam = new CalicoIpam({
+      node,
+      store: datastore,
+      preferred: () => datapath.podCidr,
+      avoided: () => [...this.peers.values()].flatMap(({ podCidr }) => podCidr ?? []),
+    });
+    this.routes = new BlockRoutes({
+      node,
+      network: this.network,
+      speaker: this.speaker,
+      vxlanNode: (name) => this.vxlanNode(name),
+    });
+    this.again = new Alarm(datapath.root.engine, () => this.tryAgain());
   }
 
   annotations(): Record<string, string> {
@@ -54,7 +87,7 @@ export class Calico implements CniPlugin {
   }
 
   configuration(): NetworkConfiguration {
-    const calico = {
+    const plugin = {
       type: 'calico',
       log_level: 'info',
       log_file_path: '/var/log/calico/cni/cni.log',
@@ -67,55 +100,60 @@ export class Calico implements CniPlugin {
     };
     return {
       fileName: '10-calico.conflist',
-      content: { name: 'k8s-pod-network', cniVersion: '0.3.1', plugins: [calico, { snat: true, ...PORTMAP }] },
+      content: { name: 'k8s-pod-network', cniVersion: '0.3.1', plugins: [plugin, { snat: true, ...PORTMAP }] },
     };
   }
 
-  setUpNode(podCidr: Ipv4Prefix): NodeNetworkUp {
-    const { datapath, leases } = this.context;
-    datapath.setPodCidr(podCidr);
-    this.ipam = new HostLocalIpam({ network: podCidr.address, prefixLength: podCidr.prefixLength }, leases);
-    if (this.survivors !== undefined) this.ipam.retainOnly(this.survivors);
-    if (this.isIpip) {
-      const address = this.ipam.allocate(TUNNEL_OWNER);
-      this.claimBlockOf(address);
-      this.network.setTunnelAddress(address);
+  /** The node is up once its tunnel has an address, where it has one. */
+  setUpNode(podCidr: Ipv4Prefix): undefined {
+    this.context.datapath.setPodCidr(podCidr);
+    this.datastore.onChange = () => this.routes.follow(this.datastore.blocks.values());
+    this.untilDone(() => this.comeUp());
+  }
+
+  async reserve(pod: PodReservation): Promise<void> {
+    const { datastore } = this;
+    const request = podRequest(pod, {
+      node: this.context.datapath.nodeName,
+      timestamp: datastore.timestamp(),
+      namespaceAnnotations: datastore.namespaceAnnotations(pod.namespace),
+    });
+    this.wanted.add(pod.uid);
+    try {
+      this.reserved.set(pod.uid, await this.ipam.assign(request));
+    } catch (error) {
+      // It may have been given all the same, where the answer was lost.
+      this.reservations.release(pod.uid);
+      throw error;
     }
-    return { reason: 'CalicoIsUp', message: 'Calico is running on this node' };
   }
 
   attach(request: PodAttachRequest): CniAttachment {
-    const given = (address: number) => this.claimBlockOf(address);
-    return attachLeased({ datapath: this.context.datapath, ipam: this.ipam, given }, request);
-  }
-
-  private get isIpip(): boolean {
-    return this.encapsulation === 'ipip' || this.encapsulation === 'ipip-cross-subnet';
-  }
-
-  /** The first address of a block claims it. */
-  private claimBlockOf(address: number): void {
-    const network = networkOf(address, BLOCK_PREFIX_LENGTH);
-    if (this.blocks.has(network) || this.speaker === undefined) return;
-    const block = { address: network, prefixLength: BLOCK_PREFIX_LENGTH };
-    this.blocks.set(network, block);
-    this.network.claimBlock(block);
-    this.speaker.announce(block);
+    return attachLeased({ datapath: this.context.datapath, ipam: this.reservations }, request);
   }
 
   retainOnly(podUids: ReadonlySet<string>): void {
-    this.survivors = new Set([...podUids, TUNNEL_OWNER]);
-    this.ipam?.retainOnly(this.survivors);
+    const handles = new Set([...[...podUids].map(podHandle), tunnelHandle(this.context.datapath.nodeName)]);
+    this.untilDone(async () => {
+      await this.datastore.start();
+      await this.ipam.retainOnly(handles);
+    });
+  }
+
+  setSelf({ labels }: PeerNode): void {
+    this.datastore.nodeLabels = labels;
   }
 
   setPeer(peer: PeerNode): void {
     this.peers.set(peer.name, peer);
     if (peer.annotations[BACKEND_ANNOTATION] !== this.encapsulation) return;
-    const vtepMac = Number(peer.annotations[VTEP_ANNOTATION]);
-    const known = datapathPeer(peer, { vtepMac: Number.isSafeInteger(vtepMac) ? vtepMac : undefined });
+    const known = datapathPeer(isVxlan(this.encapsulation) ? { ...peer, podCidr: null } : peer, {
+      vtepMac: vtepMacOf(peer),
+    });
     if (known === undefined) return;
     this.context.datapath.setPeer(known);
     this.speaker?.addPeer(`Mesh_${formatIpv4(peer.internalIp).replaceAll('.', '_')}`, peer.internalIp);
+    this.routes.follow(this.datastore.blocks.values());
   }
 
   removePeer(name: string): void {
@@ -124,6 +162,8 @@ export class Calico implements CniPlugin {
     const known = datapath.peers.get(name);
     if (known !== undefined) this.speaker?.removePeer(known.options.internalIp);
     datapath.removePeer(name);
+    this.routes.follow(this.datastore.blocks.values());
+    this.untilDone(() => this.ipam.forgetNode(name));
   }
 
   /** `birdc`, as in the node's calico-node container, and `calicoctl`. */
@@ -136,31 +176,87 @@ export class Calico implements CniPlugin {
     return { calicoctl: control, birdc: (words) => birdc({ speaker, nowUs: nowUs(), internalIp }, words) };
   }
 
-  private view(): CalicoctlView {
-    const { datapath } = this.context;
-    const { root, clusterCidr, nodeName: name, internalIp, podCidr } = datapath;
-    const nodes = [{ name, internalIp, podCidr }, ...this.peers.values()].sort((a, b) => (a.name < b.name ? -1 : 1));
-    const learned = this.speaker?.routes.list().flatMap(([best]) => best?.prefix ?? []) ?? [];
-    const tunnels = nodes.flatMap((node): AddressHolder[] =>
-      node.podCidr === null ? [] : [{ address: node.podCidr.address + TUNNEL_PLACE, node: node.name, pod: null }],
-    );
-    return {
-      speaker: this.speaker,
-      nowUs: root.engine.nowUs,
-      pool: clusterCidr,
-      encapsulation: this.encapsulation,
-      holders: [...(this.isIpip ? tunnels : []), ...this.podHolders()],
-      claimedBlocks: [...this.blocks.values(), ...learned],
-      nodes,
-      nodePrefixLength: datapath.internalPrefixLength,
-    };
+  private async comeUp(): Promise<void> {
+    const { context, datastore, network, encapsulation } = this;
+    await datastore.start();
+    const address = encapsulation === 'none' ? undefined : await this.ipam.assign({ holder: this.tunnelHolder() });
+    datastore.inTurn(() => {
+      if (address !== undefined) network.setTunnelAddress(address);
+      this.routes.follow(datastore.blocks.values());
+      context.up({ reason: 'CalicoIsUp', message: 'Calico is running on this node' });
+    });
   }
 
-  private podHolders(): AddressHolder[] {
-    return this.context
-      .pods()
-      .flatMap(({ namespace, name, nodeName: node = '', addresses }) =>
-        addresses.map((address) => ({ address, node, pod: { namespace, name } })),
-      );
+  private tunnelHolder(): Holder {
+    const { nodeName: node } = this.context.datapath;
+    const type = isVxlan(this.encapsulation) ? 'vxlanTunnelAddress' : 'ipipTunnelAddress';
+    return { handle_id: tunnelHandle(node), secondary: { node, type, timestamp: this.datastore.timestamp() } };
   }
+
+  /** What was reserved is attached, and freed in the API when it is detached. */
+  private readonly reservations: AddressPool = {
+    allocate: (uid) => {
+      const address = this.reserved.get(uid);
+      if (address === undefined) throw new Error(`no address was reserved for the pod with the uid ${uid}`);
+      return address;
+    },
+    release: (uid) => {
+      this.reserved.delete(uid);
+      this.wanted.delete(uid);
+      this.untilDone(async () => {
+        if (!this.wanted.has(uid)) await this.ipam.release(podHandle(uid));
+      });
+    },
+  };
+
+  /** Tries until the API takes it. */
+  private untilDone(work: () => Promise<void>): void {
+    work().catch((error: unknown) => {
+      this.unfinished.push(work);
+      this.datastore.report(error);
+      this.datastore.inTurn(() => this.again.set(this.context.datapath.root.engine.nowUs + RETRY_US));
+    });
+  }
+
+  private tryAgain(): void {
+    const { unfinished } = this;
+    this.unfinished = [];
+    for (const work of unfinished) this.untilDone(work);
+  }
+
+  private vxlanNode(name: string): VxlanNode | undefined {
+    const peer = this.peers.get(name);
+    const vtepMac = peer && vtepMacOf(peer);
+    if (peer === undefined || vtepMac === undefined || this.context.datapath.peers.get(name) === undefined)
+      return undefined;
+    const gateway = [...this.datastore.blocks.values()].flatMap(
+      (block) => addressOf(block, tunnelHandle(name)) ?? [],
+    )[0];
+    return gateway === undefined ? undefined : { internalIp: peer.internalIp, gateway, vtepMac };
+  }
+
+  private view(): CalicoctlView {
+    const { context, datastore, speaker } = this;
+    const { datapath } = context;
+    const self = { name: datapath.nodeName, internalIp: datapath.internalIp };
+    return {
+      speaker,
+      nowUs: datapath.root.engine.nowUs,
+      pools: datastore.pools,
+      blocks: [...datastore.blocks.values()],
+      strictAffinity: datastore.strictAffinity,
+      nodes: [self, ...this.peers.values()].sort((a, b) => (a.name < b.name ? -1 : 1)),
+      nodePrefixLength: datapath.internalPrefixLength,
+      podAddresses: context.pods().flatMap(({ addresses }) => addresses),
+    };
+  }
+}
+
+function tunnelHandle(node: string): string {
+  return `tunnel-addr-${node}`;
+}
+
+function vtepMacOf({ annotations }: PeerNode): number | undefined {
+  const vtepMac = Number(annotations[VTEP_ANNOTATION]);
+  return Number.isSafeInteger(vtepMac) ? vtepMac : undefined;
 }

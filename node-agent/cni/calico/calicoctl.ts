@@ -1,42 +1,30 @@
-/** `calicoctl` on a node: its BGP peers; and of the cluster the pool, its blocks and the nodes, as this node knows them. */
-import { formatIpv4, parseIpv4 } from '../../../shared/wire/address.ts';
-import { formatPrefix, type IpPrefix, networkOf } from '../../../shared/wire/ip-address.ts';
-import type { Encapsulation } from '../../datapath/network/routed-network.ts';
+/** `calicoctl` on a node: its BGP peers; and of the cluster its pools, their blocks and the nodes, as this node knows them. */
+import { formatIpv4 } from '../../../shared/wire/address.ts';
+import { formatPrefix } from '../../../shared/wire/ip-address.ts';
 import { DEFAULT_AS } from '../bgp/node-speaker.ts';
 import type { BgpSpeaker } from '../bgp/speaker.ts';
 import { uptime } from '../bgp/uptime.ts';
+import type { IpamView } from './ipam-commands.ts';
+import { ipamCheck, ipamShow } from './ipam-commands.ts';
+import { boxed, columns } from './printed-table.ts';
 
-export const BLOCK_PREFIX_LENGTH = 26;
-
-/** What an address was given to. */
-export interface AddressHolder {
-  readonly address: number;
-  readonly node: string;
-  /** null: the node's own tunnel. */
-  readonly pod: { readonly namespace: string; readonly name: string } | null;
-}
-
-export interface CalicoctlView {
+export interface CalicoctlView extends IpamView {
   /** Undefined where no BGP runs. */
   readonly speaker: BgpSpeaker | undefined;
   readonly nowUs: number;
-  readonly pool: IpPrefix;
-  readonly encapsulation: Encapsulation;
-  /** Of the whole cluster. */
-  readonly holders: readonly AddressHolder[];
-  /** Blocks that are claimed whether or not an address of theirs is in use. */
-  readonly claimedBlocks: readonly IpPrefix[];
   readonly nodes: readonly { readonly name: string; readonly internalIp: number }[];
   readonly nodePrefixLength: number;
 }
 
-const USAGE = 'node status, ipam show [--show-blocks] [--ip=IP], get nodes [-o wide], get ippools [-o wide]';
+const USAGE =
+  'node status, ipam show [--show-blocks] [--show-borrowed] [--show-configuration] [--ip=IP], ipam check, get nodes [-o wide], get ippools [-o wide]';
 
 export function calicoctl(view: CalicoctlView, words: readonly string[]): string {
   const isWide = /(^| )(-o ?|--output[= ])wide( |$)/.test(words.join(' '));
   const [verb = '', what = ''] = words.filter((word) => !word.startsWith('-') && word !== 'wide');
   if (verb === 'node' && what === 'status') return nodeStatus(view);
   if (verb === 'ipam' && what === 'show') return ipamShow(view, words);
+  if (verb === 'ipam' && what === 'check') return ipamCheck(view);
   if (verb === 'get' && /^nodes?$/.test(what)) return columns(nodeRows(view, isWide));
   if (verb === 'get' && /^ip-?pools?$/i.test(what)) return columns(poolRows(view, isWide));
   if (verb === 'get')
@@ -58,43 +46,6 @@ function nodeStatus({ speaker, nowUs }: CalicoctlView): string {
   return `Calico process is running.\n\n${running}\nIPv6 BGP status\nNo IPv6 peers found.\n`;
 }
 
-function ipamShow(view: CalicoctlView, words: readonly string[]): string {
-  const asked = /--ip[= ](\S+)/.exec(words.join(' '))?.[1];
-  if (asked !== undefined) return addressShow(view, asked);
-  const inUse = view.holders.map(({ address }) => address);
-  const rows = [usageRow('IP Pool', view.pool, inUse)];
-  if (words.includes('--show-blocks')) {
-    for (const network of blockNetworks(view)) {
-      rows.push(usageRow('Block', { address: network, prefixLength: BLOCK_PREFIX_LENGTH }, inUse));
-    }
-  }
-  return boxed(['GROUPING', 'CIDR', 'IPS TOTAL', 'IPS IN USE', 'IPS FREE'], rows);
-}
-
-function addressShow({ holders }: CalicoctlView, text: string): string {
-  const address = parseIpv4(text);
-  if (address === undefined) return `Error: invalid IP address: ${text}\n`;
-  const holder = holders.find((one) => one.address === address);
-  if (holder === undefined) return `${text} is not assigned\n`;
-  const { node, pod } = holder;
-  const attributes = pod === null ? ['type: ipipTunnelAddress'] : [`namespace: ${pod.namespace}`, `pod: ${pod.name}`];
-  return [`IP ${text} is in use`, 'Attributes:', ...attributes.map((line) => `  ${line}`), `  node: ${node}`, ''].join(
-    '\n',
-  );
-}
-
-function blockNetworks({ holders, claimedBlocks }: CalicoctlView): number[] {
-  const used = holders.map(({ address }) => networkOf(address, BLOCK_PREFIX_LENGTH));
-  return [...new Set([...used, ...claimedBlocks.map(({ address }) => address)])].sort((a, b) => a - b);
-}
-
-function usageRow(grouping: string, prefix: IpPrefix, inUse: readonly number[]): string[] {
-  const total = 2 ** (32 - prefix.prefixLength);
-  const used = inUse.filter((address) => networkOf(address, prefix.prefixLength) === prefix.address).length;
-  const share = (count: number) => `${count} (${Math.round((count * 100) / total)}%)`;
-  return [grouping, formatPrefix(prefix), String(total), share(used), share(total - used)];
-}
-
 function nodeRows({ nodes, nodePrefixLength }: CalicoctlView, isWide: boolean): string[][] {
   if (!isWide) return [['NAME'], ...nodes.map(({ name }) => [name])];
   const rows = nodes.map(({ name, internalIp }) => [
@@ -106,56 +57,21 @@ function nodeRows({ nodes, nodePrefixLength }: CalicoctlView, isWide: boolean): 
   return [['NAME', 'ASN', 'IPV4', 'IPV6'], ...rows];
 }
 
-function poolRows({ pool, encapsulation }: CalicoctlView, isWide: boolean): string[][] {
-  const [name, cidr] = ['default-ipv4-ippool', formatPrefix(pool)];
-  if (!isWide)
-    return [
-      ['NAME', 'CIDR', 'SELECTOR'],
-      [name, cidr, 'all()'],
-    ];
-  const mode = (always: Encapsulation, crossSubnet: Encapsulation) =>
-    encapsulation === always ? 'Always' : encapsulation === crossSubnet ? 'CrossSubnet' : 'Never';
-  return [
-    ['NAME', 'CIDR', 'NAT', 'IPIPMODE', 'VXLANMODE', 'DISABLED', 'DISABLEBGPEXPORT', 'SELECTOR'],
-    [
-      name,
-      cidr,
-      'true',
-      mode('ipip', 'ipip-cross-subnet'),
-      mode('vxlan', 'vxlan-cross-subnet'),
-      'false',
-      'false',
-      'all()',
-    ],
-  ];
-}
-
-function widthsOf(rows: readonly (readonly string[])[]): number[] {
-  return (rows[0] ?? []).map((_, i) => Math.max(...rows.map((row) => (row[i] ?? '').length)));
-}
-
-/** As `calicoctl get` prints. */
-function columns(rows: readonly (readonly string[])[]): string {
-  const widths = widthsOf(rows);
-  return rows
-    .map(
-      (row) =>
-        `${row
-          .map((cell, i) => cell.padEnd(widths[i]!))
-          .join('   ')
-          .trimEnd()}\n`,
-    )
-    .join('');
-}
-
-/** As `calicoctl ipam show` and `node status` print: titles in the middle, numbers at the right. */
-function boxed(header: readonly string[], rows: readonly (readonly string[])[]): string {
-  const widths = widthsOf([header, ...rows]);
-  const rule = `+${widths.map((width) => '-'.repeat(width + 2)).join('+')}+\n`;
-  const line = (cells: readonly string[]) => `| ${cells.join(' | ')} |\n`;
-  const centred = (text: string, width: number) =>
-    text.padStart(text.length + ((width - text.length) >> 1)).padEnd(width);
-  const placed = (text: string, width: number) => (/^\d+$/.test(text) ? text.padStart(width) : text.padEnd(width));
-  const title = line(header.map((text, i) => centred(text, widths[i]!)));
-  return `${rule}${title}${rule}${rows.map((row) => line(row.map((text, i) => placed(text, widths[i]!)))).join('')}${rule}`;
+function poolRows({ pools }: CalicoctlView, isWide: boolean): string[][] {
+  const selector = (text: string) => (text === '' ? 'all()' : text);
+  if (!isWide) {
+    const rows = pools.map(({ name, cidr, nodeSelector }) => [name, formatPrefix(cidr), selector(nodeSelector)]);
+    return [['NAME', 'CIDR', 'SELECTOR'], ...rows];
+  }
+  const rows = pools.map((pool) => [
+    pool.name,
+    formatPrefix(pool.cidr),
+    String(pool.natOutgoing),
+    pool.ipipMode,
+    pool.vxlanMode,
+    String(pool.disabled),
+    'false',
+    selector(pool.nodeSelector),
+  ]);
+  return [['NAME', 'CIDR', 'NAT', 'IPIPMODE', 'VXLANMODE', 'DISABLED', 'DISABLEBGPEXPORT', 'SELECTOR'], ...rows];
 }

@@ -16,7 +16,7 @@ import { BgpBackend, type Tunnelling } from './bgp-backend.ts';
 import { calicoRules } from './calico-rules.ts';
 import type { NetworkParts, NodeNetwork } from './node-network.ts';
 import { cableName, plugPod } from './pod-cable.ts';
-import { VxlanBackend } from './vxlan-backend.ts';
+import { VxlanBackend, type VxlanNode } from './vxlan-backend.ts';
 
 /** How packets for pods of other nodes leave. */
 export type Encapsulation = Tunnelling | VxlanEncapsulation;
@@ -74,7 +74,6 @@ export class RoutedNetwork implements NodeNetwork {
   setPodCidr(podCidr: IpPrefix): void {
     if (this.cidr !== null) return;
     this.cidr = { ...podCidr, address: networkOf(podCidr.address, podCidr.prefixLength) };
-    this.vxlan?.setOwnNetwork(this.cidr.address);
   }
 
   /** Pods have IPv4 alone. */
@@ -82,8 +81,9 @@ export class RoutedNetwork implements NodeNetwork {
     throw new Error(`${this.parts.nodeName}: this network has no IPv6`);
   }
 
-  /** The address with which the node sends through `tunl0`. */
+  /** The address with which the node sends through its tunnel. */
   setTunnelAddress(address: number): void {
+    this.vxlan?.setOwnNetwork(address);
     for (const device of this.bgp?.devices ?? []) this.parts.root.addAddress(device, address, addressBits(address));
   }
 
@@ -93,12 +93,21 @@ export class RoutedNetwork implements NodeNetwork {
     routes.replace({ destination, prefixLength, type: 'blackhole', device: null, protocol: 'bird' });
   }
 
-  /** To the pods of another node. */
+  releaseBlock({ address: destination, prefixLength }: IpPrefix): void {
+    this.parts.root.routes.remove({ destination, prefixLength, type: 'blackhole', protocol: 'bird' });
+  }
+
+  /** To the pods of another node, as BGP tells it. */
   setRoute(prefix: IpPrefix, gateway: number): void {
     this.bgp?.setRoute(prefix, gateway);
   }
 
+  setVxlanRoute(prefix: IpPrefix, node: VxlanNode): void {
+    this.vxlan?.setRoute(prefix, node);
+  }
+
   removeRoute(prefix: IpPrefix): void {
+    this.vxlan?.removeRoute(prefix);
     this.bgp?.removeRoute(prefix);
   }
 

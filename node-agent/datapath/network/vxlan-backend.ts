@@ -16,6 +16,13 @@ export interface VxlanBackendOptions {
   readonly crossSubnet?: boolean;
 }
 
+export interface VxlanNode {
+  readonly internalIp: number;
+  /** Of its device, and that one's MAC. */
+  readonly gateway: number;
+  readonly vtepMac: number;
+}
+
 export class VxlanBackend implements NetworkBackend {
   readonly device: VxlanDevice;
   private readonly parts: NetworkParts;
@@ -56,7 +63,7 @@ export class VxlanBackend implements NetworkBackend {
     this.device.setFdbEntry(vtepMac, peer);
     for (const podCidr of podCidrsOf(options)) {
       if (this.isDirect(options.internalIp)) this.addDirectRoute(podCidr, options.internalIp);
-      else this.addRoute(podCidr, vtepMac);
+      else this.addRoute(podCidr, podCidr.address, vtepMac);
     }
   }
 
@@ -68,6 +75,18 @@ export class VxlanBackend implements NetworkBackend {
       root.neighbours.remove(this.device, address);
     }
     if (options.vtepMac !== undefined) this.device.removeFdbEntry(options.vtepMac);
+  }
+
+  /** To pods of a node whose end of the tunnel has an address of its own. */
+  setRoute(prefix: IpPrefix, { internalIp, gateway, vtepMac }: VxlanNode): void {
+    this.removeRoute(prefix);
+    if (this.isDirect(internalIp)) this.addDirectRoute(prefix, internalIp);
+    else this.addRoute(prefix, gateway, vtepMac);
+  }
+
+  removeRoute({ address: destination, prefixLength }: IpPrefix): void {
+    const { root, eth0 } = this.parts;
+    for (const device of [eth0, this.device]) root.routes.remove({ destination, prefixLength, device });
   }
 
   observe(observer: FrameObserver | null): void {
@@ -85,10 +104,10 @@ export class VxlanBackend implements NetworkBackend {
     root.routes.tryReplace({ destination, prefixLength, gateway, device });
   }
 
-  private addRoute({ address, prefixLength }: IpPrefix, vtepMac: number): void {
+  private addRoute({ address, prefixLength }: IpPrefix, gateway: number, vtepMac: number): void {
     const { root } = this.parts;
     const { device } = this;
-    root.neighbours.setPermanent(device, address, vtepMac);
-    root.routes.replace({ destination: address, prefixLength, gateway: address, device, onLink: true });
+    root.neighbours.setPermanent(device, gateway, vtepMac);
+    root.routes.replace({ destination: address, prefixLength, gateway, device, onLink: true });
   }
 }

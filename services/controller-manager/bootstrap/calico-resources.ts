@@ -3,6 +3,8 @@ import type { JSONSchemaProps } from 'kubernetes-types/apiextensions/v1.js';
 import { apiVersionOf, type ResourceRef } from '../../../shared/api/resource.ts';
 import {
   CALICO_GLOBALNETWORKPOLICIES,
+  CALICO_IPAMBLOCKS,
+  CALICO_IPAMCONFIGS,
   CALICO_IPPOOLS,
   CALICO_NETWORKPOLICIES,
   CALICO_TIERS,
@@ -106,6 +108,9 @@ function calicoDefinitions(): Manifest[] {
     define(CALICO_NETWORKPOLICIES, policySpec(false), policyColumns),
     define(CALICO_TIERS, object({ order, defaultAction: oneWord('Deny', 'Pass') }), { Order: '.spec.order' }),
     define(CALICO_IPPOOLS, object(poolFields, ['cidr']), { CIDR: '.spec.cidr' }),
+    // Written by the nodes' IPAM, which checks what it reads.
+    define(CALICO_IPAMBLOCKS, anything, { CIDR: '.spec.cidr', Affinity: '.spec.affinity' }),
+    define(CALICO_IPAMCONFIGS, object({ strictAffinity: flag }), { StrictAffinity: '.spec.strictAffinity' }),
   ];
 }
 

@@ -1,0 +1,17 @@
+/** What calico keeps in the API, as one node sees it. */
+import type { IpamStore } from './ipam/ipam-store.ts';
+
+export interface CalicoDatastore extends IpamStore {
+  nodeLabels: Readonly<Record<string, string>>;
+  /** Told within a turn of the event loop, after `blocks`, `pools` and the rest are what they are now. */
+  onChange: (() => void) | null;
+  /** Resolves when all that there is has been read, and there is a pool; may be called again. */
+  start(): Promise<void>;
+  /** `2026-01-31T12:00:00Z`. */
+  timestamp(): string;
+  namespaceAnnotations(namespace: string): Readonly<Record<string, string>>;
+  /** Of what failed, and is tried again. */
+  report(error: unknown): void;
+  /** Runs a call as a turn of the event loop. */
+  inTurn(call: () => void): void;
+}
