@@ -8,6 +8,10 @@ describe('ciliumValues', () => {
     [['routingMode=tunnel'], { cniBackend: 'vxlan' }],
     [['tunnelProtocol=geneve', 'kubeProxyReplacement=true'], { cniBackend: 'geneve', proxyMode: 'ebpf' }],
     [['kubeProxyReplacement=false'], {}],
+    [
+      ['policyEnforcementMode=always', 'dnsProxy.minTtl=60'],
+      { cniSettings: { 'enable-policy': 'always', 'tofqdns-min-ttl': '60' } },
+    ],
     [['encryption.enabled=true', 'encryption.type=wireguard', 'routingMode=native'], { cniBackend: 'wireguard' }],
   ])('%j', (assignments, chosen) => {
     expect(ciliumValues(assignments)).toEqual(chosen);
@@ -16,6 +20,8 @@ describe('ciliumValues', () => {
   it.each([
     [['hubble.relay.enabled=true'], "--set hubble.relay.enabled=true: of cilium's values there are routingMode"],
     [['routingMode=bgp'], '--set routingMode=bgp: routingMode may be tunnel or native'],
+    [['policyEnforcementMode=off'], 'policyEnforcementMode may be default or always or never'],
+    [['dnsProxy.minTtl=1m'], 'dnsProxy.minTtl is a whole number of seconds'],
     [['encryption.enabled=true'], 'say encryption.type=wireguard too'],
     [['encryption.enabled=true', 'encryption.type=wireguard'], 'it needs routingMode=native here'],
     [['routingMode=native', 'tunnelProtocol=vxlan'], 'with routingMode=native there is no tunnel'],

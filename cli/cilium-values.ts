@@ -1,5 +1,6 @@
 /** `podwire up --cni cilium --set NAME=VALUE`: values of cilium's Helm chart, as far as they choose something here. */
 
+import { ENFORCEMENT_MODES } from '../shared/policy/cilium-enforcement.ts';
 import type { ProxyMode } from './cluster-settings.ts';
 import type { CniChoice } from './cni-choice.ts';
 import { UserError } from './user-error.ts';
@@ -7,14 +8,22 @@ import { UserError } from './user-error.ts';
 export interface CiliumValues {
   readonly cniBackend?: CniChoice['cniBackend'];
   readonly proxyMode?: ProxyMode;
+  /** Under the names of its ConfigMap. */
+  readonly cniSettings?: Readonly<Record<string, string>>;
 }
 
-const ALLOWED: Readonly<Record<string, readonly string[]>> = {
+const ALLOWED: Readonly<Record<string, readonly string[] | 'seconds'>> = {
   routingMode: ['tunnel', 'native'],
   tunnelProtocol: ['vxlan', 'geneve'],
   kubeProxyReplacement: ['true', 'false'],
   'encryption.enabled': ['true', 'false'],
   'encryption.type': ['wireguard'],
+  policyEnforcementMode: ENFORCEMENT_MODES,
+  'dnsProxy.minTtl': 'seconds',
+};
+const CONFIG_MAP_NAMES: Readonly<Record<string, string>> = {
+  policyEnforcementMode: 'enable-policy',
+  'dnsProxy.minTtl': 'tofqdns-min-ttl',
 };
 
 /** Throws UserError for a name or a value that means nothing here. */
@@ -25,7 +34,14 @@ export function ciliumValues(assignments: readonly string[]): CiliumValues {
     throw new UserError('--set tunnelProtocol: with routingMode=native there is no tunnel: leave one of the two out');
   }
   const cniBackend = backendOf(values, isNative);
+  const cniSettings = Object.fromEntries(
+    Object.entries(CONFIG_MAP_NAMES).flatMap(([name, key]) => {
+      const value = values.get(name);
+      return value === undefined ? [] : [[key, value]];
+    }),
+  );
   return {
+    ...(Object.keys(cniSettings).length === 0 ? {} : { cniSettings }),
     ...(cniBackend === undefined ? {} : { cniBackend }),
     ...(values.get('kubeProxyReplacement') === 'true' ? { proxyMode: 'ebpf' } : {}),
   };
@@ -55,7 +71,9 @@ function parsed(assignment: string): readonly [string, string] {
   if (allowed === undefined) {
     throw new UserError(`--set ${assignment}: of cilium's values there are ${Object.keys(ALLOWED).join(', ')} here`);
   }
-  if (!allowed.includes(value)) {
+  if (allowed === 'seconds') {
+    if (!/^\d{1,9}$/.test(value)) throw new UserError(`--set ${assignment}: ${name} is a whole number of seconds`);
+  } else if (!allowed.includes(value)) {
     throw new UserError(`--set ${assignment}: ${name} may be ${allowed.join(' or ')}`);
   }
   return [name, value];

@@ -227,7 +227,12 @@ function enforcePolicy(
     engine,
     inTurn,
     apis,
-    cilium: cilium && { nodeName: node.nodeName, identities: cilium.agent, names: cilium.plugin.names },
+    cilium: cilium && {
+      nodeName: node.nodeName,
+      identities: cilium.agent,
+      names: cilium.plugin.names,
+      enforcement: cilium.plugin.enforcement,
+    },
   });
 }
 

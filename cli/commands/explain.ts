@@ -68,7 +68,7 @@ async function explainOne(pod: string | undefined, target: string | undefined, o
   const [namespace, name] = pod.includes('/') ? (pod.split('/') as [string, string]) : [options.namespace, pod];
   const { protocol } = options;
   const { client, explanation } = await withLinkSession(options, async ({ bus, running }) => {
-    const found = await objectsOf(bus);
+    const found = await objectsOf(bus, options);
     const isClient = ({ metadata }: Pod): boolean => metadata?.name === name && metadata.namespace === namespace;
     const client = found.pods.find(isClient);
     if (client === undefined)
@@ -94,7 +94,7 @@ async function whatIf(options: ExplainOptions): Promise<void> {
     import('../explain/policy-file.ts'),
   ]);
   const named = readPolicyFile(filename, namespace);
-  const objects = await withLinkSession(options, ({ bus }) => objectsOf(bus));
+  const objects = await withLinkSession(options, ({ bus }) => objectsOf(bus, options));
   const policies =
     options.delete === true ? withoutPolicies(objects.policies, named) : withPolicies(objects.policies, named);
   const changes = changesBetween(objects, policies);
@@ -105,12 +105,15 @@ async function whatIf(options: ExplainOptions): Promise<void> {
   process.exitCode = changes.length === 0 ? 0 : 1;
 }
 
-async function objectsOf(bus: Bus): Promise<ClusterObjects> {
-  const [{ createApiClient }, { readCluster }] = await Promise.all([
+async function objectsOf(bus: Bus, options: ExplainOptions): Promise<ClusterObjects> {
+  const [{ createApiClient }, { readCluster }, { enforcementMode }] = await Promise.all([
     import('../../shared/bus/api-client.ts'),
     import('../explain/cluster-objects.ts'),
+    import('../../shared/policy/cilium-enforcement.ts'),
   ]);
-  return readCluster(createApiClient(bus, { user: 'podwire-cli' }));
+  const settings = readSettings(folderOf(options).settingsFile);
+  const enforcement = enforcementMode(settings?.cniSettings?.['enable-policy']);
+  return { ...(await readCluster(createApiClient(bus, { user: 'podwire-cli' }))), enforcement };
 }
 
 /** By what the cluster was started with, or what was installed into it since. */

@@ -18,6 +18,7 @@ import {
 import { isApiError } from '../../shared/api/status.ts';
 import type { ApiClient } from '../../shared/bus/api-client.ts';
 import { type CalicoPolicyObject, type CalicoTier, calicoPoliciesOf } from '../../shared/policy/calico-policy.ts';
+import { type EnforcementMode, inMode } from '../../shared/policy/cilium-enforcement.ts';
 import {
   type CiliumCidrGroup,
   type CiliumCluster,
@@ -49,6 +50,7 @@ export interface ClusterObjects {
   /** The ranges of ClusterIPs. */
   readonly serviceCidrs?: readonly string[];
   /** Of cilium. */
+  readonly enforcement?: EnforcementMode;
   readonly cidrGroups?: readonly CiliumCidrGroup[];
   /** What DNS told the pods of the client's node, where rules speak of names. */
   readonly names?: readonly KnownName[];
@@ -112,6 +114,7 @@ export function policyState({
   services,
   slices,
   policies,
+  enforcement = 'default',
   cidrGroups = [],
   names = [],
   tiers = [],
@@ -121,10 +124,13 @@ export function policyState({
     pods: pods.map(policyPodOf),
     namespaces: new Map(namespaces.map(({ metadata }) => [metadata?.name ?? '', metadata?.labels ?? {}] as const)),
     nodes: nodes.map(policyNodeOf),
-    policies: [
-      ...policies.flatMap((policy) => compilablePolicies(policy, cluster)),
-      ...calicoPoliciesOf(policies.flatMap(calicoObjects), tiers),
-    ],
+    policies: inMode(
+      [
+        ...policies.flatMap((policy) => compilablePolicies(policy, cluster)),
+        ...calicoPoliciesOf(policies.flatMap(calicoObjects), tiers),
+      ],
+      enforcement,
+    ),
     addressesOfNames: (pattern) =>
       names.filter(({ name }) => nameMatches(pattern, name)).flatMap(({ addresses }) => addresses),
     blocksAreOutside: nodes.some(({ metadata }) => metadata?.annotations?.[CILIUM_ROUTING_ANNOTATION] !== undefined),

@@ -9,6 +9,7 @@ import { isSame } from '../../shared/api/json-equality.ts';
 import { NAMESPACES, NODES, PODS } from '../../shared/api/resources.ts';
 import type { Bus } from '../../shared/bus/connection.ts';
 import { createInformer, type Informer } from '../../shared/bus/informer.ts';
+import { type EnforcementMode, inMode } from '../../shared/policy/cilium-enforcement.ts';
 import { type ClusterState, PolicyCompiler } from '../../shared/policy/compile.ts';
 import type { EndpointPolicy } from '../../shared/policy/endpoint-policy.ts';
 import type { NamePattern } from '../../shared/policy/l7-rules.ts';
@@ -43,6 +44,7 @@ export interface CiliumPolicyOptions {
   readonly identities: IdentityFollower;
   /** What DNS told this node's pods. */
   readonly names: KnownNames;
+  readonly enforcement: EnforcementMode;
 }
 
 export interface KnownNames {
@@ -152,7 +154,10 @@ export class PolicyAgent {
 
   private state(): ClusterState {
     return {
-      policies: this.sources.flatMap(({ list }) => list()),
+      policies: inMode(
+        this.sources.flatMap(({ list }) => list()),
+        this.options.cilium?.enforcement ?? 'default',
+      ),
       nodes: this.nodes.list().map(policyNodeOf),
       pods: this.knownPods(),
       namespaces: new Map(

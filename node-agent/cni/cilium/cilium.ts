@@ -3,6 +3,7 @@
  *
  *   pod CIDR -> router address (cilium_host) -> pods' gateway; nodes publish theirs, so that all know whose packets those are
  */
+import { type EnforcementMode, enforcementMode } from '../../../shared/policy/cilium-enforcement.ts';
 import { CILIUM_ROUTING_ANNOTATION } from '../../../shared/policy/policy-node.ts';
 import type { Ipv4Prefix } from '../../../shared/wire/address.ts';
 import { CiliumProxy } from '../../datapath/cilium/cilium-proxy.ts';
@@ -40,6 +41,7 @@ export class Cilium implements CniPlugin {
   readonly directory: EndpointDirectory;
   readonly flows: FlowLog;
   readonly names: FqdnCache;
+  readonly enforcement: EnforcementMode;
   private readonly gate: DnsGate;
   private readonly proxy: CiliumProxy;
   private readonly network: CiliumNetwork;
@@ -59,6 +61,9 @@ export class Cilium implements CniPlugin {
     const { engine, memory } = root;
     this.flows = new FlowLog(memory, () => engine.nowUs);
     this.names = new FqdnCache({ engine, isInUse: (client, server) => conntrack.connects(client, server) });
+    const { settings = {} } = context;
+    this.enforcement = enforcementMode(settings['enable-policy']);
+    this.names.minTtlSeconds = Number(settings['tofqdns-min-ttl']) || 0;
     this.gate = new DnsGate(decodeDnsMessage, this.names, this.flows);
     const { secret, nextIndex } = this.network.parts;
     const parts = { engine, memory, root, drops, eth0, conntrack, secret, nextIndex };

@@ -19,7 +19,7 @@ const CONFIGURATION = {
 
 export const ciliumAgent = networkDaemon({
   format: logfmt,
-  request: (context) => ({ plugin: 'cilium', backend: backendOf(context) }),
+  request: (context) => ({ plugin: 'cilium', backend: backendOf(context), settings: settingsOf(context) }),
   before: ({ backend }, context) => {
     writeConfiguration(context, FILE, CONFIGURATION);
     return [
@@ -34,9 +34,20 @@ export const ciliumAgent = networkDaemon({
   ],
 });
 
-function backendOf(context: ProgramContext): string {
+/** What the node's policies want to know. */
+const SETTINGS = ['enable-policy', 'tofqdns-min-ttl'];
+
+function settingsOf(context: ProgramContext): Record<string, string> {
+  return Object.fromEntries(SETTINGS.map((name) => [name, configured(context, name) ?? '']));
+}
+
+function configured(context: ProgramContext, name: string): string | undefined {
   const folder = context.argv.find((word) => word.startsWith('--config-dir='))?.split('=')[1] ?? CONFIG_FOLDER;
-  const value = (name: string, otherwise: string) => fileText(context, `${folder}/${name}`)?.trim() ?? otherwise;
+  return fileText(context, `${folder}/${name}`)?.trim();
+}
+
+function backendOf(context: ProgramContext): string {
+  const value = (name: string, otherwise: string) => configured(context, name) ?? otherwise;
   const mode = value('routing-mode', 'tunnel');
   const protocol = value('tunnel-protocol', 'vxlan');
   const isEncrypted = value('enable-wireguard', 'false') === 'true';
