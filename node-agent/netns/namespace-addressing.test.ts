@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { Host } from '../../shared/netstack/host.ts';
-import { TestNetwork } from '../../shared/netstack/network.testkit.ts';
+import { ip, TestNetwork } from '../../shared/netstack/network.testkit.ts';
 import { createVethPair } from '../../shared/netstack/veth.ts';
 import { parseIpv4 } from '../../shared/wire/address.ts';
 import { foldersOf } from './machine-folders.ts';
@@ -29,6 +29,28 @@ test("a namespace gets the emulated pod's MAC, MTU, address and routes", () => {
     'link set eth0 up',
     'route add 0.0.0.0/0 via 10.244.1.1 dev eth0',
     'route add 10.244.0.0/16 via 10.244.1.1 dev eth0',
+  ]);
+});
+
+test('and those of IPv6, which nobody else can have', () => {
+  const { engine, memory } = TestNetwork.pair().net;
+  const host = new Host({ engine, memory, name: 'pod', ipv6: true, secret: new Uint8Array(16) });
+  const identity = { macAddress: 0x0a58_0af4_0105, mtuBytes: 1450 };
+  const ends = [
+    { ...identity, name: 'veth1', index: 9 },
+    { ...identity, name: 'eth0', index: 2 },
+  ] as const;
+  const [, eth0] = createVethPair(engine, memory, ...ends);
+  host.addDevice(eth0);
+  host.addAddress(eth0, ip('10.244.1.5'), 24);
+  host.addAddress(eth0, ip('fd00:10:244:1::5'), 64);
+  host.routes.add({ destination: ip('::'), prefixLength: 0, gateway: ip('fd00:10:244:1::1'), device: eth0 });
+  expect(addressingLines(host, eth0).slice(3)).toEqual([
+    'address add 10.244.1.5/24 dev eth0',
+    'address add fd00:10:244:1::5/64 dev eth0 nodad',
+    'address add fe80::858:aff:fef4:105/64 dev eth0 nodad',
+    'link set eth0 up',
+    'route add ::/0 via fd00:10:244:1::1 dev eth0',
   ]);
 });
 

@@ -1,7 +1,9 @@
 /** What makes a kernel's network namespace look like an emulated one: lines for `ip -batch`, from the emulated tables. */
 import type { NetDevice } from '../../shared/netstack/device.ts';
 import type { Host } from '../../shared/netstack/host.ts';
-import { formatIpv4, formatMac } from '../../shared/wire/address.ts';
+import { formatMac } from '../../shared/wire/address.ts';
+import { formatAddress } from '../../shared/wire/ip-address.ts';
+import { isIpv6 } from '../../shared/wire/ipv6-table.ts';
 
 const QUEUE_FRAMES = 1000;
 
@@ -15,11 +17,14 @@ export function addressingLines(host: Host, device: NetDevice): string[] {
     // Without an IPv6 address of its own it sends no router solicitations.
     `link set ${name} addrgenmode none`,
     `link set ${name} address ${formatMac(device.macAddress)} mtu ${device.mtuBytes} txqueuelen ${QUEUE_FRAMES}`,
-    ...addresses.map(({ address, prefixLength }) => `address add ${formatIpv4(address)}/${prefixLength} dev ${name}`),
+    ...addresses.map(
+      ({ address, prefixLength }) =>
+        `address add ${formatAddress(address)}/${prefixLength} dev ${name}${isIpv6(address) ? ' nodad' : ''}`,
+    ),
     `link set ${name} up`,
     ...routes.map(
       ({ destination, prefixLength, gateway }) =>
-        `route add ${formatIpv4(destination)}/${prefixLength} via ${formatIpv4(gateway)} dev ${name}`,
+        `route add ${formatAddress(destination)}/${prefixLength} via ${formatAddress(gateway)} dev ${name}`,
     ),
   ];
 }

@@ -31,6 +31,20 @@ function setUp() {
 }
 
 describe('the status of a pod', () => {
+  it('takes the place of the addresses of an earlier sandbox', async () => {
+    const bodies: unknown[] = [];
+    const patch = async (_resource: unknown, _name: string, _namespace: string, { body }: Patch) => {
+      bodies.push((body as () => Pod)().status?.podIPs);
+      return { metadata: { resourceVersion: '11' } };
+    };
+    const pod: Pod = { metadata: { name: 'web', namespace: 'default', uid: 'u' } };
+    // The rest of the client is not used here.
+    const writer = new StatusWriter(pod, { patch } as unknown as ApiClient, new FakeClock(), silentLogger());
+    writer.offer({ ...READY, podIP: '10.244.1.5', podIPs: [{ ip: '10.244.1.5' }] });
+    await writer.flushed();
+    expect(bodies).toEqual([[{ $patch: 'replace' }, { ip: '10.244.1.5' }]]);
+  });
+
   it('is written once, and not again for what was there before', async () => {
     const { writer, written, seen } = setUp();
     writer.offer(READY);

@@ -93,7 +93,7 @@ export class StatusWriter {
       status = this.wanted ?? status;
       this.wanted = undefined;
       this.sent = status;
-      return { metadata: { uid }, status: { ...status, conditions: status.conditions?.map(wholeCondition) } };
+      return { metadata: { uid }, status: wholeStatus(status) };
     };
     try {
       const after = await this.api.patch<Pod>(PODS, name, namespace, {
@@ -115,6 +115,17 @@ export class StatusWriter {
       this.sent = undefined;
     }
   }
+}
+
+/** A patch merges addresses too: those of a sandbox that is gone would stay, and come first. */
+function wholeStatus(status: PodStatus): Record<string, unknown> {
+  const { conditions, hostIPs = [], podIPs } = status;
+  return {
+    ...status,
+    conditions: conditions?.map(wholeCondition),
+    hostIPs: [{ $patch: 'replace' }, ...hostIPs],
+    ...(podIPs === undefined ? {} : { podIPs: [{ $patch: 'replace' }, ...podIPs] }),
+  };
 }
 
 /** A patch merges conditions by type: what a condition does not say any more has to be taken away. */
