@@ -1,7 +1,12 @@
 /** cilium on a real cluster: its policies by kubectl, what connections carry too, identities that all nodes agree on, and hubble's flows. */
+import { dirname, join, resolve } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { waitFor } from '../wait-for.ts';
 import { TestCluster } from './cluster.ts';
+import { documentedCommands, scriptOf } from './documented-commands.ts';
+import { run } from './run-command.ts';
+
+const ROOT = resolve(import.meta.dirname, '../..');
 
 const PODS = ['worker-1', 'worker-2']
   .map(
@@ -182,4 +187,31 @@ test('requests and names', async (context) => {
   expect(await onNode('hubble', 'observe', '--protocol', 'dns', '--verdict', 'DROPPED')).toContain(
     'DNS Query example.com. A',
   );
+}, 150_000);
+
+test('labs/cilium-l7 shows what it says', async (context) => {
+  if (cluster === undefined) {
+    context.skip('no kubectl on this machine');
+    return;
+  }
+  const commands = documentedCommands(join(ROOT, 'labs/cilium-l7/README.md')).filter(
+    (line) => !line.includes('podwire.mjs up ') && !line.startsWith('alias '),
+  );
+  const podwire = 'podwire() { cli/bin/podwire.mjs "$@"; }';
+  const { code, stdout, stderr } = await run('bash', ['-c', [podwire, scriptOf(commands)].join('\n')], {
+    cwd: ROOT,
+    env: {
+      PATH: `${dirname(process.execPath)}:${process.env.PATH}`,
+      PODWIRE_HOME: cluster.home,
+      PODWIRE_CLUSTER: 'e2e',
+    },
+    timeoutMs: 140_000,
+  });
+  const all = `${stdout}\n${stderr}`;
+  expect(code, all).toBe(0);
+  expect(stdout, all).toMatch(/^Access denied/m);
+  expect(stdout, all).toMatch(/http-request DROPPED \(HTTP\/1\.1 GET http:\/\/api:8080\/hostname\)/);
+  expect(stdout, all).toMatch(/^closed$/m);
+  expect(stdout, all).toMatch(/lookup +office\.orders\.svc\.cluster\.local\. +\d+ +\S+ +192\.168\.1\.2/);
+  expect(stdout, all).toContain('allowed by CiliumNetworkPolicy orders/client, egress rule 3');
 }, 150_000);
