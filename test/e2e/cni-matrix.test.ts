@@ -98,7 +98,7 @@ const PLUGINS: Partial<Record<CniPluginName, Plugin>> = {
   bridge: { ways: { '': DIRECT }, devices: /: veth[0-9a-f]{8}@if2:.* master cni0/ },
   'aws-vpc': {
     ways: { '': { ...FABRIC, mtuBytes: 9001 } },
-    devices: /: eth0: .* mtu 9001 [\s\S]*: eni[0-9a-f]{11}@if2: .* mtu 9001/,
+    devices: /: eth0: .* mtu 9001 [\s\S]*: eth1: .* mtu 9001 [\s\S]*: eni[0-9a-f]{11}@if2: .* mtu 9001/,
     sample: { backend: '', proxyMode: 'iptables' },
   },
   azure: {

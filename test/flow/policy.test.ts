@@ -204,6 +204,58 @@ describe('connections and policies that change', () => {
   }
 });
 
+describe('Services and nodes', () => {
+  const server = podNamed('y/c');
+  const client = podNamed('x/a');
+  const SERVICE = '10.96.7.7';
+  const egressTo = (...cidrs: string[]) =>
+    policy('x', 'out', {
+      podSelector: {},
+      policyTypes: ['Egress'],
+      egress: [{ to: cidrs.map((cidr) => ({ ipBlock: { cidr } })) }],
+    });
+  const denyAll = (namespace: string) =>
+    policy(namespace, 'deny', { podSelector: {}, policyTypes: ['Ingress', 'Egress'] });
+  const ask = (from: OraclePod) => world.cluster.ask(world.host(from), SERVICE, 8000).answer;
+  beforeAll(() => {
+    const backends = [`${server.ip}:80`];
+    world.cluster.services({ name: 'web', protocol: 'udp', clusterIp: SERVICE, port: 8000, backends });
+  });
+
+  it("a block means the pod behind a Service, and not the Service's address", () => {
+    world.apply([egressTo(`${SERVICE}/32`)]);
+    expect(ask(client)).toBeNull();
+    world.apply([egressTo(`${server.ip}/32`)]);
+    expect(ask(client)).toContain('heard');
+  });
+
+  it("a port is the pod's, and not the Service's", () => {
+    const ports = (port: number) =>
+      policy('y', 'in', { podSelector: {}, ingress: [{ ports: [{ protocol: 'UDP', port }] }] });
+    world.apply([ports(8000)]);
+    expect(ask(client)).toBeNull();
+    world.apply([ports(80)]);
+    expect(ask(client)).toContain('heard');
+  });
+
+  it('a pod reaches itself through its Service, whatever is denied', () => {
+    world.apply([denyAll('y')]);
+    expect(ask(server)).toContain('heard');
+    expect(ask(client)).toBeNull();
+  });
+
+  it('another node is known by the address with which it sends', () => {
+    const { root } = world.cluster.node(1);
+    const fromBlock = (cidr: string) =>
+      policy('y', 'in', { podSelector: {}, ingress: [{ from: [{ ipBlock: { cidr } }] }] });
+    const answer = () => world.cluster.ask(root, server.ip, 80).answer;
+    world.apply([fromBlock('192.168.1.0/24')]);
+    expect(answer()).toBeNull();
+    world.apply([fromBlock('10.244.1.0/32')]); // of flannel.1
+    expect(answer()).toContain('heard');
+  });
+});
+
 describe('what decided', () => {
   it('is told for both sides', () => {
     const engine = new PolicyEngine({ memory: world.cluster.memory, isNodeAddress: () => false });
