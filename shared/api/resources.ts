@@ -98,6 +98,13 @@ export const CALICO_GLOBALNETWORKPOLICIES = clusterScoped(
 export const CALICO_NETWORKPOLICIES = namespaced('projectcalico.org', 'v3', 'networkpolicies', 'NetworkPolicy');
 export const CALICO_TIERS = clusterScoped('projectcalico.org', 'v3', 'tiers', 'Tier');
 export const CALICO_IPPOOLS = clusterScoped('projectcalico.org', 'v3', 'ippools', 'IPPool');
+export const CALICO_BGPCONFIGURATIONS = clusterScoped(
+  'projectcalico.org',
+  'v3',
+  'bgpconfigurations',
+  'BGPConfiguration',
+);
+export const CALICO_BGPPEERS = clusterScoped('projectcalico.org', 'v3', 'bgppeers', 'BGPPeer');
 export const CALICO_IPAMBLOCKS = clusterScoped('crd.projectcalico.org', 'v1', 'ipamblocks', 'IPAMBlock');
 export const CALICO_IPAMCONFIGS = clusterScoped('crd.projectcalico.org', 'v1', 'ipamconfigs', 'IPAMConfig');
 export const NETWORKPOLICIES = namespaced('networking.k8s.io', 'v1', 'networkpolicies', 'NetworkPolicy');

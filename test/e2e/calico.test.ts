@@ -35,6 +35,20 @@ afterAll(async () => {
   await cluster?.down();
 });
 
+const WITHOUT_MESH = `
+apiVersion: projectcalico.org/v3
+kind: BGPConfiguration
+metadata: { name: default }
+spec: { nodeToNodeMeshEnabled: false, asNumber: 64512 }
+`;
+
+const REFLECTORS = `
+apiVersion: projectcalico.org/v3
+kind: BGPPeer
+metadata: { name: reflectors }
+spec: { nodeSelector: all(), peerSelector: has(reflector) }
+`;
+
 const SMALL = `
 apiVersion: projectcalico.org/v3
 kind: IPPool
@@ -117,6 +131,17 @@ test('pods, routes, birdc, policies, calicoctl, and what the death of a node doe
   expect(blocks).toMatch(/\| IP Pool +\| 10\.244\.0\.0\/16 +\| +65536 \| +\d+ \(0%\)/);
   expect(blocks.match(/\| Block /g)?.length).toBeGreaterThanOrEqual(2);
   expect(await onNode('calicoctl', 'ipam', 'show', `--ip=${far}`)).toContain('pod: on-worker-2');
+
+  await c.apply(WITHOUT_MESH);
+  await waitFor('the routes to be withdrawn', async () => !(await onNode('ip', 'route')).includes('via 192.168.1.11'));
+  await c.kubectlOut(['label', 'node', 'worker-2', 'reflector=yes']);
+  await c.kubectlOut(['annotate', 'node', 'worker-2', 'projectcalico.org/RouteReflectorClusterID=244.0.0.1']);
+  await c.apply(REFLECTORS);
+  await waitFor('the reflector to bring them back', async () =>
+    /Node_192_168_1_11 +BGP +master +up /.test(await onNode('birdc', 'show', 'protocols')),
+  );
+  await waitFor('the pods to reach each other through it', async () => (await c.kubectl(connect)).code === 0);
+  expect(await onNode('calicoctl', 'get', 'bgppeers')).toMatch(/^reflectors +has\(reflector\) +all\(\) +0$/m);
 
   expect((await c.podwire(['node', 'kill', 'worker-2'])).code).toBe(0);
   await waitFor('the routes to go', async () => !(await onNode('ip', 'route')).includes('via 192.168.1.11'));

@@ -125,6 +125,59 @@ describe.each(['ipip', 'vxlan'] as const)('calico with %s, when no block is free
   });
 });
 
+async function withoutMesh() {
+  const world = await calico('ipip');
+  world.store.bgpConfiguration = { nodeToNodeMeshEnabled: false };
+  world.store.changed();
+  await world.settled();
+  return world;
+}
+
+/** The third node becomes one, and all peer with it. */
+async function reflectRoutes(world: Awaited<ReturnType<typeof calico>>): Promise<void> {
+  const annotations = { 'projectcalico.org/RouteReflectorClusterID': '244.0.0.1' };
+  world.describe(3, { labels: { reflector: 'yes' }, annotations });
+  world.store.bgpPeers = [{ name: 'reflectors', nodeSelector: 'all()', peerSelector: 'has(reflector)' }];
+  world.store.changed();
+  await world.settled();
+  await world.settled();
+}
+
+describe('BGP without the mesh', () => {
+  it('takes the routes away', async () => {
+    const world = await withoutMesh();
+    expect(world.routes(1)).not.toContain('10.244.2.0/26');
+    expect(world.run(1, 'calicoctl', 'node', 'status')).toContain('No IPv4 peers found.');
+  });
+
+  it('a route reflector brings them back, and its end takes them', async () => {
+    const world = await withoutMesh();
+    const [client, server] = [await world.startPod(1, 'client'), await world.startPod(2, 'server')];
+    world.cluster.udpServer(server.host, 80, 'server');
+    await reflectRoutes(world);
+    expect(world.routes(1)).toContain('10.244.2.0/26 via 192.168.1.11 dev tunl0 proto bird onlink');
+    expect(world.run(1, 'birdc', 'show', 'protocols')).toMatch(/Node_192_168_1_12 +BGP +master +up .*Established/);
+    expect(world.run(1, 'birdc', 'show', 'route')).toContain(
+      'via 192.168.1.11 on eth0 [Node_192_168_1_12 from 192.168.1.12]',
+    );
+    expect(world.run(3, 'calicoctl', 'node', 'status')).toMatch(/\| 192\.168\.1\.10 +\| node specific \| up/);
+    expect(world.cluster.ask(client.host, formatIpv4(server.address), 80).answer).toContain('server heard');
+    world.cluster.node(3).eth0.up = false;
+    world.cluster.advance((HOLD_SECONDS + 1) * SECOND_US);
+    expect(world.routes(1)).not.toContain('10.244.2.0/26');
+  });
+
+  it('another AS number for all begins the sessions anew', async () => {
+    const world = await calico('ipip');
+    world.store.bgpConfiguration = { asNumber: 65_001 };
+    world.store.changed();
+    await world.settled();
+    await world.settled();
+    expect(world.plugins[0]!.speaker?.as).toBe(65_001);
+    expect(world.routes(1)).toContain('10.244.2.0/26 via 192.168.1.11');
+  });
+});
+
 const blockOf = (address: number): string => formatIpv4(networkOf(address, 30));
 
 const tsharkMissing = spawnSync('tshark', ['--version']).error !== undefined;
@@ -132,7 +185,9 @@ const tsharkMissing = spawnSync('tshark', ['--version']).error !== undefined;
 describe('a BGP session on the wire', () => {
   if (tsharkMissing) console.log('skipped: no tshark on this machine');
   it.skipIf(tsharkMissing)('is what tshark decodes', async () => {
-    const { cluster } = await calico('ipip');
+    const world = await withoutMesh();
+    await reflectRoutes(world);
+    const { cluster } = world;
     // Frames of the nodes' plain network, as their eth0 has them.
     const frames = cluster.captured.map((datagram) => datagram.subarray(vxlan.HEADER_BYTES));
     const packets = frames.map((bytes, i) => enhancedPacket({ interfaceId: 0, timestampNs: BigInt(i) * 1000n, bytes }));
@@ -149,6 +204,8 @@ describe('a BGP session on the wire', () => {
         'bgp.nlri_prefix',
         'bgp.prefix_length',
         'bgp.update.path_attribute.next_hop',
+        'bgp.update.path_attribute.originator_id',
+        'bgp.path_attribute.cluster_id',
       ];
       const shown = execFileSync(
         'tshark',
@@ -157,6 +214,7 @@ describe('a BGP session on the wire', () => {
       );
       expect(shown).toMatch(/^1(,4)?\t64512/m);
       expect(shown).toMatch(/2(,\d)*\t\t10\.244\.2\.0(,[\d.]+)*\t26.*192\.168\.1\.11/m);
+      expect(shown).toMatch(/10\.244\.2\.0\t26\t192\.168\.1\.11\t192\.168\.1\.11\t244\.0\.0\.1/);
       const broken = execFileSync('tshark', ['-r', file, '-Y', '_ws.malformed or tcp.analysis.flags'], {
         encoding: 'utf8',
         stdio: ['ignore', 'pipe', 'ignore'],

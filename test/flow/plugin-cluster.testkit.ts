@@ -1,6 +1,6 @@
 /** A CNI plugin on a few nodes in virtual time, which know of each other by their annotations, as the kubelet tells them. */
 import type { Leases } from '../../node-agent/cni/ipam/host-local.ts';
-import type { CniAttachment, CniContext, CniPlugin } from '../../node-agent/cni/plugin.ts';
+import type { CniAttachment, CniContext, CniPlugin, PeerNode } from '../../node-agent/cni/plugin.ts';
 import { encodeUnderlay } from '../../node-agent/cni/underlay-annotations.ts';
 import { formatRoutes, routeRows } from '../../node-agent/datapath/show/route.ts';
 import { type Ipv4Prefix, parseIpv4Prefix } from '../../shared/wire/address.ts';
@@ -78,21 +78,36 @@ export class PluginCluster<Plugin extends CniPlugin> {
     return typeof output === 'string' ? output : output.text;
   }
 
+  /** A node's object says something new, which all nodes hear. */
+  describe(node: number, said: NodeWords): void {
+    for (const [i, plugin] of this.plugins.entries()) {
+      if (i === node - 1) plugin.setSelf?.(this.nodeAt(i, said));
+      else this.introduce(plugin, node - 1, said);
+    }
+  }
+
   /** Tells a node of another, which is counted from 0. */
-  introduce(plugin: Plugin, index: number): void {
+  introduce(plugin: Plugin, index: number, said: NodeWords = {}): void {
+    plugin.setPeer(this.nodeAt(index, said));
+  }
+
+  private nodeAt(index: number, { labels = {}, annotations = {} }: NodeWords): PeerNode {
     const { nodeName, internalIp, underlayMac: mac } = this.cluster.nodes[index]!;
     const endpoint = this.cluster.links.get(`127.0.1.${10 + index}`)!.local;
-    plugin.setPeer({
+    return {
       name: nodeName,
       internalIp,
       podCidr: podCidrOf(index),
       internalIpv6: undefined,
       podCidrIpv6: undefined,
-      annotations: { ...encodeUnderlay({ endpoint, mac }), ...this.plugins[index]!.annotations() },
-      labels: {},
-    });
+      annotations: { ...encodeUnderlay({ endpoint, mac }), ...this.plugins[index]!.annotations(), ...annotations },
+      labels,
+    };
   }
 }
+
+/** What a node's object says beside what its plugin has it say. */
+type NodeWords = Partial<Pick<PeerNode, 'labels' | 'annotations'>>;
 
 function podCidrOf(index: number): Ipv4Prefix {
   return parseIpv4Prefix(`10.244.${index + 1}.0/24`)!;

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { parseIpv4, parseIpv4Prefix } from '../../../shared/wire/address.ts';
+import { isLoop, learnedAttributes, ownAttributes } from './advertise.ts';
 import { BgpError, type BgpMessage, decodeMessage, encodeMessage, messageLength } from './message.ts';
 import { BgpRoutes } from './routes.ts';
 import { BgpSession, type SessionEvent } from './session.ts';
@@ -35,6 +36,27 @@ describe('messages', () => {
         attributes: undefined,
       },
       '001f0200081a0af40140100a090000',
+    ],
+    [
+      'UPDATE: reflected',
+      {
+        kind: 'update',
+        withdrawn: [],
+        reachable: [prefix('10.244.1.0/26')],
+        attributes: {
+          ...attributes,
+          originatorId: ip('192.168.1.11'),
+          clusterList: [ip('244.0.0.2'), ip('244.0.0.1')],
+        },
+      },
+      '00430200000027' +
+        '40010100' +
+        '400200' +
+        '400304c0a8010a' +
+        '40050400000064' +
+        '800904c0a8010b' +
+        '800a08f4000002f4000001' +
+        '1a0af40100',
     ],
   ])('%s', (_, message, body) => {
     const bytes = encodeMessage(message);
@@ -141,6 +163,66 @@ describe('session', () => {
         expect(session.state).toBe('Established');
       }),
     );
+  });
+});
+
+describe('who is told', () => {
+  const AS = 64_512;
+  const reflector = { as: AS, address: ip('192.168.1.12'), clusterId: ip('244.0.0.1') };
+  const client = { as: AS, isClient: true };
+  const peer = { as: AS, isClient: false };
+  const router = { as: 65_000, isClient: false };
+  const route = {
+    prefix: prefix('10.244.1.0/26'),
+    attributes,
+    from: 7,
+    peerIdentifier: ip('192.168.1.11'),
+    sinceUs: 0,
+  };
+
+  it.each([
+    ['client to client', client, client, true],
+    ['client to non-client', client, peer, true],
+    ['non-client to client', peer, client, true],
+    ['non-client to non-client', peer, peer, false],
+  ])('a reflector: %s', (_, from, to, isTold) => {
+    const told = learnedAttributes(reflector, route, from, to);
+    expect(told).toEqual(
+      isTold ? { ...attributes, originatorId: ip('192.168.1.11'), clusterList: [ip('244.0.0.1')] } : undefined,
+    );
+    expect(learnedAttributes({ ...reflector, clusterId: undefined }, route, from, to)).toBeUndefined();
+  });
+
+  it('a second reflector keeps the originator, and puts its cluster in front', () => {
+    const once = { ...route, attributes: learnedAttributes(reflector, route, client, peer)! };
+    const second = { ...reflector, clusterId: ip('244.0.0.2') };
+    expect(learnedAttributes(second, once, peer, client)).toMatchObject({
+      originatorId: ip('192.168.1.11'),
+      clusterList: [ip('244.0.0.2'), ip('244.0.0.1')],
+    });
+  });
+
+  it('another AS sees this one in front of the path, and the way through here', () => {
+    expect(ownAttributes(reflector, router)).toMatchObject({ asPath: [AS], localPreference: undefined });
+    expect(learnedAttributes(reflector, route, peer, router)).toMatchObject({
+      asPath: [AS],
+      nextHop: reflector.address,
+      localPreference: undefined,
+    });
+    const outside = { ...route, attributes: { ...attributes, asPath: [65_000], localPreference: undefined } };
+    expect(learnedAttributes(reflector, outside, router, peer)).toMatchObject({
+      asPath: [65_000],
+      localPreference: 100,
+    });
+  });
+
+  it.each([
+    ['its own AS', { asPath: [1, AS] }],
+    ['itself as the originator', { originatorId: reflector.address }],
+    ['its own cluster', { clusterList: [1, reflector.clusterId] }],
+  ])('what comes round with %s is a loop', (_, more) => {
+    expect(isLoop(reflector, { ...attributes, ...more })).toBe(true);
+    expect(isLoop(reflector, { ...attributes, originatorId: 1, clusterList: [1] })).toBe(false);
   });
 });
 

@@ -1,5 +1,5 @@
 /**
- * BGP-4 messages (RFC 4271 section 4) with four-octet AS numbers (RFC 6793), for IPv4 unicast.
+ * BGP-4 messages (RFC 4271 section 4) with four-octet AS numbers (RFC 6793) and route reflection (RFC 4456), for IPv4 unicast.
  *
  *   0            16       18     19
  *   | marker 0xff | length | type | body ...
@@ -34,7 +34,10 @@ const ORIGIN = 1;
 const AS_PATH = 2;
 const NEXT_HOP = 3;
 const LOCAL_PREF = 5;
+const ORIGINATOR_ID = 9;
+const CLUSTER_LIST = 10;
 const WELL_KNOWN = 0x40;
+const OPTIONAL = 0x80;
 const EXTENDED_LENGTH = 0x10;
 const AS_SEQUENCE = 2;
 
@@ -68,6 +71,9 @@ export interface PathAttributes {
   readonly nextHop: number;
   /** Within an AS. */
   readonly localPreference: number | undefined;
+  /** Of a route that was reflected: who told it first, and the clusters that it came through, the last one first. */
+  readonly originatorId?: number;
+  readonly clusterList?: readonly number[];
 }
 
 export interface NotificationMessage {
@@ -132,13 +138,16 @@ function updateBody({ withdrawn, reachable, attributes }: UpdateMessage): number
   ];
 }
 
-function encodeAttributes({ origin, asPath, nextHop, localPreference }: PathAttributes): number[] {
+function encodeAttributes(attributes: PathAttributes): number[] {
+  const { origin, asPath, nextHop, localPreference, originatorId, clusterList } = attributes;
   const path = asPath.length === 0 ? [] : [AS_SEQUENCE, asPath.length, ...asPath.flatMap(u32)];
   return [
     ...[WELL_KNOWN, ORIGIN, 1, origin],
     ...[WELL_KNOWN, AS_PATH, path.length, ...path],
     ...[WELL_KNOWN, NEXT_HOP, 4, ...u32(nextHop)],
     ...(localPreference === undefined ? [] : [WELL_KNOWN, LOCAL_PREF, 4, ...u32(localPreference)]),
+    ...(originatorId === undefined ? [] : [OPTIONAL, ORIGINATOR_ID, 4, ...u32(originatorId)]),
+    ...(clusterList === undefined ? [] : [OPTIONAL, CLUSTER_LIST, clusterList.length * 4, ...clusterList.flatMap(u32)]),
   ];
 }
 
@@ -223,6 +232,8 @@ function decodeAttributes(part: Reader): PathAttributes {
   let origin: PathAttributes['origin'] | undefined;
   let nextHop: number | undefined;
   let localPreference: number | undefined;
+  let originatorId: number | undefined;
+  let clusterList: number[] | undefined;
   const asPath: number[] = [];
   while (part.left > 0) {
     const flags = part.u8();
@@ -232,11 +243,23 @@ function decodeAttributes(part: Reader): PathAttributes {
     else if (type === AS_PATH) asPath.push(...decodeAsPath(value));
     else if (type === NEXT_HOP) nextHop = value.u32();
     else if (type === LOCAL_PREF) localPreference = value.u32();
+    else if (type === ORIGINATOR_ID) originatorId = value.u32();
+    else if (type === CLUSTER_LIST) {
+      clusterList = [];
+      while (value.left > 0) clusterList.push(value.u32());
+    }
   }
   if (origin === undefined || nextHop === undefined) {
     throw new BgpError(UPDATE_ERROR.code, UPDATE_ERROR.missingAttribute, 'no ORIGIN or NEXT_HOP');
   }
-  return { origin, asPath, nextHop, localPreference };
+  return {
+    origin,
+    asPath,
+    nextHop,
+    localPreference,
+    ...(originatorId === undefined ? {} : { originatorId }),
+    ...(clusterList === undefined ? {} : { clusterList }),
+  };
 }
 
 function decodeAsPath(value: Reader): number[] {

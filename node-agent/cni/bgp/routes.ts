@@ -1,6 +1,7 @@
 /**
  * What the peers announced (Adj-RIB-In), and the best of it (RFC 4271 section 9.1): within one AS that is the highest
- * local preference, then the shortest AS path, the lowest origin, and the peer with the lowest identifier. Pure.
+ * local preference, then the shortest AS path, the lowest origin, the lowest identifier of whoever told it
+ * first, and the shortest way through reflectors (RFC 4456 section 9). Pure.
  */
 import type { IpPrefix } from '../../../shared/wire/ip-address.ts';
 import type { PathAttributes, UpdateMessage } from './message.ts';
@@ -53,6 +54,10 @@ export class BgpRoutes {
     return prefixes.flatMap((prefix) => this.change(prefix, (routes) => this.take(routes, from)));
   }
 
+  best(prefix: IpPrefix): BgpRoute | undefined {
+    return bestOf(this.learned.get(`${prefix.address}/${prefix.prefixLength}`) ?? new Map());
+  }
+
   countOf(from: number): number {
     return this.ofPeer.get(from) ?? 0;
   }
@@ -95,6 +100,8 @@ function better(a: BgpRoute, b: BgpRoute): number {
     preference(b) - preference(a) ||
     a.attributes.asPath.length - b.attributes.asPath.length ||
     a.attributes.origin - b.attributes.origin ||
-    a.peerIdentifier - b.peerIdentifier
+    (a.attributes.originatorId ?? a.peerIdentifier) - (b.attributes.originatorId ?? b.peerIdentifier) ||
+    (a.attributes.clusterList?.length ?? 0) - (b.attributes.clusterList?.length ?? 0) ||
+    a.from - b.from
   );
 }

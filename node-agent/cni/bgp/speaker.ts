@@ -1,9 +1,9 @@
 /**
- * The BGP speaker of a node: a session with each peer of its AS (a full mesh: what one peer says is not told to others, RFC
- * 4271 section 9.2.1), over TCP port 179 of the node's own stack, and so over the emulated network of the nodes.
+ * The BGP speaker of a node: a session with each peer, over TCP port 179 of the node's own stack, and so over the emulated
+ * network of the nodes. What one peer says is told to others as `advertise.ts` has it.
  *
  *   announce, withdraw -> UPDATE to every established peer
- *   UPDATE of a peer, the end of its session -> routes -> onChange
+ *   UPDATE of a peer, the end of its session -> routes -> onChange, UPDATE to those who are to know
  */
 import { Alarm } from '../../../shared/netstack/alarm.ts';
 import type { Host } from '../../../shared/netstack/host.ts';
@@ -11,6 +11,7 @@ import { SocketError } from '../../../shared/netstack/socket-error.ts';
 import type { TcpConnection } from '../../../shared/netstack/tcp/connection.ts';
 import type { TcpListener } from '../../../shared/netstack/tcp/listener.ts';
 import type { IpPrefix } from '../../../shared/wire/ip-address.ts';
+import { type Advertiser, isLoop, learnedAttributes, type Neighbour, ownAttributes } from './advertise.ts';
 import { BGP_PORT, type PathAttributes, type UpdateMessage } from './message.ts';
 import { BgpRoutes, type RouteChange } from './routes.ts';
 import { BgpSession, prefixKey, type SessionAction, type SessionEvent } from './session.ts';
@@ -20,6 +21,7 @@ export interface SpeakerOptions {
   readonly host: Host;
   /** Of the node; its identifier too. */
   readonly address: number;
+  /** Until `configure` says otherwise. */
   readonly as: number;
   readonly holdTimeSeconds: number;
   readonly onChange: (change: RouteChange) => void;
@@ -39,13 +41,24 @@ export interface Announcement {
   readonly sinceUs: number;
 }
 
-const LOCAL_PREFERENCE = 100;
+/** A peer as it is configured. */
+export interface PeerOptions {
+  readonly name: string;
+  readonly address: number;
+  /** This speaker's own by default. */
+  readonly as?: number;
+  /** Of this route reflector. */
+  readonly isClient?: boolean;
+}
+
 /** Of one UPDATE: 600 prefixes of 5 bytes fit a message with room for the attributes. */
 const PREFIXES_A_MESSAGE = 600;
 
-interface Peer {
+interface Peer extends Neighbour {
   readonly name: string;
   readonly address: number;
+  /** Prefixes that it was told are reached through here. */
+  readonly told: Set<string>;
   readonly session: BgpSession;
   readonly alarms: Readonly<Record<'hold' | 'keepalive' | 'retry', Alarm>>;
   transport: BgpTransport | null;
@@ -59,18 +72,40 @@ export class BgpSpeaker {
   private readonly peers = new Map<number, Peer>();
   private readonly announced = new Map<string, Announcement>();
   private readonly listener: TcpListener;
+  private own: Advertiser;
 
   constructor(options: SpeakerOptions) {
     this.options = options;
+    this.own = { as: options.as, address: options.address, clusterId: undefined };
     this.listener = options.host.tcp.listen({ address: options.address, port: BGP_PORT });
     this.listener.onConnection = (connection) => this.accept(connection);
   }
 
-  addPeer(name: string, address: number): void {
+  /** Sessions begin anew where that changes anything. */
+  configure({ as, clusterId }: Pick<Advertiser, 'as' | 'clusterId'>): void {
+    if (as === this.own.as && clusterId === this.own.clusterId) return;
+    const peers = [...this.peers.values()];
+    for (const { address } of peers) this.removePeer(address);
+    this.own = { ...this.own, as, clusterId };
+    for (const peer of peers) this.addPeer(peer);
+  }
+
+  /** Exactly these. */
+  setPeers(wanted: readonly PeerOptions[]): void {
+    const byAddress = new Map(wanted.map((peer) => [peer.address, peer] as const));
+    for (const { address, name, as, isClient } of [...this.peers.values()]) {
+      const peer = byAddress.get(address);
+      const isSame = peer?.name === name && (peer.as ?? this.own.as) === as && (peer.isClient ?? false) === isClient;
+      if (!isSame) this.removePeer(address);
+    }
+    for (const peer of wanted) this.addPeer(peer);
+  }
+
+  addPeer({ name, address, as = this.own.as, isClient = false }: PeerOptions): void {
     if (this.peers.has(address)) return;
-    const { as, address: own, holdTimeSeconds, host } = this.options;
+    const { address: own, holdTimeSeconds, host } = this.options;
     const session = new BgpSession({
-      localAs: as,
+      localAs: this.own.as,
       peerAs: as,
       identifier: own,
       holdTimeSeconds,
@@ -81,6 +116,9 @@ export class BgpSpeaker {
     const peer: Peer = {
       name,
       address,
+      as,
+      isClient,
+      told: new Set(),
       session,
       alarms: { hold: alarm('hold-timer'), keepalive: alarm('keepalive-timer'), retry: alarm('retry-timer') },
       transport: null,
@@ -101,12 +139,11 @@ export class BgpSpeaker {
   /** Tells all peers that a prefix is reached through this node. */
   announce(prefix: IpPrefix): void {
     this.announced.set(prefixKey(prefix), { prefix, sinceUs: this.options.host.engine.nowUs });
-    this.tellAll({ kind: 'update', withdrawn: [], reachable: [prefix], attributes: this.attributes() });
+    this.tellAll(prefix);
   }
 
   withdraw(prefix: IpPrefix): void {
-    if (!this.announced.delete(prefixKey(prefix))) return;
-    this.tellAll({ kind: 'update', withdrawn: [prefix], reachable: [], attributes: undefined });
+    if (this.announced.delete(prefixKey(prefix))) this.tellAll(prefix);
   }
 
   status(): PeerStatus[] {
@@ -120,7 +157,7 @@ export class BgpSpeaker {
   }
 
   get as(): number {
-    return this.options.as;
+    return this.own.as;
   }
 
   get announcements(): readonly Announcement[] {
@@ -167,9 +204,11 @@ export class BgpSpeaker {
   }
 
   private learn({ address, session }: Peer, update: UpdateMessage): RouteChange[] {
+    const { attributes, withdrawn, reachable } = update;
+    const isRefused = attributes !== undefined && isLoop(this.own, attributes);
     return this.routes.update(
       { from: address, peerIdentifier: session.peerIdentifier },
-      update,
+      isRefused ? { ...update, withdrawn: [...withdrawn, ...reachable], reachable: [] } : update,
       this.options.host.engine.nowUs,
     );
   }
@@ -211,25 +250,49 @@ export class BgpSpeaker {
     });
   }
 
-  private attributes(): PathAttributes {
-    return { origin: 0, asPath: [], nextHop: this.options.address, localPreference: LOCAL_PREFERENCE };
+  private tellAll(prefix: IpPrefix): void {
+    for (const peer of this.peers.values()) this.tell(peer, prefix);
   }
 
-  private tellAll(update: UpdateMessage): void {
-    for (const { session, transport } of this.peers.values()) {
-      if (session.state === 'Established') transport?.send(update);
+  /** What is to be known of a prefix now. */
+  private tell(peer: Peer, prefix: IpPrefix): void {
+    const { session, transport, told } = peer;
+    if (session.state !== 'Established') return;
+    const key = prefixKey(prefix);
+    const attributes = this.attributesFor(peer, prefix);
+    if (attributes !== undefined) {
+      told.add(key);
+      transport?.send({ kind: 'update', withdrawn: [], reachable: [prefix], attributes });
+    } else if (told.delete(key)) {
+      transport?.send({ kind: 'update', withdrawn: [prefix], reachable: [], attributes: undefined });
     }
   }
 
-  private tellEverything({ transport }: Peer): void {
+  private attributesFor(peer: Peer, prefix: IpPrefix): PathAttributes | undefined {
+    if (this.announced.has(prefixKey(prefix))) return ownAttributes(this.own, peer);
+    const route = this.routes.best(prefix);
+    const from = route && this.peers.get(route.from);
+    if (route === undefined || from === undefined || from === peer) return undefined;
+    return learnedAttributes(this.own, route, from, peer);
+  }
+
+  private tellEverything(peer: Peer): void {
+    peer.told.clear();
     const all = this.announcements.map(({ prefix }) => prefix);
     for (let i = 0; i < all.length; i += PREFIXES_A_MESSAGE) {
       const reachable = all.slice(i, i + PREFIXES_A_MESSAGE);
-      transport?.send({ kind: 'update', withdrawn: [], reachable, attributes: this.attributes() });
+      for (const prefix of reachable) peer.told.add(prefixKey(prefix));
+      peer.transport?.send({ kind: 'update', withdrawn: [], reachable, attributes: ownAttributes(this.own, peer) });
+    }
+    for (const [best] of this.routes.list()) {
+      if (best !== undefined && !this.announced.has(prefixKey(best.prefix))) this.tell(peer, best.prefix);
     }
   }
 
   private changed(changes: readonly RouteChange[]): void {
-    for (const change of changes) this.options.onChange(change);
+    for (const change of changes) {
+      this.options.onChange(change);
+      this.tellAll(change.prefix);
+    }
   }
 }

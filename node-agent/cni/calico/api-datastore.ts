@@ -2,7 +2,14 @@
 import type { Namespace } from 'kubernetes-types/core/v1.d.ts';
 import type { KubeObject } from '../../../shared/api/object.ts';
 import { apiVersionOf } from '../../../shared/api/resource.ts';
-import { CALICO_IPAMBLOCKS, CALICO_IPAMCONFIGS, CALICO_IPPOOLS, NAMESPACES } from '../../../shared/api/resources.ts';
+import {
+  CALICO_BGPCONFIGURATIONS,
+  CALICO_BGPPEERS,
+  CALICO_IPAMBLOCKS,
+  CALICO_IPAMCONFIGS,
+  CALICO_IPPOOLS,
+  NAMESPACES,
+} from '../../../shared/api/resources.ts';
 import { isApiError } from '../../../shared/api/status.ts';
 import { BusTimeoutError, BusUnavailableError } from '../../../shared/bus/bus-error.ts';
 import { createInformer, type Informer } from '../../../shared/bus/informer.ts';
@@ -11,6 +18,7 @@ import type { CalicoDatastore } from './datastore.ts';
 import { type Block, type BlockSpec, blockName, blockOf } from './ipam/block.ts';
 import { type IpPool, type IpPoolObject, ipPoolOf } from './ipam/ip-pool.ts';
 import { IpamConflictError } from './ipam/ipam-store.ts';
+import type { BgpConfiguration, BgpPeer } from './peerings.ts';
 
 interface BlockObject extends KubeObject {
   readonly spec?: unknown;
@@ -20,7 +28,11 @@ interface IpamConfigObject extends KubeObject {
   readonly spec?: { readonly strictAffinity?: boolean };
 }
 
-/** Of the cluster's one IPAMConfig. */
+interface BgpObject<Spec> extends KubeObject {
+  readonly spec?: Spec;
+}
+
+/** Of the cluster's one IPAMConfig and BGPConfiguration. */
 const CONFIG_NAME = 'default';
 
 export class ApiDatastore implements CalicoDatastore {
@@ -31,6 +43,8 @@ export class ApiDatastore implements CalicoDatastore {
   private readonly blockObjects: Informer<BlockObject>;
   private readonly poolObjects: Informer<IpPoolObject>;
   private readonly configs: Informer<IpamConfigObject>;
+  private readonly bgpConfigurations: Informer<BgpObject<BgpConfiguration>>;
+  private readonly bgpPeerObjects: Informer<BgpObject<Omit<BgpPeer, 'name'>>>;
   private readonly namespaces: Informer<Namespace>;
   /** Of each block the newest revision that is known, deletions included: older news is none. */
   private readonly revisions = new Map<string, number>();
@@ -43,6 +57,8 @@ export class ApiDatastore implements CalicoDatastore {
     this.blockObjects = createInformer<BlockObject>(bus, CALICO_IPAMBLOCKS);
     this.poolObjects = createInformer<IpPoolObject>(bus, CALICO_IPPOOLS);
     this.configs = createInformer<IpamConfigObject>(bus, CALICO_IPAMCONFIGS);
+    this.bgpConfigurations = createInformer<BgpObject<BgpConfiguration>>(bus, CALICO_BGPCONFIGURATIONS);
+    this.bgpPeerObjects = createInformer<BgpObject<Omit<BgpPeer, 'name'>>>(bus, CALICO_BGPPEERS);
     this.namespaces = createInformer<Namespace>(bus, NAMESPACES, { transform: trimmedNamespace });
   }
 
@@ -52,6 +68,15 @@ export class ApiDatastore implements CalicoDatastore {
 
   get strictAffinity(): boolean {
     return this.configs.get(CONFIG_NAME)?.spec?.strictAffinity ?? false;
+  }
+
+  get bgpConfiguration(): BgpConfiguration {
+    return this.bgpConfigurations.get(CONFIG_NAME)?.spec ?? {};
+  }
+
+  get bgpPeers(): readonly BgpPeer[] {
+    const peers = this.bgpPeerObjects.list().map(({ metadata, spec }) => ({ ...spec, name: metadata.name ?? '' }));
+    return peers.sort((a, b) => (a.name < b.name ? -1 : 1));
   }
 
   start(): Promise<void> {
@@ -72,8 +97,9 @@ export class ApiDatastore implements CalicoDatastore {
       this.changed();
     };
     this.poolObjects.subscribe({ added: pool, updated: pool, deleted: changed });
-    this.configs.subscribe({ added: changed, updated: changed, deleted: changed });
-    const informers = [this.blockObjects, this.poolObjects, this.configs, this.namespaces];
+    const plain = [this.configs, this.bgpConfigurations, this.bgpPeerObjects];
+    for (const informer of plain) informer.subscribe({ added: changed, updated: changed, deleted: changed });
+    const informers = [this.blockObjects, this.poolObjects, ...plain, this.namespaces];
     this.access.onStop('calico datastore', () => {
       for (const informer of informers) informer.stop();
     });

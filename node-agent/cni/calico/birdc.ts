@@ -68,7 +68,8 @@ function routes({ speaker }: BirdView): string {
 
 function routeLine(speaker: BgpSpeaker, { prefix, attributes, from }: BgpRoute): string {
   const name = speaker.status().find(({ address }) => address === from)?.name ?? '';
-  return `${formatPrefix(prefix).padEnd(18)} via ${formatIpv4(attributes.nextHop)} on eth0 [${name}] * (100/0) [i]`;
+  const through = attributes.nextHop === from ? '' : ` from ${formatIpv4(from)}`;
+  return `${formatPrefix(prefix).padEnd(18)} via ${formatIpv4(attributes.nextHop)} on eth0 [${name}${through}] * (100/0) [i]`;
 }
 
 function status({ internalIp }: BirdView): string {

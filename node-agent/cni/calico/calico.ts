@@ -22,6 +22,7 @@ import { type CalicoctlView, calicoctl } from './calicoctl.ts';
 import type { CalicoDatastore } from './datastore.ts';
 import { addressOf, type Holder } from './ipam/block.ts';
 import { CalicoIpam } from './ipam/calico-ipam.ts';
+import { asOf, clusterIdOf, peeringsOf } from './peerings.ts';
 import { podHandle, podRequest } from './pod-request.ts';
 
 const BACKEND_ANNOTATION = 'podwire.dev/calico-encapsulation';
@@ -46,6 +47,7 @@ export class Calico implements CniPlugin {
   private readonly ipam: CalicoIpam;
   private readonly routes: BlockRoutes;
   private readonly peers = new Map<string, PeerNode>();
+  private self: PeerNode | undefined;
   /** By the pod's uid: addresses that the API has given it. */
   private readonly reserved = new Map<string, number>();
   /** Uids of pods that are, or are about to be. */
@@ -107,7 +109,7 @@ export class Calico implements CniPlugin {
   /** The node is up once its tunnel has an address, where it has one. */
   setUpNode(podCidr: Ipv4Prefix): undefined {
     this.context.datapath.setPodCidr(podCidr);
-    this.datastore.onChange = () => this.routes.follow(this.datastore.blocks.values());
+    this.datastore.onChange = () => this.follow();
     this.untilDone(() => this.comeUp());
   }
 
@@ -140,8 +142,10 @@ export class Calico implements CniPlugin {
     });
   }
 
-  setSelf({ labels }: PeerNode): void {
-    this.datastore.nodeLabels = labels;
+  setSelf(self: PeerNode): void {
+    this.self = self;
+    this.datastore.nodeLabels = self.labels;
+    this.follow();
   }
 
   setPeer(peer: PeerNode): void {
@@ -152,17 +156,14 @@ export class Calico implements CniPlugin {
     });
     if (known === undefined) return;
     this.context.datapath.setPeer(known);
-    this.speaker?.addPeer(`Mesh_${formatIpv4(peer.internalIp).replaceAll('.', '_')}`, peer.internalIp);
-    this.routes.follow(this.datastore.blocks.values());
+    this.follow();
   }
 
   removePeer(name: string): void {
     const { datapath } = this.context;
     this.peers.delete(name);
-    const known = datapath.peers.get(name);
-    if (known !== undefined) this.speaker?.removePeer(known.options.internalIp);
     datapath.removePeer(name);
-    this.routes.follow(this.datastore.blocks.values());
+    this.follow();
     this.untilDone(() => this.ipam.forgetNode(name));
   }
 
@@ -176,13 +177,27 @@ export class Calico implements CniPlugin {
     return { calicoctl: control, birdc: (words) => birdc({ speaker, nowUs: nowUs(), internalIp }, words) };
   }
 
+  /** Blocks, BGP's configuration or the nodes changed. */
+  private follow(): void {
+    const { datastore, speaker, context } = this;
+    this.routes.follow(datastore.blocks.values());
+    if (speaker === undefined) return;
+    const { nodeName: name, internalIp } = context.datapath;
+    const { labels, annotations } = this.self ?? { labels: {}, annotations: {} };
+    const self = { name, internalIp, labels, annotations };
+    const { bgpConfiguration, bgpPeers } = datastore;
+    const others = [...this.peers.values()].filter((peer) => context.datapath.peers.get(peer.name) !== undefined);
+    speaker.configure({ as: asOf(self, bgpConfiguration), clusterId: clusterIdOf(self) });
+    speaker.setPeers(peeringsOf(self, others, bgpConfiguration, bgpPeers));
+  }
+
   private async comeUp(): Promise<void> {
     const { context, datastore, network, encapsulation } = this;
     await datastore.start();
     const address = encapsulation === 'none' ? undefined : await this.ipam.assign({ holder: this.tunnelHolder() });
     datastore.inTurn(() => {
       if (address !== undefined) network.setTunnelAddress(address);
-      this.routes.follow(datastore.blocks.values());
+      this.follow();
       context.up({ reason: 'CalicoIsUp', message: 'Calico is running on this node' });
     });
   }
@@ -238,13 +253,19 @@ export class Calico implements CniPlugin {
   private view(): CalicoctlView {
     const { context, datastore, speaker } = this;
     const { datapath } = context;
-    const self = { name: datapath.nodeName, internalIp: datapath.internalIp };
+    const self = {
+      name: datapath.nodeName,
+      internalIp: datapath.internalIp,
+      annotations: this.self?.annotations ?? {},
+    };
     return {
       speaker,
       nowUs: datapath.root.engine.nowUs,
       pools: datastore.pools,
       blocks: [...datastore.blocks.values()],
       strictAffinity: datastore.strictAffinity,
+      bgpConfiguration: datastore.bgpConfiguration,
+      bgpPeers: datastore.bgpPeers,
       nodes: [self, ...this.peers.values()].sort((a, b) => (a.name < b.name ? -1 : 1)),
       nodePrefixLength: datapath.internalPrefixLength,
       podAddresses: context.pods().flatMap(({ addresses }) => addresses),

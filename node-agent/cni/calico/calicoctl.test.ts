@@ -41,10 +41,15 @@ const VIEW: CalicoctlView = {
   strictAffinity: false,
   podAddresses: [ip('10.244.1.5'), ip('10.244.2.130'), ip('10.244.3.1')],
   nodes: [
-    { name: 'worker-1', internalIp: ip('192.168.1.10') },
-    { name: 'worker-2', internalIp: ip('192.168.1.11') },
+    { name: 'worker-1', internalIp: ip('192.168.1.10'), annotations: {} },
+    { name: 'worker-2', internalIp: ip('192.168.1.11'), annotations: { 'projectcalico.org/ASNumber': '64600' } },
   ],
   nodePrefixLength: 24,
+  bgpConfiguration: { nodeToNodeMeshEnabled: false, asNumber: 64_513 },
+  bgpPeers: [
+    { name: 'to-reflectors', nodeSelector: 'all()', peerSelector: 'has(reflector)' },
+    { name: 'tor', peerIP: '192.168.1.1', asNumber: 65_000 },
+  ],
 };
 const run = (line: string): string => calicoctl(VIEW, line.split(' '));
 
@@ -90,11 +95,21 @@ it('ipam check', () => {
 
 it('get', () => {
   expect(run('get nodes')).toBe('NAME\nworker-1\nworker-2\n');
-  expect(run('get node -o wide')).toContain('worker-1   (64512)   192.168.1.10/24\n');
+  expect(run('get node -o wide')).toContain(
+    'worker-1   (64513)   192.168.1.10/24\nworker-2   (64600)   192.168.1.11/24\n',
+  );
   expect(run('get ippool')).toBe(
     'NAME                  CIDR            SELECTOR\ndefault-ipv4-ippool   10.244.0.0/16   all()\n',
   );
   expect(run('get ippools -o wide')).toMatch(/10\.244\.0\.0\/16 +true +CrossSubnet +Never +false +false +all\(\)\n/);
+  expect(run('get bgppeers')).toBe(
+    'NAME            PEERIP           NODE       ASN\n' +
+      'to-reflectors   has(reflector)   all()      0\n' +
+      'tor             192.168.1.1      (global)   65000\n',
+  );
+  expect(run('get bgpconfig')).toBe(
+    'NAME      LOGSEVERITY   MESHENABLED   ASNUMBER\ndefault   Info          false         64513\n',
+  );
   expect(run('get profiles')).toContain('kubectl get globalnetworkpolicies');
 });
 

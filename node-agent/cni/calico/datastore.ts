@@ -1,8 +1,12 @@
 /** What calico keeps in the API, as one node sees it. */
 import type { IpamStore } from './ipam/ipam-store.ts';
+import type { BgpConfiguration, BgpPeer } from './peerings.ts';
 
 export interface CalicoDatastore extends IpamStore {
   nodeLabels: Readonly<Record<string, string>>;
+  readonly bgpConfiguration: BgpConfiguration;
+  /** By name. */
+  readonly bgpPeers: readonly BgpPeer[];
   /** Told within a turn of the event loop, after `blocks`, `pools` and the rest are what they are now. */
   onChange: (() => void) | null;
   /** Resolves when all that there is has been read, and there is a pool; may be called again. */

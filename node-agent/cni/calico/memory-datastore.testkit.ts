@@ -3,6 +3,7 @@ import type { CalicoDatastore } from './datastore.ts';
 import { type Block, blockName } from './ipam/block.ts';
 import { type IpPool, type IpPoolObject, ipPoolOf } from './ipam/ip-pool.ts';
 import { IpamConflictError } from './ipam/ipam-store.ts';
+import type { BgpConfiguration, BgpPeer } from './peerings.ts';
 
 type News = { readonly name: string; readonly revision: number; readonly block: Block | undefined };
 
@@ -14,6 +15,8 @@ export class MemoryCalicoStore {
   readonly blocks = new Map<string, Block>();
   pools: IpPool[];
   strictAffinity = false;
+  bgpConfiguration: BgpConfiguration = {};
+  bgpPeers: BgpPeer[] = [];
   network: Network = AT_ONCE;
   /** False: nodes are told by `MemoryDatastore.catchUp`. */
   tellsAtOnce = true;
@@ -98,6 +101,14 @@ export class MemoryDatastore implements CalicoDatastore {
 
   get strictAffinity(): boolean {
     return this.store.strictAffinity;
+  }
+
+  get bgpConfiguration(): BgpConfiguration {
+    return this.store.bgpConfiguration;
+  }
+
+  get bgpPeers(): readonly BgpPeer[] {
+    return this.store.bgpPeers;
   }
 
   async start(): Promise<void> {

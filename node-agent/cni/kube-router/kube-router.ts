@@ -91,7 +91,7 @@ export class KubeRouter implements CniPlugin {
     const known = datapathPeer(peer);
     if (known === undefined) return;
     this.context.datapath.setPeer(known);
-    this.speaker.addPeer(formatIpv4(peer.internalIp), peer.internalIp);
+    this.speaker.addPeer({ name: formatIpv4(peer.internalIp), address: peer.internalIp });
     this.applyRules();
   }
 

@@ -2,6 +2,8 @@
 import type { JSONSchemaProps } from 'kubernetes-types/apiextensions/v1.js';
 import { apiVersionOf, type ResourceRef } from '../../../shared/api/resource.ts';
 import {
+  CALICO_BGPCONFIGURATIONS,
+  CALICO_BGPPEERS,
   CALICO_GLOBALNETWORKPOLICIES,
   CALICO_IPAMBLOCKS,
   CALICO_IPAMCONFIGS,
@@ -100,6 +102,22 @@ const poolFields = {
   allowedUses: list(text),
 };
 
+const asNumber: JSONSchemaProps = { type: 'integer', format: 'int64', minimum: 1, maximum: 2 ** 32 - 1 };
+const bgpConfiguration = refusing(
+  object({ nodeToNodeMeshEnabled: flag, asNumber, logSeverityScreen: text }),
+  ...['serviceClusterIPs[]', 'serviceExternalIPs[]', 'serviceLoadBalancerIPs[]', 'communities[]'],
+  ...['prefixAdvertisements[]', 'nodeMeshPassword'],
+);
+const bgpPeer = checked(
+  refusing(
+    object({ node: text, nodeSelector: selector, peerIP: text, asNumber, peerSelector: selector }),
+    ...['password', 'filters[]', 'maxRestartTime', 'numAllowedLocalASNumbers', 'ttlSecurity', 'reachableBy'],
+  ),
+  { rule: '!has(self.node) || !has(self.nodeSelector)', message: 'Node and NodeSelector cannot both be set' },
+  { rule: '!has(self.peerIP) || !has(self.peerSelector)', message: 'PeerIP and PeerSelector cannot both be set' },
+  { rule: 'has(self.peerIP) || has(self.peerSelector)', message: 'one of peerIP and peerSelector must be set' },
+);
+
 function calicoDefinitions(): Manifest[] {
   const define = (resource: ResourceRef, spec: JSONSchemaProps, columns: Readonly<Record<string, string>>) =>
     customDefinition(resource, { fields: { spec }, columns });
@@ -108,6 +126,8 @@ function calicoDefinitions(): Manifest[] {
     define(CALICO_NETWORKPOLICIES, policySpec(false), policyColumns),
     define(CALICO_TIERS, object({ order, defaultAction: oneWord('Deny', 'Pass') }), { Order: '.spec.order' }),
     define(CALICO_IPPOOLS, object(poolFields, ['cidr']), { CIDR: '.spec.cidr' }),
+    define(CALICO_BGPCONFIGURATIONS, bgpConfiguration, { Mesh: '.spec.nodeToNodeMeshEnabled', AS: '.spec.asNumber' }),
+    define(CALICO_BGPPEERS, bgpPeer, { PeerIP: '.spec.peerIP', Node: '.spec.node', AS: '.spec.asNumber' }),
     // Written by the nodes' IPAM, which checks what it reads.
     define(CALICO_IPAMBLOCKS, anything, { CIDR: '.spec.cidr', Affinity: '.spec.affinity' }),
     define(CALICO_IPAMCONFIGS, object({ strictAffinity: flag }), { StrictAffinity: '.spec.strictAffinity' }),
