@@ -4,6 +4,8 @@
  *   socket readable | timer due | program calls -> enter (engine gets the time, due timers run)
  *     -> the data path works -> leave (backlog drained, links flushed, the real timer set to the next deadline)
  */
+// Not the global one, which is looked up through a getter by every reading of the clock.
+import { performance } from 'node:perf_hooks';
 import { hrtime } from 'node:process';
 import type { Engine } from '../../shared/netstack/engine.ts';
 import type { PreciseTimer } from './precise-timer.ts';

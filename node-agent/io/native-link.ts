@@ -81,6 +81,11 @@ export abstract class NativeLink implements SocketLink {
     this.waiting?.receive();
   }
 
+  /** The same for who is called again while something waits. */
+  protected receiveAgain(nowUs: number): void {
+    this.waiting?.receiveAgain(nowUs);
+  }
+
   /** Before anything was received. */
   protected abandon(): void {
     this.closed = true;

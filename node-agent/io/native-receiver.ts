@@ -18,6 +18,10 @@ const RECEIVE_MESSAGES = 8;
 /** Between two turns timers and other sockets have theirs. */
 const RECEIVE_CALLS_A_TURN = 4;
 const MAX_DATAGRAM_BYTES = 65_536;
+/** One of this size is seldom the only one. */
+const FULL_BYTES = 1200;
+/** Who is called again so soon is behind; an answer to the last datagram could not have come. */
+const BURST_US = 10;
 
 /** Endpoints that senders were looked up for; a kernel's VXLAN device has one for each flow. */
 const MAX_KNOWN_SENDERS = 65_536;
@@ -44,6 +48,12 @@ export class NativeReceiver {
   private readonly areas: Packet[] = [];
   private readonly received: Packet[] = [];
   private closed = false;
+  /** The sender looked up last. */
+  private lastKey = -1;
+  private lastPeer: PeerId | undefined;
+  /** The last call took one small datagram, and when that was. */
+  private isQuiet = false;
+  private calledUs = 0;
 
   /** Throws when packet memory has no large slot left. */
   constructor(options: NativeReceiverOptions) {
@@ -60,13 +70,25 @@ export class NativeReceiver {
   /** Within a turn of the engine: takes what waits, up to a bound. */
   receive(): void {
     for (let call = 0; call < RECEIVE_CALLS_A_TURN; call++) {
-      if (this.closed || this.receiveSome() < this.areas.length) return;
+      if (this.closed || this.receiveSome(this.areas.length) < this.areas.length) return;
     }
+  }
+
+  /**
+   * The same for who is called again while something waits: datagrams that come one by one are taken so, without a look for
+   * another one that costs as much.
+   */
+  receiveAgain(nowUs: number): void {
+    const isBurst = nowUs - this.calledUs < BURST_US;
+    this.calledUs = nowUs;
+    if (this.isQuiet && !isBurst) this.receiveSome(1);
+    else this.receive();
   }
 
   /** The peers have changed. */
   forgetSenders(): void {
     this.senders.clear();
+    this.lastKey = -1;
   }
 
   /** The socket is not closed by it. */
@@ -76,9 +98,10 @@ export class NativeReceiver {
   }
 
   /** One system call; how many messages came. */
-  private receiveSome(): number {
+  private receiveSome(limit: number): number {
     const { socket, link } = this.options;
-    const count = socket.receive(this.incoming.start, this.areas.length);
+    const count = socket.receive(this.incoming.start, limit);
+    this.isQuiet = count === 1 && this.incoming.receivedBytes(0) < FULL_BYTES;
     let from: PeerId | undefined;
     for (let message = 0; message < count && !this.closed; message++) {
       const peer = this.senderOf(message);
@@ -94,8 +117,14 @@ export class NativeReceiver {
 
   private senderOf(message: number): PeerId | undefined {
     const key = this.incoming.senderKey(message);
-    const known = this.senders.get(key);
-    if (known !== undefined) return known;
+    if (key !== this.lastKey) {
+      this.lastPeer = this.senders.get(key) ?? this.findSender(message, key);
+      this.lastKey = key;
+    }
+    return this.lastPeer;
+  }
+
+  private findSender(message: number, key: number): PeerId | undefined {
     const { address, port } = this.incoming.sender(message);
     const peer = this.options.peers.senderOf(address, port);
     if (peer !== undefined && this.senders.size < MAX_KNOWN_SENDERS) this.senders.set(key, peer);

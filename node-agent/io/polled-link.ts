@@ -35,7 +35,7 @@ export class PolledLink extends NativeLink {
     const { loop } = this;
     loop.enter();
     try {
-      this.receiveWaiting();
+      this.receiveAgain(loop.engine.nowUs);
     } catch (error) {
       setImmediate(() => {
         throw error;

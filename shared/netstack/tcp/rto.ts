@@ -20,6 +20,7 @@ export class RetransmissionTimeout {
 
   /** The time-out as it stands, doubled for each one in a row. */
   get currentUs(): number {
+    if (this.backoff === 0) return this.baseUs; // no power is raised for every segment
     return Math.min(this.baseUs * 2 ** this.backoff, MAX_RTO_US);
   }
 

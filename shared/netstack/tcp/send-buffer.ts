@@ -19,6 +19,8 @@ export class SendBuffer {
   private readonly idle: Alarm;
   private ring = new Uint8Array(0);
   private start = 0;
+  /** A view of the ring's beginning: who writes message by message has each there, often of one length. */
+  private head: Uint8Array = this.ring;
 
   constructor(limitBytes: number, engine: Engine) {
     this.limitBytes = limitBytes;
@@ -55,11 +57,17 @@ export class SendBuffer {
   copyTo(target: Uint8Array, targetOffset: number, position: number, length: number): void {
     const at = (this.start + position) & (this.ring.length - 1);
     const untilEnd = this.ring.length - at;
-    if (length <= untilEnd) target.set(this.ring.subarray(at, at + length), targetOffset);
+    if (at === 0 && length <= untilEnd) target.set(this.headOf(length), targetOffset);
+    else if (length <= untilEnd) target.set(this.ring.subarray(at, at + length), targetOffset);
     else {
       target.set(this.ring.subarray(at), targetOffset);
       target.set(this.ring.subarray(0, length - untilEnd), targetOffset + untilEnd);
     }
+  }
+
+  private headOf(length: number): Uint8Array {
+    if (this.head.length !== length) this.head = this.ring.subarray(0, length);
+    return this.head;
   }
 
   /** Forgets the oldest bytes. */
@@ -83,6 +91,7 @@ export class SendBuffer {
     if (this.length > 0) return;
     this.start = 0;
     this.ring = new Uint8Array(0);
+    this.head = this.ring;
   }
 
   private grow(needed: number): void {
@@ -91,6 +100,7 @@ export class SendBuffer {
     const ring = new Uint8Array(size);
     if (this.length > 0) this.copyTo(ring, 0, 0, this.length);
     this.ring = ring;
+    this.head = ring;
     this.start = 0;
   }
 }
