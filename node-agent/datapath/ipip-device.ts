@@ -50,7 +50,7 @@ export class IpipDevice extends NodeTunnelDevice {
     this.remote = options.remote;
   }
 
-  transmit(frame: Packet): void {
+  transmitNow(frame: Packet): void {
     const { view } = this.host.memory;
     if (ethernet.type(view, frame.offset) !== ethernet.TYPE_IPV4) {
       this.refuse(frame, drop.ETHERTYPE_UNKNOWN);
@@ -82,7 +82,7 @@ export class IpipDevice extends NodeTunnelDevice {
     }
     const from = ipv4.source(view, packet.networkOffset);
     this.frameInner(packet, ethernet.TYPE_IPV4);
-    this.receive(packet, from);
+    this.arrive(packet, from);
   }
 
   private encapsulate(frame: Packet, end: number): void {

@@ -2,14 +2,16 @@
  * What tunnels have in common whose outer packets are the node's own: those pass OUTPUT and are routed to eth0, and what comes in
  * them enters the node by the tunnel's device.
  *
- *   transmit: choose an end -> `routeTo` it -> `depart` -> encapsulate -> `sendDatagram`, or as the tunnel does
- *   from the stack: decapsulate -> `forgetOuter`, `frameInner` -> `receive`
+ *   transmitNow: choose an end -> `routeTo` it -> `depart` -> encapsulate -> `sendDatagram`, or as the tunnel does
+ *   from the stack: decapsulate -> `forgetOuter`, `frameInner` -> `arrive`
  */
 import {
   type DeviceCounters,
   type FrameTap,
   type FrameUpcall,
   type NetDevice,
+  type QueueDiscipline,
+  type QueuedDevice,
   zeroCounters,
 } from '../../shared/netstack/device.ts';
 import * as drop from '../../shared/netstack/drop-reasons.ts';
@@ -33,7 +35,7 @@ export interface NodeTunnelOptions {
   readonly local: number;
 }
 
-export abstract class NodeTunnelDevice implements NetDevice {
+export abstract class NodeTunnelDevice implements NetDevice, QueuedDevice {
   abstract readonly kind: NetDevice['kind'];
   readonly name: string;
   readonly index: number;
@@ -46,6 +48,9 @@ export abstract class NodeTunnelDevice implements NetDevice {
   upcall: FrameUpcall | null = null;
   tap: FrameTap | null = null;
   observer: FrameObserver | null = null;
+  qdisc: QueueDiscipline | null = null;
+  /** The same for what arrives; its output is `receive`. */
+  ingress: QueueDiscipline | null = null;
   protected readonly host: Host;
   /** Of each frame, that the counters leave out: a device without link addresses counts packets. */
   private readonly uncountedBytes: number;
@@ -61,10 +66,21 @@ export abstract class NodeTunnelDevice implements NetDevice {
     this.uncountedBytes = macAddress === 0 ? ethernet.HEADER_BYTES : 0;
   }
 
-  abstract transmit(frame: Packet): void;
+  transmit(frame: Packet): void {
+    if (this.qdisc === null) this.transmitNow(frame);
+    else this.qdisc.enqueue(frame);
+  }
+
+  abstract transmitNow(frame: Packet): void;
 
   /** `peer`: the node's address at the other end. */
-  receive(frame: Packet, peer?: number): void {
+  protected arrive(frame: Packet, peer: number): void {
+    this.observer?.frame('received', this, frame, peer);
+    if (this.ingress === null) this.receive(frame);
+    else this.ingress.enqueue(frame);
+  }
+
+  receive(frame: Packet): void {
     const { counters } = this;
     if (!this.up || this.upcall === null) {
       this.lose(frame, drop.DEVICE_DOWN);
@@ -72,7 +88,6 @@ export abstract class NodeTunnelDevice implements NetDevice {
     }
     counters.rxPackets++;
     counters.rxBytes += frame.length - this.uncountedBytes;
-    this.observer?.frame('received', this, frame, peer);
     this.tap?.frame(this, frame, false);
     this.upcall.input(this, frame);
   }

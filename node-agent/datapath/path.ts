@@ -41,6 +41,7 @@ import { ServiceAddresses } from './ipvs/service-addresses.ts';
 import { Netfilter } from './netfilter.ts';
 import type { NetworkParts, NodeNetwork } from './network/node-network.ts';
 import type { NodeCounters, NodeDatapathOptions } from './node-options.ts';
+import { NodeTunnelDevice } from './node-tunnel-device.ts';
 import type { PacketPolicy } from './packet-policy.ts';
 import { type PeerOptions, PeerTable } from './peer-table.ts';
 import type { PodAttachment, PodAttachOptions } from './pod-attachment.ts';
@@ -48,7 +49,7 @@ import { RecentLists } from './recent-lists.ts';
 import { RuleFamilies } from './rule-families.ts';
 import { describeRoute } from './show/route.ts';
 import { type Trace, type TraceFilter, Tracer } from './trace.ts';
-import type { TunnelDevice } from './tunnel-device.ts';
+import { TunnelDevice } from './tunnel-device.ts';
 import { Underlay } from './underlay.ts';
 import { UnderlayDevice } from './underlay-device.ts';
 
@@ -357,14 +358,14 @@ export class NodeDatapath implements AddressHolder {
   }
 
   private faultPlaces(link: FaultyLink) {
-    const { nodeName, peers, attachments: pods, eth0, network } = this;
+    const { nodeName, peers, attachments: pods } = this;
     return {
       nodeName,
       link,
       peerId: (name: string) => peers.get(name)?.peer.id,
       peerNames: () => peers.list().map(({ options }) => options.nodeName),
       pods,
-      tunnels: [eth0, ...(network?.tunnels ?? [])],
+      tunnels: this.devices.filter((each) => each instanceof TunnelDevice || each instanceof NodeTunnelDevice),
     };
   }
 

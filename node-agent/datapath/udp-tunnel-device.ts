@@ -40,7 +40,7 @@ export class UdpTunnelDevice extends NodeTunnelDevice {
     this.nodes.removePeer(internalIp);
   }
 
-  transmit(frame: Packet): void {
+  transmitNow(frame: Packet): void {
     const node = this.nodes.lookup(ip.destination(this.host.memory.view, frame.offset + ethernet.HEADER_BYTES));
     if (node === undefined) {
       this.refuse(frame, NO_NODE);
@@ -67,6 +67,6 @@ export class UdpTunnelDevice extends NodeTunnelDevice {
     }
     packet.length = ip.totalLength(view, packet.offset);
     this.frameInner(packet, ip.etherType(view, packet.offset));
-    this.receive(packet, from);
+    this.arrive(packet, from);
   }
 }

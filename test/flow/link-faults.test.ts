@@ -1,12 +1,14 @@
 /** Faults of links on whole nodes: what a ping sees, to the microsecond of virtual time, and what traces say of it. */
 import { describe, expect, test } from 'vitest';
 import { LinkFaultError } from '../../node-agent/datapath/faults/link-faults.ts';
+import type { NetworkParts, NodeNetwork } from '../../node-agent/datapath/network/node-network.ts';
 import type { NodeDatapath } from '../../node-agent/datapath/path.ts';
 import type { Host } from '../../shared/netstack/host.ts';
 import type { ImpairmentChange } from '../../shared/rules/impairment.ts';
 import type { FaultDirection, FaultTarget } from '../../shared/rules/link-fault.ts';
 import { startTransfer } from '../sim/transfer.ts';
 import { ip, TestCluster } from './cluster.testkit.ts';
+import { NETWORKS } from './network-cases.testkit.ts';
 
 const peer = (node: string): FaultTarget => ({ kind: 'peer', node });
 const pod = (address: string, direction: FaultDirection): FaultTarget => ({
@@ -26,8 +28,13 @@ function impair(
   return node.faults.set([target], change, { seed: 1, freshSeed: 1, durationUs });
 }
 
-function twoPods(): { cluster: TestCluster; a: Host; b: Host; rttUs: (from?: Host, to?: string) => number | string } {
-  const cluster = new TestCluster();
+function twoPods(network?: (parts: NetworkParts) => NodeNetwork): {
+  cluster: TestCluster;
+  a: Host;
+  b: Host;
+  rttUs: (from?: Host, to?: string) => number | string;
+} {
+  const cluster = new TestCluster(2, 1, network === undefined ? {} : { network });
   const a = cluster.pod('10.244.1.5').host;
   const b = cluster.pod('10.244.2.6').host;
   const rttUs = (from = a, to = '10.244.2.6'): number | string => {
@@ -167,6 +174,24 @@ describe('at pods and devices', () => {
     expect(rttUs()).toBe(before + 3000);
     impair(cluster.node(1), device('eth0', direction), { partition: true });
     expect(rttUs()).toBe(before + 3000);
+  });
+
+  test.each([
+    ['flannel udp', 'flannel0'],
+    ['calico IP-in-IP', 'tunl0'],
+    ['cilium Geneve', 'cilium_geneve'],
+    ['cilium native, encrypted', 'cilium_wg0'],
+  ])('%s: %s, both ways', (name, tunnel) => {
+    const { cluster, rttUs } = twoPods(NETWORKS[name]!.network);
+    const fastUs = Number(rttUs());
+    impair(cluster.node(1), device(tunnel, 'to'), { delayUs: 3000 });
+    expect(rttUs()).toBe(fastUs + 3000);
+    impair(cluster.node(1), device(tunnel, 'from'), { delayUs: 4000 });
+    expect(rttUs()).toBe(fastUs + 7000);
+    impair(cluster.node(1), device(tunnel, 'from'), { loss: 1 });
+    expect(rttUs()).toBe('lost');
+    cluster.node(1).faults.clear('all');
+    expect(rttUs()).toBe(fastUs);
   });
 
   test("a pod's cable has one fault, whether named by the pod or by its device", () => {

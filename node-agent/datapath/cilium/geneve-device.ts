@@ -38,7 +38,7 @@ export class GeneveDevice extends NodeTunnelDevice {
     options.host.udp.bind({ port: geneve.PORT }).onPacket = (packet) => this.decapsulate(packet);
   }
 
-  transmit(frame: Packet): void {
+  transmitNow(frame: Packet): void {
     const { view } = this.host.memory;
     const known = this.map.lookup(destinationOf(view, frame));
     const nextHop = known === undefined ? undefined : this.routeTo(known.options.internalIp);
@@ -72,6 +72,6 @@ export class GeneveDevice extends NodeTunnelDevice {
     packet.strip(inner - offset);
     forgetOuter(packet);
     ethernet.setDestination(view, packet.offset, this.macAddress);
-    this.receive(packet, from);
+    this.arrive(packet, from);
   }
 }

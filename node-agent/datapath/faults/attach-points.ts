@@ -1,13 +1,20 @@
 /** From what a user names (another node, a pod, a device) to the place on this node where its packets pass. */
-import type { QueuedDevice } from '../../../shared/netstack/device.ts';
+import type { QueueDiscipline, QueuedDevice } from '../../../shared/netstack/device.ts';
 import type { VethDevice } from '../../../shared/netstack/veth.ts';
 import type { FaultTarget } from '../../../shared/rules/link-fault.ts';
+import type { Packet } from '../../../shared/wire/packet-memory.ts';
 import * as vxlan from '../../../shared/wire/vxlan.ts';
 import type { PeerId } from '../link.ts';
 import type { PodAttachment } from '../pod-attachment.ts';
-import type { TunnelDevice } from '../tunnel-device.ts';
 import type { FaultyLink } from './faulty-link.ts';
 import { type AttachPoint, LinkFaultError } from './link-faults.ts';
+
+/** A device with another node at its other end. */
+export interface TunnelPlace extends QueuedDevice {
+  /** Before what arrives; its output is `receive`. */
+  ingress: QueueDiscipline | null;
+  receive(frame: Packet): void;
+}
 
 /** What a node has where faults can be. */
 export interface FaultPlaces {
@@ -17,7 +24,7 @@ export interface FaultPlaces {
   readonly peerId: (nodeName: string) => PeerId | undefined;
   readonly peerNames: () => readonly string[];
   readonly pods: ReadonlyMap<string, PodAttachment>;
-  readonly tunnels: readonly TunnelDevice[];
+  readonly tunnels: readonly TunnelPlace[];
 }
 
 export function attachPoint(places: FaultPlaces, target: FaultTarget): AttachPoint {
@@ -95,7 +102,7 @@ function vethPoint({ hostDevice, podDevice }: PodAttachment, toPod: boolean): Un
   return egressPoint(wireKey(hostDevice.name, toPod), sender);
 }
 
-function tunnelPoint(tunnel: TunnelDevice, outwards: boolean): UnnamedPoint {
+function tunnelPoint(tunnel: TunnelPlace, outwards: boolean): UnnamedPoint {
   const key = wireKey(tunnel.name, outwards);
   if (outwards) return egressPoint(key, tunnel);
   return {

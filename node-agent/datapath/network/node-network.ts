@@ -43,7 +43,7 @@ export interface NetworkParts {
 export interface NodeNetwork {
   /** In the order of their indexes, without the ends of pods' cables. */
   readonly devices: readonly NetDevice[];
-  /** Those of `devices` that faults can be set at. */
+  /** Those of `devices` whose frames go over the underlay; other nodes must know the address of the first. */
   readonly tunnels: readonly TunnelDevice[];
   /** What pods are ports of; null where there is none. */
   readonly bridge: BridgeDevice | null;

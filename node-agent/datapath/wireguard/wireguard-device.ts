@@ -103,7 +103,7 @@ export class WireguardDevice extends NodeTunnelDevice {
     this.allowedIps.removePeer(peer);
   }
 
-  transmit(frame: Packet): void {
+  transmitNow(frame: Packet): void {
     const network = frame.offset + ethernet.HEADER_BYTES;
     const peer = this.allowedIps.lookup(ip.destination(this.host.memory.view, network));
     if (peer === undefined) {
@@ -189,7 +189,7 @@ export class WireguardDevice extends NodeTunnelDevice {
     }
     packet.length = ip.totalLength(view, packet.offset);
     this.frameInner(packet, ip.etherType(view, packet.offset));
-    this.receive(packet, peer.endpoint.address);
+    this.arrive(packet, peer.endpoint.address);
   }
 
   private sessionWith(publicKey: string): Session | undefined {
