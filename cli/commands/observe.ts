@@ -17,13 +17,14 @@ export function observeCommand(): Command {
     examples: [
       ['podwire observe', 'the last flows'],
       ['podwire observe --verdict DROPPED --last 5', 'what policies refused'],
+      ['podwire observe --protocol http --http-status 5+', 'requests that went wrong, where rules ask about HTTP'],
       ['podwire observe --follow --pod shop/web', 'as they come, of pods by the beginning of their names'],
       ['podwire observe --to-port 53 --protocol UDP -o json', 'a JSON object a line'],
     ],
   })
     .argument(
       '[filters...]',
-      '--pod, --from-pod, --to-pod, -n, --from-ip, --to-ip, --port, --to-port, --protocol, --verdict, --last, -f, -o',
+      '--pod, --from-pod, --to-pod, -n, --from-ip, --to-ip, --port, --to-port, --to-fqdn, --protocol, --verdict, --type, --http-method, --http-path, --http-status, --last, -f, -o',
     )
     .allowUnknownOption()
     .action(async (filters: string[], options: ClusterOptions) => observe(filters, options));

@@ -7,6 +7,7 @@ import { TestLoop } from '../../shared/podnet/pod-pair.testkit.ts';
 import { StackNetwork } from '../../shared/podnet/stack-network.ts';
 import type { CiliumPolicySpec } from '../../shared/policy/cilium-policy.ts';
 import { parseAddress } from '../../shared/wire/ip-address.ts';
+import { waitFor } from '../wait-for.ts';
 import { CiliumWorld } from './cilium-world.testkit.ts';
 
 const SERVER = '10.244.2.3';
@@ -165,6 +166,16 @@ describe('HTTP', () => {
     expect(await ask(agent, 'GET', '/three')).toMatchObject({ status: 200 });
   });
 
+  it('a connection that is looked into is cut when its port is forbidden', async () => {
+    apply(ingress({}), egress({}));
+    expect(await ask(agent, 'GET', '/')).toMatchObject({ status: 200 });
+    apply({ ...serverSelector, ingress: [{}] });
+    const late = ask(agent, 'GET', '/');
+    await waitFor('packets to be refused', async () => hubble(2, '--verdict', 'DROPPED').includes('Policy denied'));
+    apply(ingress({}));
+    expect(await late).toMatchObject({ status: 200 }); // TCP sends again
+  });
+
   it('a connection that nobody looked into from its beginning on is reset when rules ask', async () => {
     expect(await ask(agent, 'GET', '/')).toMatchObject({ status: 200 });
     apply(ingress({}));
@@ -290,6 +301,7 @@ describe('DNS', () => {
     return message;
   }
 
+  const command = (...words: string[]) => world.command(1, 'cilium-dbg', ...words);
   const rcodeOf = (message: object) => ('rcode' in message ? message.rcode : undefined);
   const mayReach = (address: string, port: number) => {
     const policy = world.engines[0]!;
@@ -320,9 +332,16 @@ describe('DNS', () => {
     expect(world.command(1, 'cilium-dbg', 'fqdn', 'cache', 'list')).toMatch(
       /lookup +api\.example\.com\. +60 +\S+Z +203\.0\.113\.7/,
     );
+    const [, identity = ''] = /203\.0\.113\.7\/32 +identity=(\d+)/.exec(command('bpf', 'ipcache', 'list')) ?? [];
+    expect(identity).toMatch(/^1677721\d$/);
+    expect(command('identity', 'list')).toMatch(
+      new RegExp(`${identity} +fqdn:api.example.com\\n +fqdn:other.example.com\\n +reserved:world`),
+    );
     loop.run(() => world.cluster.advance(2 * 60_000_000));
     expect(mayReach(WORLD, 443)).toBe(false);
-    expect(world.command(1, 'cilium-dbg', 'fqdn', 'cache', 'list')).not.toContain('api.example.com.');
+    expect(command('fqdn', 'cache', 'list')).not.toContain('api.example.com.');
+    expect(command('identity', 'list')).not.toContain('fqdn:');
+    expect(command('bpf', 'ipcache', 'list')).not.toContain('203.0.113.7');
   });
 
   it('hubble shows questions and answers', async () => {

@@ -11,6 +11,7 @@ import { DnsGate } from '../../datapath/cilium/dns-gate.ts';
 import { EndpointDirectory } from '../../datapath/cilium/endpoint-directory.ts';
 import { FlowLog } from '../../datapath/cilium/flow-log.ts';
 import { FqdnCache } from '../../datapath/cilium/fqdn-cache.ts';
+import { FqdnIdentities } from '../../datapath/cilium/fqdn-identities.ts';
 import { CiliumNetwork, type CiliumRouting } from '../../datapath/network/cilium-network.ts';
 import type { PolicyEngine } from '../../datapath/policy/policy-engine.ts';
 import type { WireguardKeys } from '../../datapath/wireguard/session.ts';
@@ -61,6 +62,9 @@ export class Cilium implements CniPlugin {
     const { engine, memory } = root;
     this.flows = new FlowLog(memory, () => engine.nowUs);
     this.names = new FqdnCache({ engine, isInUse: (client, server) => conntrack.connects(client, server) });
+    const local = new FqdnIdentities(this.names, this.network.ipCache);
+    this.names.onIdentities = () => local.follow();
+    this.directory.local = local;
     const { settings = {} } = context;
     this.enforcement = enforcementMode(settings['enable-policy']);
     this.names.minTtlSeconds = Number(settings['tofqdns-min-ttl']) || 0;

@@ -2,7 +2,7 @@
 import { parseArgs } from 'node:util';
 import { formatIpv4 } from '../../../shared/wire/address.ts';
 import { type FlowRecord, MAX_FLOWS } from '../../datapath/cilium/flow-log.ts';
-import { RESERVED_IDENTITIES, reservedName } from '../../datapath/cilium/identity.ts';
+import { FIRST_LOCAL_IDENTITY, RESERVED_IDENTITIES, reservedName } from '../../datapath/cilium/identity.ts';
 import { labelLines } from '../../datapath/cilium/security-labels.ts';
 import type { PluginOutput } from '../plugin.ts';
 import type { CiliumView } from './cilium-dbg.ts';
@@ -187,7 +187,7 @@ function observationPoint(routing: string, { record, destination, isArriving }: 
   if (record.toProxy) return 'to-proxy';
   if (isArriving) return 'to-endpoint';
   if (destination.identity === RESERVED_IDENTITIES.host) return 'to-stack';
-  const isPodOrNode = destination.identity !== RESERVED_IDENTITIES.world;
+  const isPodOrNode = destination.identity !== RESERVED_IDENTITIES.world && destination.identity < FIRST_LOCAL_IDENTITY;
   return isPodOrNode && (routing === 'vxlan' || routing === 'geneve') ? 'to-overlay' : 'to-network';
 }
 

@@ -25,9 +25,12 @@ export class EndpointDirectory {
     this.ipCache = ipCache;
   }
 
+  /** Of this node alone, for what is outside. */
+  local: { readonly identities: readonly (readonly [number, Labels])[] } | null = null;
+
   /** Identities in ascending order. */
   get identities(): readonly (readonly [number, Labels])[] {
-    return [...this.labelsOf].sort(([a], [b]) => a - b);
+    return [...[...this.labelsOf].sort(([a], [b]) => a - b), ...(this.local?.identities ?? [])];
   }
 
   endpointAt(address: number): KnownEndpoint | undefined {

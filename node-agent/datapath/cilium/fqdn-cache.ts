@@ -36,7 +36,8 @@ export interface FqdnCacheOptions {
 }
 
 export class FqdnCache {
-  /** Told when names have other addresses than before, within the turn that knows. */
+  /** Told when names have other addresses than before, within the turn that knows; the second after the first. */
+  onIdentities: (() => void) | null = null;
   onChange: (() => void) | null = null;
   /** cilium's tofqdns-min-ttl. */
   minTtlSeconds = 0;
@@ -67,7 +68,7 @@ export class FqdnCache {
     }
     if (entries.size > 0) this.names.set(name, entries);
     if (!this.alarm.isSet) this.alarm.set(this.options.engine.nowUs + COLLECT_EVERY_US);
-    if (addresses.some((address) => !before.has(address))) this.onChange?.();
+    if (addresses.some((address) => !before.has(address))) this.changed();
   }
 
   /** As text, each once. */
@@ -91,7 +92,7 @@ export class FqdnCache {
 
   /** A pod is gone, or `cilium-dbg fqdn cache clean` was called. */
   forget(isMeant: (entry: FqdnEntry) => boolean): void {
-    if (this.removeWhere(isMeant)) this.onChange?.();
+    if (this.removeWhere(isMeant)) this.changed();
   }
 
   private addressesNamed(name: string): ReadonlySet<number> {
@@ -110,7 +111,12 @@ export class FqdnCache {
     }
     const changed = this.removeWhere(isOver);
     if (this.size > 0) this.alarm.set(engine.nowUs + COLLECT_EVERY_US);
-    if (changed) this.onChange?.();
+    if (changed) this.changed();
+  }
+
+  private changed(): void {
+    this.onIdentities?.();
+    this.onChange?.();
   }
 
   private removeWhere(isMeant: (entry: FqdnEntry) => boolean): boolean {

@@ -14,6 +14,9 @@ export const RESERVED_IDENTITIES = {
 export const MIN_POD_IDENTITY = 256;
 export const MAX_POD_IDENTITY = 65_535;
 
+/** From here on a node gives numbers to what is outside of the cluster: they mean nothing on another one. */
+export const FIRST_LOCAL_IDENTITY = 2 ** 24 + 1;
+
 const NAMES = new Map<number, string>(Object.entries(RESERVED_IDENTITIES).map(([name, number]) => [number, name]));
 
 /** `world` of `reserved:world`; undefined for what is no reserved identity. */
