@@ -15,7 +15,7 @@ import { type CniDaemon, NodeCni } from './cni/node-cni.ts';
 import type { CniContext, CniPlugin, NodeNetworkUp } from './cni/plugin.ts';
 import { PortMap } from './cni/portmap/portmap.ts';
 import { createPlugin } from './cni/registry.ts';
-import { FileNode } from './images/files/file-node.ts';
+import { FileNode, GeneratedFile } from './images/files/file-node.ts';
 import { watchedFiles } from './images/files/watched-files.ts';
 import type { NodeKernel } from './kernel.ts';
 import { type CommandOutput, failed, printed } from './kernel-view/command-output.ts';
@@ -115,8 +115,18 @@ export class NodeNetwork {
     watchedFiles(folder, (files) => this.options.kernel.loop.run(() => this.cni.configurationChanged(files)));
   }
 
+  private keepFiles(plugin: CniPlugin): void {
+    for (const [path, read] of Object.entries(plugin.files?.() ?? {})) {
+      const end = path.lastIndexOf('/');
+      const folder = this.folders.find(path.slice(0, end))?.directory;
+      if (folder === undefined) throw new Error(`${path}: the node has no such folder`);
+      folder.set(path.slice(end + 1), new GeneratedFile(read));
+    }
+  }
+
   private installed(name: CniPluginName, plugin: CniPlugin): void {
     if (enforcesPolicy(name)) this.policy = this.options.createPolicy(name, plugin);
+    this.keepFiles(plugin);
     this.listener?.installed(name, plugin);
   }
 }

@@ -15,6 +15,8 @@ export interface FabricPlugin {
   readonly pods: FabricPods;
   readonly configuration: NetworkConfiguration;
   readonly up: NodeNetworkUp;
+  /** By path. */
+  readonly files: Readonly<Record<string, () => string>>;
 }
 
 export class FabricCni implements CniPlugin {
@@ -32,6 +34,10 @@ export class FabricCni implements CniPlugin {
 
   configuration(): NetworkConfiguration {
     return this.plugin.configuration;
+  }
+
+  files(): FabricPlugin['files'] {
+    return this.plugin.files;
   }
 
   setUpNode(podCidr: Ipv4Prefix): NodeNetworkUp {

@@ -93,6 +93,8 @@ export interface CniPlugin {
   setSelf?(self: PeerNode): void;
   setPeer(peer: PeerNode): void;
   removePeer(name: string): void;
+  /** Files of the node that the plugin keeps, by path, in folders of `pods/node-folders.ts`; made when they are read. */
+  files?(): Readonly<Record<string, () => string>>;
   /** Commands that a node of this plugin has beside the usual ones; they take the words behind their name, and print. */
   commands?(): Readonly<Record<string, (words: readonly string[]) => PluginOutput>>;
 }

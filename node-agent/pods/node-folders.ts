@@ -7,7 +7,15 @@ import { emptyVolume, type Volume } from '../images/files/volume.ts';
 export const CNI_CONFIGURATION_FOLDER = '/etc/cni/net.d';
 
 /** Where daemons of networks keep what their CNI plugins read, and the plugins themselves. */
-const FOLDERS = [CNI_CONFIGURATION_FOLDER, '/opt/cni/bin', '/run/flannel', '/var/lib/cni', '/var/run/calico'];
+const FOLDERS = [
+  CNI_CONFIGURATION_FOLDER,
+  '/opt/cni/bin',
+  '/run/flannel',
+  '/var/lib/cni',
+  '/var/run',
+  '/var/run/calico',
+  '/var/run/aws-node',
+];
 
 export class NodeFolders {
   private readonly volumes = new Map(FOLDERS.map((path) => [path, emptyVolume()]));

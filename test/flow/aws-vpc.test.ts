@@ -123,6 +123,21 @@ describe('aws-vpc', () => {
     );
   });
 
+  it('ipam.json has the addresses of pods', () => {
+    world.pod(1, 'client');
+    expect(JSON.parse(world.plugins[0]!.files()['/var/run/aws-node/ipam.json']!())).toEqual({
+      version: 'vpc-cni-ipam/1',
+      allocations: [
+        {
+          networkName: 'aws-cni',
+          ifName: 'eth0',
+          ipv4: '10.244.1.2',
+          metadata: { k8sPodNamespace: 'default', k8sPodName: 'client' },
+        },
+      ],
+    });
+  });
+
   it('iptables-save shows the marks', () => {
     const saved = iptablesSave(world.cluster.node(1).rules.ipv4.ruleset, {});
     for (const rule of [

@@ -1,12 +1,14 @@
 /** What the plugins of clouds do with the source of packets that leave the pods' network. */
 import { describe, expect, it } from 'vitest';
 import { AWS_VPC_NETWORK } from '../../node-agent/cni/aws-vpc/aws-vpc.ts';
-import { azureNetwork } from '../../node-agent/cni/azure/azure.ts';
+import { azure, azureNetwork } from '../../node-agent/cni/azure/azure.ts';
 import { FabricNetwork } from '../../node-agent/datapath/network/fabric-network.ts';
 import { connectOutside } from '../../node-agent/datapath/outside.ts';
 import { podNamespace } from '../../node-agent/datapath/show/namespace.ts';
 import { formatRoutes, routeRows } from '../../node-agent/datapath/show/route.ts';
+import { formatMac } from '../../shared/wire/address.ts';
 import { ip, TestCluster } from './cluster.testkit.ts';
+import { PluginCluster } from './plugin-cluster.testkit.ts';
 
 const POD = '10.244.1.5';
 const NODE = '192.168.1.10';
@@ -43,3 +45,30 @@ describe.each([
     expect(heardFrom(cluster.ask(pod.host, BEYOND, 90)), cluster.journey()).toBe(NODE);
   });
 });
+
+it('azure-vnet.json has the endpoints', () => {
+  const world = new PluginCluster((context) => azure(context, 'transparent'));
+  const { hostDevice, podDevice } = pod(world.cluster, world.pod(1, 'client').address);
+  const id = `${hostDevice.name.slice(3, 11)}-eth0`;
+  const { Network } = JSON.parse(world.plugins[0]!.files()['/var/run/azure-vnet.json']!());
+  expect(Network.ExternalInterfaces.eth0.Networks.azure).toEqual({
+    Id: 'azure',
+    Mode: 'transparent',
+    VlanId: 0,
+    Endpoints: {
+      [id]: {
+        Id: id,
+        IfName: 'eth0',
+        HostIfName: hostDevice.name,
+        MacAddress: formatMac(podDevice.macAddress),
+        IPAddresses: [{ IP: '10.244.1.2', Mask: '/////w==' }],
+        PODName: 'client',
+        PODNameSpace: 'default',
+      },
+    },
+  });
+});
+
+function pod(cluster: TestCluster, address: number) {
+  return [...cluster.node(1).pods.values()].find((each) => each.address === address)!;
+}

@@ -7,6 +7,7 @@ import { FabricCni } from '../fabric-cni.ts';
 import { PORTMAP } from '../network-configuration.ts';
 import type { CniContext } from '../plugin.ts';
 import { EniPods } from './eni-pods.ts';
+import { IPAM_CHECKPOINT_FILE, ipamCheckpoint } from './ipam-checkpoint.ts';
 import { snatRules } from './snat-rules.ts';
 import { warmTargets } from './warm-targets.ts';
 
@@ -30,6 +31,7 @@ export function awsVpc(context: CniContext): FabricCni {
   return new FabricCni(context, {
     pods,
     configuration: { fileName: '10-aws.conflist', content },
+    files: { [IPAM_CHECKPOINT_FILE]: () => ipamCheckpoint(datapath) },
     up: { reason: 'AwsVpcCniIsUp', message: 'The Amazon VPC CNI is running on this node' },
   });
 }

@@ -9,6 +9,7 @@ import { FabricCni } from '../fabric-cni.ts';
 import { HostLocalPods } from '../ipam/host-local-pods.ts';
 import { PORTMAP } from '../network-configuration.ts';
 import type { CniContext } from '../plugin.ts';
+import { AZURE_STATE_FILE, azureState } from './azure-state.ts';
 
 /** `transparent`: pods are of the virtual network. `overlay`: of a network of their own, beyond which nodes speak for them. */
 export type AzureMode = 'transparent' | 'overlay';
@@ -70,6 +71,7 @@ export function azure(context: CniContext, mode: AzureMode): FabricCni {
   return new FabricCni(context, {
     pods: new HostLocalPods(context),
     configuration: { fileName: '10-azure.conflist', content },
+    files: { [AZURE_STATE_FILE]: () => azureState(context.datapath) },
     up: { reason: 'AzureCniIsUp', message: 'Azure CNI is running on this node' },
   });
 }
