@@ -63,6 +63,8 @@ export function policyApisOf(plugin: CniPluginName): readonly PolicyApi[] {
 
 /** On a Node: the plugin it has, which may have been installed into a cluster of `--cni none`. */
 export const CNI_ANNOTATION = 'podwire.dev/cni';
+/** On a Node of calico: the backend it has. */
+export const CALICO_ENCAPSULATION_ANNOTATION = 'podwire.dev/calico-encapsulation';
 
 export function hasIpv6(plugin: CniPluginName): boolean {
   return TRAITS[plugin].hasIpv6;

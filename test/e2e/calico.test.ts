@@ -132,6 +132,21 @@ test('pods, routes, birdc, policies, calicoctl, and what the death of a node doe
   expect(blocks.match(/\| Block /g)?.length).toBeGreaterThanOrEqual(2);
   expect(await onNode('calicoctl', 'ipam', 'show', `--ip=${far}`)).toContain('pod: on-worker-2');
 
+  const mode = async (ipipMode: string) =>
+    await c.kubectlOut([
+      'patch',
+      'ippool',
+      'default-ipv4-ippool',
+      '--type=merge',
+      `-p={"spec":{"ipipMode":"${ipipMode}"}}`,
+    ]);
+  await mode('Never');
+  await waitFor('the routes to leave the tunnel', async () =>
+    /\/26 via 192\.168\.1\.11 dev eth0 proto bird/.test(await onNode('ip', 'route')),
+  );
+  await waitFor('the pods to reach each other without it', async () => (await c.kubectl(connect)).code === 0);
+  await mode('Always');
+
   await c.apply(WITHOUT_MESH);
   await waitFor('the routes to be withdrawn', async () => !(await onNode('ip', 'route')).includes('via 192.168.1.11'));
   await c.kubectlOut(['label', 'node', 'worker-2', 'reflector=yes']);

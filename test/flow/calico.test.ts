@@ -5,10 +5,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { Calico } from '../../node-agent/cni/calico/calico.ts';
-import type { IpPoolObject } from '../../node-agent/cni/calico/ipam/ip-pool.ts';
+import type { IpPool, IpPoolObject } from '../../node-agent/cni/calico/ipam/ip-pool.ts';
 import { MemoryCalicoStore } from '../../node-agent/cni/calico/memory-datastore.testkit.ts';
 import type { Encapsulation } from '../../node-agent/datapath/network/routed-network.ts';
 import { nodeNamespace } from '../../node-agent/datapath/show/namespace.ts';
+import { iptablesSave } from '../../shared/rules/iptables-save.ts';
 import { formatIpv4, networkOf } from '../../shared/wire/address.ts';
 import { enhancedPacket, interfaceDescription, sectionHeader } from '../../shared/wire/pcap.ts';
 import * as vxlan from '../../shared/wire/vxlan.ts';
@@ -17,7 +18,12 @@ import { HOLD_SECONDS, PluginCluster, SECOND_US } from './plugin-cluster.testkit
 const NODES = 3;
 
 async function calico(encapsulation: Encapsulation, pool: IpPoolObject['spec'] = { cidr: '10.244.0.0/16' }) {
-  const store = new MemoryCalicoStore(pool);
+  const store = new MemoryCalicoStore({
+    ipipMode: encapsulation === 'ipip' ? 'Always' : 'Never',
+    vxlanMode: encapsulation === 'vxlan' ? 'Always' : 'Never',
+    natOutgoing: true,
+    ...pool,
+  });
   const cluster = new PluginCluster((context) => new Calico(context, encapsulation, store.node()));
   await cluster.settled();
   return Object.assign(cluster, { store });
@@ -122,6 +128,49 @@ describe.each(['ipip', 'vxlan'] as const)('calico with %s, when no block is free
     guest.detach();
     await world.settled();
     for (const node of [2, 3]) expect(world.routes(node)).not.toContain(`${address} via`);
+  });
+});
+
+describe('pools that change', () => {
+  const change = async (world: Awaited<ReturnType<typeof calico>>, more: Partial<IpPool>) => {
+    world.store.pools = world.store.pools.map((pool) => ({ ...pool, ...more }));
+    world.store.changed();
+    await world.settled();
+  };
+
+  it('ipipMode: routes go through tunl0, or not', async () => {
+    const world = await calico('ipip');
+    await change(world, { ipipMode: 'Never' });
+    expect(world.routes(1)).toContain('10.244.2.0/26 via 192.168.1.11 dev eth0 proto bird');
+    await change(world, { ipipMode: 'CrossSubnet' });
+    expect(world.routes(1)).toContain('10.244.2.0/26 via 192.168.1.11 dev eth0 proto bird');
+    await change(world, { ipipMode: 'Always' });
+    expect(world.routes(1)).toContain('10.244.2.0/26 via 192.168.1.11 dev tunl0 proto bird onlink');
+  });
+
+  it('ipipMode where there was no tunnel: it is made, and pods go on', async () => {
+    const world = await calico('none');
+    const [client, server] = [await world.startPod(1, 'client'), await world.startPod(2, 'server')];
+    world.cluster.udpServer(server.host, 80, 'server');
+    await change(world, { ipipMode: 'Always' });
+    expect(world.routes(1)).toContain('10.244.2.0/26 via 192.168.1.11 dev tunl0 proto bird onlink');
+    expect(world.cluster.ask(client.host, formatIpv4(server.address), 80).answer).toContain('server heard');
+  });
+
+  it('vxlanMode: neighbours are reached without the tunnel', async () => {
+    const world = await calico('vxlan');
+    await world.settled();
+    expect(world.routes(1)).toContain('10.244.2.0/26 via 10.244.2.0 dev vxlan.calico onlink');
+    await change(world, { vxlanMode: 'CrossSubnet' });
+    expect(world.routes(1)).toContain('10.244.2.0/26 via 192.168.1.11 dev eth0');
+  });
+
+  it('natOutgoing: pods are masqueraded outside the pools, or not', async () => {
+    const world = await calico('ipip');
+    const rules = () => iptablesSave(world.cluster.node(1).rules.ipv4.ruleset, { table: 'nat' });
+    expect(rules()).toContain('-A cali-nat-outgoing -s 10.244.0.0/16 -j MASQUERADE');
+    await change(world, { natOutgoing: false });
+    expect(rules()).not.toContain('MASQUERADE');
   });
 });
 

@@ -5,7 +5,7 @@
  *   what it borrowed          -> announced by BGP, an address at a time
  *   the rest, where no BGP is -> through vxlan.calico to the node that has it
  */
-import { formatPrefix } from '../../../shared/wire/ip-address.ts';
+import { formatPrefix, type IpPrefix } from '../../../shared/wire/ip-address.ts';
 import type { RoutedNetwork } from '../../datapath/network/routed-network.ts';
 import type { VxlanNode } from '../../datapath/network/vxlan-backend.ts';
 import type { BgpSpeaker } from '../bgp/speaker.ts';
@@ -17,7 +17,7 @@ export interface BlockRoutesOptions {
   readonly network: RoutedNetwork;
   readonly speaker: BgpSpeaker | undefined;
   /** Where another node's end of the tunnel is; undefined while that is not known. */
-  readonly vxlanNode: (node: string) => VxlanNode | undefined;
+  readonly vxlanNode: (node: string, prefix: IpPrefix) => VxlanNode | undefined;
 }
 
 export class BlockRoutes {
@@ -58,12 +58,13 @@ export class BlockRoutes {
     const { network, vxlanNode } = this.options;
     const wanted = byText(places);
     for (const [text, { place }] of this.remote) {
-      if (wanted.has(text) && vxlanNode(wanted.get(text)!.node) !== undefined) continue;
+      const present = wanted.get(text);
+      if (present !== undefined && vxlanNode(present.node, present.prefix) !== undefined) continue;
       this.remote.delete(text);
       network.removeRoute(place.prefix);
     }
     for (const [text, place] of wanted) {
-      const node = vxlanNode(place.node);
+      const node = vxlanNode(place.node, place.prefix);
       const way = JSON.stringify(node);
       if (node === undefined || this.remote.get(text)?.way === way) continue;
       this.remote.set(text, { place, way });

@@ -6,10 +6,12 @@
  *   a node is silent for the hold time -> its routes are gone
  */
 import { Alarm } from '../../../shared/netstack/alarm.ts';
+import { CALICO_ENCAPSULATION_ANNOTATION } from '../../../shared/runtime/cni-plugins.ts';
 import { formatIpv4, type Ipv4Prefix } from '../../../shared/wire/address.ts';
+import type { IpPrefix } from '../../../shared/wire/ip-address.ts';
 import { type Encapsulation, isVxlan, RoutedNetwork } from '../../datapath/network/routed-network.ts';
 import type { VxlanNode } from '../../datapath/network/vxlan-backend.ts';
-import { nodeSpeaker } from '../bgp/node-speaker.ts';
+import { nodeSpeaker, type RouteInstaller } from '../bgp/node-speaker.ts';
 import type { BgpSpeaker } from '../bgp/speaker.ts';
 import { datapathPeer } from '../datapath-peer.ts';
 import { type AddressPool, attachLeased } from '../leased-pod.ts';
@@ -24,8 +26,8 @@ import { addressOf, type Holder } from './ipam/block.ts';
 import { CalicoIpam } from './ipam/calico-ipam.ts';
 import { asOf, clusterIdOf, peeringsOf } from './peerings.ts';
 import { podHandle, podRequest } from './pod-request.ts';
+import { isVxlanCrossSubnet, needsTunnel, tunnellingOf } from './pool-modes.ts';
 
-const BACKEND_ANNOTATION = 'podwire.dev/calico-encapsulation';
 const ADDRESS_ANNOTATION = 'projectcalico.org/IPv4Address';
 const VTEP_ANNOTATION = 'projectcalico.org/VXLANTunnelMACAddr';
 /** What could not be written is tried again after this long. */
@@ -48,6 +50,9 @@ export class Calico implements CniPlugin {
   private readonly routes: BlockRoutes;
   private readonly peers = new Map<string, PeerNode>();
   private self: PeerNode | undefined;
+  private isUp = false;
+  private tunnelAddress: number | undefined;
+  private poolsFollowed = '';
   /** By the pod's uid: addresses that the API has given it. */
   private readonly reserved = new Map<string, number>();
   /** Uids of pods that are, or are about to be. */
@@ -63,7 +68,11 @@ export class Calico implements CniPlugin {
     this.encapsulation = encapsulation;
     this.datastore = datastore;
     this.network = datapath.use((parts) => new RoutedNetwork(parts, encapsulation));
-    this.speaker = isVxlan(encapsulation) ? undefined : nodeSpeaker(context, this.network);
+    const installer: RouteInstaller = {
+      setRoute: (prefix, gateway) => this.network.setRoute(prefix, gateway, tunnellingOf(datastore.pools, prefix)),
+      removeRoute: (prefix) => this.network.removeRoute(prefix),
+    };
+    this.speaker = isVxlan(encapsulation) ? undefined : nodeSpeaker(context, installer);
     this.ipam = new CalicoIpam({
       node,
       store: datastore,
@@ -74,7 +83,7 @@ export class Calico implements CniPlugin {
       node,
       network: this.network,
       speaker: this.speaker,
-      vxlanNode: (name) => this.vxlanNode(name),
+      vxlanNode: (name, prefix) => this.vxlanNode(name, prefix),
     });
     this.again = new Alarm(datapath.root.engine, () => this.tryAgain());
   }
@@ -82,7 +91,7 @@ export class Calico implements CniPlugin {
   annotations(): Record<string, string> {
     const { internalIp, vtepMac } = this.context.datapath;
     return {
-      [BACKEND_ANNOTATION]: this.encapsulation,
+      [CALICO_ENCAPSULATION_ANNOTATION]: this.encapsulation,
       [ADDRESS_ANNOTATION]: `${formatIpv4(internalIp)}/24`,
       ...(vtepMac === undefined ? {} : { [VTEP_ANNOTATION]: String(vtepMac) }),
     };
@@ -150,7 +159,7 @@ export class Calico implements CniPlugin {
 
   setPeer(peer: PeerNode): void {
     this.peers.set(peer.name, peer);
-    if (peer.annotations[BACKEND_ANNOTATION] !== this.encapsulation) return;
+    if (peer.annotations[CALICO_ENCAPSULATION_ANNOTATION] !== this.encapsulation) return;
     const known = datapathPeer(isVxlan(this.encapsulation) ? { ...peer, podCidr: null } : peer, {
       vtepMac: vtepMacOf(peer),
     });
@@ -180,6 +189,7 @@ export class Calico implements CniPlugin {
   /** Blocks, BGP's configuration or the nodes changed. */
   private follow(): void {
     const { datastore, speaker, context } = this;
+    this.followPools();
     this.routes.follow(datastore.blocks.values());
     if (speaker === undefined) return;
     const { nodeName: name, internalIp } = context.datapath;
@@ -191,14 +201,39 @@ export class Calico implements CniPlugin {
     speaker.setPeers(peeringsOf(self, others, bgpConfiguration, bgpPeers));
   }
 
+  /** Routes that BGP brought, and masquerading, are as the pools say now. */
+  private followPools(): void {
+    const { datastore, network, speaker } = this;
+    const { pools } = datastore;
+    const text = JSON.stringify(pools);
+    if (text === this.poolsFollowed || pools.length === 0) return;
+    this.poolsFollowed = text;
+    network.setPools(pools);
+    for (const [best] of speaker?.routes.list() ?? []) {
+      if (best === undefined) continue;
+      const { prefix, attributes } = best;
+      network.setRoute(prefix, attributes.nextHop, tunnellingOf(pools, prefix));
+    }
+    if (this.isUp && this.tunnelAddress === undefined) this.untilDone(() => this.addressTunnel());
+  }
+
   private async comeUp(): Promise<void> {
-    const { context, datastore, network, encapsulation } = this;
-    await datastore.start();
-    const address = encapsulation === 'none' ? undefined : await this.ipam.assign({ holder: this.tunnelHolder() });
-    datastore.inTurn(() => {
-      if (address !== undefined) network.setTunnelAddress(address);
+    await this.datastore.start();
+    await this.addressTunnel();
+    this.datastore.inTurn(() => {
+      this.isUp = true;
       this.follow();
-      context.up({ reason: 'CalicoIsUp', message: 'Calico is running on this node' });
+      this.context.up({ reason: 'CalicoIsUp', message: 'Calico is running on this node' });
+    });
+  }
+
+  private async addressTunnel(): Promise<void> {
+    const { datastore, encapsulation, network } = this;
+    if (!needsTunnel(encapsulation, datastore.pools)) return;
+    const address = await this.ipam.assign({ holder: this.tunnelHolder() });
+    datastore.inTurn(() => {
+      if (this.tunnelAddress === undefined) network.setTunnelAddress(address);
+      this.tunnelAddress = address;
     });
   }
 
@@ -239,7 +274,7 @@ export class Calico implements CniPlugin {
     for (const work of unfinished) this.untilDone(work);
   }
 
-  private vxlanNode(name: string): VxlanNode | undefined {
+  private vxlanNode(name: string, prefix: IpPrefix): VxlanNode | undefined {
     const peer = this.peers.get(name);
     const vtepMac = peer && vtepMacOf(peer);
     if (peer === undefined || vtepMac === undefined || this.context.datapath.peers.get(name) === undefined)
@@ -247,7 +282,9 @@ export class Calico implements CniPlugin {
     const gateway = [...this.datastore.blocks.values()].flatMap(
       (block) => addressOf(block, tunnelHandle(name)) ?? [],
     )[0];
-    return gateway === undefined ? undefined : { internalIp: peer.internalIp, gateway, vtepMac };
+    if (gateway === undefined) return undefined;
+    const isCrossSubnet = isVxlanCrossSubnet(this.datastore.pools, prefix);
+    return { internalIp: peer.internalIp, gateway, vtepMac, ...(isCrossSubnet === undefined ? {} : { isCrossSubnet }) };
   }
 
   private view(): CalicoctlView {

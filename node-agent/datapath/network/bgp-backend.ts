@@ -27,7 +27,7 @@ export class BgpBackend implements NetworkBackend {
   private readonly parts: NetworkParts;
   private readonly options: BgpBackendOptions;
   private readonly input: IpipInput;
-  private readonly shared: IpipDevice | null;
+  private shared: IpipDevice | null = null;
   /** By the node's address. */
   private readonly perNode = new Map<number, IpipDevice>();
   private observer: FrameObserver | null = null;
@@ -36,8 +36,8 @@ export class BgpBackend implements NetworkBackend {
     this.parts = parts;
     this.options = options;
     this.input = new IpipInput(parts.root);
-    const { tunnelling, tunnel } = options;
-    this.shared = tunnelling !== 'none' && 'shared' in tunnel ? this.addTunnel(tunnel.shared, null) : null;
+    const { tunnelling } = options;
+    if (tunnelling !== 'none') this.addSharedTunnel();
   }
 
   get devices(): readonly IpipDevice[] {
@@ -61,13 +61,18 @@ export class BgpBackend implements NetworkBackend {
     // They go by BGP, too.
   }
 
-  /** To the pods of another node. */
-  setRoute({ address: destination, prefixLength }: IpPrefix, gateway: number): void {
+  /** To the pods of another node. `tunnelling`: of these pods, where it is not that of all. */
+  setRoute(
+    { address: destination, prefixLength }: IpPrefix,
+    gateway: number,
+    tunnelling: Tunnelling = this.options.tunnelling,
+  ): void {
     const { root, eth0, internalIp: source } = this.parts;
     const { protocol, tunnel } = this.options;
     const to = { destination, prefixLength, protocol };
-    if (this.isDirect(gateway)) root.routes.tryReplace({ ...to, gateway, device: eth0 });
-    else if ('shared' in tunnel) root.routes.tryReplace({ ...to, gateway, device: this.shared, onLink: true });
+    if (this.isDirect(gateway, tunnelling)) root.routes.tryReplace({ ...to, gateway, device: eth0 });
+    else if ('shared' in tunnel)
+      root.routes.tryReplace({ ...to, gateway, device: this.sharedTunnel(tunnel.shared), onLink: true });
     else root.routes.tryReplace({ ...to, source, scope: 'global', device: this.tunnelTo(gateway, tunnel.nameFor) });
   }
 
@@ -75,16 +80,26 @@ export class BgpBackend implements NetworkBackend {
     this.parts.root.routes.remove({ destination, prefixLength, protocol: this.options.protocol });
   }
 
+  /** Where there is one for all, whether or not it is needed yet. */
+  addSharedTunnel(): void {
+    const { tunnel } = this.options;
+    if ('shared' in tunnel) this.sharedTunnel(tunnel.shared);
+  }
+
   observe(observer: FrameObserver | null): void {
     this.observer = observer;
     for (const device of this.devices) device.observer = observer;
   }
 
-  private isDirect(gateway: number): boolean {
+  private isDirect(gateway: number, tunnelling: Tunnelling): boolean {
     const { internalIp, internalPrefixLength } = this.parts;
-    const { tunnelling } = this.options;
     if (tunnelling !== 'ipip-cross-subnet') return tunnelling === 'none';
     return isInNetwork(gateway, internalIp, internalPrefixLength);
+  }
+
+  private sharedTunnel(name: string): IpipDevice {
+    this.shared ??= this.addTunnel(name, null);
+    return this.shared;
   }
 
   private tunnelTo(node: number, nameFor: (node: number) => string): IpipDevice {

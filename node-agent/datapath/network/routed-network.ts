@@ -13,7 +13,7 @@ import type { KnownPeer } from '../peer-table.ts';
 import type { PodAttachment, PodAttachOptions } from '../pod-attachment.ts';
 import type { TunnelDevice } from '../tunnel-device.ts';
 import { BgpBackend, type Tunnelling } from './bgp-backend.ts';
-import { calicoRules } from './calico-rules.ts';
+import { calicoRules, type PoolRules } from './calico-rules.ts';
 import type { NetworkParts, NodeNetwork } from './node-network.ts';
 import { cableName, plugPod } from './pod-cable.ts';
 import { VxlanBackend, type VxlanNode } from './vxlan-backend.ts';
@@ -40,7 +40,6 @@ export class RoutedNetwork implements NodeNetwork {
   private cidr: IpPrefix | null = null;
 
   constructor(parts: NetworkParts, encapsulation: Encapsulation) {
-    const { rules, bootId, clusterCidr } = parts;
     this.parts = parts;
     if (isVxlan(encapsulation)) {
       const crossSubnet = encapsulation === 'vxlan-cross-subnet';
@@ -50,7 +49,13 @@ export class RoutedNetwork implements NodeNetwork {
       this.vxlan = null;
       this.bgp = new BgpBackend(parts, { tunnelling: encapsulation, protocol: 'bird', tunnel: { shared: 'tunl0' } });
     }
-    const reply = rules.apply(calicoRules(bootId, clusterCidr));
+    this.setPools([{ cidr: parts.clusterCidr, natOutgoing: true }]);
+  }
+
+  /** Where pods' addresses come from. */
+  setPools(pools: readonly PoolRules[]): void {
+    const { rules, bootId } = this.parts;
+    const reply = rules.apply(calicoRules(bootId, pools));
     if (reply.kind !== 'applied') throw new Error(`calico's rules were refused: ${JSON.stringify(reply)}`);
   }
 
@@ -84,6 +89,7 @@ export class RoutedNetwork implements NodeNetwork {
   /** The address with which the node sends through its tunnel. */
   setTunnelAddress(address: number): void {
     this.vxlan?.setOwnNetwork(address);
+    this.bgp?.addSharedTunnel();
     for (const device of this.bgp?.devices ?? []) this.parts.root.addAddress(device, address, addressBits(address));
   }
 
@@ -98,8 +104,8 @@ export class RoutedNetwork implements NodeNetwork {
   }
 
   /** To the pods of another node, as BGP tells it. */
-  setRoute(prefix: IpPrefix, gateway: number): void {
-    this.bgp?.setRoute(prefix, gateway);
+  setRoute(prefix: IpPrefix, gateway: number, tunnelling?: Tunnelling): void {
+    this.bgp?.setRoute(prefix, gateway, tunnelling);
   }
 
   setVxlanRoute(prefix: IpPrefix, node: VxlanNode): void {

@@ -21,6 +21,8 @@ export interface VxlanNode {
   /** Of its device, and that one's MAC. */
   readonly gateway: number;
   readonly vtepMac: number;
+  /** Of these pods, where it is not as for all. */
+  readonly isCrossSubnet?: boolean;
 }
 
 export class VxlanBackend implements NetworkBackend {
@@ -78,9 +80,9 @@ export class VxlanBackend implements NetworkBackend {
   }
 
   /** To pods of a node whose end of the tunnel has an address of its own. */
-  setRoute(prefix: IpPrefix, { internalIp, gateway, vtepMac }: VxlanNode): void {
+  setRoute(prefix: IpPrefix, { internalIp, gateway, vtepMac, isCrossSubnet = this.isCrossSubnet }: VxlanNode): void {
     this.removeRoute(prefix);
-    if (this.isDirect(internalIp)) this.addDirectRoute(prefix, internalIp);
+    if (this.isDirect(internalIp, isCrossSubnet)) this.addDirectRoute(prefix, internalIp);
     else this.addRoute(prefix, gateway, vtepMac);
   }
 
@@ -94,9 +96,9 @@ export class VxlanBackend implements NetworkBackend {
   }
 
   /** A neighbour's pods need no tunnel, where only packets between subnets go through it. */
-  private isDirect(node: number): boolean {
+  private isDirect(node: number, isCrossSubnet = this.isCrossSubnet): boolean {
     const { internalIp, internalPrefixLength } = this.parts;
-    return this.isCrossSubnet && isInNetwork(node, internalIp, internalPrefixLength);
+    return isCrossSubnet && isInNetwork(node, internalIp, internalPrefixLength);
   }
 
   private addDirectRoute({ address: destination, prefixLength }: IpPrefix, gateway: number): void {

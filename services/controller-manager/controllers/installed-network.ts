@@ -6,7 +6,12 @@ import type { Node } from 'kubernetes-types/core/v1.js';
 import type { Live } from '../../../shared/api/live.ts';
 import type { KubeObject } from '../../../shared/api/object.ts';
 import { CALICO_IPPOOLS, CALICO_TIERS, CUSTOMRESOURCEDEFINITIONS, NODES } from '../../../shared/api/resources.ts';
-import { CNI_ANNOTATION, CNI_PLUGINS } from '../../../shared/runtime/cni-plugins.ts';
+import {
+  backendsOf,
+  CALICO_ENCAPSULATION_ANNOTATION,
+  CNI_ANNOTATION,
+  CNI_PLUGINS,
+} from '../../../shared/runtime/cni-plugins.ts';
 import type { ClusterConfig } from '../../../shared/runtime/config.ts';
 import type { Outcome } from '../action.ts';
 import type { Manifest } from '../bootstrap/manifest.ts';
@@ -38,9 +43,10 @@ export function installedNetworkController(
     gather(name) {
       const cni = CNI_PLUGINS.find((candidate) => candidate === name);
       if (cni === undefined) return undefined;
-      const missing = networkManifests(cni, { ...config, cniBackend: undefined }).filter(
-        (manifest) => !isThere(manifest),
-      );
+      const annotations = nodes.list().map(({ metadata }) => metadata.annotations ?? {});
+      const installed = annotations.find(({ [CNI_ANNOTATION]: installedName }) => installedName === name);
+      const cniBackend = backendsOf(cni).find((one) => one === installed?.[CALICO_ENCAPSULATION_ANNOTATION]);
+      const missing = networkManifests(cni, { ...config, cniBackend }).filter((manifest) => !isThere(manifest));
       const isDefinition = ({ resource }: Manifest): boolean => resource === CUSTOMRESOURCEDEFINITIONS;
       return {
         definitions: missing.filter(isDefinition),
