@@ -14,7 +14,16 @@ import type { Tuple } from './tuple.ts';
 /** When the table is full, this many of the oldest are looked at for one that is not assured. */
 const EARLY_DROP_SCAN = 64;
 
+/** Told of connections as `conntrack -E` is; null while nobody asks. */
+export interface ConnectionObserver {
+  opened(connection: Connection): void;
+  changed(connection: Connection): void;
+  /** It is still in the table. */
+  closing(connection: Connection): void;
+}
+
 export class ConntrackTable {
+  observer: ConnectionObserver | null = null;
   /** net.netfilter.nf_conntrack_max */
   maxConnections: number;
   size = 0;
@@ -77,9 +86,11 @@ export class ConntrackTable {
     connection.confirmed = true;
     this.size++;
     connection.backend?.opened(connection);
+    this.observer?.opened(connection);
   }
 
   remove(connection: Connection): void {
+    this.observer?.closing(connection);
     const id = connection.leave();
     this.unlink(connection.original, connection.protocol, 2 * id);
     this.unlink(connection.reply, connection.protocol, 2 * id + 1);

@@ -229,19 +229,23 @@ export class Conntrack {
     const { connection } = flow;
     if (flow.isReply) connection.seenReply = true;
     if (state === 'ESTABLISHED' && connection.seenReply) connection.assured = true;
-    if (connection.tcpState !== state) {
+    const isNew = connection.tcpState !== state;
+    if (isNew) {
       connection.tcpState = state;
       connection.backend?.stateChanged(connection);
     }
     connection.expiresUs = this.engine.nowUs + this.timeouts.tcp[state] * SECOND_US;
+    if (isNew && connection.confirmed) this.table.observer?.changed(connection);
   }
 
   private trackDatagram(found: Flow | null): Flow | null {
     const flow = found ?? this.begin();
     if (flow === null) return null;
     const { connection } = flow;
-    if (flow.isReply) connection.seenReply = true;
+    const isAnswered = flow.isReply && !connection.seenReply;
+    if (isAnswered) connection.seenReply = true;
     connection.expiresUs = this.engine.nowUs + this.datagramTimeout(connection) * SECOND_US;
+    if (isAnswered && connection.confirmed) this.table.observer?.changed(connection);
     return flow;
   }
 

@@ -91,3 +91,53 @@ describe('conntrack -D', () => {
     expect(conntrack('-C').stdout).toBe('0\n');
   });
 });
+
+describe('conntrack -E', () => {
+  /** What came since the command that is to be continued. */
+  const more = ({ next }: CommandOutput): CommandOutput => conntrackCommand(cluster.node(1), next!.slice(1));
+  const connect = (): void => {
+    const [client, , server] = ['default/pod-10.244.1.5', '', 'default/pod-10.244.2.7'].map(
+      (id) => cluster.node(1).pods.get(id)?.host ?? cluster.node(2).pods.get(id)?.host,
+    );
+    server!.tcp.listen({ port: 8080 });
+    client!.tcp.connect({ remoteAddress: 0x0af4_0207, remotePort: 8080, localPort: 5000 });
+    cluster.advance(100_000);
+  };
+  const tuples = 'src=10.244.1.5 dst=10.244.2.7 sport=5000 dport=8080';
+  const back = 'src=10.244.2.7 dst=10.244.1.5 sport=8080 dport=5000';
+
+  it('shows connections as they come, change and go', () => {
+    const begun = conntrack('-E');
+    expect(begun.stdout).toBe('');
+    connect();
+    const opened = more(begun);
+    expect(opened.stdout).toBe(
+      `    [NEW] tcp      6 120 SYN_SENT ${tuples} [UNREPLIED] ${back}\n` +
+        ` [UPDATE] tcp      6 60 SYN_RECV ${tuples} ${back}\n` +
+        ` [UPDATE] tcp      6 86400 ESTABLISHED ${tuples} ${back} [ASSURED]\n`,
+    );
+    conntrack('-D -p tcp');
+    const gone = more(opened);
+    expect(gone.stdout).toMatch(/^\[DESTROY\] tcp {6}6 \d+ ESTABLISHED src=10\.244\.1\.5 .* \[ASSURED\]\n$/);
+    expect(more(gone).stdout).toBe('');
+  });
+
+  it('shows the kinds and the connections that were asked for', () => {
+    const begun = [
+      conntrack('-E -e NEW'),
+      conntrack('-E -p udp'),
+      conntrack('-E -e DESTROY,UPDATES -p tcp --dport 8080'),
+    ];
+    connect();
+    expect(begun.map((output) => more(output).stdout.split('\n').length - 1)).toEqual([1, 0, 2]);
+    expect(conntrack('-E -e BOGUS')).toMatchObject({ code: 2, stdout: '' });
+  });
+
+  it('keeps nothing for who does not come back', () => {
+    const begun = conntrack('-E');
+    cluster.advance(10_000_000);
+    connect();
+    expect(cluster.node(1).conntrack.table.observer).toBeNull();
+    expect(more(begun).stdout).toBe('');
+  });
+});

@@ -1,12 +1,13 @@
 /** `conntrack` (conntrack-tools): the table and what is deleted of it, by filters, its statistics, its size. */
 import { familyOf, isInNetwork, parseAddress, parsePrefix } from '../../shared/wire/ip-address.ts';
 import type { NodeDatapath } from '../datapath/path.ts';
-import { type ConnectionRow, connectionRows, formatConnections } from '../datapath/show/conntrack.ts';
+import { type ConnectionRow, connectionRows, connectionText, formatConnections } from '../datapath/show/conntrack.ts';
 import { type CommandOutput, failed, printed } from './command-output.ts';
+import { ConnectionEvents, type EventKind } from './connection-events.ts';
 
 const NAME = 'conntrack v1.4.8 (conntrack-tools)';
 const USAGE =
-  'Usage: conntrack { -L | -D | -F | -S | -C } [ -o extended ] [ -f ipv4|ipv6 ] [ -p PROTOCOL ] [ -s ADDRESS ] [ -d ADDRESS ] [ --sport PORT ] [ --dport PORT ] [ --state STATE ] [ -u STATUS ]';
+  'Usage: conntrack { -L | -E | -D | -F | -S | -C } [ -o extended ] [ -f ipv4|ipv6 ] [ -p PROTOCOL ] [ -s ADDRESS ] [ -d ADDRESS ] [ --sport PORT ] [ --dport PORT ] [ --state STATE ] [ -u STATUS ]';
 const PROTOCOLS: Readonly<Record<string, number>> = { icmp: 1, tcp: 6, udp: 17, icmpv6: 58 };
 
 type Test = (row: ConnectionRow) => boolean;
@@ -26,7 +27,23 @@ const FILTERS: readonly (readonly [names: readonly string[], filter: (text: stri
   [['--state'], (text) => (row) => row.state === text],
   [['-u', '--status'], byStatus],
 ];
-const WITHOUT_WORD = new Set(['-L', '--dump', '-D', '--delete', '-F', '--flush', '-S', '--stats', '-C', '--count']);
+/** Of a command that follows: the number of the event that comes next. */
+const AFTER = '--after';
+const EVENT_MASKS: Readonly<Record<string, EventKind>> = { NEW: 'NEW', UPDATES: 'UPDATE', DESTROY: 'DESTROY' };
+const WITHOUT_WORD = new Set([
+  '-E',
+  '--event',
+  '-L',
+  '--dump',
+  '-D',
+  '--delete',
+  '-F',
+  '--flush',
+  '-S',
+  '--stats',
+  '-C',
+  '--count',
+]);
 /** They mean something of one protocol only. */
 const NEED_PROTOCOL = new Set(['--sport', '--dport', '--orig-port-src', '--orig-port-dst', '--state']);
 
@@ -40,13 +57,14 @@ export function conntrackCommand(datapath: NodeDatapath, words: readonly string[
     datapath.conntrack.delete(() => true);
     return { stdout: '', stderr: `${NAME}: connection tracking table has been emptied.\n`, code: 0 };
   }
+  if (has('-E', '--event')) return events(datapath, words);
   if (!has('-L', '--dump', '-D', '--delete')) return failed(USAGE, 2);
   let rows: readonly ConnectionRow[];
   try {
     rows = found(datapath, readFilter(words));
   } catch (error) {
     if (!(error instanceof ConntrackUsageError)) throw error;
-    return failed(`${NAME}: ${error.message}\nTry \`conntrack -h' or 'conntrack --help' for more information.`, 2);
+    return usage(error);
   }
   const stdout = text(rows, words[words.findIndex((word) => word === '-o' || word === '--output') + 1] ?? '');
   if (has('-L', '--dump'))
@@ -54,6 +72,52 @@ export function conntrackCommand(datapath: NodeDatapath, words: readonly string[
   const doomed = new Set(rows.map(({ connection }) => connection));
   const deleted = datapath.conntrack.delete((connection) => doomed.has(connection));
   return { stdout, stderr: `${NAME}: ${deleted} flow entries have been deleted.\n`, code: deleted === 0 ? 1 : 0 };
+}
+
+const logs = new WeakMap<NodeDatapath, ConnectionEvents>();
+
+function eventsOf(datapath: NodeDatapath): ConnectionEvents {
+  const present = logs.get(datapath);
+  if (present !== undefined) return present;
+  const made = new ConnectionEvents(datapath.conntrack, () => datapath.root.engine.nowUs);
+  logs.set(datapath, made);
+  return made;
+}
+
+/** `-E [-e NEW,UPDATES,DESTROY] [FILTER]`: what happens until it is interrupted. */
+function events(datapath: NodeDatapath, words: readonly string[]): CommandOutput {
+  const at = words.indexOf(AFTER);
+  const asked = at === -1 ? words : words.slice(0, at);
+  const mask = asked.findIndex((word) => word === '-e' || word === '--event-mask');
+  try {
+    const kinds = mask === -1 ? Object.values(EVENT_MASKS) : eventKinds(asked[mask + 1] ?? '');
+    const matches = readFilter(mask === -1 ? asked : asked.filter((_, index) => index !== mask && index !== mask + 1));
+    const log = eventsOf(datapath);
+    const from = at === -1 ? log.follow() : Number(words[at + 1]);
+    const { events: happened, lost, next } = log.since(from);
+    const shown = happened.filter(({ kind, row }) => kinds.includes(kind) && matches(row));
+    return {
+      stdout: shown.map(({ kind, row }) => `${`[${kind}]`.padStart(9)} ${connectionText(row)}\n`).join(''),
+      stderr: lost ? 'WARNING: We have hit ENOBUFS! We are losing events.\n' : '',
+      code: 0,
+      next: ['conntrack', ...asked, AFTER, String(next)],
+    };
+  } catch (error) {
+    if (error instanceof ConntrackUsageError) return usage(error);
+    throw error;
+  }
+}
+
+function eventKinds(text: string): EventKind[] {
+  return text.split(',').map((name) => {
+    const kind = EVENT_MASKS[name.toUpperCase()];
+    if (kind === undefined) throw new ConntrackUsageError(`bad parameter \`${name}'`);
+    return kind;
+  });
+}
+
+function usage({ message }: ConntrackUsageError): CommandOutput {
+  return failed(`${NAME}: ${message}\nTry \`conntrack -h' or 'conntrack --help' for more information.`, 2);
 }
 
 function found({ conntrack, root }: NodeDatapath, matches: Test): ConnectionRow[] {

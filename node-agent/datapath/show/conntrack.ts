@@ -51,7 +51,7 @@ export function connectionRows(conntrack: Conntrack, nowUs: number): ConnectionR
   return rows;
 }
 
-function connectionRow(connection: Connection, nowUs: number): ConnectionRow {
+export function connectionRow(connection: Connection, nowUs: number): ConnectionRow {
   const { protocol } = connection;
   return {
     connection,
@@ -83,13 +83,20 @@ export function formatConnections(rows: readonly ConnectionRow[]): string {
 }
 
 function formatConnection(row: ConnectionRow): string {
-  const parts = [`${row.protocol.padEnd(8)} ${row.protocolNumber} ${row.timeoutSeconds}`];
-  if (row.state !== undefined) parts.push(row.state);
-  parts.push(formatTuple(row.original));
+  return `${lineOf(row, `${row.timeoutSeconds} `)} mark=${row.connection.mark} use=1`;
+}
+
+/** The line of `conntrack -E`: without what is the table's own, nor the time of what has none left. */
+export function connectionText(row: ConnectionRow): string {
+  return lineOf(row, row.timeoutSeconds === 0 ? '' : `${row.timeoutSeconds} `);
+}
+
+function lineOf(row: ConnectionRow, timeout: string): string {
+  const state = row.state === undefined ? '' : `${row.state} `;
+  const parts = [`${row.protocol.padEnd(8)} ${row.protocolNumber} ${timeout}${state}${formatTuple(row.original)}`];
   if (!row.replied) parts.push('[UNREPLIED]');
   parts.push(formatTuple(row.reply));
   if (row.assured) parts.push('[ASSURED]');
-  parts.push(`mark=${row.connection.mark} use=1`);
   return parts.join(' ');
 }
 
