@@ -133,7 +133,7 @@ function assemble(options: KubeletOptions): KubeletParts {
     createPolicy: (name, plugin) => {
       const cilium =
         plugin instanceof Cilium ? { plugin, agent: followIdentities(options, plugin, { api, events }) } : undefined;
-      return enforcePolicy(options, policyApisOf(name), cilium);
+      return enforcePolicy(options, policyApisOf(name), { plugin, cilium });
     },
   });
   network.start({ name: config.cni, backend: config.cniBackend, settings: config.cniSettings });
@@ -206,10 +206,16 @@ function followIdentities(
   return new IdentityAgent({ bus, api, clock: context.clock, directory, endpoints, random });
 }
 
+interface PolicyPlugins {
+  readonly plugin: CniPlugin;
+  /** The same, with what follows its identities. */
+  readonly cilium: { readonly plugin: Cilium; readonly agent: IdentityAgent } | undefined;
+}
+
 function enforcePolicy(
   { context, bus, kernel, node }: KubeletOptions,
   apis: readonly PolicyApi[],
-  cilium: { readonly plugin: Cilium; readonly agent: IdentityAgent } | undefined,
+  { plugin, cilium }: PolicyPlugins,
 ): PolicyAgent {
   const { datapath, loop, memory } = kernel;
   const { log, config } = context;
@@ -233,6 +239,7 @@ function enforcePolicy(
       names: cilium.plugin.names,
       enforcement: cilium.plugin.enforcement,
     },
+    followed: (state, here) => plugin.followPolicies?.(state, here),
   });
 }
 

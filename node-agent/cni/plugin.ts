@@ -7,6 +7,7 @@
  * `attach` sets up in order and undoes in reverse when a later step fails.
  */
 
+import type { ClusterState } from '../../shared/policy/compile.ts';
 import type { PolicyPod } from '../../shared/policy/policy-pod.ts';
 import type { Ipv4Prefix } from '../../shared/wire/address.ts';
 import type { IpPrefix } from '../../shared/wire/ip-address.ts';
@@ -95,6 +96,8 @@ export interface CniPlugin {
   removePeer(name: string): void;
   /** Files of the node that the plugin keeps, by path, in folders of `pods/node-folders.ts`; made when they are read. */
   files?(): Readonly<Record<string, () => string>>;
+  /** Shows policies in tables of its own; `here`: those of the state's pods that are plugged in here. Within a turn. */
+  followPolicies?(state: ClusterState, here: readonly PolicyPod[]): void;
   /** Commands that a node of this plugin has beside the usual ones; they take the words behind their name, and print. */
   commands?(): Readonly<Record<string, (words: readonly string[]) => PluginOutput>>;
 }

@@ -13,7 +13,9 @@ import type { IpFamily } from '../../shared/wire/ip-address.ts';
 import type { Packet } from '../../shared/wire/packet-memory.ts';
 import { BpfTable } from './bpf/bpf-table.ts';
 import { CompiledChain, CompiledRule, type MatchContext, policyVerdict } from './compiled-chain.ts';
+import type { IpSet } from './ipvs/ip-set.ts';
 import { IpvsTable } from './ipvs/ipvs-table.ts';
+import { OwnedSets } from './ipvs/owned-sets.ts';
 import { NFT_TABLE, NftTable } from './nft/nft-table.ts';
 import { PacketFacts } from './packet-facts.ts';
 
@@ -36,6 +38,8 @@ export class RuleTables {
   ruleset: Ruleset;
   /** IPVS' virtual servers; null while nobody made one. */
   ipvs: IpvsTable | null = null;
+  /** Of owners other than kube-proxy. */
+  private readonly ownedSets = new OwnedSets();
   /** The load balancer maps; null while nobody made them. */
   bpf: BpfTable | null = null;
   /** nftables' table of kube-proxy; null while nobody made it. */
@@ -54,7 +58,7 @@ export class RuleTables {
     this.family = family;
     this.ports = ports;
     this.view = view;
-    this.context = { ...context, ipSet: (name) => this.ipvs?.sets.get(name) };
+    this.context = { ...context, ipSet: (name) => this.ipvs?.sets.get(name) ?? this.ownedSets.find(name) };
     this.ruleset = emptyRuleset(bootId);
     this.chains = { mangle: new Map(), nat: new Map(), filter: new Map() };
     for (const table of TABLE_NAMES) {
@@ -115,6 +119,11 @@ export class RuleTables {
     return { packets: rule?.packets ?? 0, bytes: rule?.bytes ?? 0 };
   }
 
+  /** ipsets of all owners, by name. */
+  ipSets(): ReadonlyMap<string, IpSet> {
+    return new Map([...(this.ipvs?.sets ?? []), ...this.ownedSets.list()]);
+  }
+
   /** The addresses that rules and tables name, and the clients that tables remember. */
   visitAddresses(visit: (address: number) => void): void {
     for (const table of TABLE_NAMES) {
@@ -127,6 +136,7 @@ export class RuleTables {
       }
     }
     this.ipvs?.visitAddresses(visit);
+    this.ownedSets.visitAddresses(visit);
     this.nft?.visitAddresses(visit);
     this.bpf?.visitAddresses(visit);
   }
@@ -227,7 +237,11 @@ export class RuleTables {
   }
 
   private applyIpvs({ owner, base, ipvs }: RulesTransaction): void {
-    if (owner !== SERVICE_OWNER) return;
+    if (owner !== SERVICE_OWNER) {
+      if (base === null) this.ownedSets.forget(owner);
+      this.ownedSets.apply(owner, ipvs?.ipSets ?? {});
+      return;
+    }
     if (base === null) this.ipvs = null;
     if (ipvs === undefined) return;
     this.ipvs ??= new IpvsTable();

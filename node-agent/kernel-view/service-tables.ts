@@ -26,7 +26,7 @@ export function ipsetCommand(datapath: NodeDatapath, words: readonly string[]): 
   const [action, ...rest] = words.filter((word) => !word.startsWith('-'));
   if (action !== 'list') return failed('ipset: sets are listed here (list [-n] [NAME]); kube-proxy changes them', 2);
   const { ipv4, ipv6 } = datapath.rules;
-  const sets = new Map<string, IpSet>([...(ipv4.ipvs?.sets ?? []), ...(ipv6.ipvs?.sets ?? [])]);
+  const sets = new Map<string, IpSet>([...ipv4.ipSets(), ...ipv6.ipSets()]);
   const [wanted] = rest;
   if (wanted !== undefined && !sets.has(wanted)) {
     return failed(`ipset v7.19: The set with the given name does not exist`, 1);
@@ -45,7 +45,7 @@ function formatIpSet(name: string, set: IpSet): string {
 }
 
 /** `10.96.0.1,tcp:443`, `10.244.1.5,tcp:80,10.244.1.5`, `30080`. */
-function formatEntry({ address, protocol, port, source }: IpSetEntry): string {
+function formatEntry({ address, protocol, port, source, nomatch }: IpSetEntry): string {
   const parts: string[] = [];
   if (address !== undefined) parts.push(formatAddress(address));
   if (port !== undefined) parts.push(protocol === undefined ? String(port) : `${protocol}:${port}`);
@@ -55,7 +55,7 @@ function formatEntry({ address, protocol, port, source }: IpSetEntry): string {
         (source.prefixLength === addressBits(source.address) ? '' : `/${source.prefixLength}`),
     );
   }
-  return parts.join(',');
+  return parts.join(',') + (nomatch === true ? ' nomatch' : '');
 }
 
 /** `cilium-dbg bpf lb list`. */

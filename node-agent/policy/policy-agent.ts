@@ -36,6 +36,8 @@ export interface PolicyAgentOptions {
   readonly apis: readonly PolicyApi[];
   /** Of a node of cilium, whose policies speak of identities: its own API too, and blocks are outside. */
   readonly cilium?: CiliumPolicyOptions;
+  /** Told of all that policies are made of, within the turn in which they are put in force; `here`: pods of this node. */
+  readonly followed?: (state: ClusterState, here: readonly PolicyPod[]) => void;
 }
 
 export interface CiliumPolicyOptions {
@@ -137,6 +139,10 @@ export class PolicyAgent {
     }
     this.options.inTurn(() => {
       this.options.engine.program(endpoints);
+      this.options.followed?.(
+        state,
+        state.pods.filter(({ uid }) => this.attached.has(uid)),
+      );
       this.options.cilium?.identities.follow(state.pods, new Set(this.attached.keys()), state.namespaces);
     });
     return true;

@@ -207,7 +207,7 @@ export class PolicyCompiler {
     return new Set(scopes.flatMap((scope) => [...this.podsIn(scope)]));
   }
 
-  private podsIn(scope: PodScope): ReadonlySet<PolicyPod> {
+  podsIn(scope: PodScope): ReadonlySet<PolicyPod> {
     const key = scopeText(scope);
     let pods = this.selected.get(key);
     if (pods === undefined) {

@@ -87,5 +87,6 @@ function decodeEntry(value: unknown, path: string): IpSetEntry {
     protocol: fields.protocol === undefined ? undefined : oneOf(fields, 'protocol', path, PROTOCOLS),
     port: optionalInteger(fields, 'port', path, 1, MAX_PORT),
     source: fields.source === undefined ? undefined : decodePrefix(fields.source, `${path}.source`),
+    ...(fields.nomatch === true ? { nomatch: true } : {}),
   };
 }

@@ -26,7 +26,14 @@ export interface VirtualServer {
 
 export type VirtualServerId = Pick<VirtualServer, 'protocol' | 'address' | 'port'>;
 
-export const IP_SET_TYPES = ['hash:ip', 'hash:ip,port', 'hash:ip,port,ip', 'hash:ip,port,net', 'bitmap:port'] as const;
+export const IP_SET_TYPES = [
+  'hash:ip',
+  'hash:net',
+  'hash:ip,port',
+  'hash:ip,port,ip',
+  'hash:ip,port,net',
+  'bitmap:port',
+] as const;
 export type IpSetType = (typeof IP_SET_TYPES)[number];
 
 export interface IpSetEntry {
@@ -34,8 +41,10 @@ export interface IpSetEntry {
   readonly address?: number;
   readonly protocol?: ServiceProtocol;
   readonly port?: number;
-  /** The third part of `hash:ip,port,ip` and `hash:ip,port,net`. */
+  /** The third part of `hash:ip,port,ip` and `hash:ip,port,net`; all of `hash:net`. */
   readonly source?: IpPrefix;
+  /** Of `hash:net`: its addresses are not in the set, unless a longer prefix says so. */
+  readonly nomatch?: boolean;
 }
 
 export interface IpSetChange {

@@ -17,6 +17,8 @@ interface PluginCase {
   readonly onTheWire: RegExp;
   /** Commands of worker-1, and what they show. */
   readonly shows: readonly (readonly [command: string, shown: RegExp])[];
+  /** The same on worker-2, once a policy denies its pod what comes in. */
+  readonly denied?: readonly (readonly [command: string, shown: RegExp])[];
 }
 
 const PLUGINS: Readonly<Record<string, PluginCase>> = {
@@ -47,6 +49,13 @@ const PLUGINS: Readonly<Record<string, PluginCase>> = {
       ['gobgp neighbor', /192\.168\.1\.11 64512 \d\d:\d\d:\d\d Establ/],
       ['gobgp global rib', /\*> 10\.244\.\d\.0\/24 +192\.168\.1\.11 /],
     ],
+    denied: [
+      [
+        'iptables-save -c -t filter',
+        /\[[1-9]\d*:\d+\] -A KUBE-POD-FW-\w{16} .*"rule to DROP traffic destined for POD name:on-worker-2 namespace: default".* -j DROP/,
+      ],
+      ['iptables-save -t filter', /-A KUBE-ROUTER-FORWARD -d \S+ .*POD name:on-worker-2.* -j KUBE-POD-FW-\w{16}/],
+    ],
   },
   weave: {
     arguments: ['--cni', 'weave'],
@@ -74,6 +83,12 @@ spec: { nodeName: ${node}, containers: [{ name: c, image: nicolaka/netshoot, com
 ---`,
   )
   .join('');
+const DENY = `
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: { name: deny }
+spec: { podSelector: { matchLabels: { app: probe } }, policyTypes: [Ingress] }
+`;
 const ICMP_HEADERS_BYTES = 28;
 
 describe.each(Object.entries(PLUGINS))('%s', (_, plugin) => {
@@ -91,8 +106,13 @@ describe.each(Object.entries(PLUGINS))('%s', (_, plugin) => {
 
   const onNode = async (...command: string[]) =>
     (await cluster!.podwire(['node', 'exec', 'worker-1', '--', ...command])).stdout;
-  const ping = async (bytes: number) =>
-    await cluster!.kubectl(['exec', 'on-worker-1', '--', ...`ping -c 1 -W 10 -M do -s ${bytes} ${far}`.split(' ')]);
+  const ping = async (bytes: number, seconds = 10) =>
+    await cluster!.kubectl([
+      'exec',
+      'on-worker-1',
+      '--',
+      ...`ping -c 1 -W ${seconds} -M do -s ${bytes} ${far}`.split(' '),
+    ]);
 
   it('is what its README says', async (context) => {
     if (cluster === undefined) {
@@ -110,5 +130,15 @@ describe.each(Object.entries(PLUGINS))('%s', (_, plugin) => {
     await waitFor('tcpdump to listen', async () => (await onNode('cat', '/tmp/said')).includes('listening on'));
     expect((await ping(56)).code).toBe(0);
     await waitFor('the packet to be seen', async () => plugin.onTheWire.test(await onNode('cat', '/tmp/seen')));
+
+    if (plugin.denied === undefined) return;
+    await cluster.apply(DENY);
+    for (const [command, shown] of plugin.denied) {
+      await waitFor(`${command} to show ${shown}`, async () => {
+        await ping(56, 1);
+        return shown.test((await cluster!.podwire(['node', 'exec', 'worker-2', '--', ...command.split(' ')])).stdout);
+      });
+    }
+    expect((await ping(56, 1)).code).not.toBe(0);
   }, 120_000);
 });

@@ -81,13 +81,11 @@ export function policyPods(): PolicyPod[] {
   );
 }
 
-/** What a node is programmed with whose pods are those of `addresses`; all of them by default. */
-export function programOf(
+export function stateOf(
   policies: readonly NetworkPolicy[],
-  isHere: (address: number) => boolean = () => true,
   clusterPolicies: readonly OracleClusterPolicy[] = [],
-) {
-  const state: ClusterState = {
+): ClusterState {
+  return {
     policies: [...policies.map(policyOf), ...clusterPolicies.map((one) => clusterPolicyOf(one.kind, one))],
     pods: policyPods(),
     namespaces: new Map(Object.entries(NAMESPACES)),
@@ -96,6 +94,15 @@ export function programOf(
       addresses: [address, ipv6],
     })),
   };
+}
+
+/** What a node is programmed with whose pods are those of `addresses`; all of them by default. */
+export function programOf(
+  policies: readonly NetworkPolicy[],
+  isHere: (address: number) => boolean = () => true,
+  clusterPolicies: readonly OracleClusterPolicy[] = [],
+) {
+  const state = stateOf(policies, clusterPolicies);
   const compiler = new PolicyCompiler(state);
   return new Map(
     state.pods.flatMap((pod) => {

@@ -3,88 +3,12 @@
  * what the API's text says (`policy-oracle.testkit.ts`, which shares no code with the engine).
  */
 import { beforeAll, describe, expect, it } from 'vitest';
-import type { PodAttachment } from '../../node-agent/datapath/pod-attachment.ts';
-import { type Established, PolicyEngine } from '../../node-agent/datapath/policy/policy-engine.ts';
-import { ANY_IPV6 } from '../../shared/wire/ipv6-address.ts';
-import { ip, TestCluster, type TestClusterOptions } from './cluster.testkit.ts';
+import { PolicyEngine } from '../../node-agent/datapath/policy/policy-engine.ts';
 import { NETWORKS } from './network-cases.testkit.ts';
 import { POLICY_CASES } from './policy-cases.testkit.ts';
-import { allows, type Family, type OraclePod } from './policy-oracle.testkit.ts';
-import { addressOf, NAMESPACES, PORTS, PROTOCOLS, policy, programOf, WORLD_PODS } from './policy-world.testkit.ts';
-
-type Network = TestClusterOptions['network'];
-
-class PolicyWorld {
-  readonly cluster: TestCluster;
-  private readonly hosts = new Map<string, PodAttachment['host']>();
-  private readonly engines: { readonly engine: PolicyEngine; readonly isHere: (address: number) => boolean }[];
-
-  /** flannel's network by default, which makes it a canal. */
-  constructor(network?: Network, established: Established = 'cut') {
-    this.cluster = new TestCluster(2, 1, { traced: false, network });
-    for (const pod of WORLD_PODS) {
-      const { host } = this.cluster.pod(pod.ip);
-      this.hosts.set(pod.ip, host);
-      for (const port of PORTS) {
-        this.cluster.udpServer(host, port, pod.ip);
-        host.tcp.listen({ address: ANY_IPV6, port }).onConnection = (connection) => {
-          connection.onEnd = () => connection.end();
-        };
-      }
-    }
-    this.engines = this.cluster.nodes.map((node) => {
-      const engine = new PolicyEngine({
-        memory: this.cluster.memory,
-        isNodeAddress: (address) => node.root.isLocal(address),
-        established,
-      });
-      node.setPolicy(engine);
-      return { engine, isHere: (address) => address >>> 8 === node.podCidr!.address >>> 8 };
-    });
-  }
-
-  apply(policies: Parameters<typeof programOf>[0]): void {
-    for (const { engine, isHere } of this.engines) engine.program(programOf(policies, isHere));
-  }
-
-  host(pod: OraclePod): PodAttachment['host'] {
-    return this.hosts.get(pod.ip)!;
-  }
-
-  reaches(client: OraclePod, server: OraclePod, protocol: string, port: number, family: Family): boolean {
-    if (protocol === 'UDP') return this.cluster.ask(this.host(client), server[family], port).answer !== null;
-    let established = false;
-    const connection = this.host(client).tcp.connect({ remoteAddress: ip(server[family]), remotePort: port });
-    connection.onEstablished = () => {
-      established = true;
-    };
-    this.cluster.settle();
-    connection.abort();
-    this.cluster.settle();
-    return established;
-  }
-
-  /** `x/a -> y/b TCP 80`, for each pair and port where packets and the oracle disagree. */
-  disagreements(policies: Parameters<typeof programOf>[0], family: Family): string[] {
-    const wrong: string[] = [];
-    for (const client of WORLD_PODS) {
-      for (const server of WORLD_PODS) {
-        if (client === server) continue;
-        for (const protocol of PROTOCOLS) {
-          for (const port of PORTS) {
-            const wanted = allows({ namespaces: NAMESPACES, policies }, client, server, protocol, port, family);
-            const got = this.reaches(client, server, protocol, port, family);
-            if (got !== wanted) wrong.push(`${nameOf(client)} -> ${nameOf(server)} ${protocol} ${port} ${got}`);
-          }
-        }
-      }
-    }
-    return wrong;
-  }
-}
-
-const nameOf = ({ namespace, name }: OraclePod): string => `${namespace}/${name}`;
-const podNamed = (name: string): OraclePod => WORLD_PODS.find((pod) => nameOf(pod) === name)!;
+import type { OraclePod } from './policy-oracle.testkit.ts';
+import { byEngine, PolicyWorld, podNamed } from './policy-packets.testkit.ts';
+import { addressOf, policy, programOf } from './policy-world.testkit.ts';
 
 let world: PolicyWorld;
 beforeAll(() => {
@@ -147,7 +71,7 @@ describe('connections and policies that change', () => {
   });
 
   it('or kept, where the node is told so, while new ones are refused', () => {
-    const keeping = new PolicyWorld(undefined, 'keep');
+    const keeping = new PolicyWorld(undefined, byEngine('keep'));
     const ask = (socket: ReturnType<typeof bind>) => keeping.cluster.askFrom(socket, server.ip, 80).answer;
     const bind = () => keeping.host(client).udp.bind({ port: 0 });
     const [early, late] = [bind(), bind()];

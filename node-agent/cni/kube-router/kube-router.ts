@@ -4,6 +4,8 @@
  *   own pod CIDR -> UPDATE to every node -> 10.244.1.0/24 via 192.168.1.10 dev eth0 proto 17
  */
 import { createHash } from 'node:crypto';
+import type { ClusterState } from '../../../shared/policy/compile.ts';
+import type { PolicyPod } from '../../../shared/policy/policy-pod.ts';
 import { formatIpv4, type Ipv4Prefix } from '../../../shared/wire/address.ts';
 import { formatPrefix } from '../../../shared/wire/ip-address.ts';
 import { BgpBackend, type Tunnelling } from '../../datapath/network/bgp-backend.ts';
@@ -16,7 +18,8 @@ import { HostLocalPods } from '../ipam/host-local-pods.ts';
 import { type NetworkConfiguration, PORTMAP } from '../network-configuration.ts';
 import type { CniAttachment, CniContext, CniPlugin, NodeNetworkUp, PeerNode, PodAttachRequest } from '../plugin.ts';
 import { gobgp } from './gobgp.ts';
-import { kubeRouterRules } from './kube-router-rules.ts';
+import { kubeRouterRules, NODES_SET } from './kube-router-rules.ts';
+import { NO_POLICIES, policyChains } from './policy-chains.ts';
 
 /** 0x11, which `ip route` has no name for. */
 const ROUTE_PROTOCOL = '17';
@@ -42,6 +45,9 @@ export class KubeRouter implements CniPlugin {
   private readonly context: CniContext;
   private readonly pods: HostLocalPods;
   private readonly backend: BgpBackend;
+  private policies = NO_POLICIES;
+  /** Of the rules as they are; the same again would only begin their counters anew. */
+  private appliedText = '';
 
   constructor(context: CniContext, tunnelling: Tunnelling) {
     this.context = context;
@@ -110,11 +116,20 @@ export class KubeRouter implements CniPlugin {
     return { gobgp: (words) => gobgp({ speaker, nowUs: root.engine.nowUs, internalIp }, words) };
   }
 
+  followPolicies(state: ClusterState, here: readonly PolicyPod[]): void {
+    this.policies = policyChains(state, here, NODES_SET);
+    this.applyRules();
+  }
+
   /** They name all nodes. */
   private applyRules(): void {
     const { datapath } = this.context;
     const nodes = datapath.peers.list().map(({ options }) => options.internalIp);
-    const rules = kubeRouterRules(datapath.bootId, datapath.clusterCidr, [datapath.internalIp, ...nodes]);
+    const all = [datapath.internalIp, ...nodes];
+    const rules = kubeRouterRules(datapath.bootId, datapath.clusterCidr, all, this.policies);
+    const text = JSON.stringify(rules);
+    if (text === this.appliedText) return;
+    this.appliedText = text;
     const reply = datapath.applyRules(rules);
     if (reply.kind !== 'applied') throw new Error(`kube-router's rules were refused: ${JSON.stringify(reply)}`);
   }

@@ -7,12 +7,15 @@ import type { PacketFacts } from '../packet-facts.ts';
 export class IpSet {
   readonly type: IpSetType;
   private readonly entries = new Map<number, IpSetEntry[]>();
+  /** Of `hash:net`, longest prefix first; made when it is first asked for. */
+  private networks: readonly IpSetEntry[] | undefined;
 
   constructor(type: IpSetType) {
     this.type = type;
   }
 
   change({ add = [], remove = [] }: IpSetChange): void {
+    this.networks = undefined;
     for (const entry of remove) {
       const key = keyOf(entry);
       const left = (this.entries.get(key) ?? []).filter(({ source }) => !samePrefix(source, entry.source));
@@ -28,6 +31,8 @@ export class IpSet {
 
   /** `sides` says for each part of the type whether it is the source's or the destination's. */
   has(facts: PacketFacts, sides: readonly ('src' | 'dst')[]): boolean {
+    if (this.type === 'hash:net')
+      return this.hasNetworkOf((sides[0] === 'src' ? facts.source : facts.destination) >>> 0);
     const found = this.entries.get(this.packetKey(facts, sides[0] === 'src'));
     if (found === undefined) return false;
     if (sides.length < 3) return true;
@@ -46,6 +51,15 @@ export class IpSet {
       if (address !== undefined) visit(address);
       if (source !== undefined) visit(source.address);
     }
+  }
+
+  /** The longest prefix counts. */
+  private hasNetworkOf(address: number): boolean {
+    this.networks ??= this.list().sort((a, b) => (b.source?.prefixLength ?? 0) - (a.source?.prefixLength ?? 0));
+    const found = this.networks.find(
+      ({ source }) => source !== undefined && isInNetwork(address, source.address, source.prefixLength),
+    );
+    return found !== undefined && found.nomatch !== true;
   }
 
   private packetKey(facts: PacketFacts, fromSource: boolean): number {
