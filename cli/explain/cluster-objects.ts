@@ -2,7 +2,7 @@
 import type { Namespace, Node, Pod, Service } from 'kubernetes-types/core/v1.js';
 import type { EndpointSlice } from 'kubernetes-types/discovery/v1.js';
 import type { NetworkPolicy } from 'kubernetes-types/networking/v1.js';
-import { CALICO_POLICIES, CILIUM_POLICIES, CLUSTER_POLICIES } from '../../shared/api/policy-resources.ts';
+import { CALICO_POLICIES, CALICO_SETS, CILIUM_POLICIES, CLUSTER_POLICIES } from '../../shared/api/policy-resources.ts';
 import type { ResourceRef } from '../../shared/api/resource.ts';
 import {
   CALICO_TIERS,
@@ -29,6 +29,7 @@ import { type ClusterPolicyObject, clusterPolicyOf } from '../../shared/policy/c
 import type { ClusterState } from '../../shared/policy/compile.ts';
 import { nameMatches } from '../../shared/policy/name-pattern.ts';
 import { policyOf } from '../../shared/policy/network-policy.ts';
+import type { CalicoNetworkSet } from '../../shared/policy/network-set.ts';
 import { CILIUM_ROUTING_ANNOTATION, policyNodeOf } from '../../shared/policy/policy-node.ts';
 import { policyPodOf } from '../../shared/policy/policy-pod.ts';
 import type { Policy } from '../../shared/policy/policy-rule.ts';
@@ -56,6 +57,7 @@ export interface ClusterObjects {
   readonly names?: readonly KnownName[];
   /** Of calico. */
   readonly tiers?: readonly CalicoTier[];
+  readonly networkSets?: readonly CalicoNetworkSet[];
 }
 
 /** A ServiceCIDR. */
@@ -77,7 +79,7 @@ export const POLICY_RESOURCES: readonly ResourceRef[] = [
 
 export async function readCluster(api: ApiClient): Promise<ClusterObjects> {
   const all = async <T>(resource: ResourceRef): Promise<T[]> => (await api.list<T>(resource)).items;
-  const [pods, namespaces, nodes, services, slices, ranges, tiers, cidrGroups, ...policies] = await Promise.all([
+  const [pods, namespaces, nodes, services, slices, ranges, tiers, cidrGroups, sets, ...policies] = await Promise.all([
     all<Pod>(PODS),
     all<Namespace>(NAMESPACES),
     all<Node>(NODES),
@@ -86,10 +88,22 @@ export async function readCluster(api: ApiClient): Promise<ClusterObjects> {
     allIfServed<ServiceRange>(api, SERVICECIDRS),
     allIfServed<CalicoTier>(api, CALICO_TIERS),
     allIfServed<CiliumCidrGroup>(api, CILIUMCIDRGROUPS),
+    Promise.all(CALICO_SETS.map((resource) => allIfServed<CalicoNetworkSet>(api, resource))),
     ...POLICY_RESOURCES.map((resource) => policiesOf(api, resource)),
   ]);
   const serviceCidrs = ranges.flatMap(({ spec }) => spec?.cidrs ?? []);
-  return { pods, namespaces, nodes, services, slices, serviceCidrs, tiers, cidrGroups, policies: policies.flat() };
+  return {
+    pods,
+    namespaces,
+    nodes,
+    services,
+    slices,
+    serviceCidrs,
+    tiers,
+    cidrGroups,
+    networkSets: sets.flat(),
+    policies: policies.flat(),
+  };
 }
 
 async function policiesOf(api: ApiClient, resource: ResourceRef): Promise<PolicyObject[]> {
@@ -118,6 +132,7 @@ export function policyState({
   cidrGroups = [],
   names = [],
   tiers = [],
+  networkSets = [],
 }: ClusterObjects): ClusterState {
   const cluster = { services: policyServicesOf(services, slices), cidrGroups };
   return {
@@ -127,7 +142,7 @@ export function policyState({
     policies: inMode(
       [
         ...policies.flatMap((policy) => compilablePolicies(policy, cluster)),
-        ...calicoPoliciesOf(policies.flatMap(calicoObjects), tiers),
+        ...calicoPoliciesOf(policies.flatMap(calicoObjects), tiers, networkSets),
       ],
       enforcement,
     ),

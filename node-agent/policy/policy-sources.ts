@@ -2,7 +2,7 @@
 import type { Service } from 'kubernetes-types/core/v1.d.ts';
 import type { EndpointSlice } from 'kubernetes-types/discovery/v1.d.ts';
 import type { NetworkPolicy } from 'kubernetes-types/networking/v1.d.ts';
-import { CALICO_POLICIES, CILIUM_POLICIES, CLUSTER_POLICIES } from '../../shared/api/policy-resources.ts';
+import { CALICO_POLICIES, CALICO_SETS, CILIUM_POLICIES, CLUSTER_POLICIES } from '../../shared/api/policy-resources.ts';
 import type { ResourceRef } from '../../shared/api/resource.ts';
 import {
   CALICO_TIERS,
@@ -17,6 +17,7 @@ import { type CalicoPolicyObject, type CalicoTier, calicoPoliciesOf } from '../.
 import { type CiliumCidrGroup, type CiliumPolicyObject, ciliumPoliciesOf } from '../../shared/policy/cilium-policy.ts';
 import { type ClusterPolicyObject, clusterPolicyOf } from '../../shared/policy/cluster-policy.ts';
 import { policyOf } from '../../shared/policy/network-policy.ts';
+import type { CalicoNetworkSet } from '../../shared/policy/network-set.ts';
 import type { Policy } from '../../shared/policy/policy-rule.ts';
 import { policyServicesOf } from '../../shared/policy/policy-service.ts';
 import type { PolicyApi } from '../../shared/runtime/cni-plugins.ts';
@@ -62,11 +63,13 @@ function calicoSource(bus: Bus): PolicySource {
     kind: resource.kind,
     informer: createInformer<CalicoPolicyObject>(bus, resource),
   }));
+  const sets = CALICO_SETS.map((resource) => createInformer<CalicoNetworkSet>(bus, resource));
   return {
-    informers: [tiers, ...kinds.map(({ informer }) => informer)],
+    informers: [tiers, ...sets, ...kinds.map(({ informer }) => informer)],
     list() {
       const objects = kinds.flatMap(({ kind, informer }) => informer.list().map((object) => ({ ...object, kind })));
-      return calicoPoliciesOf(objects, tiers.list());
+      const known = sets.flatMap((informer) => informer.list());
+      return calicoPoliciesOf(objects, tiers.list(), known);
     },
   };
 }

@@ -98,6 +98,13 @@ export const CALICO_GLOBALNETWORKPOLICIES = clusterScoped(
 export const CALICO_NETWORKPOLICIES = namespaced('projectcalico.org', 'v3', 'networkpolicies', 'NetworkPolicy');
 export const CALICO_TIERS = clusterScoped('projectcalico.org', 'v3', 'tiers', 'Tier');
 export const CALICO_IPPOOLS = clusterScoped('projectcalico.org', 'v3', 'ippools', 'IPPool');
+export const CALICO_GLOBALNETWORKSETS = clusterScoped(
+  'projectcalico.org',
+  'v3',
+  'globalnetworksets',
+  'GlobalNetworkSet',
+);
+export const CALICO_NETWORKSETS = namespaced('projectcalico.org', 'v3', 'networksets', 'NetworkSet');
 export const CALICO_BGPCONFIGURATIONS = clusterScoped(
   'projectcalico.org',
   'v3',

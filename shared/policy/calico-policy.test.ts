@@ -7,6 +7,7 @@ import { parseCalicoSelector } from './calico-selector.ts';
 import { PolicyCompiler } from './compile.ts';
 import { decide } from './endpoint-policy.ts';
 import { policyOf } from './network-policy.ts';
+import type { CalicoNetworkSet } from './network-set.ts';
 import { policyPodOf } from './policy-pod.ts';
 import type { Policy } from './policy-rule.ts';
 
@@ -63,8 +64,12 @@ function whoMay(policies: readonly Policy[], protocol = TCP, port = 5432): strin
     : names.filter((name) => decide(ingress, parseIpv4(WHO[name]!)!, protocol, port).drop === null);
 }
 
-function allowed(objects: readonly ReturnType<typeof calico>[], tiers: readonly CalicoTier[] = []): string[] {
-  return whoMay(calicoPoliciesOf(objects, tiers));
+function allowed(
+  objects: readonly ReturnType<typeof calico>[],
+  tiers: readonly CalicoTier[] = [],
+  sets: readonly CalicoNetworkSet[] = [],
+): string[] {
+  return whoMay(calicoPoliciesOf(objects, tiers, sets));
 }
 
 describe('calico policies', () => {
@@ -158,6 +163,41 @@ describe('calico policies', () => {
     expect(whoMay(rule({ protocol: 47 }), 47, 0).length).toBe(3);
     expect(whoMay(rule({ protocol: 47 }), TCP, 80)).toEqual([]);
     expect(whoMay(rule({ ipVersion: 6 }), TCP, 80)).toEqual([]);
+  });
+
+  it('cover all ports but some', () => {
+    const rule = (destination: object) =>
+      calicoPoliciesOf([global('a', { ingress: [{ action: 'Allow', protocol: 'TCP', destination }] })], []);
+    const open = (destination: object) =>
+      [0, 79, 80, 81, 89, 90, 91, 5432, 65_535].filter((port) => whoMay(rule(destination), TCP, port).length > 0);
+    expect(open({ notPorts: [80, '90:65000'] })).toEqual([0, 79, 81, 89, 65_535]);
+    expect(open({ ports: ['79:91'], notPorts: ['0:80', 90] })).toEqual([81, 89, 91]);
+    expect(open({ notPorts: ['sql'] })).toEqual([]); // whose ports a rule cannot know: it allows nobody
+  });
+
+  it('mean network sets by their labels', () => {
+    const set = (namespace: string | undefined, net: string): CalicoNetworkSet => ({
+      metadata: { name: 'partners', namespace, labels: { kind: 'partner' } },
+      spec: { nets: [net] },
+    });
+    const from = (kind: Kind, source: object, sets: CalicoNetworkSet[]) =>
+      allowed([calico(kind, 'a', { selector: "role == 'db'", ingress: [{ action: 'Allow', source }] })], [], sets);
+    const everywhere = set(undefined, '203.0.113.0/24');
+    const partner = { selector: "kind == 'partner'" };
+    expect(from('GlobalNetworkPolicy', partner, [everywhere])).toEqual(['outside']);
+    expect(from('GlobalNetworkPolicy', partner, [set('lab', '10.244.2.7/32')])).toEqual(['other']);
+    expect(from('GlobalNetworkPolicy', { selector: "kind != 'partner'" }, [everywhere])).toEqual(['web', 'other']);
+    expect(from('GlobalNetworkPolicy', { ...partner, namespaceSelector: 'global()' }, [everywhere])).toEqual([
+      'outside',
+    ]);
+    expect(from('GlobalNetworkPolicy', { ...partner, namespaceSelector: 'all()' }, [everywhere])).toEqual([]);
+    expect(from('NetworkPolicy', partner, [everywhere])).toEqual([]);
+    expect(from('NetworkPolicy', partner, [set('shop', '203.0.113.9/32')])).toEqual(['outside']);
+    expect(from('NetworkPolicy', { namespaceSelector: 'global()' }, [everywhere])).toEqual(['outside']);
+    const lab = { ...partner, namespaceSelector: "kubernetes.io/metadata.name == 'lab'" };
+    expect(from('NetworkPolicy', lab, [set('lab', '203.0.113.9/32'), set('shop', '10.244.1.5/32')])).toEqual([
+      'outside',
+    ]);
   });
 
   it('speak of the directions that they name, or that their rules have', () => {

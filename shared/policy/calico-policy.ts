@@ -13,6 +13,7 @@ import type { ObjectMeta } from '../api/object.ts';
 import * as ipv4 from '../wire/ipv4.ts';
 import * as ipv6 from '../wire/ipv6.ts';
 import { type CalicoSelector, type LabelLookup, parseCalicoSelector, SelectorSyntaxError } from './calico-selector.ts';
+import { type CalicoNetworkSet, type EntitySelectors, netsOf } from './network-set.ts';
 import type { PolicyPod } from './policy-pod.ts';
 import {
   type PodExpression,
@@ -62,6 +63,8 @@ export interface CalicoEntity {
   readonly notSelector?: string;
   readonly namespaceSelector?: string;
   readonly ports?: readonly (number | string)[];
+  /** Numbers and ranges. */
+  readonly notPorts?: readonly (number | string)[];
 }
 
 /** Of Kubernetes' policies; their priority here is 0. */
@@ -94,12 +97,13 @@ interface TierPlace {
 export function calicoPoliciesOf(
   objects: readonly (CalicoPolicyObject & { readonly kind: string })[],
   tiers: readonly CalicoTier[],
+  sets: readonly CalicoNetworkSet[] = [],
 ): Policy[] {
   const places = placesOf(tiers);
   const byName = [...objects].sort((a, b) => compare(a.metadata?.name ?? '', b.metadata?.name ?? ''));
   return byName.flatMap((object) => {
     const place = places.get(object.spec?.tier ?? DEFAULT_TIER);
-    return place === undefined ? [] : [policyOf(object, place)];
+    return place === undefined ? [] : [policyOf(object, place, sets)];
   });
 }
 
@@ -125,12 +129,13 @@ function nextNumber(value: number): number {
 function policyOf(
   { kind, metadata, spec = {} }: CalicoPolicyObject & { readonly kind: string },
   place: TierPlace,
+  sets: readonly CalicoNetworkSet[],
 ): Policy {
   const namespace = kind === 'NetworkPolicy' ? (metadata?.namespace ?? '') : undefined;
   const name = namespace === undefined ? metadata?.name : `${namespace}/${metadata?.name}`;
   const types = typesOf(spec);
   const rules = (list: readonly CalicoRule[] = [], direction: Direction): PolicyRule[] =>
-    list.map((rule) => ruleOf(rule, direction, namespace));
+    list.map((rule) => ruleOf(rule, direction, { namespace, sets }));
   return {
     title: `calico ${kind} ${name}`,
     tier: place.tier,
@@ -157,38 +162,44 @@ function typesOf({ types = [], ingress = [], egress = [] }: CalicoPolicySpec): R
   return new Set(implied);
 }
 
+interface RulePlace {
+  /** Of a policy that has one. */
+  readonly namespace: string | undefined;
+  readonly sets: readonly CalicoNetworkSet[];
+}
+
 /** What cannot be read fails closed: nobody is allowed by it, and everybody denied. */
-function ruleOf(rule: CalicoRule, direction: Direction, namespace: string | undefined): PolicyRule {
+function ruleOf(rule: CalicoRule, direction: Direction, place: RulePlace): PolicyRule {
   if (rule.action === 'Log' || rule.ipVersion === 6) return NEVER;
   const action = rule.action === 'Deny' ? 'deny' : rule.action === 'Pass' ? 'pass' : 'allow';
   const peer = (direction === 'ingress' ? rule.source : rule.destination) ?? {};
-  const peers = peersOf(peer, namespace);
+  const peers = peersOf(peer, place);
   const ports = portsOf(rule);
+  if (ports === undefined) return action === 'deny' ? { action, peers: peers ?? null, ports: null } : NEVER;
   if (peers !== undefined) return { action, peers, ports };
   return action === 'deny' ? { action, peers: null, ports } : { action, peers: [], ports };
 }
 
 /** null: everybody; undefined: a selector that is none. */
-function peersOf(peer: CalicoEntity, namespace: string | undefined): readonly RulePeer[] | null | undefined {
+function peersOf(peer: CalicoEntity, { namespace, sets }: RulePlace): readonly RulePeer[] | null | undefined {
   const { nets, notNets, selector, notSelector, namespaceSelector } = peer;
   if (selector !== undefined || namespaceSelector !== undefined) {
     const expression = expressionOf({ selector, notSelector, namespaceSelector });
     if (expression === undefined) return undefined;
     const isOwn = namespace !== undefined && namespaceSelector === undefined;
     const pods: PodScope = isOwn ? { namespace, expression } : { expression };
-    return [{ pods }];
+    const blocks = netsOf(sets, peer, namespace).map((cidr) => ({ block: { cidr, except: [] } }));
+    return [{ pods }, ...blocks];
   }
   if (nets === undefined && notNets === undefined) return null;
   return (nets ?? ['0.0.0.0/0', '::/0']).map((cidr) => ({ block: { cidr, except: notNets ?? [] } }));
 }
 
-interface Selectors {
-  readonly selector?: string;
-  readonly notSelector?: string;
-  readonly namespaceSelector?: string;
-}
-
-function expressionOf({ selector = '', notSelector, namespaceSelector = '' }: Selectors): PodExpression | undefined {
+function expressionOf({
+  selector = '',
+  notSelector,
+  namespaceSelector = '',
+}: EntitySelectors): PodExpression | undefined {
   try {
     const wanted = parseCalicoSelector(selector);
     const unwanted = notSelector === undefined ? undefined : parseCalicoSelector(notSelector);
@@ -223,17 +234,43 @@ function endpointLabels({ labels, namespace }: PolicyPod, namespaceLabels: Label
 
 const NOBODY: PodExpression = { text: 'nobody', covers: () => false };
 
-/** Of the server. A type of ICMP stands where the port is. */
-function portsOf({ protocol, icmp, destination }: CalicoRule): RulePort[] | null {
+/** Of the server. A type of ICMP stands where the port is. Undefined where `notPorts` has names, whose ports differ by pod. */
+function portsOf({ protocol, icmp, destination }: CalicoRule): RulePort[] | null | undefined {
   if (protocol === undefined) return null;
   const number = typeof protocol === 'number' ? protocol : (PROTOCOLS[protocol] ?? Number(protocol));
   if (icmp?.type !== undefined) return [{ protocol: number, first: icmp.type, last: icmp.type }];
-  if (destination?.ports === undefined) return [{ protocol: number, first: 0, last: MAX_PORT }];
-  return destination.ports.map((port): RulePort => {
-    const [first = '', last = first] = String(port).split(':');
-    if (!/^\d+$/.test(first)) return { protocol: number, name: first };
-    return { protocol: number, first: Number(first), last: Number(last) };
+  const { ports = [`0:${MAX_PORT}`], notPorts = [] } = destination ?? {};
+  const unwanted = notPorts.map(rangeOf);
+  if (!unwanted.every(isRange)) return undefined;
+  return ports.flatMap((port): RulePort[] => {
+    const range = rangeOf(port);
+    if (!isRange(range)) return [{ protocol: number, name: String(port) }];
+    return unwanted.reduce(without, [range]).map((rest) => ({ protocol: number, ...rest }));
   });
+}
+
+interface NumberRange {
+  readonly first: number;
+  readonly last: number;
+}
+
+/** Undefined for a name. */
+function rangeOf(port: number | string): NumberRange | undefined {
+  const [first = '', last = first] = String(port).split(':');
+  return /^\d+$/.test(first) ? { first: Number(first), last: Number(last) } : undefined;
+}
+
+function isRange(range: NumberRange | undefined): range is NumberRange {
+  return range !== undefined;
+}
+
+function without(ranges: readonly NumberRange[], { first, last }: NumberRange): NumberRange[] {
+  return ranges.flatMap((range) =>
+    [
+      { first: range.first, last: Math.min(range.last, first - 1) },
+      { first: Math.max(range.first, last + 1), last: range.last },
+    ].filter((rest) => rest.first <= rest.last),
+  );
 }
 
 function compare(a: string, b: string): number {

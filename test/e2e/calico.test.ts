@@ -49,6 +49,23 @@ metadata: { name: reflectors }
 spec: { nodeSelector: all(), peerSelector: has(reflector) }
 `;
 
+const NETWORK_SET = (address: string) => `
+apiVersion: projectcalico.org/v3
+kind: GlobalNetworkSet
+metadata: { name: partners, labels: { kind: partner } }
+spec: { nets: [${address}/32] }
+`;
+
+const ALLOW_SET = `
+apiVersion: projectcalico.org/v3
+kind: GlobalNetworkPolicy
+metadata: { name: partners }
+spec:
+  order: 5
+  selector: app == 'probe'
+  ingress: [{ action: Allow, protocol: TCP, source: { selector: kind == 'partner' }, destination: { notPorts: [22] } }]
+`;
+
 const SMALL = `
 apiVersion: projectcalico.org/v3
 kind: IPPool
@@ -121,7 +138,14 @@ test('pods, routes, birdc, policies, calicoctl, and what the death of a node doe
   expect(explained.stdout).toContain('calico GlobalNetworkPolicy guard');
   const refused = await c.kubectl(['apply', '-f', '-'], { input: POLICY(', http: { methods: [GET] }') });
   expect(refused.stderr).toContain('http: this emulation does not enforce it yet, so it is refused');
-  await c.kubectlOut(['delete', 'globalnetworkpolicy', 'guard']);
+  await c.apply(NETWORK_SET(far));
+  await c.apply(ALLOW_SET);
+  await waitFor('the policy to mean the set', async () =>
+    (await c.podwire(['explain', 'on-worker-2', `${await podIp('on-worker-1')}:8080`])).stdout.includes(
+      'GlobalNetworkPolicy partners',
+    ),
+  );
+  await c.kubectlOut(['delete', 'globalnetworkpolicy', 'guard', 'partners']);
   await waitFor('the pods to reach each other again', async () => (await c.kubectl(connect)).code === 0);
 
   expect(await onNode('calicoctl', 'node', 'status')).toMatch(

@@ -5,10 +5,12 @@ import {
   CALICO_BGPCONFIGURATIONS,
   CALICO_BGPPEERS,
   CALICO_GLOBALNETWORKPOLICIES,
+  CALICO_GLOBALNETWORKSETS,
   CALICO_IPAMBLOCKS,
   CALICO_IPAMCONFIGS,
   CALICO_IPPOOLS,
   CALICO_NETWORKPOLICIES,
+  CALICO_NETWORKSETS,
   CALICO_TIERS,
 } from '../../../shared/api/resources.ts';
 import type { CniBackend } from '../../../shared/runtime/cni-plugins.ts';
@@ -35,9 +37,9 @@ function entity(isPeer: boolean, portsOfServer: boolean): JSONSchemaProps {
     notSelector: selector,
     namespaceSelector: selector,
   };
-  const fields = { ...(isPeer ? peer : {}), ...(portsOfServer ? { ports: list(port) } : {}) };
-  const unknown = ['notPorts', 'serviceAccounts', 'services'];
-  const never = [...(isPeer ? [] : Object.keys(peer)), ...(portsOfServer ? [] : ['ports']), ...unknown];
+  const fields = { ...(isPeer ? peer : {}), ...(portsOfServer ? { ports: list(port), notPorts: list(port) } : {}) };
+  const unknown = ['serviceAccounts', 'services'];
+  const never = [...(isPeer ? [] : Object.keys(peer)), ...(portsOfServer ? [] : ['ports', 'notPorts']), ...unknown];
   const schema = refusing(object(fields), ...never);
   if (!isPeer) return schema;
   return checked(
@@ -69,7 +71,7 @@ function rules(direction: 'ingress' | 'egress'): JSONSchemaProps {
   );
   return list(
     checked(refusing(rule, 'http', 'notICMP', 'notProtocol'), {
-      rule: '!has(self.destination) || !has(self.destination.ports) || has(self.protocol)',
+      rule: '!has(self.destination) || !(has(self.destination.ports) || has(self.destination.notPorts)) || has(self.protocol)',
       message: 'rules that specify ports must set protocol to TCP or UDP or SCTP',
     }),
   );
@@ -118,6 +120,8 @@ const bgpPeer = checked(
   { rule: 'has(self.peerIP) || has(self.peerSelector)', message: 'one of peerIP and peerSelector must be set' },
 );
 
+const networkSet = object({ nets: { ...list(text), maxItems: 10_000 } });
+
 function calicoDefinitions(): Manifest[] {
   const define = (resource: ResourceRef, spec: JSONSchemaProps, columns: Readonly<Record<string, string>>) =>
     customDefinition(resource, { fields: { spec }, columns });
@@ -126,6 +130,8 @@ function calicoDefinitions(): Manifest[] {
     define(CALICO_NETWORKPOLICIES, policySpec(false), policyColumns),
     define(CALICO_TIERS, object({ order, defaultAction: oneWord('Deny', 'Pass') }), { Order: '.spec.order' }),
     define(CALICO_IPPOOLS, object(poolFields, ['cidr']), { CIDR: '.spec.cidr' }),
+    define(CALICO_GLOBALNETWORKSETS, networkSet, {}),
+    define(CALICO_NETWORKSETS, networkSet, {}),
     define(CALICO_BGPCONFIGURATIONS, bgpConfiguration, { Mesh: '.spec.nodeToNodeMeshEnabled', AS: '.spec.asNumber' }),
     define(CALICO_BGPPEERS, bgpPeer, { PeerIP: '.spec.peerIP', Node: '.spec.node', AS: '.spec.asNumber' }),
     // Written by the nodes' IPAM, which checks what it reads.

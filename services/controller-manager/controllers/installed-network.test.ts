@@ -24,6 +24,8 @@ it.each<[CniPluginName, string[]]>([
       'networkpolicies.projectcalico.org',
       'tiers.projectcalico.org',
       'ippools.projectcalico.org',
+      'globalnetworksets.projectcalico.org',
+      'networksets.projectcalico.org',
       'bgpconfigurations.projectcalico.org',
       'bgppeers.projectcalico.org',
       'ipamblocks.crd.projectcalico.org',
