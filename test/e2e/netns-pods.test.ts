@@ -1,5 +1,6 @@
 /** Pods of the RuntimeClass `netns`: programs of this machine in network namespaces, plugged into the emulated network. */
 import { once } from 'node:events';
+import { existsSync } from 'node:fs';
 import { createConnection } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { kernelLacks } from '../interop/kernel-lacks.ts';
@@ -10,7 +11,11 @@ import { type CommandResult, run } from './run-command.ts';
 const programs = ['ip', 'unshare', 'nsenter', 'setpriv', 'setsid', 'python3', 'curl', 'getent', 'script'];
 const missing = await kernelLacks(programs, ['tun']);
 if (missing !== undefined) process.stderr.write(`netns pods: skipped: ${missing}\n`);
-const cluster = missing === undefined ? await TestCluster.start({ nodes: 2, arguments: ['--allow-netns'] }) : undefined;
+/** Of this machine's kernel. */
+const hasIpv6 = existsSync('/proc/net/if_inet6');
+const families = hasIpv6 ? ['--ip-family', 'dual'] : [];
+const cluster =
+  missing === undefined ? await TestCluster.start({ nodes: 2, arguments: ['--allow-netns', ...families] }) : undefined;
 
 const pages = {
   apiVersion: 'v1',
@@ -121,6 +126,16 @@ describe.skipIf(cluster === undefined)('a netns pod', () => {
   it('reaches a Service by its name in the cluster', async () => {
     await serviceAnswers('real', 'http://web', 'Welcome to nginx!');
     expect(await out('real', ['getent', 'hosts', 'web.default.svc.cluster.local'])).toMatch(/^10\.\d+\.\d+\.\d+ /);
+  });
+
+  it('speaks IPv6 where the cluster does', async ({ skip }) => {
+    if (!hasIpv6) skip("this machine's kernel has no IPv6");
+    const second = '-o=jsonpath={.status.podIPs[1].ip}';
+    const [real6, web6] = await Promise.all(
+      ['real', 'web'].map((name) => cluster!.kubectlOut(['get', 'pod', name, second])),
+    );
+    await serviceAnswers('real', `http://[${web6}]`, 'Welcome to nginx!');
+    expect(await out('box', ['ping', '-6', '-c', '2', real6!])).toContain('2 packets transmitted, 2 received');
   });
 
   it('has the address, MAC, MTU and routes of any pod', async () => {
