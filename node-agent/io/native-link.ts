@@ -86,6 +86,11 @@ export abstract class NativeLink implements SocketLink {
     this.waiting?.receiveAgain(nowUs);
   }
 
+  /** The turn of `receiveAgain` is over. */
+  protected handled(clockUs: () => number): void {
+    this.waiting?.handled(clockUs);
+  }
+
   /** Before anything was received. */
   protected abandon(): void {
     this.closed = true;

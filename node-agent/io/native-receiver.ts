@@ -20,8 +20,8 @@ const RECEIVE_CALLS_A_TURN = 4;
 const MAX_DATAGRAM_BYTES = 65_536;
 /** One of this size is seldom the only one. */
 const FULL_BYTES = 1200;
-/** Who is called again so soon is behind; an answer to the last datagram could not have come. */
-const BURST_US = 10;
+/** What comes so soon after the last one was handled was there already: too soon for an answer to it. */
+const BURST_US = 5;
 
 /** Endpoints that senders were looked up for; a kernel's VXLAN device has one for each flow. */
 const MAX_KNOWN_SENDERS = 65_536;
@@ -51,9 +51,9 @@ export class NativeReceiver {
   /** The sender looked up last. */
   private lastKey = -1;
   private lastPeer: PeerId | undefined;
-  /** The last call took one small datagram, and when that was. */
+  /** The last call took one small datagram, and when that had been handled. */
   private isQuiet = false;
-  private calledUs = 0;
+  private handledUs = 0;
 
   /** Throws when packet memory has no large slot left. */
   constructor(options: NativeReceiverOptions) {
@@ -79,10 +79,13 @@ export class NativeReceiver {
    * another one that costs as much.
    */
   receiveAgain(nowUs: number): void {
-    const isBurst = nowUs - this.calledUs < BURST_US;
-    this.calledUs = nowUs;
-    if (this.isQuiet && !isBurst) this.receiveSome(1);
+    if (this.isQuiet && nowUs - this.handledUs >= BURST_US) this.receiveSome(1);
     else this.receive();
+  }
+
+  /** At the end of a turn in which `receiveAgain` was called. */
+  handled(clockUs: () => number): void {
+    if (this.isQuiet) this.handledUs = clockUs();
   }
 
   /** The peers have changed. */

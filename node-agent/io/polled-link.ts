@@ -42,6 +42,7 @@ export class PolledLink extends NativeLink {
       });
     } finally {
       loop.leave();
+      this.handled(loop.clockUs);
     }
   }
 }
