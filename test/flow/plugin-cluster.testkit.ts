@@ -91,7 +91,8 @@ export class PluginCluster<Plugin extends CniPlugin> {
     plugin.setPeer(this.nodeAt(index, said));
   }
 
-  private nodeAt(index: number, { labels = {}, annotations = {} }: NodeWords): PeerNode {
+  /** A node as others are told of it. */
+  nodeAt(index: number, { labels = {}, annotations = {} }: NodeWords = {}): PeerNode {
     const { nodeName, internalIp, underlayMac: mac } = this.cluster.nodes[index]!;
     const endpoint = this.cluster.links.get(`127.0.1.${10 + index}`)!.local;
     return {

@@ -263,6 +263,22 @@ describe.each([
   });
 });
 
+it('a peer of which something else is said has a connection again', () => {
+  const { world, ask, cluster, connections } = running({ password: 'right' });
+  for (const [node, other] of [
+    [0, 1],
+    [1, 0],
+  ] as const) {
+    const peer = world.nodeAt(other);
+    world.plugins[node]!.setPeer({ ...peer, podCidr: null });
+    expect(ask(1, 2)).toContain('pod-2 heard');
+    world.plugins[node]!.setPeer({ ...peer, internalIpv6: 7 });
+    cluster.advance(SECOND_US);
+    expect(connections(node + 1)).toMatch(new RegExp(`established .*worker-${other + 1}`));
+    expect(ask(1, 2)).toContain('pod-2 heard');
+  }
+});
+
 describe('weave rmpeer', () => {
   it('takes the addresses of a peer that is gone, and of no other', () => {
     const one = running();

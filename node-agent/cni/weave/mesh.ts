@@ -223,6 +223,7 @@ export class Mesh {
     if (channel !== null) this.options.log(`${where}: ${error}`);
     target.error = error;
     this.drop(target);
+    if (target.outbound) target.alarm.set(target.retryUs);
   }
 
   private drop(target: Target): void {

@@ -14,6 +14,9 @@ export interface OverlaySwitchOptions {
   readonly log: (overlay: OverlayName, line: string) => void;
 }
 
+/** So long a new connection tries often for its best way: the first word may come before the other peer knows who sends it. */
+const SETTLE_US = 5_000_000;
+
 interface Way {
   /** When the other peer last confirmed it. */
   confirmedUs: number;
@@ -53,7 +56,9 @@ export class OverlaySwitch {
       // What is behind a way that works is not in use.
       if (overlay === this.best) break;
     }
-    return this.best === null;
+    const [preferred] = this.ways.keys();
+    const isNew = nowUs() - this.startedUs < SETTLE_US;
+    return this.best === null || (isNew && this.best !== preferred);
   }
 
   /** The other peer heard a word over it. */

@@ -68,6 +68,13 @@ export class PeerLinks {
     this.links.set(connection.name, { connection, peer, overlays, mtu: this.mtuOf(connection, peer) });
   }
 
+  /** A peer that was made anew in the data path, as its socket is elsewhere, needs a connection of its own. */
+  follow(name: string): void {
+    const link = this.links.get(name);
+    if (link === undefined || this.options.network.peers.named(link.peer.name) === link.peer) return;
+    this.options.close(link.connection, 'peer has moved');
+  }
+
   closed({ name }: MeshConnection): void {
     const link = this.links.get(name);
     if (link === undefined) return;

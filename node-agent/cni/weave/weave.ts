@@ -131,9 +131,11 @@ export class Weave implements CniPlugin {
   }
 
   setPeer(peer: PeerNode): void {
-    const known = datapathPeer(peer, { vtepMac: weaveMac(peer.name) });
+    // No part of the range is a node's for life.
+    const known = datapathPeer({ ...peer, podCidr: null }, { vtepMac: weaveMac(peer.name) });
     if (known === undefined) return;
     this.context.datapath.setPeer(known);
+    this.links.follow(formatMac(weaveMac(peer.name)));
     this.mesh.addTarget(peer.internalIp);
   }
 
