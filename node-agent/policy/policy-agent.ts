@@ -186,6 +186,7 @@ function trimmedPod({ metadata, spec, status }: Pod): Pod {
     metadata: { uid: metadata?.uid, namespace: metadata?.namespace, name: metadata?.name, labels: metadata?.labels },
     spec: {
       nodeName: spec?.nodeName,
+      serviceAccountName: spec?.serviceAccountName,
       hostNetwork: spec?.hostNetwork,
       containers: (spec?.containers ?? []).map(({ name, ports }) => ({ name, ports })),
     },

@@ -25,7 +25,10 @@ const WHO: Readonly<Record<string, string>> = {
 const pod = (namespace: string, name: string, labels: Record<string, string>) =>
   policyPodOf({
     metadata: { uid: name, namespace, name, labels },
-    spec: { containers: [{ name: 'c', ports: [{ name: 'sql', containerPort: 5432 }] }] },
+    spec: {
+      serviceAccountName: `${name}-account`,
+      containers: [{ name: 'c', ports: [{ name: 'sql', containerPort: 5432 }] }],
+    },
     status: { phase: 'Running', podIP: WHO[name] },
   });
 
@@ -198,6 +201,15 @@ describe('calico policies', () => {
     expect(from('NetworkPolicy', lab, [set('lab', '203.0.113.9/32'), set('shop', '10.244.1.5/32')])).toEqual([
       'outside',
     ]);
+  });
+
+  it('mean pods by their service accounts', () => {
+    const from = (source: object) =>
+      allowed([global('a', { selector: "role == 'db'", ingress: [{ action: 'Allow', source }] })]);
+    expect(from({ serviceAccounts: { names: ['other-account', 'nobody'] } })).toEqual(['other']);
+    expect(from({ serviceAccounts: { names: ['other-account'] }, selector: 'has(env)' })).toEqual([]);
+    expect(from({ serviceAccounts: {} })).toEqual(['web', 'other']);
+    expect(from({ selector: "projectcalico.org/serviceaccount == 'web-account'" })).toEqual(['web']);
   });
 
   it('speak of the directions that they name, or that their rules have', () => {

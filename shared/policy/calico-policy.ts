@@ -62,6 +62,7 @@ export interface CalicoEntity {
   readonly selector?: string;
   readonly notSelector?: string;
   readonly namespaceSelector?: string;
+  readonly serviceAccounts?: { readonly names?: readonly string[] };
   readonly ports?: readonly (number | string)[];
   /** Numbers and ranges. */
   readonly notPorts?: readonly (number | string)[];
@@ -82,6 +83,7 @@ const PROTOCOLS: Readonly<Record<string, number>> = {
 const DEFAULT_TIER = 'default';
 const NAMESPACE_LABEL = 'projectcalico.org/namespace';
 const ORCHESTRATOR_LABEL = 'projectcalico.org/orchestrator';
+const ACCOUNT_LABEL = 'projectcalico.org/serviceaccount';
 const NAMESPACE_NAME_LABEL = 'projectcalico.org/name';
 /** Labels of the namespace among those of the pod. */
 const NAMESPACE_PREFIX = 'pcns.';
@@ -182,33 +184,42 @@ function ruleOf(rule: CalicoRule, direction: Direction, place: RulePlace): Polic
 
 /** null: everybody; undefined: a selector that is none. */
 function peersOf(peer: CalicoEntity, { namespace, sets }: RulePlace): readonly RulePeer[] | null | undefined {
-  const { nets, notNets, selector, notSelector, namespaceSelector } = peer;
-  if (selector !== undefined || namespaceSelector !== undefined) {
-    const expression = expressionOf({ selector, notSelector, namespaceSelector });
+  const { nets, notNets, selector, namespaceSelector, serviceAccounts } = peer;
+  if (selector !== undefined || namespaceSelector !== undefined || serviceAccounts !== undefined) {
+    const expression = expressionOf(peer, serviceAccounts?.names);
     if (expression === undefined) return undefined;
     const isOwn = namespace !== undefined && namespaceSelector === undefined;
     const pods: PodScope = isOwn ? { namespace, expression } : { expression };
-    const blocks = netsOf(sets, peer, namespace).map((cidr) => ({ block: { cidr, except: [] } }));
+    // What has a service account is a pod.
+    const nets = serviceAccounts === undefined ? netsOf(sets, peer, namespace) : [];
+    const blocks = nets.map((cidr) => ({ block: { cidr, except: [] } }));
     return [{ pods }, ...blocks];
   }
   if (nets === undefined && notNets === undefined) return null;
   return (nets ?? ['0.0.0.0/0', '::/0']).map((cidr) => ({ block: { cidr, except: notNets ?? [] } }));
 }
 
-function expressionOf({
-  selector = '',
-  notSelector,
-  namespaceSelector = '',
-}: EntitySelectors): PodExpression | undefined {
+/** `accounts`: names of service accounts; undefined or none: all. Undefined where a selector cannot be read. */
+function expressionOf(
+  { selector = '', notSelector, namespaceSelector = '' }: EntitySelectors,
+  accounts: readonly string[] = [],
+): PodExpression | undefined {
   try {
     const wanted = parseCalicoSelector(selector);
     const unwanted = notSelector === undefined ? undefined : parseCalicoSelector(notSelector);
     const ofNamespace = parseCalicoSelector(namespaceSelector);
+    const isOfAccount = ({ serviceAccount = '' }: PolicyPod) =>
+      accounts.length === 0 || accounts.includes(serviceAccount);
     return {
-      text: `${selector} | ${notSelector ?? ''} | ${namespaceSelector}`,
+      text: `${selector} | ${notSelector ?? ''} | ${namespaceSelector} | ${accounts.join(' ')}`,
       covers: (pod, namespaceLabels) => {
         const labels = endpointLabels(pod, namespaceLabels);
-        return wanted.matches(labels) && !unwanted?.matches(labels) && isWithin(ofNamespace, pod, namespaceLabels);
+        return (
+          wanted.matches(labels) &&
+          !unwanted?.matches(labels) &&
+          isOfAccount(pod) &&
+          isWithin(ofNamespace, pod, namespaceLabels)
+        );
       },
     };
   } catch (error) {
@@ -224,10 +235,14 @@ function isWithin(selector: CalicoSelector, { namespace }: PolicyPod, labels: La
 type Labels = Readonly<Record<string, string>>;
 
 /** Of the pod, those that calico adds, and its namespace's under a prefix. */
-function endpointLabels({ labels, namespace }: PolicyPod, namespaceLabels: Labels | undefined): LabelLookup {
+function endpointLabels(
+  { labels, namespace, serviceAccount }: PolicyPod,
+  namespaceLabels: Labels | undefined,
+): LabelLookup {
   return (key) => {
     if (key === NAMESPACE_LABEL) return namespace;
     if (key === ORCHESTRATOR_LABEL) return 'k8s';
+    if (key === ACCOUNT_LABEL) return serviceAccount;
     return key.startsWith(NAMESPACE_PREFIX) ? namespaceLabels?.[key.slice(NAMESPACE_PREFIX.length)] : labels[key];
   };
 }

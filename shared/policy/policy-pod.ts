@@ -16,6 +16,7 @@ export interface PolicyPod {
   readonly name: string;
   readonly labels: Readonly<Record<string, string>>;
   readonly nodeName: string | undefined;
+  readonly serviceAccount?: string;
   /** Its own; none for a pod on the host's network, which policies see as the node. */
   readonly addresses: readonly number[];
   readonly ports: readonly NamedPort[];
@@ -38,6 +39,7 @@ export function policyPodOf({ metadata, spec, status }: Pod): PolicyPod {
     name: metadata?.name ?? '',
     labels: metadata?.labels ?? {},
     nodeName: spec?.nodeName,
+    serviceAccount: spec?.serviceAccountName ?? 'default',
     addresses: own ? texts.flatMap((text) => parseAddress(text) ?? []) : [],
     ports: (spec?.containers ?? []).flatMap(({ ports = [] }) =>
       ports.flatMap(({ name, protocol = 'TCP', containerPort }) =>

@@ -63,7 +63,9 @@ metadata: { name: partners }
 spec:
   order: 5
   selector: app == 'probe'
-  ingress: [{ action: Allow, protocol: TCP, source: { selector: kind == 'partner' }, destination: { notPorts: [22] } }]
+  ingress:
+    - { action: Deny, source: { serviceAccounts: { names: [nobody] } } }
+    - { action: Allow, protocol: TCP, source: { selector: kind == 'partner' }, destination: { notPorts: [22] } }
 `;
 
 const SMALL = `

@@ -36,16 +36,16 @@ function entity(isPeer: boolean, portsOfServer: boolean): JSONSchemaProps {
     selector,
     notSelector: selector,
     namespaceSelector: selector,
+    serviceAccounts: refusing(object({ names: list(text) }), 'selector'),
   };
   const fields = { ...(isPeer ? peer : {}), ...(portsOfServer ? { ports: list(port), notPorts: list(port) } : {}) };
-  const unknown = ['serviceAccounts', 'services'];
-  const never = [...(isPeer ? [] : Object.keys(peer)), ...(portsOfServer ? [] : ['ports', 'notPorts']), ...unknown];
+  const never = [...(isPeer ? [] : Object.keys(peer)), ...(portsOfServer ? [] : ['ports', 'notPorts']), 'services'];
   const schema = refusing(object(fields), ...never);
   if (!isPeer) return schema;
   return checked(
     schema,
     {
-      rule: '!((has(self.nets) || has(self.notNets)) && (has(self.selector) || has(self.namespaceSelector)))',
+      rule: '!((has(self.nets) || has(self.notNets)) && (has(self.selector) || has(self.namespaceSelector) || has(self.serviceAccounts)))',
       message: 'nets beside a selector: this emulation knows one of them in a rule, so it is refused',
     },
     {
