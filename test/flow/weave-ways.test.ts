@@ -218,6 +218,7 @@ describe('sleeve', () => {
     const one = running({ password: 'right' });
     const { ask, connections, cluster, world } = one;
     expect(connections(1)).toMatch(/fastdp .*\(worker-2\)/);
+    cluster.advance(2 * HOLD_SECONDS * SECOND_US);
     const overlay = cluster.node(2).devices.find(({ name }) => name === 'vxlan-6784')!;
     overlay.up = false;
     cluster.advance((HOLD_SECONDS + 3) * SECOND_US);
@@ -226,6 +227,7 @@ describe('sleeve', () => {
     expect(world.logs).toContainEqual(
       expect.stringMatching(/^worker-1 overlay_switch ->\[.*\(worker-2\)\] using sleeve$/),
     );
+    expect(world.logs.filter((line) => line.includes('shutting down'))).toEqual([]);
     expect(ask(1, 2)).toContain('pod-2 heard');
     overlay.up = true;
     cluster.advance((HOLD_SECONDS + 3) * SECOND_US);

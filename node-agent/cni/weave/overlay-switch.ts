@@ -41,7 +41,7 @@ export class OverlaySwitch {
     return [...this.ways.values()].every(({ works, confirmedUs }) => !works && nowUs() - confirmedUs > holdUs);
   }
 
-  /** Gives up what is silent and tries again what matters; true while it waits for a better way. */
+  /** Gives up what is silent and tries all again; true while it waits for a better way. */
   beat(): boolean {
     const { nowUs, holdUs, probe, log } = this.options;
     for (const [overlay, way] of this.ways) {
@@ -51,11 +51,8 @@ export class OverlaySwitch {
       }
     }
     this.choose();
-    for (const overlay of this.ways.keys()) {
-      probe(overlay);
-      // What is behind a way that works is not in use.
-      if (overlay === this.best) break;
-    }
+    // The ones that are not in use too, so that they can take over at once.
+    for (const overlay of this.ways.keys()) probe(overlay);
     const [preferred] = this.ways.keys();
     const isNew = nowUs() - this.startedUs < SETTLE_US;
     return this.best === null || (isNew && this.best !== preferred);
