@@ -121,7 +121,9 @@ describe.each(Object.entries(PLUGINS))('%s', (_, plugin) => {
     }
     await waitFor('the pods to reach each other', async () => (await ping(56)).code === 0);
     expect(await onNode('ip', 'route')).toMatch(plugin.route);
-    for (const [command, shown] of plugin.shows) expect(await onNode(...command.split(' ')), command).toMatch(shown);
+    for (const [command, shown] of plugin.shows) {
+      await waitFor(`${command} to show ${shown}`, async () => shown.test(await onNode(...command.split(' '))));
+    }
 
     expect((await ping(plugin.mtuBytes - ICMP_HEADERS_BYTES)).code).toBe(0);
     expect((await ping(plugin.mtuBytes - ICMP_HEADERS_BYTES + 1)).code).not.toBe(0);

@@ -5,6 +5,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { Calico } from '../../node-agent/cni/calico/calico.ts';
+import { heldAddresses } from '../../node-agent/cni/calico/ipam/block.ts';
+import { CalicoIpam } from '../../node-agent/cni/calico/ipam/calico-ipam.ts';
 import type { IpPool, IpPoolObject } from '../../node-agent/cni/calico/ipam/ip-pool.ts';
 import { MemoryCalicoStore } from '../../node-agent/cni/calico/memory-datastore.testkit.ts';
 import type { Encapsulation } from '../../node-agent/datapath/network/routed-network.ts';
@@ -128,6 +130,45 @@ describe.each(['ipip', 'vxlan'] as const)('calico with %s, when no block is free
     guest.detach();
     await world.settled();
     for (const node of [2, 3]) expect(world.routes(node)).not.toContain(`${address} via`);
+  });
+});
+
+describe('what is freed while the API is away', () => {
+  const handles = ({ store }: Awaited<ReturnType<typeof calico>>) =>
+    [...store.blocks.values()].flatMap(heldAddresses).map(({ holder }) => holder.handle_id);
+  const away = async () => {
+    throw new Error('no API server answers');
+  };
+
+  it('is not what pods hold that came since', async () => {
+    const world = await calico('none');
+    const view = world.store.node();
+    const before = new CalicoIpam({ node: 'worker-2', store: view, preferred: () => null, avoided: () => [] });
+    const secondary = { node: 'worker-2', timestamp: 'before' };
+    await before.assign({ holder: { handle_id: 'k8s-pod-network.dead', secondary } });
+    const { network } = world.store;
+    world.store.network = away;
+    world.plugins[1]!.retainOnly(new Set());
+    await world.settled();
+    world.store.network = network;
+    await world.startPod(2, 'new');
+    await world.settled();
+    expect(handles(world)).toEqual(['k8s-pod-network.new']);
+  });
+
+  it('is not what a node holds that left and is back', async () => {
+    const world = await calico('none');
+    await world.startPod(2, 'pod');
+    const { network } = world.store;
+    world.store.network = away;
+    for (const node of [0, 2]) world.plugins[node]!.removePeer('worker-2');
+    await new Promise(setImmediate);
+    world.store.network = network;
+    for (const node of [0, 2]) world.introduce(world.plugins[node]!, 1);
+    await world.settled();
+    expect(handles(world)).toEqual(['k8s-pod-network.pod']);
+    world.cluster.advance(20 * SECOND_US);
+    expect(world.routes(1)).toContain('10.244.2.0/26 via 192.168.1.11');
   });
 });
 

@@ -144,10 +144,12 @@ export class Calico implements CniPlugin {
   }
 
   retainOnly(podUids: ReadonlySet<string>): void {
-    const handles = new Set([...[...podUids].map(podHandle), tunnelHandle(this.context.datapath.nodeName)]);
+    const tunnel = tunnelHandle(this.context.datapath.nodeName);
     this.untilDone(async () => {
       await this.datastore.start();
-      await this.ipam.retainOnly(handles);
+      // Where this is not the first try, pods have come since.
+      const pods = [...podUids, ...this.wanted].map(podHandle);
+      await this.ipam.retainOnly(new Set([...pods, tunnel]));
     });
   }
 
@@ -173,7 +175,10 @@ export class Calico implements CniPlugin {
     this.peers.delete(name);
     datapath.removePeer(name);
     this.follow();
-    this.untilDone(() => this.ipam.forgetNode(name));
+    this.untilDone(async () => {
+      // One that is back by the time of another try frees for itself what it no longer needs.
+      if (!this.peers.has(name)) await this.ipam.forgetNode(name);
+    });
   }
 
   /** `birdc`, as in the node's calico-node container, and `calicoctl`. */
