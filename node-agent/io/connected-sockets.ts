@@ -42,12 +42,14 @@ export class ConnectedSockets {
     return socket;
   }
 
-  forget(peer: PeerId): void {
-    const socket = this.sockets[peer];
+  /** Answers the one that was closed with it, if there was one. */
+  forget(peer: PeerId): Socket | null {
+    const socket = this.sockets[peer] ?? null;
     this.sockets[peer] = undefined;
-    if (socket == null) return;
+    if (socket === null) return null;
     socket.close();
     this.size--;
+    return socket;
   }
 
   close(): void {

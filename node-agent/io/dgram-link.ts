@@ -26,6 +26,7 @@ import {
   type SocketLink,
   type SocketLinkOptions,
 } from './socket-link.ts';
+import { socketsAt } from './udp-socket-table.ts';
 
 /** What stands before the IP header of a datagram. */
 const LEAD_BYTES = vxlan.HEADER_BYTES + ethernet.HEADER_BYTES;
@@ -117,7 +118,8 @@ export class DgramLink implements SocketLink {
   removePeer(peer: PeerId): void {
     this.peers.remove(peer);
     this.queue.forget(peer);
-    this.connected.forget(peer);
+    // What libuv kept in it is gone: nobody else is to wait for that.
+    if (this.connected.forget(peer) === this.blocked) this.blocked = null;
   }
 
   takesSuperSegments(): boolean {
@@ -219,15 +221,18 @@ export class DgramLink implements SocketLink {
 }
 
 /**
- * Alone at its address and port, so that two nodes never share one, and then so that sockets of single peers may join it.
- * Rejects where it cannot be bound.
+ * Alone at its address and port, so that two nodes never share one, and then so that sockets of single peers may join it;
+ * of two that come between these steps, whoever sees the other one goes. Rejects where it cannot be bound.
  */
 async function boundSocket(where: LinkEndpoint): Promise<Socket> {
   const alone = await bound(where, false);
   if (process.platform !== 'linux') return alone;
   const { address, port } = alone.address();
   alone.close();
-  return bound({ address, port }, true);
+  const joinable = await bound({ address, port }, true);
+  if (socketsAt({ address, port }) <= 1) return joinable;
+  joinable.close();
+  throw new Error('another node took it at the same moment');
 }
 
 async function bound({ address, port }: LinkEndpoint, reusePort: boolean): Promise<Socket> {

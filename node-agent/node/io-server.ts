@@ -1,7 +1,7 @@
 /** Says what carries the node's datagrams and what was lost on the way, and switches batches on and off while it runs. */
 import type { Bus, BusSubscription } from '../../shared/bus/connection.ts';
 import { NODE_IO, type NodeIo } from '../../shared/bus/node-io.ts';
-import { kernelDrops } from '../io/kernel-drops.ts';
+import { kernelDrops } from '../io/udp-socket-table.ts';
 import type { NodeKernel } from '../kernel.ts';
 
 export function serveIo(bus: Bus, { link, io, datapath }: NodeKernel, node: string): BusSubscription {

@@ -2,7 +2,7 @@
 
 import type { LinkFault } from '../../shared/rules/link-fault.ts';
 import type { Metrics } from '../../shared/runtime/metrics.ts';
-import { kernelDrops } from '../io/kernel-drops.ts';
+import { kernelDrops } from '../io/udp-socket-table.ts';
 import type { NodeKernel } from '../kernel.ts';
 import type { PodManager } from '../pods/pod-manager.ts';
 
