@@ -336,7 +336,7 @@ function verdictOf(
   inDevice: NetDevice | null,
   outDevice: NetDevice | null,
 ): Verdict {
-  if (chain.rules.length === 0) return chain.policy;
+  if (chain.rules.length === 0 && chain.policy === null) return null;
   const rule = tables.evaluate(table, chain, packet, inDevice, outDevice);
   return rule === null ? chain.policy : rule.verdict;
 }

@@ -148,7 +148,7 @@ export class RuleTables {
     return compiled;
   }
 
-  /** Walks a packet through a built-in chain: the rule whose target decided; null when the policy (ACCEPT) did. */
+  /** Walks a packet through a built-in chain: the rule whose target decided; null when the policy did. */
   evaluate(
     table: TableName,
     start: CompiledChain,

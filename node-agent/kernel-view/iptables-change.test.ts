@@ -121,6 +121,10 @@ describe('packets', () => {
     expect(pings()).toBe(true);
     expect(run('iptables -F FLANNEL-FWD')).toBe('');
     expect(pings()).toBe(false);
+    expect(run('iptables -F FORWARD')).toBe('');
+    expect(run('iptables -Z FORWARD')).toBe('');
+    expect(pings()).toBe(false);
+    expect(run('iptables -L FORWARD -n -v')).toMatch(/^Chain FORWARD \(policy DROP 1 packets, 84 bytes\)/);
     expect(run('iptables -P FORWARD ACCEPT')).toBe('');
     expect(pings()).toBe(true);
   });
