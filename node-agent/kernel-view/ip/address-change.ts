@@ -1,7 +1,7 @@
 /** `ip addr add|replace|change|del|flush` (ip-address(8)). */
 import type { NetDevice } from '../../../shared/netstack/device.ts';
 import { broadcastOf } from '../../../shared/wire/address.ts';
-import { familyOf, type IpFamily, type IpPrefix } from '../../../shared/wire/ip-address.ts';
+import { familyOf, type IpFamily, type IpPrefix, isInNetwork } from '../../../shared/wire/ip-address.ts';
 import { isIpv6 } from '../../../shared/wire/ipv6-table.ts';
 import type { ShownNamespace } from '../../datapath/show/namespace.ts';
 import { argumentError, IpError, kernelError } from './ip-error.ts';
@@ -81,16 +81,23 @@ function flush(namespace: ShownNamespace, given: readonly string[], family: IpFa
   const words = new Words(given);
   let device: NetDevice | undefined;
   let scope: string | undefined;
+  let network: IpPrefix | undefined;
   for (let word = words.next(); word !== undefined; word = words.next()) {
     if (word === 'scope') scope = words.value();
+    else if (word === 'to') network = readPrefix(words.value(), family);
     else device = deviceNamed(namespace, word === 'dev' ? words.value() : word);
   }
   if (given.length === 0) throw argumentError('Flush requires arguments.');
   for (const assigned of host.addresses()) {
     if (device !== undefined && assigned.device !== device) continue;
     if (scope !== undefined && assigned.scope !== scope) continue;
+    if (network !== undefined && !isWithin(network, assigned.address)) continue;
     if (family === undefined || familyOf(assigned.address) === family) {
       host.removeAddress(assigned.device, assigned.address);
     }
   }
+}
+
+function isWithin({ address, prefixLength }: IpPrefix, local: number): boolean {
+  return familyOf(local) === familyOf(address) && isInNetwork(local, address, prefixLength);
 }

@@ -223,6 +223,17 @@ describe('addresses', () => {
   });
 });
 
+describe('ip addr flush', () => {
+  test('takes what is in a network, or of a scope', () => {
+    for (const address of ['10.0.0.1/24', '10.0.1.1/24']) run(`ip addr add ${address} dev cni0`);
+    expect(run('ip addr flush dev cni0 to 10.0.0.0/24')).toBe('');
+    expect(run('ip -br -4 addr show cni0')).toBe('cni0             UP             10.244.1.1/24 10.0.1.1/24 \n');
+    expect(run('ip addr flush dev cni0 scope link')).toBe('');
+    expect(run('ip addr flush dev cni0 to 10.0.0.0/8 scope global')).toBe('');
+    expect(run('ip -br -4 addr show cni0')).toBe('');
+  });
+});
+
 describe('neighbours and the FDB', () => {
   test('are added, flushed and looked up', () => {
     expect(run('ip neigh add 10.244.1.7 lladdr 02:00:00:00:00:07 dev cni0')).toBe('');
