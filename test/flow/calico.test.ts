@@ -12,7 +12,7 @@ import { MemoryCalicoStore } from '../../node-agent/cni/calico/memory-datastore.
 import type { Encapsulation } from '../../node-agent/datapath/network/routed-network.ts';
 import { nodeNamespace } from '../../node-agent/datapath/show/namespace.ts';
 import { iptablesSave } from '../../shared/rules/iptables-save.ts';
-import { formatIpv4, networkOf } from '../../shared/wire/address.ts';
+import { formatIpv4, networkOf, parseIpv4 } from '../../shared/wire/address.ts';
 import { enhancedPacket, interfaceDescription, sectionHeader } from '../../shared/wire/pcap.ts';
 import * as vxlan from '../../shared/wire/vxlan.ts';
 import { HOLD_SECONDS, PluginCluster, SECOND_US } from './plugin-cluster.testkit.ts';
@@ -50,6 +50,15 @@ describe('calico with IP-in-IP', () => {
     const { answer, serverSaw } = world.cluster.ask(client.host, '10.244.2.1', 80);
     expect(answer).toContain('server heard');
     expect(serverSaw).toMatch(/^10\.244\.1\.1:/);
+  });
+
+  it('a pod comes to its address past the route that an administrator made there', async () => {
+    const { root } = world.cluster.node(1);
+    const destination = parseIpv4('10.244.1.1')!;
+    root.routes.add({ destination, prefixLength: 32, device: root.loopback, scope: 'link' });
+    await world.startPod(1, 'client');
+    expect(world.routes(1)).toMatch(/^10\.244\.1\.1 dev cali\w{11} scope link/m);
+    expect(world.routes(1)).not.toContain('dev lo');
   });
 
   it('a second block is announced when the first address in it is given out, and withdrawn with the last', async () => {

@@ -84,7 +84,7 @@ export class FabricNetwork implements NodeNetwork {
     const attachment = plugPod(this.parts, pod, cable, detached);
     const { host, podDevice, hostDevice: device } = attachment;
     host.neighbours.setPermanent(podDevice, POD_GATEWAY, mac);
-    root.routes.add({ destination: pod.address, prefixLength: 32, device, scope: 'link' });
+    root.routes.replace({ destination: pod.address, prefixLength: 32, device, scope: 'link' });
     return attachment;
   }
 

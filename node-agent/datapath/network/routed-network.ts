@@ -128,7 +128,8 @@ export class RoutedNetwork implements NodeNetwork {
     const attachment = plugPod(this.parts, pod, cable, detached);
     const { hostDevice: device } = attachment;
     root.addDevice(device).proxyArp = true;
-    root.routes.add({ destination: pod.address, prefixLength: 32, device, scope: 'link' });
+    // An administrator may have made one of his own meanwhile.
+    root.routes.replace({ destination: pod.address, prefixLength: 32, device, scope: 'link' });
     return attachment;
   }
 
