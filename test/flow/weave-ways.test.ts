@@ -265,6 +265,20 @@ describe.each([
   });
 });
 
+it('a peer behind which others are sends those nothing that is for its own pods', () => {
+  const one = running({ overlays: SLEEVE });
+  const { ask, cluster, report } = one;
+  cut(one, 1, 2);
+  cluster.advance((HOLD_SECONDS + 4) * SECOND_US);
+  expect(ask(1, 3)).toContain('pod-3 heard');
+  const heard = () => report(2).Router.OverlayDiagnostics.sleeve.FramesReceived;
+  const before = heard();
+  expect(ask(1, 3)).toContain('pod-3 heard');
+  expect(heard()).toBe(before);
+  const here = report(3).Router.MACs.filter(({ NickName }: { NickName: string }) => NickName === 'worker-3');
+  expect(here.length).toBeGreaterThan(0);
+});
+
 it('a peer of which something else is said has a connection again', () => {
   const { world, ask, cluster, connections } = running({ password: 'right' });
   for (const [node, other] of [

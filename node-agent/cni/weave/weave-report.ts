@@ -4,6 +4,7 @@ import { formatPrefix } from '../../../shared/wire/ip-address.ts';
 import type { SecureSession } from '../../datapath/weave/secure-session.ts';
 import type { WeavePeer } from '../../datapath/weave/weave-peer.ts';
 import { SHORT_IDS } from '../../datapath/weave/weave-peer.ts';
+import { HERE } from '../../datapath/weave/weave-switch.ts';
 import { MESH_PORT } from './gossip.ts';
 import { socketText } from './mesh.ts';
 import { connectionRows } from './weave-status.ts';
@@ -87,10 +88,10 @@ function sessionReport({ cipher, replayed, forged }: SecureSession): object {
   };
 }
 
-function macs({ network, topology, nowUs }: WeaveView): object[] {
+function macs({ network, topology, name: own, nowUs }: WeaveView): object[] {
   return network.switch.learned.list(nowUs).flatMap(({ macAddress, port, updatedUs }) => {
     if (port === null) return [];
-    const name = formatMac(port.name);
+    const name = port === HERE ? own : formatMac(port.name);
     const ageSeconds = Math.round((nowUs - updatedUs) / 1e6);
     return { Mac: formatMac(macAddress), Name: name, NickName: topology.nicknameOf(name), AgeSeconds: ageSeconds };
   });

@@ -173,6 +173,8 @@ export class WeaveNetwork implements NodeNetwork {
     this.esp.remove(peer);
     this.sleeve.remove(peer);
     peer.way = null;
+    peer.fastdp = null;
+    peer.sleeve = null;
     peer.sleeveMtuBytes = Number.POSITIVE_INFINITY;
   }
 

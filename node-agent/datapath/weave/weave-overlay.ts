@@ -19,7 +19,7 @@ import { NO_ROUTE_TO_PEER, NOT_ENCRYPTED, UNKNOWN_WEAVE_PEER } from './weave-dro
 export interface WeaveOverlayOptions extends TunnelOptions {
   readonly esp: EspTransport;
   readonly peers: PeerIndex;
-  /** What comes in the clear is dropped. */
+  /** Nothing goes in the clear, and what comes so is dropped. */
   readonly isEncrypted: boolean;
 }
 
@@ -64,15 +64,16 @@ export class WeaveOverlay extends TunnelDevice {
     const hops = hopsOf(key);
     const destination = this.peerIndex.numbered(destinationOf(key));
     const next = hops === SPECIAL_HOPS ? destination : destination?.next;
-    if (next == null) {
+    const session = next?.fastdp ?? null;
+    if (next == null || (this.isEncrypted && session === null)) {
       this.drop(frame, NO_ROUTE_TO_PEER);
       return;
     }
     this.noteSent(frame, next.underlay.nodeName);
     this.tap?.frame(this, frame, true);
     const vni = this.peerIndex.vniOf(key);
-    if (next.fastdp === null) this.underlay.send(next.underlay, vni, frame, hops);
-    else if (!this.esp.send(next, next.fastdp, vni, frame, hops)) this.counters.txDropped++;
+    if (session === null) this.underlay.send(next.underlay, vni, frame, hops);
+    else if (!this.esp.send(next, session, vni, frame, hops)) this.counters.txDropped++;
   }
 
   /** The switch decides who gets a frame. */

@@ -21,6 +21,9 @@ import type { WeavePeer } from './weave-peer.ts';
 /** Peers that a frame may pass on its way. */
 const MAX_HOPS = 14;
 
+/** In the place of a peer: this one. */
+export const HERE = 'here';
+
 /** Who leads where, as this peer sees the topology; all by name. */
 export interface WeaveRoutes {
   /** The next peer on the way to each that can be reached. */
@@ -43,7 +46,7 @@ export interface WeaveSwitchOptions {
 
 export class WeaveSwitch {
   /** Behind which peer a MAC was seen. */
-  readonly learned = new Fdb<WeavePeer>();
+  readonly learned = new Fdb<WeavePeer | typeof HERE>();
   overlay!: WeaveOverlay;
   sleeve!: Sleeve;
   /** Takes a frame for this node's bridge. */
@@ -85,10 +88,11 @@ export class WeaveSwitch {
   /** From this node. Takes ownership. */
   fromBridge(frame: Packet): void {
     const { memory, nowUs } = this.options;
-    // Who sends from here is no longer anywhere else.
-    this.learned.remove(ethernet.source(memory.view, frame.offset));
+    this.learned.learn(ethernet.source(memory.view, frame.offset), HERE, nowUs());
     const peer = this.learned.lookup(ethernet.destination(memory.view, frame.offset), nowUs())?.port ?? null;
     if (peer === null) this.broadcast(frame);
+    // The bridge floods what it has forgotten; the one that is meant had it, too.
+    else if (peer === HERE) memory.free(frame);
     else this.forward(null, peer, frame, 0);
   }
 
@@ -129,7 +133,7 @@ export class WeaveSwitch {
     else this.forward(source, destination, frame, hops + 1);
   }
 
-  /** To a group, or to a MAC that no peer is known to have. */
+  /** To a group, or to a MAC that no peer is known to have, this one included. */
   private isForAll(frame: Packet): boolean {
     const destination = ethernet.destination(this.options.memory.view, frame.offset);
     return ethernet.isGroup(destination) || this.learned.lookup(destination, this.options.nowUs()) === undefined;
