@@ -6,20 +6,32 @@ import type { PodNetwork, PodTcpSocket } from '../../shared/podnet/pod-network.t
 import { TestLoop } from '../../shared/podnet/pod-pair.testkit.ts';
 import { StackNetwork } from '../../shared/podnet/stack-network.ts';
 import type { CiliumPolicySpec } from '../../shared/policy/cilium-policy.ts';
-import { parseAddress } from '../../shared/wire/ip-address.ts';
+import { formatAddress, parseAddress } from '../../shared/wire/ip-address.ts';
 import { waitFor } from '../wait-for.ts';
 import { CiliumWorld } from './cilium-world.testkit.ts';
 
 const SERVER = '10.244.2.3';
 const CLIENT = '10.244.1.3';
 const BIG_BYTES = 3_000_000;
+/** What a server may say that no library of servers would. */
+const RAW_ANSWERS: Readonly<Record<string, string>> = {
+  '/zero': '000 Nothing\r\nContent-Length: 0',
+  '/words': '200 \u0001\r\nContent-Length: 0',
+  '/trailer': '200 OK\r\nTrailer: x\r\nContent-Length: 0',
+  '/switch': '101 Switching Protocols\r\nUpgrade: x\r\nConnection: Upgrade',
+  '/none': 'NONSENSE',
+};
 
 let world: CiliumWorld;
 let loop: TestLoop;
 let client: PodNetwork;
 let server: PodNetwork;
-beforeEach(async () => {
-  world = new CiliumWorld();
+let serverAddress = SERVER;
+beforeEach(() => build(2));
+afterEach(() => loop.close());
+
+async function build(serverNode: number): Promise<void> {
+  world = new CiliumWorld('vxlan', serverNode);
   loop = new TestLoop(world.cluster.engine);
   const networkOf = (host: (typeof world.client)['host']) => new StackNetwork({ host, loop });
   for (const [i, plugin] of world.plugins.entries()) {
@@ -27,8 +39,8 @@ beforeEach(async () => {
   }
   client = networkOf(world.client.host);
   server = networkOf(world.server.host);
-});
-afterEach(() => loop.close());
+  serverAddress = formatAddress(world.server.address);
+}
 
 const apply = (...specs: CiliumPolicySpec[]) => loop.run(() => world.apply(...specs));
 const hubble = (node: number, ...words: string[]) => world.command(node, 'hubble', 'observe', ...words);
@@ -45,7 +57,7 @@ class PodAgent extends Agent {
     _options: object,
     callback?: (error: Error | null, stream: PodTcpSocket) => void,
   ): undefined {
-    client.connectTcp({ host: SERVER, port: 80 }).then((socket) => callback?.(null, socket));
+    client.connectTcp({ host: serverAddress, port: 80 }).then((socket) => callback?.(null, socket));
   }
 }
 
@@ -81,7 +93,9 @@ describe('HTTP', () => {
   const egress = (...http: object[]): CiliumPolicySpec => ({ ...clientSelector, egress: [{ toPorts: web(...http) }] });
   let agent: Agent;
 
-  beforeEach(async () => {
+  beforeEach(() => serve());
+
+  async function serve(): Promise<void> {
     seen.length = 0;
     agent = new PodAgent({ keepAlive: true, maxSockets: 1 });
     const origin = createServer((incoming, response) => {
@@ -92,18 +106,20 @@ describe('HTTP', () => {
       incoming.on('end', () => {
         const { method = '', url = '', headers, socket } = incoming;
         seen.push({ from: socket.remoteAddress ?? '', method, path: url, headers, bytes });
-        if (url === '/big') response.end('x'.repeat(BIG_BYTES));
+        const raw = RAW_ANSWERS[url];
+        if (raw !== undefined) socket.write(`HTTP/1.1 ${raw}\r\n\r\n`);
+        else if (url === '/big') response.end('x'.repeat(BIG_BYTES));
         else response.end(`${method} ${url}`);
       });
     });
     origin.on('upgrade', (_, socket) => {
-      socket.write('HTTP/1.1 101 Switching Protocols\r\nUpgrade: echo\r\nConnection: Upgrade\r\n\r\n');
+      socket.write('HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n');
       socket.pipe(socket);
     });
     (await server.listenTcp({ port: 80, allowHalfOpen: true })).on('connection', (socket) =>
       origin.emit('connection', socket),
     );
-  });
+  }
   afterEach(() => agent.destroy());
 
   it.each([
@@ -141,9 +157,9 @@ describe('HTTP', () => {
     await ask(agent, 'POST', '/big', { 'transfer-encoding': 'chunked' }, 'y'.repeat(BIG_BYTES));
     expect(seen[1]).toMatchObject({ method: 'POST', bytes: BIG_BYTES });
 
-    const upgrade = 'Host: web\r\nUpgrade: echo\r\nConnection: Upgrade\r\n\r\n';
+    const upgrade = 'Host: web\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n';
     expect(await exchange({}, `GET /chat HTTP/1.1\r\n${upgrade}`, /switching protocols/i, 'hello', /hello/)).toMatch(
-      /^HTTP\/1\.1 101 Switching Protocols\r\nupgrade: echo\r\n/,
+      /^HTTP\/1\.1 101 Switching Protocols\r\nupgrade: websocket\r\n/,
     );
     expect(await exchange({}, `GET /other HTTP/1.1\r\n${upgrade}`, /denied/)).toContain('403 Forbidden');
   });
@@ -223,6 +239,56 @@ describe('HTTP', () => {
   it('what is no HTTP is 400', async () => {
     apply(ingress({}));
     expect(await exchange({}, 'SSH-2.0-OpenSSH\r\n\r\n', /\r\n\r\n/)).toMatch(/^HTTP\/1\.1 400 /);
+    const long = `GET / HTTP/1.1\r\nHost: web\r\nX: ${'x'.repeat(70_000)}\r\n\r\n`;
+    expect(await exchange({}, long, /\r\n\r\n/)).toMatch(/^HTTP\/1\.1 431 /);
+  });
+
+  it('HTTP/2 is told to be HTTP/1.1, and hubble says so', async () => {
+    apply(ingress({}));
+    const answer = await exchange({}, 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n', /asked in HTTP\/1\.1$/);
+    const text = 'Access denied: rules about HTTP hold here, and are asked in HTTP/1.1';
+    const settings = [0, 0, 0, 4, 0, 0, 0, 0, 0];
+    const goaway = [0, 0, 8 + text.length, 7, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xd]; // HTTP_1_1_REQUIRED
+    expect(answer).toBe(String.fromCharCode(...settings, ...goaway) + text);
+    expect(hubble(2, '--verdict', 'DROPPED')).toMatch(/http-request DROPPED \(HTTP\/2\.0 PRI \*\)\n$/);
+  });
+
+  it('what would no longer be looked into does not begin', async () => {
+    apply(ingress({ path: '/chat' }));
+    const ask = (protocol: string, more = '') =>
+      `GET /chat HTTP/1.1\r\nHost: web\r\nUpgrade: ${protocol}\r\nConnection: Upgrade\r\n${more}\r\n`;
+    expect(await exchange({}, ask('spdy'), /denied/)).toContain('403 Forbidden');
+    expect(await exchange({}, ask('h2c', 'Content-Length: 1\r\n'), /denied/)).toContain('403 Forbidden');
+    expect(await exchange({}, ask('h2c'), /GET \/chat/)).toContain('200 OK'); // in HTTP/1.1
+    expect(seen[0]?.headers.upgrade).toBeUndefined();
+  });
+
+  it('lives with what servers and clients may say', async () => {
+    apply(ingress({}));
+    expect(await ask(agent, 'GET', '/zero')).toMatchObject({ status: 502 });
+    expect(await ask(agent, 'GET', '/words')).toMatchObject({ status: 200 });
+    expect(await ask(agent, 'GET', '/trailer')).toMatchObject({ status: 200 });
+    expect(await ask(agent, 'GET', '/switch')).toMatchObject({ status: 502 });
+    expect(await ask(agent, 'GET', '/none')).toMatchObject({
+      status: 502,
+      body: expect.stringMatching(/protocol error$/),
+    });
+    const trailer = 'GET /t HTTP/1.1\r\nHost: web\r\nTrailer: x\r\n\r\n';
+    expect(await exchange({}, trailer, /GET \/t/)).toContain('200 OK');
+    apply(ingress({ headers: ['constructor', '__proto__: x'] }));
+    expect(await ask(agent, 'GET', '/')).toMatchObject({ status: 403 });
+  });
+
+  it('a connection is not looked into by half when rules ask about the way out too, where the server is here', async () => {
+    loop.close();
+    await build(1);
+    await serve();
+    apply(ingress({}));
+    expect(await ask(agent, 'GET', '/old')).toMatchObject({ status: 200 });
+    apply(ingress({}), egress({ path: '/new' }));
+    await expect(ask(agent, 'GET', '/old')).rejects.toMatchObject({ code: 'ECONNRESET' });
+    expect(await ask(agent, 'GET', '/old')).toMatchObject({ status: 403 });
+    expect(await ask(agent, 'GET', '/new')).toMatchObject({ status: 200 });
   });
 
   /** What a connection says in answer to each text, once it says what is waited for. */
@@ -234,7 +300,7 @@ describe('HTTP', () => {
       await new Promise<void>((resolve) => {
         const waited = steps[i + 1] as RegExp; // texts and what is waited for take turns
         const listen = (piece: Uint8Array): void => {
-          heard += new TextDecoder().decode(piece);
+          heard += new TextDecoder('latin1').decode(piece);
           if (!waited.test(heard)) return;
           socket.off('data', listen);
           resolve();

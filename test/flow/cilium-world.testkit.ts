@@ -1,4 +1,4 @@
-/** cilium's plugin on two nodes, with a client on the first and a server on the second, in virtual time. */
+/** cilium's plugin on two nodes, with a client on the first and a server on the second, or the first too, in virtual time. */
 import { Cilium } from '../../node-agent/cni/cilium/cilium.ts';
 import type { Leases } from '../../node-agent/cni/ipam/host-local.ts';
 import type { PluginOutput } from '../../node-agent/cni/plugin.ts';
@@ -29,7 +29,11 @@ export class CiliumWorld {
   readonly server;
   private readonly pods: PolicyPod[];
 
-  constructor(routing: CiliumRouting = 'vxlan') {
+  private readonly serverNode: number;
+
+  /** `serverNode`: 1 or 2. */
+  constructor(routing: CiliumRouting = 'vxlan', serverNode = 2) {
+    this.serverNode = serverNode;
     this.cluster = new TestCluster(NODES, 1, {
       traced: false,
       prepare: (datapath) => {
@@ -55,7 +59,7 @@ export class CiliumWorld {
       this.introduce(plugin, 1 - i);
     }
     this.client = this.plugins[0]!.attach({ uid: 'client', id: 'default/client' });
-    this.server = this.plugins[1]!.attach({ uid: 'server', id: 'default/server' });
+    this.server = this.plugins[serverNode - 1]!.attach({ uid: 'server', id: 'default/server' });
     this.pods = [this.policyPod('client', this.client.address), this.policyPod('server', this.server.address)];
     for (const { directory } of this.plugins) {
       for (const [i, number] of [CLIENT_ID, SERVER_ID].entries()) {
@@ -82,7 +86,7 @@ export class CiliumWorld {
 
   private program(i: number, state: ClusterState): void {
     const compiler = new PolicyCompiler(state);
-    const mine = [this.pods[i]!];
+    const mine = this.pods.filter(({ name }) => i + 1 === (name === 'server' ? this.serverNode : 1));
     const endpoints = mine.map((pod) => [pod.addresses[0]!, compiler.endpoint(pod)] as const);
     this.engines[i]!.program(
       new Map(endpoints.flatMap(([address, policy]) => (policy ? [[address, policy] as const] : []))),

@@ -1,8 +1,7 @@
 /** The DNS part of cilium's proxy: which questions pods may ask, and what the answers tell of names. */
-import type { DropReason } from '../../../shared/netstack/hooks.ts';
 import type { L7Decision } from '../../../shared/policy/l7-rules.ts';
 import { fullName, nameMatches } from '../../../shared/policy/name-pattern.ts';
-import { L7_DENIED } from '../policy/l7-denied.ts';
+import { denialOf } from '../policy/l7-denied.ts';
 import type { FlowEnds, FlowLog } from './flow-log.ts';
 import type { FqdnCache } from './fqdn-cache.ts';
 
@@ -46,9 +45,7 @@ export class DnsGate {
       ({ rules }) =>
         rules === null || (rules.kind === 'dns' && rules.rules.some((pattern) => nameMatches(pattern, message.name))),
     );
-    const causes = [...new Set(alternatives.map(({ cause }) => cause))].sort().join(', ');
-    const drop: DropReason | null = allows ? null : { code: L7_DENIED, cause: causes };
-    this.flows.addL7(ends, dnsFlow(message), drop);
+    this.flows.addL7(ends, dnsFlow(message), allows ? null : denialOf(alternatives));
     return allows ? 'pass' : refusalOf(bytes);
   }
 

@@ -151,7 +151,7 @@ export class PolicyEngine implements PacketPolicy, AddressHolder {
     if (isFirst || refused !== null) this.observer?.judged(packet, connection, refused, 'to-proxy');
     if (proxy === null || refused !== null) return refused;
     if (!proxy.takes(connection)) return proxy.look(packet, flow, l7);
-    if (!isFirst) return { reject: 'tcp-reset', reason: { ...NOT_FROM_THE_BEGINNING, cause: decision.cause } };
+    if (!isFirst) return unseenFromTheBeginning(decision);
     return this.proxied(packet, flow, side, opened);
   }
 
@@ -167,11 +167,14 @@ export class PolicyEngine implements PacketPolicy, AddressHolder {
 
   private judgeProxied(packet: Packet, { connection, isReply }: Flow, part: ProxyPart): Verdict {
     if (part.generation !== this.generation) {
-      const { drop } = this.judgeConnection(connection, part.opened);
+      const { drop, l7 } = this.judgeConnection(connection, part.opened);
       if (drop !== null) {
         this.observer?.judged(packet, connection, drop);
         return drop;
       }
+      // Of a connection that the egress proxy answers, the one that it opened is asked about the other side.
+      const isAsked = l7 === null || part.served === 'egress' || part.served === l7.side;
+      if (!isAsked) return unseenFromTheBeginning(l7.decision);
       part.generation = this.generation;
     }
     const side = isReply ? part.opened : part.served;
@@ -232,4 +235,8 @@ export class PolicyEngine implements PacketPolicy, AddressHolder {
     const destination = ip.destination(view, packet.networkOffset);
     return this.endpoints.has(source) || this.endpoints.has(destination) ? NO_CONNECTION : null;
   }
+}
+
+function unseenFromTheBeginning({ cause }: PolicyDecision): Verdict {
+  return { reject: 'tcp-reset', reason: { ...NOT_FROM_THE_BEGINNING, cause } };
 }

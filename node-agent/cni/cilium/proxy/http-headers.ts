@@ -2,8 +2,10 @@
 import { randomUUID } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 
-/** Of one connection alone (RFC 9110 section 7.6.1). */
-const HOP_BY_HOP = ['connection', 'keep-alive', 'proxy-connection', 'te'];
+/** Of one connection alone (RFC 9110 section 7.6.1); what stands behind a body does not pass, so nothing announces it. */
+const HOP_BY_HOP = ['connection', 'keep-alive', 'proxy-connection', 'te', 'trailer', 'http2-settings'];
+const WEBSOCKET = 'websocket';
+const HTTP2 = 'h2c';
 
 /** Name, value, name, value, ... as `rawHeaders` has them. */
 export function forwardedHeaders({ rawHeaders }: IncomingMessage, left: readonly string[] = []): string[] {
@@ -15,17 +17,30 @@ export function forwardedHeaders({ rawHeaders }: IncomingMessage, left: readonly
   return headers;
 }
 
-/** What the server gets: the client's, and what Envoy adds. A connection that is to change its protocol says so again. */
-export function headersTo(request: IncomingMessage): string[] {
+/** What the server gets: the client's, and what Envoy adds. `upgrades`: the connection is to change its protocol. */
+export function headersTo(request: IncomingMessage, upgrades: boolean): string[] {
   const { headers } = request;
-  const upgrades = headers.upgrade === undefined ? [] : ['connection', 'upgrade'];
   const missing = (name: string, value: string) => (headers[name] === undefined ? [name, value] : []);
   return [
-    ...forwardedHeaders(request),
-    ...upgrades,
+    ...forwardedHeaders(request, upgrades ? [] : ['upgrade']),
+    ...(upgrades ? ['connection', 'upgrade'] : []),
     ...missing('x-forwarded-proto', 'http'),
     ...missing('x-request-id', randomUUID()),
   ];
+}
+
+/** It offers HTTP/2 beside, and is whole without (RFC 7540 section 3.2). */
+export function wantsHttp2({ headers }: IncomingMessage): boolean {
+  return headers.upgrade?.toLowerCase() === HTTP2;
+}
+
+/** Of a request that asks to change the protocol: what follows is not looked into, so not any protocol will do. */
+export function isKnownUpgrade(request: IncomingMessage): boolean {
+  const { upgrade, connection = '' } = request.headers;
+  if (upgrade === undefined || !/\bupgrade\b/i.test(connection)) return true; // it does not ask
+  if (!wantsHttp2(request)) return upgrade.toLowerCase() === WEBSOCKET;
+  const { 'content-length': length = '0', 'transfer-encoding': coding } = request.headers;
+  return length === '0' && coding === undefined;
 }
 
 /** Of the request's target, if it says, else of its header. */

@@ -14,18 +14,20 @@ import {
 import type { Duplex } from 'node:stream';
 import { pipeline } from 'node:stream';
 import type { DropReason } from '../../../../shared/netstack/hooks.ts';
-import { socketErrorCode } from '../../../../shared/podnet/socket-error.ts';
 import { httpRuleAllows } from '../../../../shared/policy/http-match.ts';
 import type { L7Decision } from '../../../../shared/policy/l7-rules.ts';
 import type { FlowLog } from '../../../datapath/cilium/flow-log.ts';
-import { L7_DENIED } from '../../../datapath/policy/l7-denied.ts';
-import { forwardedHeaders, headersTo, hostOf } from './http-headers.ts';
+import { denialOf } from '../../../datapath/policy/l7-denied.ts';
+import { forwardedHeaders, headersTo, hostOf, isKnownUpgrade, wantsHttp2 } from './http-headers.ts';
+import { http2Refusal } from './http2-refusal.ts';
 import type { ProxiedConnection } from './proxied-connection.ts';
 
 const DENIED_BODY = 'Access denied\r\n';
-/** So that what a pod leaves behind that is gone does not stay. */
-const KEEP_ALIVE_MS = 60_000;
+const HTTP2_DENIED = 'Access denied: rules about HTTP hold here, and are asked in HTTP/1.1';
 const MAX_HEADER_BYTES = 60 * 1024; // Envoy's
+/** RFC 9110 section 15; parsers let less through. */
+const LOWEST_STATUS = 100;
+const SWITCHING_PROTOCOLS = 101;
 
 export class HttpProxy {
   private readonly flows: FlowLog;
@@ -43,56 +45,51 @@ export class HttpProxy {
     this.server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) =>
       this.upgrade(request, socket, head),
     );
+    this.server.on('clientError', (error, socket) => this.refuse(error, socket));
   }
 
   accept(connection: ProxiedConnection): void {
     const { socket } = connection;
     const agent = new UpstreamAgent(connection);
     this.connections.set(socket, agent);
-    socket.on('error', () => socket.destroy());
     socket.once('close', () => agent.destroy());
-    socket.setNoDelay(true);
-    socket.setKeepAlive(true, KEEP_ALIVE_MS);
     this.server.emit('connection', socket);
   }
 
   private handle(request: IncomingMessage, response: ServerResponse): void {
-    const agent = this.connections.get(request.socket);
-    if (agent === undefined) return;
-    const exchange = this.begin(agent, request);
-    if (exchange.drop !== null) {
-      deny(request, response);
-      this.answered(exchange, response.statusCode);
-      return;
-    }
-    const upstream = this.ask(exchange);
-    upstream.on('response', (answer) => this.answer(exchange, answer, response));
-    upstream.on('error', (error) => this.fail(exchange, error, response));
+    const exchange = this.admitted(request, request.socket, response);
+    if (exchange === undefined) return;
+    const upstream = this.ask(exchange, response, headersTo(request, false));
+    upstream.on('upgrade', (_, server: Duplex) => {
+      server.destroy(); // nobody asked for it
+      this.fail(exchange, PROTOCOL_ERROR, response);
+    });
     response.once('close', () => {
       if (!response.writableFinished) upstream.destroy();
     });
     request.pipe(upstream); // which may fail before all was read, and then the answer says so
   }
 
-  /** A protocol within: once the server agrees, bytes pass as they are. */
+  /**
+   * A protocol within: once the server agrees, bytes pass as they are. So only WebSocket may, as in the original. Who would
+   * rather speak HTTP/2 is answered in HTTP/1.1.
+   */
   private upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
-    const agent = this.connections.get(socket);
-    if (agent === undefined) return;
     const response = new ServerResponse(request);
     response.shouldKeepAlive = false;
     response.assignSocket(request.socket);
-    response.once('finish', () => socket.end());
-    const exchange = this.begin(agent, request);
-    if (exchange.drop !== null) {
-      deny(request, response);
-      this.answered(exchange, response.statusCode);
-      return;
-    }
-    const upstream = this.ask(exchange);
-    upstream.on('response', (answer) => this.answer(exchange, answer, response));
-    upstream.on('error', (error) => this.fail(exchange, error, response));
+    response.once('finish', () => socket.resume().end()); // read on, so that its end is seen
+    const exchange = this.admitted(request, socket, response);
+    if (exchange === undefined) return;
+    const changes = !wantsHttp2(request);
+    const upstream = this.ask(exchange, response, headersTo(request, changes));
     upstream.on('upgrade', (answer, server: Duplex, serverHead: Buffer) => {
-      this.answered(exchange, answer.statusCode ?? 0);
+      if (!changes) {
+        server.destroy();
+        this.fail(exchange, PROTOCOL_ERROR, response);
+        return;
+      }
+      this.answered(exchange, SWITCHING_PROTOCOLS);
       response.detachSocket(request.socket);
       socket.write(switchingText(answer));
       if (serverHead.length > 0) socket.write(serverHead);
@@ -100,6 +97,39 @@ export class HttpProxy {
       pipeline(server, socket, server, () => undefined);
     });
     upstream.end();
+  }
+
+  /** What is no HTTP/1.1. The way of HTTP/2 to say so is one that its clients show, and some take. */
+  private refuse(error: unknown, socket: Duplex): void {
+    const agent = this.connections.get(socket);
+    if (agent === undefined || !socket.writable) {
+      socket.destroy();
+      return;
+    }
+    const { connection } = agent;
+    if (codeOf(error) === 'HPE_PAUSED_H2_UPGRADE') {
+      const said = { isResponse: false, code: 0, latencyMs: 0, headers: [] };
+      const preface = { kind: 'http', method: 'PRI', url: '*', version: 'HTTP/2.0', ...said } as const;
+      const drop = denialOf(connection.decision()?.alternatives ?? []);
+      this.inTurn(() => this.flows.addL7(connection.ends, preface, drop));
+      socket.write(http2Refusal(HTTP2_DENIED));
+    } else {
+      const isTooLarge = codeOf(error) === 'HPE_HEADER_OVERFLOW';
+      const status = isTooLarge ? '431 Request Header Fields Too Large' : '400 Bad Request';
+      socket.write(`HTTP/1.1 ${status}\r\nconnection: close\r\n\r\n`);
+    }
+    connection.socket.destroySoon();
+  }
+
+  /** Undefined for what is denied, and answered so. */
+  private admitted(request: IncomingMessage, socket: Duplex, response: ServerResponse): Exchange | undefined {
+    const agent = this.connections.get(socket);
+    if (agent === undefined) return undefined;
+    const exchange = this.begin(agent, request);
+    if (exchange.drop === null) return exchange;
+    deny(request, response);
+    this.answered(exchange, response.statusCode);
+    return undefined;
   }
 
   private begin(agent: UpstreamAgent, request: IncomingMessage): Exchange {
@@ -118,31 +148,40 @@ export class HttpProxy {
     return { ...exchange, method };
   }
 
-  private ask({ request, agent, method }: Exchange): ClientRequest {
-    return httpRequest({ agent, method, path: request.url, headers: headersTo(request), setHost: false });
+  private ask(exchange: Exchange, response: ServerResponse, headers: string[]): ClientRequest {
+    const { request, agent, method } = exchange;
+    const upstream = httpRequest({ agent, method, path: request.url, headers, setHost: false });
+    upstream.on('response', (answer) => this.answer(exchange, answer, response));
+    upstream.on('error', (error) => this.fail(exchange, failureOf(error), response));
+    return upstream;
   }
 
+  /** With the words for the status that everybody has: the server's may be anything. */
   private answer(exchange: Exchange, answer: IncomingMessage, response: ServerResponse): void {
-    const { statusCode = 502, statusMessage } = answer;
+    const { statusCode = 0 } = answer;
+    if (statusCode < LOWEST_STATUS) {
+      answer.destroy();
+      this.fail(exchange, PROTOCOL_ERROR, response);
+      return;
+    }
     this.answered(exchange, statusCode);
     const tookMs = Math.round(performance.now() - exchange.beganMs);
-    const headers = [...forwardedHeaders(answer, ['server']), 'server', 'envoy'];
-    response.writeHead(statusCode, statusMessage, [...headers, 'x-envoy-upstream-service-time', `${tookMs}`]);
+    const left = exchange.request.httpVersion === '1.0' ? ['server', 'transfer-encoding'] : ['server'];
+    const headers = [...forwardedHeaders(answer, left), 'server', 'envoy'];
+    response.writeHead(statusCode, [...headers, 'x-envoy-upstream-service-time', `${tookMs}`]);
     pipeline(answer, response, () => undefined); // either end that breaks ends the other
   }
 
   /** As Envoy says it; in the middle of an answer the connection ends. */
-  private fail(exchange: Exchange, error: unknown, response: ServerResponse): void {
+  private fail(exchange: Exchange, { code, reason }: Failure, response: ServerResponse): void {
     if (response.headersSent || response.destroyed) {
       response.destroy();
       return;
     }
-    const reset = socketErrorCode(error) === 'ECONNRESET';
-    const reason = reset ? 'connection termination' : 'connection failure';
-    send(response, 503, `upstream connect error or disconnect/reset before headers. reset reason: ${reason}`);
+    send(response, code, `upstream connect error or disconnect/reset before headers. reset reason: ${reason}`);
     exchange.request.unpipe();
     exchange.request.resume();
-    this.answered(exchange, 503);
+    this.answered(exchange, code);
   }
 
   private answered(exchange: Exchange, code: number): void {
@@ -159,6 +198,24 @@ export class HttpProxy {
     const l7 = { kind: 'http', method, url, version: `HTTP/${httpVersion}`, headers: shown, ...said } as const;
     this.inTurn(() => this.flows.addL7(ends, l7, drop));
   }
+}
+
+interface Failure {
+  readonly code: number;
+  readonly reason: string;
+}
+
+const PROTOCOL_ERROR: Failure = { code: 502, reason: 'protocol error' };
+
+function failureOf(error: unknown): Failure {
+  const code = codeOf(error);
+  if (code.startsWith('HPE_')) return PROTOCOL_ERROR; // of the parser
+  return { code: 503, reason: code === 'ECONNRESET' ? 'connection termination' : 'connection failure' };
+}
+
+/** Of a socket's error, or of the parser's. */
+function codeOf(error: unknown): string {
+  return error instanceof Error && 'code' in error ? String(error.code) : '';
 }
 
 interface Exchange {
@@ -186,8 +243,7 @@ class UpstreamAgent extends Agent {
   ): Duplex | null | undefined {
     this.connection.connect(false).then(
       (socket) => {
-        socket.setNoDelay(true);
-        socket.setKeepAlive(true, KEEP_ALIVE_MS);
+        if (this.connection.socket.destroyed) socket.destroy(); // who wanted it left meanwhile
         callback?.(null, socket);
       },
       (error: Error) => callback?.(error, undefined as unknown as Duplex), // none, as the types cannot say
@@ -197,15 +253,16 @@ class UpstreamAgent extends Agent {
 }
 
 function refusalOf(decision: L7Decision | null, request: IncomingMessage, host: string): DropReason | null {
+  const alternatives = decision?.alternatives ?? [];
+  if (!isKnownUpgrade(request)) return denialOf(alternatives);
   if (decision === null) return null;
-  const { alternatives } = decision;
   const { method = '', url: path = '', headersDistinct } = request;
-  const facts = { method, path, host, header: (name: string) => headersDistinct[name] ?? [] };
+  const header = (name: string) => (Object.hasOwn(headersDistinct, name) ? (headersDistinct[name] ?? []) : []);
+  const facts = { method, path, host, header };
   const allows = alternatives.some(
     ({ rules }) => rules === null || (rules.kind === 'http' && rules.rules.some((rule) => httpRuleAllows(rule, facts))),
   );
-  if (allows) return null;
-  return { code: L7_DENIED, cause: [...new Set(alternatives.map(({ cause }) => cause))].sort().join(', ') };
+  return allows ? null : denialOf(alternatives);
 }
 
 function deny(request: IncomingMessage, response: ServerResponse): void {
@@ -218,9 +275,8 @@ function send(response: ServerResponse, code: number, body: string): void {
   response.writeHead(code, headers).end(body);
 }
 
-function switchingText(answer: IncomingMessage): string {
-  const { statusCode, statusMessage, rawHeaders } = answer;
-  let text = `HTTP/1.1 ${statusCode} ${statusMessage}\r\n`;
+function switchingText({ rawHeaders }: IncomingMessage): string {
+  let text = `HTTP/1.1 ${SWITCHING_PROTOCOLS} Switching Protocols\r\n`;
   for (let i = 0; i < rawHeaders.length; i += 2) text += `${rawHeaders[i]?.toLowerCase()}: ${rawHeaders[i + 1]}\r\n`;
   return `${text}\r\n`;
 }

@@ -13,6 +13,8 @@ import type { PolicySide } from '../../../datapath/policy/policy-proxy.ts';
 const FIRST_PORT = 10_001;
 const PORTS = 10_000;
 const MAX_PORT_TRIES = 100;
+/** So that what a pod leaves behind that is gone does not stay. */
+const KEEP_ALIVE_MS = 60_000;
 
 let nextPort = 0;
 
@@ -33,7 +35,7 @@ export class ProxiedConnection {
   constructor(options: ProxiedConnectionOptions) {
     const { localAddress, localPort, remoteAddress, remotePort } = options.socket;
     this.options = options;
-    this.socket = options.socket;
+    this.socket = attended(options.socket);
     this.ends = {
       protocol: PROTOCOL_TCP,
       client: parseAddress(remoteAddress) ?? 0,
@@ -57,10 +59,17 @@ export class ProxiedConnection {
     for (let tries = 1; ; tries++) {
       const localPort = FIRST_PORT + (nextPort++ % PORTS);
       try {
-        return await network.connectTcp({ host, port, localAddress, localPort, allowHalfOpen });
+        return attended(await network.connectTcp({ host, port, localAddress, localPort, allowHalfOpen }));
       } catch (error) {
         if (socketErrorCode(error) !== 'EADDRINUSE' || tries >= MAX_PORT_TRIES) throw error;
       }
     }
   }
+}
+
+function attended(socket: PodTcpSocket): PodTcpSocket {
+  socket.on('error', () => socket.destroy());
+  socket.setNoDelay(true);
+  socket.setKeepAlive(true, KEEP_ALIVE_MS);
+  return socket;
 }
