@@ -1,6 +1,6 @@
 /** `cilium-dbg` as in a node's agent pod: status, endpoints, identities and the maps of the data path. */
 import { formatIpv4, formatMac } from '../../../shared/wire/address.ts';
-import { formatPrefix } from '../../../shared/wire/ip-address.ts';
+import { formatPrefix, hostPrefix } from '../../../shared/wire/ip-address.ts';
 import type { CiliumProxy } from '../../datapath/cilium/cilium-proxy.ts';
 import type { EndpointDirectory } from '../../datapath/cilium/endpoint-directory.ts';
 import { type FlowLog, MAX_FLOWS } from '../../datapath/cilium/flow-log.ts';
@@ -148,7 +148,7 @@ function bpfIpCache({ network }: CiliumView): string {
     .map(([address, identity]) => {
       const peer = network.tunnelMap.lookup(address)?.options.internalIp ?? 0;
       return [
-        `${formatIpv4(address)}/32`,
+        formatPrefix(hostPrefix(address)),
         `identity=${identity} encryptkey=0 tunnelendpoint=${formatIpv4(peer)} flags=${peer === 0 ? '<none>' : 'hastunnel'}`,
       ];
     });

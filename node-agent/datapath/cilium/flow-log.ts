@@ -5,6 +5,7 @@
  */
 import type { DropReason } from '../../../shared/netstack/hooks.ts';
 import * as ipv4 from '../../../shared/wire/ipv4.ts';
+import { type AddressHolder, ipv6Table } from '../../../shared/wire/ipv6-table.ts';
 import type { Packet, PacketMemory } from '../../../shared/wire/packet-memory.ts';
 import * as tcp from '../../../shared/wire/tcp.ts';
 import type { Connection } from '../flow.ts';
@@ -76,7 +77,7 @@ export interface FlowRecord {
   readonly l7: L7Flow | null;
 }
 
-export class FlowLog implements VerdictObserver {
+export class FlowLog implements VerdictObserver, AddressHolder {
   /** All that were seen, those included that are not kept any more. */
   seen = 0;
   private readonly memory: PacketMemory;
@@ -86,6 +87,12 @@ export class FlowLog implements VerdictObserver {
   constructor(memory: PacketMemory, nowUs: () => number) {
     this.memory = memory;
     this.nowUs = nowUs;
+    ipv6Table.hold(this);
+  }
+
+  /** Of what DNS told: cilium's packets are IPv4. */
+  visitAddresses(visit: (address: number) => void): void {
+    for (const { l7 } of this.ring) if (l7?.kind === 'dns') for (const address of l7.addresses) visit(address);
   }
 
   judged(packet: Packet, connection: Connection, drop: DropReason | null, point?: 'to-proxy'): void {

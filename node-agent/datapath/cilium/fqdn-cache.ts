@@ -9,6 +9,7 @@ import type { Engine } from '../../../shared/netstack/engine.ts';
 import type { NamePattern } from '../../../shared/policy/l7-rules.ts';
 import { nameMatches } from '../../../shared/policy/name-pattern.ts';
 import { formatAddress } from '../../../shared/wire/ip-address.ts';
+import { type AddressHolder, ipv6Table } from '../../../shared/wire/ipv6-table.ts';
 
 const SECOND_US = 1_000_000;
 const COLLECT_EVERY_US = 60 * SECOND_US;
@@ -35,7 +36,7 @@ export interface FqdnCacheOptions {
   readonly isInUse: (endpoint: number, address: number) => boolean;
 }
 
-export class FqdnCache {
+export class FqdnCache implements AddressHolder {
   /** Told when names have other addresses than before, within the turn that knows; the second after the first. */
   onIdentities: (() => void) | null = null;
   onChange: (() => void) | null = null;
@@ -50,6 +51,7 @@ export class FqdnCache {
   constructor(options: FqdnCacheOptions) {
     this.options = options;
     this.alarm = new Alarm(options.engine, () => this.collect());
+    ipv6Table.hold(this);
   }
 
   /** An answer to a pod; `name` is full. What finds no room is not learned. */
@@ -93,6 +95,10 @@ export class FqdnCache {
   /** A pod is gone, or `cilium-dbg fqdn cache clean` was called. */
   forget(isMeant: (entry: FqdnEntry) => boolean): void {
     if (this.removeWhere(isMeant)) this.changed();
+  }
+
+  visitAddresses(visit: (address: number) => void): void {
+    for (const entries of this.names.values()) for (const { address } of entries.values()) visit(address);
   }
 
   private addressesNamed(name: string): ReadonlySet<number> {

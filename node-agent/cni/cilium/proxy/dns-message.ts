@@ -12,8 +12,8 @@ export function decodeDnsMessage(bytes: Uint8Array): DnsMessage | undefined {
     if (error instanceof Error) return undefined;
     throw error;
   }
-  const [question] = packet.questions ?? [];
-  if (question === undefined) return undefined;
+  const [question, ...others] = packet.questions ?? [];
+  if (question === undefined || others.length > 0) return undefined; // RFC 9619: rules are asked about one name
   // Its types leave the response code out.
   const rcode = 'rcode' in packet && typeof packet.rcode === 'string' ? packet.rcode : 'NOERROR';
   return {

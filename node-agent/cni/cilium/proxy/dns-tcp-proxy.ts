@@ -16,7 +16,6 @@ export class DnsTcpProxy {
 
   async accept(connection: ProxiedConnection): Promise<void> {
     const { socket: client } = connection;
-    client.on('error', () => client.destroy());
     let server: PodTcpSocket;
     try {
       server = await connection.connect(true);
@@ -24,14 +23,17 @@ export class DnsTcpProxy {
       client.resetAndDestroy(); // as the server would
       return;
     }
-    server.on('error', () => server.destroy());
+    if (client.destroyed) {
+      server.destroy(); // it left meanwhile
+      return;
+    }
     server.once('close', () => client.destroySoon());
     client.once('close', () => server.destroy());
     client.once('end', () => server.end());
-    const questions = new DnsStreamReader((message) => this.question(connection, server, message));
-    const answers = new DnsStreamReader((message) => this.answer(connection, message));
-    client.on('data', (bytes: Uint8Array) => questions.take(bytes));
-    server.on('data', (bytes: Uint8Array) => answers.take(bytes));
+    server.once('end', () => client.end());
+    const sinks = [client, server];
+    readFrom(client, sinks, new DnsStreamReader((message) => this.question(connection, server, message)));
+    readFrom(server, sinks, new DnsStreamReader((message) => this.answer(connection, message)));
   }
 
   private question(connection: ProxiedConnection, server: PodTcpSocket, message: Uint8Array): void {
@@ -51,4 +53,15 @@ export class DnsTcpProxy {
       else socket.resetAndDestroy();
     });
   }
+}
+
+/** No faster than others take what comes of it. */
+function readFrom(source: PodTcpSocket, sinks: readonly PodTcpSocket[], reader: DnsStreamReader): void {
+  source.on('data', (bytes: Uint8Array) => {
+    reader.take(bytes);
+    const full = sinks.find(({ writableNeedDrain }) => writableNeedDrain);
+    if (full === undefined) return;
+    source.pause();
+    full.once('drain', () => source.resume());
+  });
 }
