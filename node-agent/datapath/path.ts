@@ -136,6 +136,7 @@ export class NodeDatapath implements AddressHolder {
       mtuBytes,
     });
     underlay.addEnd(this.eth0.vni, this.eth0);
+    underlay.carrier = this.eth0;
     this.root.addDevice(this.eth0);
     this.addUnderlayRoutes(options.internalIp, this.internalPrefixLength, 0);
     if (options.ipv6 !== undefined) this.addUnderlayRoutes(options.ipv6.internalIp, 64, ANY_IPV6);

@@ -8,6 +8,7 @@
  * VNI 0 is the emulated physical network: plain frames between the nodes' eth0, so that ARP and everything else that is
  * not overlay happens there for real, and a capture of the real socket shows it.
  */
+import type { NetDevice } from '../../shared/netstack/device.ts';
 import * as drop from '../../shared/netstack/drop-reasons.ts';
 import type { Engine } from '../../shared/netstack/engine.ts';
 import type { DropReason } from '../../shared/netstack/hooks.ts';
@@ -27,6 +28,7 @@ export const UNKNOWN_VNI: DropReason = Object.freeze({ code: 'vxlan-unknown-vni'
 /** The link took it from a peer that was removed meanwhile. */
 export const UNKNOWN_PEER: DropReason = Object.freeze({ code: 'unknown-peer' });
 export const VXLAN_MALFORMED: DropReason = Object.freeze({ code: 'vxlan-malformed' });
+const CARRIER_DOWN: DropReason = Object.freeze({ ...drop.DEVICE_DOWN, cause: 'eth0' });
 
 /** Another node as the link knows it. */
 export class Peer {
@@ -57,6 +59,8 @@ export interface TunnelEnd {
 
 export class Underlay {
   tap: OverlayTap | null = null;
+  /** The card that the overlay's datagrams pass; frames of VNI 0 are a card's own. */
+  carrier: NetDevice | null = null;
   private readonly engine: Engine;
   private readonly memory: PacketMemory;
   private readonly link: UnderlayLink;
@@ -102,6 +106,10 @@ export class Underlay {
 
   /** Puts the VXLAN header before a frame and keeps it for the end of the turn; `lastByte` is the header's. Takes ownership. */
   send(peer: Peer, vni: number, frame: Packet, lastByte = 0): void {
+    if (vni !== PLAIN_VNI && this.isCut) {
+      this.drop(frame, CARRIER_DOWN);
+      return;
+    }
     frame.connection = null;
     frame.mark = 0;
     if (frame.segmentBytes > 0 && this.link.takesSuperSegments?.(peer.id) !== true) {
@@ -152,18 +160,29 @@ export class Underlay {
       this.drop(datagram, VXLAN_MALFORMED);
       return;
     }
-    const end = this.ends.get(vxlan.vni(view, datagram.offset)) ?? this.otherEnd;
+    const vni = vxlan.vni(view, datagram.offset);
+    const end = this.ends.get(vni) ?? this.otherEnd;
     if (end === undefined) {
       this.drop(datagram, UNKNOWN_VNI);
       return;
     }
-    if (vxlan.vni(view, datagram.offset) !== PLAIN_VNI) this.tap?.datagram(peer, datagram, false);
+    if (vni !== PLAIN_VNI) {
+      if (this.isCut) {
+        this.drop(datagram, CARRIER_DOWN);
+        return;
+      }
+      this.tap?.datagram(peer, datagram, false);
+    }
     datagram.strip(vxlan.HEADER_BYTES);
     if (!ethernet.check(view, datagram.offset, datagram.length)) {
       this.drop(datagram, drop.FRAME_MALFORMED);
       return;
     }
     end.receiveFrom(peer, datagram);
+  }
+
+  private get isCut(): boolean {
+    return this.carrier?.up === false;
   }
 
   private drop(datagram: Packet, reason: DropReason): void {

@@ -199,6 +199,16 @@ describe('links', () => {
     expect(run('ip link set flannel.1 mtu 1451')).toBe('RTNETLINK answers: Invalid argument\n=> 2\n');
   });
 
+  test('without eth0 the overlay carries nothing, in neither direction', () => {
+    const there = cluster.pod('10.244.2.9').host;
+    const toHere = (): string => cluster.ping(there, { to: '10.244.1.5', timeoutUs: 1_900_000 }).kind;
+    expect([pings(), toHere()]).toEqual([true, 'reply']);
+    run('ip link set eth0 down');
+    expect([pings(), toHere()]).toEqual([false, 'timeout']);
+    run('ip link set eth0 up');
+    expect([pings(), toHere()]).toEqual([true, 'reply']);
+  });
+
   test('the next pod finds the bridge as the CNI plugin wants it', () => {
     run('ip addr flush dev cni0');
     run('ip link set cni0 down');
