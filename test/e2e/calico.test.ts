@@ -107,7 +107,10 @@ test('addresses of another pool are borrowed, run out, and are given back', asyn
   const calicoctl = async (...words: string[]) =>
     (await c.podwire(['node', 'exec', 'worker-2', '--', 'calicoctl', ...words])).stdout;
   const borrowed = /\| (10\.77\.0\.\d) +\| worker-1 +\| 10\.77\.0\.\d\/31 +\| worker-2 /;
-  const [, guest = ''] = borrowed.exec(await calicoctl('ipam', 'show', '--show-borrowed')) ?? [];
+  const guest = await waitFor(
+    'worker-2 to know of the borrowed address',
+    async () => borrowed.exec(await calicoctl('ipam', 'show', '--show-borrowed'))?.[1],
+  );
   const connect = ['exec', 'on-worker-2', '--', '/agnhost', 'connect', `${guest}:8080`, '--timeout=2s'];
   await waitFor('the borrowed address to be reached', async () => (await c.kubectl(connect)).code === 0);
   expect(await c.kubectlOut(['get', 'ipamblocks'])).toMatch(/10-77-0-0-31 +10\.77\.0\.0\/31 +host:worker-/);

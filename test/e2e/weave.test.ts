@@ -66,6 +66,7 @@ test('no word of the pods is on the real socket, and what comes twice is dropped
   }
   const file = join(folder, 'wire.pcapng');
   const capture = spawn('tshark', ['-i', 'lo', '-f', 'udp', '-w', file, '-q']);
+  context.onTestFinished(() => void capture.kill());
   let said = '';
   capture.stderr.on('data', (data: Buffer) => {
     said += data.toString();
