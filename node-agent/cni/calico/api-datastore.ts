@@ -85,7 +85,7 @@ export class ApiDatastore implements CalicoDatastore {
   }
 
   report(error: unknown): void {
-    this.access.log.warn({ error }, 'calico could not write to the API, and tries again');
+    this.access.log.warn({ error }, 'calico could not take or free addresses, and tries again');
   }
 
   private async follow(): Promise<void> {
