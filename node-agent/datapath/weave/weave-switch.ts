@@ -8,7 +8,7 @@
 import type { DropReason } from '../../../shared/netstack/hooks.ts';
 import * as ethernet from '../../../shared/wire/ethernet.ts';
 import type { Packet, PacketMemory } from '../../../shared/wire/packet-memory.ts';
-import type * as sleeve from '../../../shared/wire/sleeve.ts';
+import * as sleeve from '../../../shared/wire/sleeve.ts';
 import type { DropLedger } from '../drop-ledger.ts';
 import { Fdb } from '../fdb.ts';
 import type { Underlay } from '../underlay.ts';
@@ -17,9 +17,6 @@ import type { Sleeve } from './sleeve.ts';
 import { NO_ROUTE_TO_PEER, TOO_MANY_HOPS, UNKNOWN_WEAVE_PEER } from './weave-drops.ts';
 import type { WeaveOverlay } from './weave-overlay.ts';
 import type { WeavePeer } from './weave-peer.ts';
-
-/** Peers that a frame may pass on its way. */
-const MAX_HOPS = 14;
 
 /** In the place of a peer: this one. */
 export const HERE = 'here';
@@ -129,7 +126,7 @@ export class WeaveSwitch {
 
   private relay(source: WeavePeer, destination: WeavePeer | undefined, frame: Packet, hops: number): void {
     if (destination === undefined) this.drop(frame, UNKNOWN_WEAVE_PEER);
-    else if (hops >= MAX_HOPS) this.drop(frame, TOO_MANY_HOPS);
+    else if (hops >= sleeve.MAX_HOPS) this.drop(frame, TOO_MANY_HOPS);
     else this.forward(source, destination, frame, hops + 1);
   }
 
@@ -146,7 +143,7 @@ export class WeaveSwitch {
 
   private copyTo(names: readonly number[], source: WeavePeer | null, frame: Packet, hops: number): void {
     const { memory, drops, peers } = this.options;
-    if (hops > MAX_HOPS) {
+    if (hops > sleeve.MAX_HOPS) {
       drops.dropped(frame, TOO_MANY_HOPS, 'weave');
       return;
     }
