@@ -3,7 +3,7 @@ import type { HttpRule } from './l7-rules.ts';
 
 export interface HttpRequestFacts {
   readonly method: string;
-  /** As in the request line: with the query. */
+  /** Normal, with the query. */
   readonly path: string;
   readonly host: string;
   /** All values of a header; its name is in lower case. */

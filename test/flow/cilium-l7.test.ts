@@ -151,6 +151,16 @@ describe('HTTP', () => {
     expect(await ask(agent, 'GET', '/', { ...token, 'x-token': 'other' })).toMatchObject({ status: 403 });
   });
 
+  it('asks about paths as servers understand them', async () => {
+    apply(ingress({ path: '/public/.*' }));
+    expect(await ask(agent, 'GET', '/public/../private')).toMatchObject({ status: 403 });
+    expect(await ask(agent, 'GET', '/private/%2e%2E//public//a')).toMatchObject({ body: 'GET /public/a' });
+    const slash = await ask(agent, 'GET', '/public/..%2Fprivate');
+    expect(slash).toMatchObject({ status: 307, headers: { location: '/private' } });
+    expect(await ask(agent, 'GET', 'http://shop/public/b')).toMatchObject({ body: 'GET /public/b' });
+    expect(seen.map(({ headers }) => headers.host)).toEqual(['web', 'shop']);
+  });
+
   it('passes what is large in either direction, and what changes the protocol', async () => {
     apply(ingress({ path: '/big|/chat' }), egress({}));
     expect((await ask(agent, 'GET', '/big')).body).toHaveLength(BIG_BYTES);

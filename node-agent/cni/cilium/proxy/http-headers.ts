@@ -22,7 +22,9 @@ export function headersTo(request: IncomingMessage, upgrades: boolean): string[]
   const { headers } = request;
   const missing = (name: string, value: string) => (headers[name] === undefined ? [name, value] : []);
   return [
-    ...forwardedHeaders(request, upgrades ? [] : ['upgrade']),
+    'host',
+    hostOf(request),
+    ...forwardedHeaders(request, upgrades ? ['host'] : ['host', 'upgrade']),
     ...(upgrades ? ['connection', 'upgrade'] : []),
     ...missing('x-forwarded-proto', 'http'),
     ...missing('x-request-id', randomUUID()),

@@ -14,7 +14,8 @@ import {
 import type { Duplex } from 'node:stream';
 import { pipeline } from 'node:stream';
 import type { DropReason } from '../../../../shared/netstack/hooks.ts';
-import { httpRuleAllows } from '../../../../shared/policy/http-match.ts';
+import { type HttpRequestFacts, httpRuleAllows } from '../../../../shared/policy/http-match.ts';
+import { normalPath } from '../../../../shared/policy/http-path.ts';
 import type { L7Decision } from '../../../../shared/policy/l7-rules.ts';
 import type { FlowLog } from '../../../datapath/cilium/flow-log.ts';
 import { denialOf } from '../../../datapath/policy/l7-denied.ts';
@@ -121,27 +122,34 @@ export class HttpProxy {
     connection.socket.destroySoon();
   }
 
-  /** Undefined for what is denied, and answered so. */
+  /** Undefined for what is answered already: it is denied, or has to be said in another way. */
   private admitted(request: IncomingMessage, socket: Duplex, response: ServerResponse): Exchange | undefined {
     const agent = this.connections.get(socket);
     if (agent === undefined) return undefined;
-    const exchange = this.begin(agent, request);
+    const { path, isRedirected } = normalPath(request.url ?? '');
+    if (isRedirected) {
+      response.writeHead(307, { location: path, 'content-length': 0, server: 'envoy' }).end();
+      request.resume();
+      return undefined;
+    }
+    const exchange = this.begin(agent, request, path);
     if (exchange.drop === null) return exchange;
     deny(request, response);
     this.answered(exchange, response.statusCode);
     return undefined;
   }
 
-  private begin(agent: UpstreamAgent, request: IncomingMessage): Exchange {
+  private begin(agent: UpstreamAgent, request: IncomingMessage, path: string): Exchange {
     const { connection } = agent;
-    const { method = '', url = '' } = request;
+    const { method = '' } = request;
     const host = hostOf(request);
     const exchange = {
       connection,
       agent,
       request,
-      url: url.startsWith('/') ? `http://${host}${url}` : url,
-      drop: refusalOf(connection.decision(), request, host),
+      path,
+      url: `http://${host}${path}`,
+      drop: refusalOf(connection.decision(), request, { method, path, host }),
       beganMs: performance.now(),
     };
     this.log(exchange, { isResponse: false, code: 0, latencyMs: 0 }, exchange.drop);
@@ -149,8 +157,8 @@ export class HttpProxy {
   }
 
   private ask(exchange: Exchange, response: ServerResponse, headers: string[]): ClientRequest {
-    const { request, agent, method } = exchange;
-    const upstream = httpRequest({ agent, method, path: request.url, headers, setHost: false });
+    const { agent, method, path } = exchange;
+    const upstream = httpRequest({ agent, method, path, headers, setHost: false });
     upstream.on('response', (answer) => this.answer(exchange, answer, response));
     upstream.on('error', (error) => this.fail(exchange, failureOf(error), response));
     return upstream;
@@ -223,6 +231,8 @@ interface Exchange {
   readonly agent: UpstreamAgent;
   readonly request: IncomingMessage;
   readonly method: string;
+  /** With the query. */
+  readonly path: string;
   readonly url: string;
   readonly drop: DropReason | null;
   readonly beganMs: number;
@@ -252,13 +262,17 @@ class UpstreamAgent extends Agent {
   }
 }
 
-function refusalOf(decision: L7Decision | null, request: IncomingMessage, host: string): DropReason | null {
+function refusalOf(
+  decision: L7Decision | null,
+  request: IncomingMessage,
+  line: Omit<HttpRequestFacts, 'header'>,
+): DropReason | null {
   const alternatives = decision?.alternatives ?? [];
   if (!isKnownUpgrade(request)) return denialOf(alternatives);
   if (decision === null) return null;
-  const { method = '', url: path = '', headersDistinct } = request;
+  const { headersDistinct } = request;
   const header = (name: string) => (Object.hasOwn(headersDistinct, name) ? (headersDistinct[name] ?? []) : []);
-  const facts = { method, path, host, header };
+  const facts = { ...line, header };
   const allows = alternatives.some(
     ({ rules }) => rules === null || (rules.kind === 'http' && rules.rules.some((rule) => httpRuleAllows(rule, facts))),
   );
