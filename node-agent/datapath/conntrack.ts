@@ -182,13 +182,12 @@ export class Conntrack {
     return deleted;
   }
 
-  /** Whether somebody has a connection to an address, Services seen through, that has not ended. */
-  connects(client: number, server: number): boolean {
+  /** Of connections that have not ended: the client, and the server as it is behind Services. */
+  *openEnds(): Iterable<readonly [client: number, server: number]> {
     for (const { original, reply, tcpState, expiresUs } of this.table.connections()) {
-      if (original.source >>> 0 !== client || reply.source >>> 0 !== server) continue;
-      if (expiresUs > this.engine.nowUs && tcpState !== 'TIME_WAIT' && tcpState !== 'CLOSE') return true;
+      const isOpen = expiresUs > this.engine.nowUs && tcpState !== 'TIME_WAIT' && tcpState !== 'CLOSE';
+      if (isOpen) yield [original.source >>> 0, reply.source >>> 0];
     }
-    return false;
   }
 
   visitAddresses(visit: (address: number) => void): void {

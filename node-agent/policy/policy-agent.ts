@@ -71,6 +71,9 @@ export class PolicyAgent {
   /** Pods that are plugged in here, with addresses that the API may not know yet. */
   private readonly attached = new Map<string, PolicyPod>();
 
+  /** Some rule that is in force means names: what DNS tells changes nothing else. */
+  private asksForNames = false;
+
   constructor(options: PolicyAgentOptions) {
     const { bus, clock } = options;
     this.options = options;
@@ -98,7 +101,11 @@ export class PolicyAgent {
       informer.subscribe({ added: request, updated, deleted: request });
     }
     const { cilium } = this.options;
-    if (cilium !== undefined) cilium.names.onChange = () => this.program();
+    if (cilium !== undefined) {
+      cilium.names.onChange = () => {
+        if (this.asksForNames) this.program();
+      };
+    }
     this.program();
   }
 
@@ -120,7 +127,9 @@ export class PolicyAgent {
 
   stop(): void {
     this.runner.stop();
-    this.options.cilium?.identities.stop();
+    const { cilium } = this.options;
+    if (cilium !== undefined) cilium.names.onChange = null;
+    cilium?.identities.stop();
     for (const informer of this.informers) informer.stop();
   }
 
@@ -131,6 +140,9 @@ export class PolicyAgent {
   private program(): boolean {
     const state = this.state();
     const compiler = new PolicyCompiler(state);
+    this.asksForNames = state.policies.some(({ egress }) =>
+      egress?.some(({ peers }) => peers?.some((peer) => 'names' in peer)),
+    );
     const endpoints = new Map<number, EndpointPolicy>();
     for (const pod of this.attached.values()) {
       const policy = compiler.endpoint(this.withPresentLabels(pod));

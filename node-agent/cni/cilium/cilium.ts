@@ -61,7 +61,7 @@ export class Cilium implements CniPlugin {
     this.directory = new EndpointDirectory(this.network.ipCache);
     const { engine, memory } = root;
     this.flows = new FlowLog(memory, () => engine.nowUs);
-    this.names = new FqdnCache({ engine, isInUse: (client, server) => conntrack.connects(client, server) });
+    this.names = new FqdnCache({ engine, openEnds: () => conntrack.openEnds() });
     const local = new FqdnIdentities(this.names, this.network.ipCache);
     this.names.onIdentities = () => local.follow();
     this.directory.local = local;

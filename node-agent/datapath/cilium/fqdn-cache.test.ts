@@ -17,7 +17,7 @@ beforeEach(() => {
   engine = new EventEngine({ random: seededRandom(1) });
   engine.enter(1);
   inUse = new Set();
-  cache = new FqdnCache({ engine, isInUse: (_, address) => inUse.has(address) });
+  cache = new FqdnCache({ engine, openEnds: () => [...inUse].map((address) => [POD, address] as const) });
   changes = 0;
   cache.onChange = () => {
     changes++;

@@ -32,8 +32,8 @@ export interface FqdnEntry {
 
 export interface FqdnCacheOptions {
   readonly engine: Engine;
-  /** Whether the pod has a connection to the address. */
-  readonly isInUse: (endpoint: number, address: number) => boolean;
+  /** Of all connections there are; looked through once for each collection. */
+  readonly openEnds: () => Iterable<readonly [client: number, server: number]>;
 }
 
 export class FqdnCache implements AddressHolder {
@@ -61,7 +61,7 @@ export class FqdnCache implements AddressHolder {
     const before = this.addressesNamed(name);
     const entries = this.names.get(name) ?? new Map<string, FqdnEntry>();
     for (const address of addresses) {
-      const key = `${endpoint} ${address}`;
+      const key = keyOf(endpoint, address);
       const known = entries.get(key);
       if (known === undefined && (entries.size >= MAX_ADDRESSES_PER_NAME || this.size >= MAX_ENTRIES)) break;
       if (known === undefined) this.size++;
@@ -107,11 +107,12 @@ export class FqdnCache implements AddressHolder {
   }
 
   private collect(): void {
-    const { engine, isInUse } = this.options;
+    const { engine, openEnds } = this.options;
+    const open = new Set([...openEnds()].map(([client, server]) => keyOf(client, server)));
     const isOver = ({ expiresUs }: FqdnEntry): boolean => expiresUs <= engine.nowUs;
     for (const entries of this.names.values()) {
       for (const [key, entry] of entries) {
-        if (!isOver(entry) || !isInUse(entry.endpoint, entry.address)) continue;
+        if (!isOver(entry) || !open.has(key)) continue;
         entries.set(key, { ...entry, source: 'connection', expiresUs: engine.nowUs + COLLECT_EVERY_US });
       }
     }
@@ -135,4 +136,8 @@ export class FqdnCache implements AddressHolder {
     }
     return this.size < before;
   }
+}
+
+function keyOf(endpoint: number, address: number): string {
+  return `${endpoint} ${address}`;
 }
