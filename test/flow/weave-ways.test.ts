@@ -2,7 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import { Weave } from '../../node-agent/cni/weave/weave.ts';
 import type { WeaveChoice } from '../../node-agent/cni/weave/weave-choice.ts';
-import { formatIpv4 } from '../../shared/wire/address.ts';
+import { formatIpv4, parseIpv4Prefix } from '../../shared/wire/address.ts';
 import * as esp from '../../shared/wire/esp.ts';
 import * as ipv4 from '../../shared/wire/ipv4.ts';
 import * as vxlan from '../../shared/wire/vxlan.ts';
@@ -189,6 +189,26 @@ describe('sleeve', () => {
     const after = report(1).Router.OverlayDiagnostics.sleeve;
     expect(after.FramesSent - before.FramesSent).toBe(20);
     expect(after.DatagramsSent - before.DatagramsSent).toBeLessThanOrEqual(4);
+  });
+
+  it('carries nothing where the node has no route', () => {
+    const { cluster, pods, ask } = running({ overlays: SLEEVE });
+    const { routes } = cluster.node(1).root;
+    expect(ask(1, 2)).toContain('pod-2 heard');
+    for (const text of ['192.168.1.0/24', '0.0.0.0/0']) {
+      const { address: destination, prefixLength } = parseIpv4Prefix(text)!;
+      routes.remove({ destination, prefixLength });
+    }
+    const ping = { to: pods[1]!.text, payloadBytes: 1300, dontFragment: false };
+    expect(cluster.ping(pods[0]!.host, ping).kind).not.toBe('reply');
+    expect(ask(1, 2)).toBeNull();
+    const dropped = cluster
+      .node(1)
+      .drops.list()
+      .find(({ where }) => where === 'worker-1 sleeve');
+    expect(dropped).toMatchObject({ code: 'no-route' });
+    // The two, and the peers' words.
+    expect(dropped!.packets).toBeLessThan(20);
   });
 
   it('finds a smaller MTU by trying', () => {

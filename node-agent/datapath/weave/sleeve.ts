@@ -34,6 +34,8 @@ export function sleeveOverheadBytes(isEncrypted: boolean): number {
 }
 
 const WHERE = 'sleeve';
+/** What every way takes (RFC 791): one that takes less, as one without a route does, is none. */
+const LEAST_MTU_BYTES = 68;
 
 export interface SleeveOptions {
   readonly host: Host;
@@ -90,8 +92,12 @@ export class Sleeve {
       this.lose(frame, TOO_MANY_HOPS);
       return;
     }
-    completeChecksums(memory, frame);
     const most = Math.min(peer.sleeveMtuBytes, this.pathLimitBytes(peer));
+    if (most < LEAST_MTU_BYTES) {
+      this.lose(frame, drop.NO_ROUTE);
+      return;
+    }
+    completeChecksums(memory, frame);
     if (frame.length > most + ethernet.HEADER_BYTES) {
       if (!fitFrame(host, frame, most, (fragment) => this.send(peer, source, destination, hops, fragment))) {
         this.counters.lost++;
