@@ -2,7 +2,7 @@ import type { Node, Pod, Service } from 'kubernetes-types/core/v1.js';
 import type { EndpointSlice } from 'kubernetes-types/discovery/v1.js';
 import type { NetworkPolicySpec } from 'kubernetes-types/networking/v1.js';
 import { describe, expect, it } from 'vitest';
-import { NETWORKPOLICIES } from '../../shared/api/resources.ts';
+import { CILIUMNETWORKPOLICIES, NETWORKPOLICIES } from '../../shared/api/resources.ts';
 import { UNIMPAIRED } from '../../shared/rules/impairment.ts';
 import type { LinkFault } from '../../shared/rules/link-fault.ts';
 import type { ClusterObjects, PolicyObject } from './cluster-objects.ts';
@@ -301,5 +301,16 @@ describe('what if', () => {
 
   it('finds nothing where nothing changes', () => {
     expect(changesBetween({ ...objects, policies: [denyIn] }, [denyIn])).toEqual([]);
+  });
+
+  it('tells what is allowed in part, where rules ask what a connection carries', () => {
+    const toPorts = [{ ports: [{ port: '8080', protocol: 'TCP' }], rules: { http: [{ method: 'GET' }] } }];
+    const spec = { endpointSelector: { matchLabels: { app: 'web' } }, ingress: [{ toPorts }] };
+    const http = { resource: CILIUMNETWORKPOLICIES, object: { metadata: { namespace: 'shop', name: 'http' }, spec } };
+    const verdicts = changesBetween(objects, [http])
+      .filter(({ from, protocol }) => from === 'shop/client' && protocol === 'TCP')
+      .map(({ ports, after }) => `${ports} ${after}`);
+    expect(verdicts).toEqual(['0-8079 denied', '8080 allowed in part', '8081-65535 denied']);
+    expect(changesBetween({ ...objects, policies: [http] }, [http])).toEqual([]);
   });
 });

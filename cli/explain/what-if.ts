@@ -1,4 +1,7 @@
-/** Which connections between pods would begin or cease to be allowed, were some policies other than they are. Pure. */
+/**
+ * Which connections between pods would begin or cease to be allowed, in whole or in part, were some policies other than they are.
+ * Pure.
+ */
 
 import { groupResourceText } from '../../shared/api/resource.ts';
 import { type DirectionPolicy, verdictsFor } from '../../shared/policy/endpoint-policy.ts';
@@ -16,7 +19,8 @@ export interface Change {
   readonly protocol: string;
   /** `80`, `1-79`, `all`; empty for protocols without ports. */
   readonly ports: string;
-  readonly after: 'allowed' | 'denied';
+  /** In part: it depends on what the connection carries. */
+  readonly after: 'allowed' | 'allowed in part' | 'denied';
   /** Who decides then. */
   readonly cause: string;
 }
@@ -107,11 +111,10 @@ function differencesOf(before: Tables, after: Tables, name: string, protocol: nu
     .sort((a, b) => a - b);
   const found: (Difference & { first: number; last: number })[] = [];
   for (const [i, first] of starts.entries()) {
-    const was = decisionOf(before, protocol, first);
     const will = decisionOf(after, protocol, first);
-    if ((was.drop === null) === (will.drop === null)) continue;
+    const verdict = verdictOf(will);
+    if (verdictOf(decisionOf(before, protocol, first)) === verdict) continue;
     const last = (starts[i + 1] ?? LAST_PORT + 1) - 1;
-    const verdict = will.drop === null ? 'allowed' : 'denied';
     const previous = found.at(-1);
     if (
       previous !== undefined &&
@@ -126,10 +129,21 @@ function differencesOf(before: Tables, after: Tables, name: string, protocol: nu
   return found.map(({ first, last, ...change }) => ({ ...change, ports: hasPorts ? portsText(first, last) : '' }));
 }
 
-/** The one that refuses, or the last that was asked. */
+function verdictOf({ drop, l7 }: PolicyDecision): Change['after'] {
+  if (drop !== null) return 'denied';
+  const allowsAll = l7 === undefined || l7.alternatives.some(({ rules }) => rules === null);
+  return allowsAll ? 'allowed' : 'allowed in part';
+}
+
+/** The one that refuses, in whole or in part, or the last that was asked. */
 function decisionOf(tables: Tables, protocol: number, port: number): PolicyDecision {
   const decisions = tables.map((table) => table?.decide(protocol, port) ?? OPEN);
-  return decisions.find(({ drop }) => drop !== null) ?? decisions.findLast(({ rule }) => rule !== null) ?? OPEN;
+  return (
+    decisions.find((decision) => verdictOf(decision) === 'denied') ??
+    decisions.find((decision) => verdictOf(decision) === 'allowed in part') ??
+    decisions.findLast(({ rule }) => rule !== null) ??
+    OPEN
+  );
 }
 
 const OPEN: PolicyDecision = { drop: null, cause: 'no policy', rule: null };
