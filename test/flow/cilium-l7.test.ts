@@ -353,6 +353,7 @@ describe('DNS', () => {
       socket.on('data', (bytes: Uint8Array) => {
         const answer = answerTo(bytes.subarray(2));
         socket.write(Buffer.concat([Buffer.from([answer.length >> 8, answer.length & 255]), answer]));
+        if (Buffer.from(bytes).includes('last')) socket.end();
       });
     });
   });
@@ -367,11 +368,18 @@ describe('DNS', () => {
     return message;
   }
 
-  async function resolveOverTcp(name: string): Promise<dnsPacket.DecodedPacket> {
+  /** A connection on which names were asked for, in one message. */
+  async function connectAndAsk(...names: string[]): Promise<PodTcpSocket> {
     const socket = await client.connectTcp({ host: SERVER, port: 53 });
-    const query = dnsPacket.encode({ type: 'query', id: 8, flags: 256, questions: [{ type: 'A', name }] });
-    const answer = new Promise<Uint8Array>((told) => socket.once('data', told));
+    const questions = names.map((name) => ({ type: 'A' as const, name }));
+    const query = dnsPacket.encode({ type: 'query', id: 8, flags: 256, questions });
     socket.write(Buffer.concat([Buffer.from([0, query.length]), query]));
+    return socket;
+  }
+
+  async function resolveOverTcp(name: string): Promise<dnsPacket.DecodedPacket> {
+    const socket = await connectAndAsk(name);
+    const answer = new Promise<Uint8Array>((told) => socket.once('data', told));
     const message = dnsPacket.decode(Buffer.from((await answer).subarray(2)));
     socket.destroy();
     return message;
@@ -395,6 +403,15 @@ describe('DNS', () => {
     const refused = await query('a.docs.cilium.io');
     expect(rcodeOf(refused)).toBe('REFUSED');
     expect(refused).toMatchObject({ type: 'response', questions: [{ name: 'a.docs.cilium.io' }] });
+  });
+
+  it('over TCP: the server may end, and a message has one question', async () => {
+    apply(rules(dns({ matchName: 'last.example.com' })));
+    const last = await connectAndAsk('last.example.com');
+    await new Promise((ended) => last.once('end', ended).resume());
+    const two = await connectAndAsk('last.example.com', 'no.example.com');
+    const error = await new Promise((failed) => two.once('error', failed));
+    expect(error).toMatchObject({ code: 'ECONNRESET' });
   });
 
   it('an answer opens the way to its addresses, for as long as it holds', async () => {
