@@ -289,14 +289,21 @@ describe('HTTP', () => {
     expect(await ask(agent, 'GET', '/')).toMatchObject({ status: 403 });
   });
 
-  it('a connection is not looked into by half when rules ask about the way out too, where the server is here', async () => {
+  it.each([
+    ['the way out too', [ingress({})], [ingress({}), egress({ path: '/new' })]],
+    ['the way in too', [egress({})], [egress({}), ingress({ path: '/new' })]],
+  ])('a connection within a node is not looked into by half when rules ask about %s', async (_, before, after) => {
     loop.close();
     await build(1);
     await serve();
-    apply(ingress({}));
+    apply(...before);
     expect(await ask(agent, 'GET', '/old')).toMatchObject({ status: 200 });
-    apply(ingress({}), egress({ path: '/new' }));
-    await expect(ask(agent, 'GET', '/old')).rejects.toMatchObject({ code: 'ECONNRESET' });
+    apply(...after);
+    const said = await ask(agent, 'GET', '/old').then(
+      ({ status }) => status,
+      ({ code }: NodeJS.ErrnoException) => code,
+    );
+    expect(['ECONNRESET', 503]).toContain(said); // the client's connection is reset, or the proxy's
     expect(await ask(agent, 'GET', '/old')).toMatchObject({ status: 403 });
     expect(await ask(agent, 'GET', '/new')).toMatchObject({ status: 200 });
   });

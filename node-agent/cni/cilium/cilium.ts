@@ -67,7 +67,7 @@ export class Cilium implements CniPlugin {
     this.directory.local = local;
     const { settings = {} } = context;
     this.enforcement = enforcementMode(settings['enable-policy']);
-    this.names.minTtlSeconds = Number(settings['tofqdns-min-ttl']) || 0;
+    this.names.minTtlSeconds = secondsOf(settings['tofqdns-min-ttl']);
     this.gate = new DnsGate(decodeDnsMessage, this.names, this.flows);
     const { secret, nextIndex } = this.network.parts;
     const parts = { engine, memory, root, drops, eth0, conntrack, secret, nextIndex };
@@ -146,4 +146,9 @@ export class Cilium implements CniPlugin {
       ipam: { size: ipam?.size ?? 0, capacity: ipam?.capacity ?? 0 },
     };
   }
+}
+
+/** A ConfigMap may say anything; what is no whole number is 0, the default. */
+function secondsOf(text = ''): number {
+  return /^\d{1,9}$/.test(text) ? Number(text) : 0;
 }

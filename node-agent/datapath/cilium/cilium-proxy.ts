@@ -3,7 +3,7 @@
  * so that what an answer tells is in force before the pod has it.
  */
 import type { NetDevice } from '../../../shared/netstack/device.ts';
-import type { Verdict } from '../../../shared/netstack/hooks.ts';
+import type { DropReason, Verdict } from '../../../shared/netstack/hooks.ts';
 import { ipInput } from '../../../shared/netstack/ip-input.ts';
 import { DEFAULT_TTL } from '../../../shared/netstack/ip-output.ts';
 import type { L7Decision } from '../../../shared/policy/l7-rules.ts';
@@ -45,6 +45,15 @@ export class CiliumProxy implements PolicyProxy {
 
   take(side: PolicySide): Verdict {
     return this.taking[side];
+  }
+
+  reset(side: PolicySide, reason: DropReason): Verdict {
+    return {
+      take: (packet) => {
+        this.parts.root.countDrop(reason);
+        this.namespaces[side].reset(packet);
+      },
+    };
   }
 
   opens(device: NetDevice): PolicySide | null {

@@ -6,9 +6,12 @@
  *   server <- FORWARD <- the node's stack <- this namespace, as the pod
  */
 import { Host } from '../../../shared/netstack/host.ts';
+import { DEFAULT_TTL } from '../../../shared/netstack/ip-output.ts';
 import { createVethPair, type VethDevice } from '../../../shared/netstack/veth.ts';
 import * as ethernet from '../../../shared/wire/ethernet.ts';
+import * as ipv4 from '../../../shared/wire/ipv4.ts';
 import type { Packet } from '../../../shared/wire/packet-memory.ts';
+import * as tcp from '../../../shared/wire/tcp.ts';
 import { type Conntrack, flowOf } from '../conntrack.ts';
 import { randomMac } from '../device-identity.ts';
 import { bindSource, isTranslated, translate } from '../nat.ts';
@@ -80,6 +83,30 @@ export class ProxyNamespace {
     }
     if (flow !== null && isTranslated(flow, 'source')) translate(memory, packet, flow, 'source');
     conntrack.confirm(packet);
+    this.enter(packet);
+  }
+
+  /** Turns a segment that this namespace sent into the reset that the server might have answered. Takes ownership. */
+  reset(packet: Packet): void {
+    const { view } = this.parts.memory;
+    const { networkOffset, transportOffset } = packet;
+    const client = ipv4.source(view, networkOffset);
+    const server = ipv4.destination(view, networkOffset);
+    const clientPort = tcp.sourcePort(view, transportOffset);
+    const serverPort = tcp.destinationPort(view, transportOffset);
+    const sequence = tcp.acknowledgement(view, transportOffset);
+    packet.offset = transportOffset;
+    packet.length = tcp.HEADER_BYTES;
+    packet.segmentBytes = 0;
+    tcp.encode(view, packet.offset, serverPort, clientPort, sequence, 0, tcp.HEADER_BYTES, tcp.RST, 0);
+    packet.prepend(ipv4.HEADER_BYTES);
+    ipv4.encode(view, packet.offset, packet.length, 0, true, DEFAULT_TTL, ipv4.PROTOCOL_TCP, server, client, 0);
+    packet.checksumTrusted = true;
+    this.enter(packet);
+  }
+
+  private enter(packet: Packet): void {
+    const { memory, root } = this.parts;
     packet.prepend(ethernet.HEADER_BYTES);
     ethernet.encode(memory.view, packet.offset, this.peerMac, this.device.macAddress, ethernet.TYPE_IPV4);
     transmitFrame(root, packet, this.device);

@@ -174,11 +174,17 @@ export class PolicyEngine implements PacketPolicy, AddressHolder {
       }
       // Of a connection that the egress proxy answers, the one that it opened is asked about the other side.
       const isAsked = l7 === null || part.served === 'egress' || part.served === l7.side;
-      if (!isAsked) return unseenFromTheBeginning(l7.decision);
+      if (!isAsked) return this.resetProxied(isReply, part, l7.decision);
       part.generation = this.generation;
     }
     const side = isReply ? part.opened : part.served;
     return side === null ? null : (this.proxy?.take(side) ?? NO_PROXY);
+  }
+
+  private resetProxied(isReply: boolean, { opened }: ProxyPart, decision: PolicyDecision): Verdict {
+    const isOfProxy = opened !== null && !isReply;
+    if (!isOfProxy) return unseenFromTheBeginning(decision);
+    return this.proxy?.reset(opened, { ...NOT_FROM_THE_BEGINNING, cause: decision.cause }) ?? NO_PROXY;
   }
 
   /** Of a connection that passed: the observer has yet to see what comes back. */

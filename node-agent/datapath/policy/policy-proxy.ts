@@ -5,7 +5,7 @@
  *   client -> [served: the proxy is the server that the client sees] ... [opened: the proxy is the client] -> server
  */
 import type { NetDevice } from '../../../shared/netstack/device.ts';
-import type { Verdict } from '../../../shared/netstack/hooks.ts';
+import type { DropReason, Verdict } from '../../../shared/netstack/hooks.ts';
 import type { L7Decision } from '../../../shared/policy/l7-rules.ts';
 import type { Packet } from '../../../shared/wire/packet-memory.ts';
 import type { Connection, Flow } from '../flow.ts';
@@ -28,6 +28,8 @@ export interface PolicyProxy {
   takes(connection: Connection): boolean;
   /** Takes a packet of a connection in which it has a part. */
   take(side: PolicySide): Verdict;
+  /** Refuses a segment of a connection that it opened for that side's rules: nobody else could tell it. */
+  reset(side: PolicySide, reason: DropReason): Verdict;
   /** Of a connection that it does not take: each packet in either direction. null lets it go on. */
   look(packet: Packet, flow: Flow, l7: L7Decision): Verdict;
   /** The side whose connections it opens through a device; null for a device of others. */
