@@ -63,7 +63,7 @@ export class EndpointObjects {
   private objectOf(address: number) {
     const { directory, nodeIp, endpointId } = this.options;
     const { pod, identity } = directory.endpointAt(address)!; // one that is here
-    const labels = labelLines(directory.identities.find(([number]) => number === identity)?.[1] ?? {});
+    const labels = labelLines(directory.labelsFor(identity) ?? {});
     const owner = { apiVersion: 'v1', kind: 'Pod', name: pod.name, uid: pod.uid };
     return {
       apiVersion: 'cilium.io/v2',

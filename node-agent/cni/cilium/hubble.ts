@@ -73,7 +73,8 @@ export function hubble(view: CiliumView, words: readonly string[], wallClockUs: 
   }
   const { flows, datapath } = view;
   const records = filters.after === undefined ? flows.list() : flows.since(filters.after);
-  const passing = records.map((record) => shownFlow(view, record)).filter((flow) => passes(flow, filters));
+  const names = view.names.namesByAddress();
+  const passing = records.map((record) => shownFlow(view, names, record)).filter((flow) => passes(flow, filters));
   const shown = filters.last === 0 ? [] : passing.slice(-filters.last);
   const offsetUs = wallClockUs - datapath.root.engine.nowUs;
   const format = filters.output === 'json' ? jsonLine : compactLine;
@@ -109,23 +110,25 @@ function assertExpression(text: string): void {
   }
 }
 
-function shownFlow(view: CiliumView, record: FlowRecord): ShownFlow {
+type NamesByAddress = ReturnType<CiliumView['names']['namesByAddress']>;
+
+function shownFlow(view: CiliumView, names: NamesByAddress, record: FlowRecord): ShownFlow {
   const { endpoints } = view.network.ciliumHost;
   const isArriving = endpoints.has(record.destination);
   return {
     record,
-    source: partyOf(view, record.source, record.sourcePort),
-    destination: partyOf(view, record.destination, record.destinationPort),
+    source: partyOf(view, names, record.source, record.sourcePort),
+    destination: partyOf(view, names, record.destination, record.destinationPort),
     isArriving,
     isIngress: record.isReply ? endpoints.has(record.source) : isArriving,
   };
 }
 
-function partyOf({ directory, network, names }: CiliumView, address: number, port: number): Party {
+function partyOf({ directory, network }: CiliumView, names: NamesByAddress, address: number, port: number): Party {
   const known = directory.endpointAt(address);
   const identity = known?.identity ?? network.ipCache.identityOf(address);
   const reserved = reservedName(identity);
-  const labels = directory.identities.find(([number]) => number === identity)?.[1];
+  const labels = directory.labelsFor(identity);
   return {
     address: formatIpv4(address),
     port,
@@ -133,7 +136,7 @@ function partyOf({ directory, network, names }: CiliumView, address: number, por
     namespace: known?.pod.namespace,
     pod: known?.pod.name,
     labels: reserved === undefined ? labelLines(labels ?? {}) : [`reserved:${reserved}`],
-    names: known === undefined ? names.namesOf(address).map((name) => name.replace(/\.$/, '')) : [],
+    names: known === undefined ? [...(names.get(address) ?? [])].map((name) => name.replace(/\.$/, '')) : [],
   };
 }
 

@@ -6,6 +6,6 @@ import { labelLines } from '../../datapath/cilium/security-labels.ts';
 export function identityLabels(directory: EndpointDirectory, identity: number): string[] {
   const reserved = reservedName(identity);
   if (reserved !== undefined) return [`reserved:${reserved}`];
-  const labels = directory.identities.find(([number]) => number === identity)?.[1];
+  const labels = directory.labelsFor(identity);
   return labelLines(labels ?? {});
 }

@@ -3,7 +3,7 @@
  * that go into the ipcache.
  */
 import type { PolicyPod } from '../../../shared/policy/policy-pod.ts';
-import { RESERVED_IDENTITIES } from './identity.ts';
+import { FIRST_LOCAL_IDENTITY, RESERVED_IDENTITIES } from './identity.ts';
 import type { IpCache } from './ip-cache.ts';
 import { labelsKey, securityLabels } from './security-labels.ts';
 
@@ -31,6 +31,12 @@ export class EndpointDirectory {
   /** Identities in ascending order. */
   get identities(): readonly (readonly [number, Labels])[] {
     return [...[...this.labelsOf].sort(([a], [b]) => a - b), ...(this.local?.identities ?? [])];
+  }
+
+  /** Undefined for reserved identities, and those that nobody has. */
+  labelsFor(identity: number): Labels | undefined {
+    if (identity < FIRST_LOCAL_IDENTITY) return this.labelsOf.get(identity);
+    return this.local?.identities.find(([number]) => number === identity)?.[1];
   }
 
   endpointAt(address: number): KnownEndpoint | undefined {

@@ -44,7 +44,7 @@ it('tells of new addresses, and not of those that are known', () => {
   expect(changes).toBe(2);
   expect(known()).toEqual([FIRST, SECOND]);
   expect(cache.addressesOf({ matchName: 'other.example.com' })).toEqual([]);
-  expect(cache.namesOf(parseAddress(FIRST)!)).toEqual(['api.example.com.']);
+  expect(cache.namesByAddress().get(parseAddress(FIRST)!)).toEqual(new Set(['api.example.com.']));
 });
 
 it('collects what is over, once a minute', () => {

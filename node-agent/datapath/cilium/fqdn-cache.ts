@@ -86,10 +86,11 @@ export class FqdnCache implements AddressHolder {
     return [...this.names.values()].flatMap((entries) => [...entries.values()]);
   }
 
-  /** The names that an address has. */
-  namesOf(address: number): readonly string[] {
-    const named = this.list().filter((entry) => entry.address === address);
-    return [...new Set(named.map(({ name }) => name))];
+  /** The names that each address has. */
+  namesByAddress(): ReadonlyMap<number, ReadonlySet<string>> {
+    const found = new Map<number, Set<string>>();
+    for (const { address, name } of this.list()) found.set(address, (found.get(address) ?? new Set()).add(name));
+    return found;
   }
 
   /** A pod is gone, or `cilium-dbg fqdn cache clean` was called. */

@@ -26,10 +26,7 @@ export class FqdnIdentities {
 
   /** The cache is another one than before. */
   follow(): void {
-    const namesOf = new Map<number, Set<string>>();
-    for (const { address, name } of this.names.list()) {
-      namesOf.set(address, (namesOf.get(address) ?? new Set()).add(name));
-    }
+    const namesOf = this.names.namesByAddress();
     for (const address of this.addresses) if (!namesOf.has(address)) this.ipCache.delete(address);
     const [before, mine] = [this.addresses, new Set<number>()];
     const numbers = new Map<string, number>();
