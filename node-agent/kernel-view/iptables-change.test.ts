@@ -52,6 +52,7 @@ test.each([
     `${V}  RULE_APPEND failed (Invalid argument): rule in chain FORWARD\n=> 4\n`,
   ],
   ['-A FORWARD --dport 80 -j DROP', `${V} unknown option "--dport"${HINT}=> 2\n`],
+  ['-A FORWARD -p tcp --dport 80:79 -j DROP', `${V} invalid portrange (min > max)${HINT}=> 2\n`],
   ['-A FORWARD -s 1.2.3.400 -j DROP', `${V} host/network \`1.2.3.400' not found${HINT}=> 2\n`],
   ['-A FORWARD -m nope -j DROP', `${V} Couldn't load match \`nope':No such file or directory\n${HINT}=> 2\n`],
   ['-A FORWARD --bogus', `${V} unknown option "--bogus"${HINT}=> 2\n`],

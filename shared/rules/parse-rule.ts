@@ -22,6 +22,7 @@ const PROTOCOLS: Readonly<Record<string, ProtocolName>> = {
   'ipv6-icmp': 'icmpv6',
   '58': 'icmpv6',
   sctp: 'sctp',
+  '132': 'sctp',
 };
 const STATES: readonly ConnectionState[] = ['INVALID', 'NEW', 'RELATED', 'ESTABLISHED', 'UNTRACKED', 'SNAT', 'DNAT'];
 const REJECTIONS: readonly RejectWith[] = ['icmp-port-unreachable', 'icmp6-port-unreachable', 'tcp-reset'];
@@ -315,8 +316,11 @@ function maskLength(mask: string): string {
 }
 
 function portRange(text: string): PortRange {
-  const [first = '', last = first] = text.split(':');
-  return { first: first === '' ? 0 : portNamed(first), last: last === '' ? 65_535 : portNamed(last) };
+  const [from = '', to = from] = text.split(':');
+  const first = from === '' ? 0 : portNamed(from);
+  const last = to === '' ? 65_535 : portNamed(to);
+  if (first > last) throw new RuleSyntaxError('invalid portrange (min > max)');
+  return { first, last };
 }
 
 function portNamed(text: string): number {
