@@ -79,11 +79,20 @@ function ciliumSource(bus: Bus, nodeName: string | undefined): PolicySource {
   const services = createInformer<Service>(bus, SERVICES, { transform: trimmedService });
   const slices = createInformer<EndpointSlice>(bus, ENDPOINTSLICES, { transform: trimmedSlice });
   const groups = createInformer<CiliumCidrGroup>(bus, CILIUMCIDRGROUPS);
-  const objects = objectSource(bus, CILIUM_POLICIES, (kind, object: CiliumPolicyObject) => {
-    const known = policyServicesOf(services.list(), slices.list());
-    return ciliumPoliciesOf(kind, object, { nodeName, services: known, cidrGroups: groups.list() });
-  });
-  return { ...objects, informers: [...objects.informers, services, slices, groups] };
+  const kinds = CILIUM_POLICIES.map((resource) => ({
+    kind: resource.kind,
+    informer: createInformer<CiliumPolicyObject>(bus, resource),
+  }));
+  return {
+    informers: [...kinds.map(({ informer }) => informer), services, slices, groups],
+    list() {
+      const known = policyServicesOf(services.list(), slices.list());
+      const cluster = { nodeName, services: known, cidrGroups: groups.list() };
+      return kinds.flatMap(({ kind, informer }) =>
+        informer.list().flatMap((object) => ciliumPoliciesOf(kind, object, cluster)),
+      );
+    },
+  };
 }
 
 function trimmedService({ metadata, spec }: Service): Service {
