@@ -154,7 +154,7 @@ spec:
 async function bothReady(c: TestCluster): Promise<void> {
   const pods = ['pod', 'on-worker-1', 'on-worker-2'];
   try {
-    await c.kubectlOut(['wait', ...pods, '--for=condition=Ready', '--timeout=60s']);
+    await c.kubectlOut(['wait', ...pods, '--for=condition=Ready', '--timeout=120s']);
   } catch (error) {
     const described = await c.kubectl(['describe', ...pods]);
     throw new Error(`${String(error)}\n${described.stdout}\n${c.logTails()}`, { cause: error });

@@ -97,7 +97,7 @@ describe.each(Object.entries(PLUGINS))('%s', (_, plugin) => {
   beforeAll(async () => {
     cluster = await TestCluster.start({ nodes: 2, arguments: plugin.arguments });
     await cluster?.apply(PODS);
-    await cluster?.kubectlOut(['wait', 'pod', '-l', 'app=probe', '--for=condition=Ready', '--timeout=60s']);
+    await cluster?.kubectlOut(['wait', 'pod', '-l', 'app=probe', '--for=condition=Ready', '--timeout=120s']);
     far = (await cluster?.kubectlOut(['get', 'pod', 'on-worker-2', '-o', 'jsonpath={.status.podIP}'])) ?? '';
   }, 180_000);
   afterAll(async () => {
