@@ -253,6 +253,19 @@ describe('HTTP', () => {
     expect(await exchange({}, long, /\r\n\r\n/)).toMatch(/^HTTP\/1\.1 431 /);
   });
 
+  it('what is no HTTP does not end up in an answer that is under way', async () => {
+    apply(ingress({}));
+    const socket = await client.connectTcp({ host: serverAddress, port: 80 });
+    let heard = '';
+    socket.on('data', (piece: Buffer) => {
+      heard += piece.toString('latin1');
+    });
+    const closed = new Promise((told) => socket.on('error', () => undefined).once('close', told));
+    socket.write('GET /big HTTP/1.1\r\nHost: web\r\n\r\nNONSENSE\r\n\r\n');
+    await closed;
+    expect(heard).not.toContain('400 Bad Request');
+  });
+
   it('HTTP/2 is told to be HTTP/1.1, and hubble says so', async () => {
     apply(ingress({}));
     const answer = await exchange({}, 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n', /asked in HTTP\/1\.1$/);

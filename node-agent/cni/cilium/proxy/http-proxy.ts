@@ -103,8 +103,8 @@ export class HttpProxy {
   /** What is no HTTP/1.1. The way of HTTP/2 to say so is one that its clients show, and some take. */
   private refuse(error: unknown, socket: Duplex): void {
     const agent = this.connections.get(socket);
-    if (agent === undefined || !socket.writable) {
-      socket.destroy();
+    if (agent === undefined || !socket.writable || agent.unanswered > 0) {
+      socket.destroy(); // an answer that is under way cannot be added to
       return;
     }
     const { connection } = agent;
@@ -126,6 +126,8 @@ export class HttpProxy {
   private admitted(request: IncomingMessage, socket: Duplex, response: ServerResponse): Exchange | undefined {
     const agent = this.connections.get(socket);
     if (agent === undefined) return undefined;
+    agent.unanswered++;
+    response.once('close', () => agent.unanswered--);
     const { path, isRedirected } = normalPath(request.url ?? '');
     if (isRedirected) {
       response.writeHead(307, { location: path, 'content-length': 0, server: 'envoy' }).end();
@@ -241,6 +243,8 @@ interface Exchange {
 /** The connections to the server that one client's connection has: one at a time, kept open as long as it is. */
 class UpstreamAgent extends Agent {
   readonly connection: ProxiedConnection;
+  /** Requests of the client's. */
+  unanswered = 0;
 
   constructor(connection: ProxiedConnection) {
     super({ keepAlive: true, maxSockets: 1 });
