@@ -315,6 +315,22 @@ it('a peer of which something else is said has a connection again', () => {
   }
 });
 
+it.each([
+  ['by way of it alone', false],
+  ['not at all', true],
+])('a peer that leaves has one heir, where two others are connected %s', (_, isParted) => {
+  const one = running();
+  const { world, cluster } = one;
+  const mends = [cut(one, 1, 2), ...(isParted ? [cut(one, 1, 3), cut(one, 2, 3)] : [])];
+  cluster.advance((HOLD_SECONDS + 4) * SECOND_US);
+  for (const plugin of world.plugins.slice(0, 2)) plugin.removePeer('worker-3');
+  for (const mend of mends.reverse()) mend();
+  cluster.advance(20 * SECOND_US);
+  const entries = (node: number) => one.report(node).IPAM.Entries.map(({ Nickname }: { Nickname: string }) => Nickname);
+  expect(entries(1)).toEqual(entries(2));
+  expect(new Set(entries(1))).toEqual(new Set(['worker-1', 'worker-2']));
+});
+
 describe('weave rmpeer', () => {
   it('takes the addresses of a peer that is gone, and of no other', () => {
     const one = running();

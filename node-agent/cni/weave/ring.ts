@@ -1,6 +1,7 @@
 /**
  * Who owns which addresses: tokens on a ring, each the beginning of a range that goes to the next token. A token is changed by
- * its owner alone, who counts its versions; so rings of two peers are merged by taking the later version of each. Pure.
+ * its owner alone, who counts its versions; so rings of two peers are merged by taking the later version of each. Of two peers that
+ * took one over without knowing of each other, the first by name has it. Pure.
  */
 
 export interface Token {
@@ -56,7 +57,7 @@ export class Ring {
     let isNew = false;
     for (const token of tokens) {
       const mine = this.byStart.get(token.start);
-      if (mine !== undefined && mine.version >= token.version) continue;
+      if (mine !== undefined && !supersedes(token, mine)) continue;
       this.byStart.set(token.start, token);
       isNew = true;
     }
@@ -97,4 +98,8 @@ export class Ring {
     for (const { start, version } of theirs) this.byStart.set(start, { start, owner: to, version: version + 1 });
     return theirs.length > 0;
   }
+}
+
+function supersedes(token: Token, mine: Token): boolean {
+  return token.version > mine.version || (token.version === mine.version && token.owner < mine.owner);
 }

@@ -142,11 +142,15 @@ export class Weave implements CniPlugin {
   /** What it owned goes to the first of those that are left. */
   removePeer(name: string): void {
     const { datapath } = this.context;
+    const gone = formatMac(weaveMac(name));
+    // All find the same heir, those too that have a connection by way of others alone.
+    const [heir] = this.topology.peers
+      .map((peer) => peer.name)
+      .filter((peer) => peer !== gone)
+      .sort();
     const known = datapath.peers.get(name);
     if (known !== undefined) this.mesh.removeTarget(known.options.internalIp);
     datapath.removePeer(name);
-    const gone = formatMac(weaveMac(name));
-    const [heir] = [this.name, ...this.connected].filter((peer) => peer !== gone).sort();
     if (heir === this.name) this.ipam.inherit(gone);
   }
 
