@@ -3,12 +3,15 @@
  * TCP, beside pods behind plain routes (the plugin `bridge`). And what policies cost: the first packet of a connection, where
  * they are asked, and one of an established connection, by their number. On a real cluster, how soon they are in force.
  */
+import { Weave } from '../node-agent/cni/weave/weave.ts';
+import type { WeaveChoice } from '../node-agent/cni/weave/weave-choice.ts';
 import { PolicyEngine } from '../node-agent/datapath/policy/policy-engine.ts';
 import { PolicyCompiler } from '../shared/policy/compile.ts';
 import { policyOf } from '../shared/policy/network-policy.ts';
 import { type PolicyPod, policyPodOf } from '../shared/policy/policy-pod.ts';
 import { TestCluster } from '../test/flow/cluster.testkit.ts';
 import { NETWORKS } from '../test/flow/network-cases.testkit.ts';
+import { PluginCluster } from '../test/flow/plugin-cluster.testkit.ts';
 import { address } from './address.ts';
 import type { Benchmark, BenchmarkContext } from './benchmark.ts';
 import type { FigureInput } from './figure.ts';
@@ -48,18 +51,40 @@ interface World {
   readonly cluster: TestCluster;
   readonly client: ReturnType<TestCluster['pod']>['host'];
   readonly server: ReturnType<TestCluster['pod']>['host'];
+  readonly serverAddress: number;
 }
 
+/** Its peers agree on addresses and keys before there is a way, which the other networks do not need. */
+const WEAVE: Readonly<Record<string, WeaveChoice>> = {
+  'weave fastdp': { overlays: ['fastdp'], password: undefined },
+  'weave sleeve': { overlays: ['sleeve'], password: undefined },
+  'weave fastdp, encrypted': { overlays: ['fastdp'], password: 'of the benchmark' },
+  'weave sleeve, encrypted': { overlays: ['sleeve'], password: 'of the benchmark' },
+};
+
 function makeWorld(name: string): World {
+  return name in WEAVE ? makeWeave(WEAVE[name]!) : makeNetwork(name);
+}
+
+function makeWeave(choice: WeaveChoice): World {
+  const world = new PluginCluster((context) => new Weave(context, choice), { captures: false });
+  const { cluster } = world;
+  const client = world.pod(1, 'client');
+  const server = world.pod(2, 'server');
+  cluster.udpServer(server.host, PORT);
+  return { cluster, client: client.host, server: server.host, serverAddress: server.address };
+}
+
+function makeNetwork(name: string): World {
   const cluster = new TestCluster(2, 1, { network: NETWORKS[name]!.network, traced: false, captures: false });
   const client = cluster.pod(CLIENT).host;
   const server = cluster.pod(SERVER).host;
   cluster.udpServer(server, PORT);
-  return { cluster, client, server };
+  return { cluster, client, server, serverAddress: address(SERVER) };
 }
 
 function ways({ repeats, progress }: BenchmarkContext): Figures {
-  const names = Object.keys(NETWORKS);
+  const names = [...Object.keys(NETWORKS), ...Object.keys(WEAVE)];
   const worlds = names.map((name) => ({ name, world: makeWorld(name) }));
   const tripUs = new Map<string, number[]>(names.map((name) => [name, []]));
   const bulkMiB = new Map<string, number[]>(names.map((name) => [name, []]));
@@ -90,13 +115,12 @@ function figuresOf(what: string, unit: string, byName: ReadonlyMap<string, numbe
 }
 
 /** Both nodes' part in it, on an established connection. */
-function roundTripUs({ cluster, client }: World): number {
+function roundTripUs({ cluster, client, serverAddress }: World): number {
   const socket = client.udp.bind({ port: 0 });
   const question = new Uint8Array(1);
-  const to = address(SERVER);
   const startMs = cpuMs();
   for (let i = 0; i < ROUND_TRIPS; i++) {
-    socket.sendTo(question, to, PORT);
+    socket.sendTo(question, serverAddress, PORT);
     cluster.settle();
   }
   const us = ((cpuMs() - startMs) * 1000) / ROUND_TRIPS;
@@ -105,7 +129,7 @@ function roundTripUs({ cluster, client }: World): number {
 }
 
 /** MiB of one flow a second of processor time, both ends included. */
-function bulkRate({ cluster, client, server }: World): number {
+function bulkRate({ cluster, client, server, serverAddress }: World): number {
   let received = 0;
   const listener = server.tcp.listen({ port: PORT });
   listener.onConnection = (connection) => {
@@ -115,7 +139,7 @@ function bulkRate({ cluster, client, server }: World): number {
     connection.onEnd = () => connection.end();
   };
   const startMs = cpuMs();
-  const connection = client.tcp.connect({ remoteAddress: address(SERVER), remotePort: PORT });
+  const connection = client.tcp.connect({ remoteAddress: serverAddress, remotePort: PORT });
   let left = BULK_BYTES;
   const fill = (): void => {
     while (left > 0) {

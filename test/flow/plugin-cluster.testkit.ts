@@ -17,8 +17,10 @@ export class PluginCluster<Plugin extends CniPlugin> {
   readonly logs: string[] = [];
   private readonly upNodes = new Set<string>();
 
-  constructor(create: (context: CniContext) => Plugin) {
+  /** `captures`: whether the cluster keeps what its nodes send each other. */
+  constructor(create: (context: CniContext) => Plugin, options: { readonly captures?: boolean } = {}) {
     this.cluster = new TestCluster(NODES, 1, {
+      ...options,
       traced: false,
       prepare: (datapath) => {
         let leases: Leases | undefined;
