@@ -5,13 +5,13 @@
  */
 import { createCipheriv, createDecipheriv, createSecretKey, hkdfSync, type KeyObject, scryptSync } from 'node:crypto';
 import type { DuplexCipher, PacketCipher, PeerCiphers } from '../../datapath/weave/packet-cipher.ts';
+import { openInPlace, sealInPlace, TAG_BYTES } from '../seal-in-place.ts';
 import { createKeyPair } from '../x25519.ts';
 
 const ALGORITHM = 'aes-256-gcm';
 const KEY_BYTES = 32;
 const SALT_BYTES = 4;
 const INDEX_BYTES = 4;
-const TAG_BYTES = 16;
 const NONCE_BYTES = 12;
 /** Indexes up to this are reserved (RFC 4303 section 2.1). */
 const RESERVED_INDEXES = 255;
@@ -75,9 +75,7 @@ class GcmCipher implements PacketCipher {
   seal(counter: number, bytes: Uint8Array, header: number, headerBytes: number, offset: number, length: number): void {
     const cipher = createCipheriv(ALGORITHM, this.key, this.nonceOf(counter));
     cipher.setAAD(bytes.subarray(header, header + headerBytes));
-    bytes.set(cipher.update(bytes.subarray(offset, offset + length)), offset);
-    cipher.final();
-    bytes.set(cipher.getAuthTag(), offset + length);
+    sealInPlace(cipher, bytes, offset, length);
   }
 
   open(
@@ -89,17 +87,8 @@ class GcmCipher implements PacketCipher {
     length: number,
   ): boolean {
     const decipher = createDecipheriv(ALGORITHM, this.key, this.nonceOf(counter), { authTagLength: TAG_BYTES });
-    decipher.setAuthTag(bytes.subarray(offset + length, offset + length + TAG_BYTES));
     decipher.setAAD(bytes.subarray(header, header + headerBytes));
-    const plain = decipher.update(bytes.subarray(offset, offset + length));
-    try {
-      decipher.final();
-    } catch {
-      // This is how it says that the tag is another one.
-      return false;
-    }
-    bytes.set(plain, offset);
-    return true;
+    return openInPlace(decipher, bytes, offset, length);
   }
 
   /** The salt and the counter (RFC 4106 section 4). */

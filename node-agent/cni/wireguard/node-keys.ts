@@ -4,12 +4,12 @@
  */
 import { createCipheriv, createDecipheriv, createSecretKey, hkdfSync, type KeyObject } from 'node:crypto';
 import type { SessionCipher, WireguardKeys } from '../../datapath/wireguard/session.ts';
+import { openInPlace, sealInPlace, TAG_BYTES } from '../seal-in-place.ts';
 import { createKeyPair, type KeyPair } from '../x25519.ts';
 
 const ALGORITHM = 'chacha20-poly1305';
 const KEY_BYTES = 32;
 const INDEX_BYTES = 4;
-const TAG_BYTES = 16;
 const NONCE_BYTES = 12;
 
 /** A pair that nobody had before. */
@@ -48,23 +48,12 @@ class ChaChaCipher implements SessionCipher {
 
   seal(counter: number, bytes: Uint8Array, offset: number, length: number): void {
     const cipher = createCipheriv(ALGORITHM, this.sendKey, this.nonceOf(counter), { authTagLength: TAG_BYTES });
-    bytes.set(cipher.update(bytes.subarray(offset, offset + length)), offset);
-    cipher.final();
-    bytes.set(cipher.getAuthTag(), offset + length);
+    sealInPlace(cipher, bytes, offset, length);
   }
 
   open(counter: number, bytes: Uint8Array, offset: number, length: number): boolean {
     const decipher = createDecipheriv(ALGORITHM, this.receiveKey, this.nonceOf(counter), { authTagLength: TAG_BYTES });
-    decipher.setAuthTag(bytes.subarray(offset + length, offset + length + TAG_BYTES));
-    const plain = decipher.update(bytes.subarray(offset, offset + length));
-    try {
-      decipher.final();
-    } catch {
-      // This is how it says that the tag is another one.
-      return false;
-    }
-    bytes.set(plain, offset);
-    return true;
+    return openInPlace(decipher, bytes, offset, length);
   }
 
   /** 32 zero bits and the counter, little-endian (WireGuard's whitepaper, section 5.4.6). */
