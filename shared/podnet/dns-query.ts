@@ -1,11 +1,6 @@
 /** One DNS question to one server over a pod's network: UDP with TCP on truncation (RFC 1035, 7766), or TCP at once. */
-import dnsPacket, {
-  type DecodedPacket,
-  type Packet,
-  type PacketOpt,
-  type RecordClass,
-  type RecordType,
-} from 'dns-packet';
+import dnsPacket, { type Packet, type PacketOpt, type RecordClass, type RecordType } from 'dns-packet';
+import { type DecodedDns, decodeDns } from './decode-dns.ts';
 import type { PodNetwork, PodUdpSocket, SocketAddress } from './pod-network.ts';
 
 export const DNS_PORT = 53;
@@ -37,11 +32,8 @@ export interface DnsQuery {
   readonly id?: number;
 }
 
-/** What dns-packet decodes; its types leave the response code out. */
-export type DnsResponse = DecodedPacket & { readonly rcode: string };
-
 export interface DnsAnswer {
-  readonly packet: DnsResponse;
+  readonly packet: DecodedDns;
   readonly server: SocketAddress;
   readonly transport: 'UDP' | 'TCP';
   readonly bytes: number;
@@ -123,7 +115,7 @@ function exchange(
   id: number,
   query: DnsQuery,
   signal: AbortSignal | undefined,
-): Promise<{ packet: DnsResponse; bytes: number }> {
+): Promise<{ packet: DecodedDns; bytes: number }> {
   return new Promise((resolve, reject) => {
     const finish = (action: () => void): void => {
       clearTimeout(timer);
@@ -184,19 +176,11 @@ async function queryTcp(network: PodNetwork, query: DnsQuery, signal: AbortSigna
 }
 
 /** The packet, when it is an answer to this question. */
-function decodeAnswer(data: Uint8Array, id: number, name: string): DnsResponse | undefined {
-  let packet: DecodedPacket;
-  try {
-    packet = dnsPacket.decode(Buffer.from(data.buffer, data.byteOffset, data.length));
-  } catch (error) {
-    // dns-packet throws RangeError or Error on malformed bytes, which anyone may send: not an answer.
-    if (error instanceof Error) return undefined;
-    throw error;
-  }
-  if (packet.type !== 'response' || packet.id !== id) return undefined;
+function decodeAnswer(data: Uint8Array, id: number, name: string): DecodedDns | undefined {
+  const packet = decodeDns(data);
+  if (packet?.type !== 'response' || packet.id !== id) return undefined;
   const asked = packet.questions?.[0]?.name;
-  const rcode = 'rcode' in packet && typeof packet.rcode === 'string' ? packet.rcode : 'NOERROR';
-  return asked === undefined || sameName(asked, name) ? { ...packet, rcode } : undefined;
+  return asked === undefined || sameName(asked, name) ? packet : undefined;
 }
 
 function sameName(a: string, b: string): boolean {

@@ -1,24 +1,15 @@
-/** DNS messages as the proxy reads them, by the kept codec. */
-import dnsPacket, { type DecodedPacket } from 'dns-packet';
+/** DNS messages as the proxy reads them. */
+import { decodeDns } from '../../../../shared/podnet/decode-dns.ts';
 import { parseAddress } from '../../../../shared/wire/ip-address.ts';
 import type { DnsMessage } from '../../../datapath/cilium/dns-gate.ts';
 
 export function decodeDnsMessage(bytes: Uint8Array): DnsMessage | undefined {
-  let packet: DecodedPacket;
-  try {
-    packet = dnsPacket.decode(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length));
-  } catch (error) {
-    // RangeError or Error on malformed bytes, which anyone may send.
-    if (error instanceof Error) return undefined;
-    throw error;
-  }
-  const [question, ...others] = packet.questions ?? [];
-  if (question === undefined || others.length > 0) return undefined; // RFC 9619: rules are asked about one name
-  // Its types leave the response code out.
-  const rcode = 'rcode' in packet && typeof packet.rcode === 'string' ? packet.rcode : 'NOERROR';
+  const packet = decodeDns(bytes);
+  const [question, ...others] = packet?.questions ?? [];
+  if (packet === undefined || question === undefined || others.length > 0) return undefined; // RFC 9619: rules are asked about one name
   return {
     isResponse: packet.type === 'response',
-    rcode,
+    rcode: packet.rcode,
     name: question.name,
     type: question.type,
     answers: (packet.answers ?? []).map((answer) => ({

@@ -1,6 +1,6 @@
 /** A DNS message as dig prints it, which host does too when it is verbose: header, pseudo section, sections, columns. */
 import type { Answer, OptAnswer, Question, SoaData } from 'dns-packet';
-import type { DnsResponse } from '../../../../shared/podnet/dns-query.ts';
+import type { DecodedDns } from '../../../../shared/podnet/decode-dns.ts';
 import { dotted, recordData, soaNumbers } from './record-text.ts';
 import { recordTypeText } from './record-type.ts';
 
@@ -18,7 +18,7 @@ export const PLAIN_STYLE: TextStyle = { comments: true, ttl: true, recordClass: 
 const TAB = 8;
 
 /** The `->>HEADER<<-` lines. */
-export function headerText(packet: DnsResponse): string {
+export function headerText(packet: DecodedDns): string {
   const flags = [
     packet.flag_qr && 'qr',
     packet.flag_aa && 'aa',
@@ -38,7 +38,7 @@ export function headerText(packet: DnsResponse): string {
 }
 
 /** The OPT record; empty when there is none. `cookie` is what the query carried. */
-export function optText(packet: DnsResponse, cookie: Uint8Array | undefined): string {
+export function optText(packet: DecodedDns, cookie: Uint8Array | undefined): string {
   const option = packet.additionals?.find((record): record is OptAnswer => record.type === 'OPT');
   if (option === undefined) return '';
   const { ednsVersion, flag_do: dnssecOk, udpPayloadSize } = option;
