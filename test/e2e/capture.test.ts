@@ -2,8 +2,6 @@
  * What is on the wire, read by tshark from the loopback device while requests cross nodes: VXLAN whose inner packets are
  * whole and have good checksums, the translation done before the tunnel, and nothing of the pods on NATS.
  */
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
@@ -11,6 +9,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { waitFor } from '../wait-for.ts';
 import { TestCluster } from './cluster.ts';
 import { run } from './run-command.ts';
+import { captureLacks, captureLoopback } from './wire-capture.ts';
 
 const MANIFEST = resolve(import.meta.dirname, '../../labs/first-steps/web.yaml');
 const REQUEST_LINE = 'GET /hostname HTTP/1.1';
@@ -20,25 +19,9 @@ const cluster = (await mayCapture()) ? await TestCluster.start({ arguments: ['--
 const folder = mkdtempSync(join(tmpdir(), 'pw-capture-'));
 
 async function mayCapture(): Promise<boolean> {
-  const { code } = await run('tshark', ['--version']);
-  const root = process.getuid?.() === 0;
-  if (code !== 0 || !root)
-    console.warn(`test/e2e/capture skipped: ${code !== 0 ? 'tshark is not on PATH' : 'only root may capture'}`);
-  return code === 0 && root;
-}
-
-/** Captures until stopped. Resolves once tshark listens. */
-async function capture(filter: string, file: string): Promise<() => Promise<void>> {
-  const child = spawn('tshark', ['-i', 'lo', '-f', filter, '-w', file, '-q'], { stdio: ['ignore', 'ignore', 'pipe'] });
-  let said = '';
-  child.stderr.on('data', (data: Buffer) => {
-    said += data.toString();
-  });
-  await waitFor('tshark to capture', () => said.includes('Capture started'));
-  return async () => {
-    child.kill('SIGINT');
-    await once(child, 'exit');
-  };
+  const lacks = await captureLacks();
+  if (lacks !== undefined) console.warn(`test/e2e/capture skipped: ${lacks}`);
+  return lacks === undefined;
 }
 
 describe.skipIf(cluster === undefined)('packets between nodes', () => {
@@ -73,8 +56,8 @@ describe.skipIf(cluster === undefined)('packets between nodes', () => {
     };
     const hosts = status.nodes.map(({ endpoint }) => `host ${endpoint.split(':')[0]}`);
     const stops = await Promise.all([
-      capture(`udp port 4789 and (${hosts.join(' or ')})`, overlay),
-      capture(`tcp port ${new URL(status.natsUrl).port}`, bus),
+      captureLoopback(`udp port 4789 and (${hosts.join(' or ')})`, overlay),
+      captureLoopback(`tcp port ${new URL(status.natsUrl).port}`, bus),
     ]);
     const script = `for i in $(seq ${REQUESTS}); do curl -s http://backend/hostname; echo; done`;
     const answers = await cluster!.kubectlOut(['exec', 'deploy/frontend', '--', 'sh', '-c', script]);

@@ -1,10 +1,9 @@
 /** cilium on a real cluster: its policies by kubectl, what connections carry too, identities that all nodes agree on, and hubble's flows. */
-import { dirname, join, resolve } from 'node:path';
+import { join, resolve } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { waitFor } from '../wait-for.ts';
 import { TestCluster } from './cluster.ts';
 import { documentedCommands, scriptOf } from './documented-commands.ts';
-import { run } from './run-command.ts';
 
 const ROOT = resolve(import.meta.dirname, '../..');
 
@@ -198,15 +197,7 @@ test('labs/cilium-l7 shows what it says', async (context) => {
     (line) => !line.includes('podwire.mjs up ') && !line.startsWith('alias '),
   );
   const podwire = 'podwire() { cli/bin/podwire.mjs "$@"; }';
-  const { code, stdout, stderr } = await run('bash', ['-c', [podwire, scriptOf(commands)].join('\n')], {
-    cwd: ROOT,
-    env: {
-      PATH: `${dirname(process.execPath)}:${process.env.PATH}`,
-      PODWIRE_HOME: cluster.home,
-      PODWIRE_CLUSTER: 'e2e',
-    },
-    timeoutMs: 140_000,
-  });
+  const { code, stdout, stderr } = await cluster.shell([podwire, scriptOf(commands)].join('\n'), 140_000);
   const all = `${stdout}\n${stderr}`;
   expect(code, all).toBe(0);
   expect(stdout, all).toMatch(/^Access denied/m);

@@ -5,7 +5,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { waitFor } from '../wait-for.ts';
 import { findKubectl } from './kubectl.ts';
 import { type CommandResult, run } from './run-command.ts';
@@ -77,6 +77,13 @@ export class TestCluster {
       env: { PODWIRE_HOME: this.home, PODWIRE_CLUSTER: NAME },
       timeoutMs: UP_LIMIT_MS,
     });
+  }
+
+  /** A script of bash in the project's folder, whose podwire means this cluster. */
+  shell(script: string, timeoutMs?: number): Promise<CommandResult> {
+    const PATH = `${dirname(process.execPath)}:${process.env.PATH}`;
+    const env = { PATH, PODWIRE_HOME: this.home, PODWIRE_CLUSTER: NAME };
+    return run('bash', ['-c', script], { cwd: ROOT, env, timeoutMs });
   }
 
   kubectl(args: readonly string[], options: KubectlOptions = {}): Promise<CommandResult> {

@@ -2,8 +2,6 @@
  * flannel's backend `wireguard` on a real cluster: pods of two nodes talk, a capture of the real socket holds none of their
  * words, and datagrams that are sent again or changed on the way are dropped and counted.
  */
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -11,6 +9,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { waitFor } from '../wait-for.ts';
 import { TestCluster } from './cluster.ts';
 import { run } from './run-command.ts';
+import { captureLacks, captureLoopback } from './wire-capture.ts';
 
 const NODES = ['worker-1', 'worker-2'] as const;
 const PODS = NODES.map(
@@ -66,26 +65,20 @@ test('pods talk through flannel-wg, which the tools show as Linux does', async (
 test('no word of theirs is on the real socket, and what is changed on the way is dropped and counted', async (context) => {
   if (cluster === undefined) return context.skip('no kubectl on this machine');
   const c = cluster;
-  if (process.getuid?.() !== 0 || (await run('tshark', ['--version'])).code !== 0) {
-    return context.skip('only root may capture, and with tshark');
-  }
+  const lacks = await captureLacks();
+  if (lacks !== undefined) return context.skip(lacks);
   const status = JSON.parse((await c.podwire(['status', '-o', 'json'])).stdout) as { nodes: { endpoint: string }[] };
   const hosts = status.nodes.map(({ endpoint }) => `host ${endpoint.split(':')[0]}`);
   const file = join(folder, 'wire.pcapng');
-  const capture = spawn('tshark', ['-i', 'lo', '-f', `udp and (${hosts.join(' or ')})`, '-w', file, '-q']);
-  let said = '';
-  capture.stderr.on('data', (data: Buffer) => {
-    said += data.toString();
-  });
-  await waitFor('tshark to capture', () => said.includes('Capture started'));
+  const stop = await captureLoopback(`udp and (${hosts.join(' or ')})`, file);
+  context.onTestFinished(stop);
   expect(await echo(c, SECRET)).toBe(SECRET);
   const decode = ['-r', file, '-d', 'udp.port==4789,vxlan', '-Y', 'wg.type == 4', '-T', 'fields', '-e', 'wg.counter'];
   await waitFor('the capture to have sealed packets', async () => {
     const { stdout } = await run('tshark', decode);
     return stdout.split('\n').filter(Boolean).length > 4;
   });
-  capture.kill('SIGINT');
-  await once(capture, 'exit');
+  await stop();
   expect(readFileSync(file).includes(SECRET)).toBe(false);
 
   const lost = async () => {

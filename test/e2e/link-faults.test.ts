@@ -1,11 +1,10 @@
 /** `podwire link` on a cluster of real processes: a delay that ping shows, a cut, an end by itself, and clear. */
 import { readFileSync } from 'node:fs';
-import { dirname, join, resolve } from 'node:path';
+import { join, resolve } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { waitFor } from '../wait-for.ts';
 import { TestCluster } from './cluster.ts';
 import { documentedCommands, scriptOf } from './documented-commands.ts';
-import { run } from './run-command.ts';
 
 const cluster = await TestCluster.start({ nodes: 2 });
 
@@ -139,14 +138,7 @@ describe.skipIf(cluster === undefined)('podwire link', () => {
 
   it('the commands of the lab work as they stand there', async () => {
     const script = `shopt -s expand_aliases\n${scriptOf(documentedCommands(join(LAB, 'README.md')))}`;
-    const result = await run('bash', ['-c', script], {
-      cwd: ROOT,
-      env: {
-        PATH: `${dirname(process.execPath)}:${process.env.PATH}`,
-        PODWIRE_HOME: cluster!.home,
-        PODWIRE_CLUSTER: 'e2e',
-      },
-    });
+    const result = await cluster!.shell(script);
     expect(result.code, `${result.stdout}\n${result.stderr}`).toBe(0);
     expect(result.stdout).toContain('held for 20.0 ms');
     expect(result.stdout).toMatch(/^200 after /m);

@@ -2,13 +2,12 @@
 import { once } from 'node:events';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { dirname, join, resolve } from 'node:path';
+import { join, resolve } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { bundled } from '../../node-agent/images/node-program/node-program.testkit.ts';
 import { waitFor } from '../wait-for.ts';
 import { TestCluster } from './cluster.ts';
 import { documentedCommands, scriptOf } from './documented-commands.ts';
-import { run } from './run-command.ts';
 
 const ROOT = resolve(import.meta.dirname, '../..');
 const folder = mkdtempSync(join(tmpdir(), 'pw-programs-'));
@@ -42,18 +41,7 @@ describe.skipIf(cluster === undefined)('Node programs', () => {
   it(
     'the commands of the lab work as they stand there',
     async () => {
-      const result = await run(
-        'bash',
-        ['-c', scriptOf(documentedCommands(join(ROOT, 'labs/node-program/README.md')))],
-        {
-          cwd: ROOT,
-          env: {
-            PATH: `${dirname(process.execPath)}:${process.env.PATH}`,
-            PODWIRE_HOME: cluster!.home,
-            PODWIRE_CLUSTER: 'e2e',
-          },
-        },
-      );
+      const result = await cluster!.shell(scriptOf(documentedCommands(join(ROOT, 'labs/node-program/README.md'))));
       expect(result.code, `${result.stdout}\n${result.stderr}`).toBe(0);
       expect(result.stdout).toMatch(/^visit \d+ of visits-\w+-\w+ on worker-[12]$/m);
       expect(result.stdout).toMatch(/^listening on port 3000$/m);

@@ -1,9 +1,8 @@
 /** The commands of labs/network-policy, as they stand there, on a cluster that is there already. */
-import { dirname, join, resolve } from 'node:path';
+import { join, resolve } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { TestCluster } from './cluster.ts';
 import { documentedCommands, scriptOf } from './documented-commands.ts';
-import { run } from './run-command.ts';
 
 const ROOT = resolve(import.meta.dirname, '../..');
 
@@ -25,15 +24,7 @@ describe.skipIf(cluster === undefined)('labs/network-policy', () => {
     const commands = documentedCommands(join(ROOT, 'labs/network-policy/README.md')).flatMap(
       (line) => asTested(line) ?? [],
     );
-    const { code, stdout, stderr } = await run('bash', ['-c', scriptOf(commands)], {
-      cwd: ROOT,
-      env: {
-        PATH: `${dirname(process.execPath)}:${process.env.PATH}`,
-        PODWIRE_HOME: cluster!.home,
-        PODWIRE_CLUSTER: 'e2e',
-      },
-      timeoutMs: 170_000,
-    });
+    const { code, stdout, stderr } = await cluster!.shell(scriptOf(commands), 170_000);
     const all = `${stdout}\n${stderr}`;
     expect(code, all).toBe(0);
     expect(stdout, all).toMatch(/^shop\/frontend +shop\/db +any +all +denied +NetworkPolicy shop\/deny-all$/m);

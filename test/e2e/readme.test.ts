@@ -1,9 +1,8 @@
 /** The commands of the README's first five minutes, as they stand there, against a cluster of real processes. */
-import { dirname, join, resolve } from 'node:path';
+import { join, resolve } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { TestCluster } from './cluster.ts';
 import { documentedCommands, scriptOf } from './documented-commands.ts';
-import { run } from './run-command.ts';
 
 const root = resolve(import.meta.dirname, '../..');
 
@@ -26,15 +25,7 @@ describe.skipIf(cluster === undefined)("the README's first five minutes", () => 
   });
 
   it('work as they stand there', async () => {
-    const result = await run('bash', ['-c', scriptOf(commands)], {
-      cwd: root,
-      env: {
-        PATH: `${dirname(process.execPath)}:${process.env.PATH}`,
-        PODWIRE_HOME: cluster!.home,
-        PODWIRE_CLUSTER: 'e2e',
-      },
-      timeoutMs: 170_000,
-    });
+    const result = await cluster!.shell(scriptOf(commands), 170_000);
     expect(result.code, `${result.stdout}\n${result.stderr}`).toBe(0);
     expect(result.stdout).toContain('DNAT 10.');
     expect(result.stdout).toContain('-A KUBE-SERVICES');

@@ -2,8 +2,6 @@
  * weave with a password on a real cluster: no word of the pods is on the real socket, what is sent again is dropped and counted, the
  * sleeve carries what the fast datapath does not, and a third node what two cannot send each other.
  */
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -11,6 +9,7 @@ import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { waitFor } from '../wait-for.ts';
 import { TestCluster } from './cluster.ts';
 import { run } from './run-command.ts';
+import { captureLacks, captureLoopback } from './wire-capture.ts';
 
 /** They stay where they are, however busy the machine is. */
 const PODS = ['worker-1', 'worker-2']
@@ -61,25 +60,18 @@ test('no word of the pods is on the real socket, and what comes twice is dropped
   await waitFor('the fast datapath', async () =>
     /established encrypted {3}fastdp [0-9a-f:]{17}\(worker-2\) encrypted=truemtu=1376/.test(await connection()),
   );
-  if (process.getuid?.() !== 0 || (await run('tshark', ['--version'])).code !== 0) {
-    return context.skip('only root may capture, and with tshark');
-  }
+  const lacks = await captureLacks();
+  if (lacks !== undefined) return context.skip(lacks);
   const file = join(folder, 'wire.pcapng');
-  const capture = spawn('tshark', ['-i', 'lo', '-f', 'udp', '-w', file, '-q']);
-  context.onTestFinished(() => void capture.kill());
-  let said = '';
-  capture.stderr.on('data', (data: Buffer) => {
-    said += data.toString();
-  });
-  await waitFor('tshark to capture', () => said.includes('Capture started'));
+  const stop = await captureLoopback('udp', file);
+  context.onTestFinished(stop);
   await waitFor('an answer', heard);
   const decode = ['-r', file, '-d', 'udp.port==4789,vxlan', '-Y', 'esp', '-T', 'fields', '-e', 'esp.sequence'];
   await waitFor('the capture to have sealed packets', async () => {
     const { stdout } = await run('tshark', decode);
     return stdout.split('\n').filter(Boolean).length > 4;
   });
-  capture.kill('SIGINT');
-  await once(capture, 'exit');
+  await stop();
   expect(readFileSync(file).includes(SECRET)).toBe(false);
 
   const replayed = async () => {

@@ -1,5 +1,5 @@
 /** The lab in which a kernel's VXLAN device joins the overlay: its commands as they stand there, both ways. */
-import { dirname, join, resolve } from 'node:path';
+import { join, resolve } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { TestCluster } from '../e2e/cluster.ts';
 import { documentedCommands, scriptOf } from '../e2e/documented-commands.ts';
@@ -27,9 +27,7 @@ describe.skipIf(cluster === undefined)('a kernel VXLAN device as a node', () => 
   }
 
   function shell(script: string): Promise<CommandResult> {
-    const PATH = `${dirname(process.execPath)}:${process.env.PATH}`;
-    const env = { PATH, PODWIRE_HOME: cluster!.home, PODWIRE_CLUSTER: 'e2e' };
-    return run('bash', ['-c', script], { cwd: root, env, timeoutMs: 90_000 });
+    return cluster!.shell(script, 90_000);
   }
 
   beforeAll(async () => {
