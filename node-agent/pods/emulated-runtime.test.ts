@@ -1,8 +1,9 @@
 import { tmpdir } from 'node:os';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { LEFT_ADDRESS, type PodPair, podPair } from '../../shared/podnet/pod-pair.testkit.ts';
+import { type PodPair, podPair } from '../../shared/podnet/pod-pair.testkit.ts';
 import { podKernelView } from '../kernel-view/kernel-view.ts';
-import type { ContainerInstance, ContainerLaunch } from './container-runtime.ts';
+import { testLaunch, testSandbox } from './container-launch.testkit.ts';
+import type { ContainerInstance } from './container-runtime.ts';
 import { EmulatedRuntime } from './emulated-runtime.ts';
 
 let pods: PodPair;
@@ -25,38 +26,21 @@ afterEach(async () => {
 });
 
 test('containers of a pod that shares its processes see each other, below the PID 1 of pause', async () => {
-  const sandbox: ContainerLaunch['sandbox'] = {
-    podUid: 'u',
-    podName: 'pod-0',
-    namespace: 'default',
-    nodeName: 'worker-1',
-    hostname: 'pod-0',
-    podIp: LEFT_ADDRESS,
-    network: pods.left,
-    host: pods.leftHost,
-    hostsFile: '',
-    resolvConf: '',
-  };
+  const sandbox = testSandbox(pods, 'pod-0');
   const start = async (containerName: string, script: string): Promise<ContainerInstance> => {
-    const instance = await runtime.start({
-      id: containerName.padEnd(64, '0'),
-      sandbox,
-      containerName,
-      image: 'busybox',
-      sharesProcesses: true,
-      command: ['sh', '-c', script],
-      args: undefined,
-      environment: {},
-      workingDirectory: undefined,
-      mounts: [],
-      stdin: false,
-      stdinOnce: false,
-      tty: false,
-      terminationMessagePath: '/dev/termination-log',
-      onOutput: (_stream, data) => {
-        output += Buffer.from(data).toString();
-      },
-    });
+    const instance = await runtime.start(
+      testLaunch({
+        id: containerName.padEnd(64, '0'),
+        sandbox,
+        containerName,
+        image: 'busybox',
+        sharesProcesses: true,
+        command: ['sh', '-c', script],
+        onOutput: (_stream, data) => {
+          output += Buffer.from(data).toString();
+        },
+      }),
+    );
     running.push(instance);
     return instance;
   };

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { LEFT_ADDRESS, type PodPair, podPair } from '../../shared/podnet/pod-pair.testkit.ts';
+import { testLaunch, testSandbox } from './container-launch.testkit.ts';
 import { CommandStartError, type ContainerLaunch } from './container-runtime.ts';
 import { ProcessRuntime } from './process-runtime.ts';
 
@@ -31,33 +32,12 @@ function runtimeOf(script: string, socketFolder = folder): ProcessRuntime {
 }
 
 function launchOf(output: string[]): ContainerLaunch {
-  return {
-    id: 'a'.repeat(64),
-    sandbox: {
-      podUid: 'u',
-      podName: 'tool-0',
-      namespace: 'kube-system',
-      nodeName: 'worker-1',
-      hostname: 'tool-0',
-      podIp: LEFT_ADDRESS,
-      network: pods.left,
-      host: pods.leftHost,
-      hostsFile: '',
-      resolvConf: '',
-    },
+  return testLaunch({
+    sandbox: testSandbox(pods, 'tool-0', 'kube-system'),
     containerName: 'tool',
     image: 'registry.example/tool:1',
-    command: undefined,
-    args: undefined,
-    environment: {},
-    workingDirectory: undefined,
-    mounts: [],
-    stdin: false,
-    stdinOnce: false,
-    tty: false,
-    terminationMessagePath: '/dev/termination-log',
     onOutput: (_stream, data) => output.push(Buffer.from(data).toString()),
-  };
+  });
 }
 
 const READY = "process.send({ type: 'ready', healthPort: 1 });";

@@ -8,6 +8,7 @@ import { emptyVolume, projectedVolume } from '../../node-agent/images/files/volu
 import { podKernelView } from '../../node-agent/kernel-view/kernel-view.ts';
 import { NetnsRuntime } from '../../node-agent/netns/netns-runtime.ts';
 import { VolumeFolders } from '../../node-agent/netns/volume-folders.ts';
+import { testLaunch, testSandbox } from '../../node-agent/pods/container-launch.testkit.ts';
 import {
   CommandStartError,
   type ContainerInstance,
@@ -16,7 +17,7 @@ import {
   type ProcessStreams,
 } from '../../node-agent/pods/container-runtime.ts';
 import { EmulatedRuntime } from '../../node-agent/pods/emulated-runtime.ts';
-import { LEFT_ADDRESS, type PodPair, podPair } from '../../shared/podnet/pod-pair.testkit.ts';
+import { type PodPair, podPair } from '../../shared/podnet/pod-pair.testkit.ts';
 import { run } from '../e2e/run-command.ts';
 import { kernelLacks } from '../interop/kernel-lacks.ts';
 import { waitFor } from '../wait-for.ts';
@@ -70,34 +71,17 @@ describe.each(implementations)('$name', ({ create }) => {
   });
 
   async function start(script: string, more: Partial<ContainerLaunch> = {}): Promise<ContainerInstance> {
-    const instance = await runtime.start({
-      id: Math.random().toString(16).slice(2).padEnd(64, '0'),
-      sandbox: {
-        podUid: 'u',
-        podName: 'pod-0',
-        namespace: 'default',
-        nodeName: 'worker-1',
-        hostname: 'pod-0',
-        podIp: LEFT_ADDRESS,
-        network: pods.left,
-        host: pods.leftHost,
-        hostsFile: '',
-        resolvConf: '',
-      },
-      containerName: 'main',
-      image: 'busybox',
-      command: ['sh', '-c', script],
-      args: undefined,
-      environment: {},
-      workingDirectory: undefined,
-      mounts: [],
-      stdin: false,
-      stdinOnce: false,
-      tty: false,
-      terminationMessagePath: '/dev/termination-log',
-      onOutput: (stream, data) => output.push(`${stream}: ${Buffer.from(data).toString()}`),
-      ...more,
-    });
+    const instance = await runtime.start(
+      testLaunch({
+        id: Math.random().toString(16).slice(2).padEnd(64, '0'),
+        sandbox: testSandbox(pods, 'pod-0'),
+        containerName: 'main',
+        image: 'busybox',
+        command: ['sh', '-c', script],
+        onOutput: (stream, data) => output.push(`${stream}: ${Buffer.from(data).toString()}`),
+        ...more,
+      }),
+    );
     running.push(instance);
     return instance;
   }

@@ -1,6 +1,6 @@
 /** cilium's plugin on two nodes, with a client on the first and a server on the second, or the first too, in virtual time. */
 import { Cilium } from '../../node-agent/cni/cilium/cilium.ts';
-import type { Leases } from '../../node-agent/cni/ipam/host-local.ts';
+import { memoryLeases } from '../../node-agent/cni/ipam/memory-leases.testkit.ts';
 import type { PluginOutput } from '../../node-agent/cni/plugin.ts';
 import { encodeUnderlay } from '../../node-agent/cni/underlay-annotations.ts';
 import { securityLabels } from '../../node-agent/datapath/cilium/security-labels.ts';
@@ -37,13 +37,8 @@ export class CiliumWorld {
     this.cluster = new TestCluster(NODES, 1, {
       traced: false,
       prepare: (datapath) => {
-        let leases: Leases | undefined;
-        const save = (saved: Leases): void => {
-          leases = saved;
-        };
-        const store = { load: () => leases, save };
         const plugin = new Cilium(
-          { datapath, leases: store, bgpHoldSeconds: 4, pods: () => [], up: () => undefined },
+          { datapath, leases: memoryLeases(), bgpHoldSeconds: 4, pods: () => [], up: () => undefined },
           routing,
         );
         const { root } = datapath;

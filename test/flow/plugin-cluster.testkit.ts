@@ -1,5 +1,5 @@
 /** A CNI plugin on a few nodes in virtual time, which know of each other by their annotations, as the kubelet tells them. */
-import type { Leases } from '../../node-agent/cni/ipam/host-local.ts';
+import { memoryLeases } from '../../node-agent/cni/ipam/memory-leases.testkit.ts';
 import type { CniAttachment, CniContext, CniPlugin, PeerNode } from '../../node-agent/cni/plugin.ts';
 import { encodeUnderlay } from '../../node-agent/cni/underlay-annotations.ts';
 import { formatRoutes, routeRows } from '../../node-agent/datapath/show/route.ts';
@@ -23,15 +23,10 @@ export class PluginCluster<Plugin extends CniPlugin> {
       ...options,
       traced: false,
       prepare: (datapath) => {
-        let leases: Leases | undefined;
-        const save = (saved: Leases): void => {
-          leases = saved;
-        };
-        const store = { load: () => leases, save };
         const up = () => this.upNodes.add(datapath.nodeName);
         const pods = () => [];
         const log = (line: string) => this.logs.push(`${datapath.nodeName} ${line}`);
-        const context = { datapath, leases: store, bgpHoldSeconds: HOLD_SECONDS, pods, up, log };
+        const context = { datapath, leases: memoryLeases(), bgpHoldSeconds: HOLD_SECONDS, pods, up, log };
         this.plugins.push(create(context));
       },
     });

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { Leases } from '../ipam/host-local.ts';
+import { memoryLeases } from '../ipam/memory-leases.testkit.ts';
 import { decodeMeshMessage, encodeMeshMessage, type MeshMessage, meshFrameLength } from './gossip.ts';
 import { Paxos } from './paxos.ts';
 import { Ring } from './ring.ts';
@@ -96,18 +96,11 @@ describe('ring', () => {
 
 describe('WeaveIpam', () => {
   function ipam(self: string, prefixLength = 29) {
-    let saved: Leases | undefined;
-    const store = {
-      load: () => saved,
-      save: (leases: Leases) => {
-        saved = leases;
-      },
-    };
     const asked: string[] = [];
     const options = {
       self,
       range: { network: NETWORK, prefixLength },
-      leases: store,
+      leases: memoryLeases(),
       changed: () => undefined,
       wantSpace: () => asked.push(self),
     };
