@@ -1,11 +1,11 @@
 import { type Command, InvalidArgumentError } from 'commander';
 import type { Pod } from 'kubernetes-types/core/v1.js';
 import { parseGoDuration } from '../../shared/api/duration.ts';
+import type { Bus } from '../../shared/bus/connection.ts';
 import type { CaptureSelection } from '../capture/capture-targets.ts';
-import { connectToCluster } from '../cluster-connection.ts';
-import { askRunningSupervisor } from '../supervisor/control-client.ts';
+import { withClusterSession } from '../cluster-session.ts';
 import { messageOf, UserError } from '../user-error.ts';
-import { type ClusterOptions, clusterCommand, folderOf, wholeNumber } from './cluster-option.ts';
+import { type ClusterOptions, clusterCommand, wholeNumber } from './cluster-option.ts';
 
 interface CaptureOptions extends ClusterOptions {
   readonly pod: readonly string[];
@@ -61,29 +61,27 @@ async function capture(filter: string, options: CaptureOptions): Promise<void> {
   } catch (error) {
     throw new UserError(messageOf(error));
   }
-  const status = await askRunningSupervisor(folderOf(options), { command: 'status' });
-  const running = status.nodes
-    .map(({ name }) => name)
-    .filter((node) => status.processes.some(({ name, pid }) => name === node && pid !== undefined));
-  const bus = await connectToCluster(status);
-  const names = new AddressNames(bus);
-  try {
-    const targets = await captureTargets(selectionOf(filter, options), running, await podFinder(bus));
-    const output = await openCaptureOutput(options.output);
-    await names.start();
-    const { count } = options;
-    const session = new CaptureSession({ bus, targets, names, count, write: output.write, warn: say });
-    output.onGone = () => session.abort();
-    await session.start();
-    say(`capturing on ${targets.map(({ node }) => node).join(', ')}; Ctrl-C ends it`);
-    endWith(session, options.duration);
-    const { captured, received, dropped } = await session.finish();
-    await output.close();
-    say(`${captured} packets captured\n${received} packets received by filter\n${dropped} packets dropped by capture`);
-  } finally {
-    names.stop();
-    await bus.close();
-  }
+  await withClusterSession(options, async ({ bus, running }) => {
+    const names = new AddressNames(bus);
+    try {
+      const targets = await captureTargets(selectionOf(filter, options), running, await podFinder(bus));
+      const output = await openCaptureOutput(options.output);
+      await names.start();
+      const { count } = options;
+      const session = new CaptureSession({ bus, targets, names, count, write: output.write, warn: say });
+      output.onGone = () => session.abort();
+      await session.start();
+      say(`capturing on ${targets.map(({ node }) => node).join(', ')}; Ctrl-C ends it`);
+      endWith(session, options.duration);
+      const { captured, received, dropped } = await session.finish();
+      await output.close();
+      say(
+        `${captured} packets captured\n${received} packets received by filter\n${dropped} packets dropped by capture`,
+      );
+    } finally {
+      names.stop();
+    }
+  });
 }
 
 function selectionOf(filter: string, options: CaptureOptions): CaptureSelection {
@@ -91,7 +89,7 @@ function selectionOf(filter: string, options: CaptureOptions): CaptureSelection 
   return { nodes, pods, namespace, device, filter, snapBytes };
 }
 
-async function podFinder(bus: Awaited<ReturnType<typeof connectToCluster>>) {
+async function podFinder(bus: Bus) {
   const [{ createApiClient }, { PODS }] = await Promise.all([
     import('../../shared/bus/api-client.ts'),
     import('../../shared/api/resources.ts'),

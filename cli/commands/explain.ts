@@ -2,10 +2,10 @@ import { type Command, Option } from 'commander';
 import type { Node, Pod } from 'kubernetes-types/core/v1.js';
 import type { Bus } from '../../shared/bus/connection.ts';
 import { CNI_ANNOTATION, CNI_PLUGINS, enforcesPolicy } from '../../shared/runtime/cni-plugins.ts';
+import { withClusterSession } from '../cluster-session.ts';
 import { readSettings } from '../cluster-settings.ts';
 import type { ClusterObjects } from '../explain/cluster-objects.ts';
 import type { Explanation, ProtocolName, Step } from '../explain/explain.ts';
-import { withLinkSession } from '../link/link-session.ts';
 import { print, printJson } from '../output.ts';
 import { UserError } from '../user-error.ts';
 import { type FormattedOptions, folderOf, formattedCommand } from './cluster-option.ts';
@@ -67,7 +67,7 @@ async function explainOne(pod: string | undefined, target: string | undefined, o
   ]);
   const [namespace, name] = pod.includes('/') ? (pod.split('/') as [string, string]) : [options.namespace, pod];
   const { protocol } = options;
-  const { client, explanation } = await withLinkSession(options, async ({ bus, running }) => {
+  const { client, explanation } = await withClusterSession(options, async ({ bus, running }) => {
     const found = await objectsOf(bus, options);
     const isClient = ({ metadata }: Pod): boolean => metadata?.name === name && metadata.namespace === namespace;
     const client = found.pods.find(isClient);
@@ -94,7 +94,7 @@ async function whatIf(options: ExplainOptions): Promise<void> {
     import('../explain/policy-file.ts'),
   ]);
   const named = readPolicyFile(filename, namespace);
-  const objects = await withLinkSession(options, ({ bus }) => objectsOf(bus, options));
+  const objects = await withClusterSession(options, ({ bus }) => objectsOf(bus, options));
   const policies =
     options.delete === true ? withoutPolicies(objects.policies, named) : withPolicies(objects.policies, named);
   const changes = changesBetween(objects, policies);

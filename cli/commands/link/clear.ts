@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import type { LinkFaultRequest } from '../../../shared/rules/link-fault.ts';
+import { type ClusterSession, withClusterSession } from '../../cluster-session.ts';
 import { type SelectionOptions, selectLinks } from '../../link/link-selection.ts';
-import { type LinkSession, withLinkSession } from '../../link/link-session.ts';
 import { askNodes } from '../../link/node-faults.ts';
 import { addSelectionOptions } from '../../link/selection-options.ts';
 import { print, printJson } from '../../output.ts';
@@ -25,14 +25,14 @@ export function linkClearCommand(): Command {
   return addSelectionOptions(command)
     .option('--all', 'all faults of all nodes')
     .action(async (ends: string[], options: ClearOptions) => {
-      const cleared = await withLinkSession(options, (session) => clear(session, ends, options));
+      const cleared = await withClusterSession(options, (session) => clear(session, ends, options));
       if (options.output === 'json') printJson(cleared);
       else if (cleared.length === 0) print('there was no fault');
       else for (const { from, to } of cleared) print(`${from} -> ${to} is well again`);
     });
 }
 
-async function clear({ bus, nodes, running }: LinkSession, ends: readonly string[], options: ClearOptions) {
+async function clear({ bus, nodes, running }: ClusterSession, ends: readonly string[], options: ClearOptions) {
   const requests = new Map<string, LinkFaultRequest>();
   if (options.all === true) {
     if (ends.length > 0 || options.pod !== undefined || options.node !== undefined) {

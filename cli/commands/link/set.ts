@@ -1,10 +1,10 @@
 import { randomInt } from 'node:crypto';
 import type { Command } from 'commander';
 import type { LinkFaultRequest } from '../../../shared/rules/link-fault.ts';
+import { type ClusterSession, withClusterSession } from '../../cluster-session.ts';
 import { faultTable } from '../../link/fault-text.ts';
 import { addImpairmentOptions, changeOf } from '../../link/impairment-options.ts';
 import { type SelectionOptions, selectLinks } from '../../link/link-selection.ts';
-import { type LinkSession, withLinkSession } from '../../link/link-session.ts';
 import { askNodes } from '../../link/node-faults.ts';
 import { addSelectionOptions } from '../../link/selection-options.ts';
 import { parseDuration } from '../../link/units.ts';
@@ -43,13 +43,13 @@ export function linkSetCommand(): Command {
     .option('--seed <n>', 'start the random decisions anew with this seed', wholeNumber(0, 2 ** 32 - 1))
     .addHelpText('after', NOTES)
     .action(async (ends: string[], options: SetOptions & Record<string, unknown>) => {
-      const faults = await withLinkSession(options, (session) => set(session, ends, options));
+      const faults = await withClusterSession(options, (session) => set(session, ends, options));
       if (options.output === 'json') printJson(faults);
       else print(faults.length === 0 ? 'no faults are left there' : faultTable(faults));
     });
 }
 
-async function set(session: LinkSession, ends: readonly string[], options: SetOptions & Record<string, unknown>) {
+async function set(session: ClusterSession, ends: readonly string[], options: SetOptions & Record<string, unknown>) {
   const change = changeOf(options);
   if (Object.keys(change).length === 0 && options.seed === undefined) {
     throw new UserError('what is to be wrong with the link? For instance --delay 20ms, --loss 1% or --partition');

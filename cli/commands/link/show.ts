@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
+import { withClusterSession } from '../../cluster-session.ts';
 import { faultTable } from '../../link/fault-text.ts';
-import { withLinkSession } from '../../link/link-session.ts';
 import { askNodes } from '../../link/node-faults.ts';
 import { print, printJson } from '../../output.ts';
 import { type FormattedOptions, formattedCommand } from '../cluster-option.ts';
@@ -14,7 +14,7 @@ export function linkShowCommand(): Command {
       ['podwire link show -o json', 'with all counters'],
     ],
   }).action(async (options: FormattedOptions) => {
-    const faults = await withLinkSession(options, ({ bus, running }) =>
+    const faults = await withClusterSession(options, ({ bus, running }) =>
       askNodes(bus, new Map(running.map((node) => [node, { action: 'show' }]))),
     );
     if (options.output === 'json') printJson(faults);

@@ -1,19 +1,19 @@
-/** What all `podwire link` commands begin with: the nodes of the running cluster and a connection to them. */
-import type { Bus } from '../../shared/bus/connection.ts';
-import { connectToCluster } from '../cluster-connection.ts';
-import { type ClusterOptions, folderOf } from '../commands/cluster-option.ts';
-import { askRunningSupervisor } from '../supervisor/control-client.ts';
+/** What commands begin with that ask nodes: the nodes of the running cluster and a connection to them. */
+import type { Bus } from '../shared/bus/connection.ts';
+import { connectToCluster } from './cluster-connection.ts';
+import { type ClusterOptions, folderOf } from './commands/cluster-option.ts';
+import { askRunningSupervisor } from './supervisor/control-client.ts';
 
-export interface LinkSession {
+export interface ClusterSession {
   readonly bus: Bus;
   /** All nodes, those that are down too. */
   readonly nodes: readonly string[];
   readonly running: readonly string[];
 }
 
-export async function withLinkSession<Result>(
+export async function withClusterSession<Result>(
   options: ClusterOptions,
-  work: (session: LinkSession) => Promise<Result>,
+  work: (session: ClusterSession) => Promise<Result>,
 ): Promise<Result> {
   const status = await askRunningSupervisor(folderOf(options), { command: 'status' });
   const nodes = status.nodes.map(({ name }) => name);
