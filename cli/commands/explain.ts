@@ -1,7 +1,7 @@
 import { type Command, Option } from 'commander';
 import type { Node, Pod } from 'kubernetes-types/core/v1.js';
 import type { Bus } from '../../shared/bus/connection.ts';
-import { CNI_ANNOTATION, CNI_PLUGINS, enforcesPolicy } from '../../shared/runtime/cni-plugins.ts';
+import { enforcesPolicy, installedOn } from '../../shared/runtime/cni-plugins.ts';
 import { withClusterSession } from '../cluster-session.ts';
 import { readSettings } from '../cluster-settings.ts';
 import type { ClusterObjects } from '../explain/cluster-objects.ts';
@@ -119,9 +119,8 @@ async function objectsOf(bus: Bus, options: ExplainOptions): Promise<ClusterObje
 /** By what the cluster was started with, or what was installed into it since. */
 function isEnforced(options: ExplainOptions, nodes: readonly Node[]): boolean {
   const settings = readSettings(folderOf(options).settingsFile);
-  if (settings?.cni !== 'none') return settings !== undefined && enforcesPolicy(settings.cni);
-  const installed = nodes.map((node) => node.metadata?.annotations?.[CNI_ANNOTATION]);
-  return CNI_PLUGINS.some((name) => enforcesPolicy(name) && installed.includes(name));
+  if (settings === undefined) return false;
+  return enforcesPolicy(settings.cni === 'none' ? installedOn(nodes) : settings.cni);
 }
 
 function explanationText(client: Pod, target: string, protocol: string, explanation: Explanation): string {

@@ -63,6 +63,15 @@ export function policyApisOf(plugin: CniPluginName): readonly PolicyApi[] {
 
 /** On a Node: the plugin it has, which may have been installed into a cluster of `--cni none`. */
 export const CNI_ANNOTATION = 'podwire.dev/cni';
+/** What was installed on nodes: of several plugins one that enforces policies, if there is such. */
+export function installedOn(
+  nodes: readonly { readonly metadata?: { readonly annotations?: Readonly<Record<string, string>> } }[],
+): CniPluginName {
+  const installed = nodes.map(({ metadata }) => metadata?.annotations?.[CNI_ANNOTATION]);
+  const names = CNI_PLUGINS.filter((name) => installed.includes(name));
+  return names.find(enforcesPolicy) ?? names[0] ?? 'none';
+}
+
 /** On a Node of calico: the backend it has. */
 export const CALICO_ENCAPSULATION_ANNOTATION = 'podwire.dev/calico-encapsulation';
 

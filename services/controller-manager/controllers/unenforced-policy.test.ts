@@ -2,9 +2,9 @@ import type { Node } from 'kubernetes-types/core/v1.js';
 import type { NetworkPolicy } from 'kubernetes-types/networking/v1.js';
 import { describe, expect, it } from 'vitest';
 import type { Live } from '../../../shared/api/live.ts';
-import { CNI_ANNOTATION } from '../../../shared/runtime/cni-plugins.ts';
+import { CNI_ANNOTATION, installedOn } from '../../../shared/runtime/cni-plugins.ts';
 import { meta } from '../objects.testkit.ts';
-import { installedOn, NOT_ENFORCED_ANNOTATION, reconcileUnenforcedPolicy } from './unenforced-policy.ts';
+import { NOT_ENFORCED_ANNOTATION, reconcileUnenforcedPolicy } from './unenforced-policy.ts';
 
 function policy(annotations?: Record<string, string>): Live<NetworkPolicy> {
   return { metadata: meta('deny', { namespace: 'shop', annotations }), spec: { podSelector: {} } };

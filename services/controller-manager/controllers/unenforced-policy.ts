@@ -7,12 +7,7 @@ import type { Node } from 'kubernetes-types/core/v1.js';
 import type { NetworkPolicy } from 'kubernetes-types/networking/v1.js';
 import type { Live } from '../../../shared/api/live.ts';
 import { NETWORKPOLICIES, NODES } from '../../../shared/api/resources.ts';
-import {
-  CNI_ANNOTATION,
-  CNI_PLUGINS,
-  type CniPluginName,
-  enforcesPolicy,
-} from '../../../shared/runtime/cni-plugins.ts';
+import { type CniPluginName, enforcesPolicy, installedOn } from '../../../shared/runtime/cni-plugins.ts';
 import { type Action, NOTHING, type Outcome } from '../action.ts';
 import { type Controller, keyOf, keysFrom, splitKey } from '../controller.ts';
 import type { Informers } from '../informers.ts';
@@ -44,13 +39,6 @@ export function unenforcedPolicyController(
     },
     reconcile: reconcileUnenforcedPolicy,
   };
-}
-
-/** One that enforces policies, if some node has such. */
-export function installedOn(nodes: readonly Live<Node>[]): CniPluginName {
-  const installed = nodes.map(({ metadata }) => metadata.annotations?.[CNI_ANNOTATION]);
-  const names = CNI_PLUGINS.filter((name) => installed.includes(name));
-  return names.find(enforcesPolicy) ?? names[0] ?? 'none';
 }
 
 export function reconcileUnenforcedPolicy({ policy, cni }: UnenforcedPolicyState): Outcome {
