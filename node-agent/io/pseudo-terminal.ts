@@ -30,8 +30,8 @@ export class PseudoTerminal {
     this.stream.on('error', () => this.stream.destroy());
   }
 
-  /** Rejects where there are none. */
-  static async open(): Promise<PseudoTerminal> {
+  /** Of that size from the beginning: a program may ask for it first of all. Rejects where there are none. */
+  static async open(size: WindowSize): Promise<PseudoTerminal> {
     const library = await loadNativeLibrary();
     const ioctl = library.declare('int ioctl(int, unsigned long, void *)');
     const master = openSync('/dev/ptmx', constants.O_RDWR | constants.O_NOCTTY);
@@ -42,9 +42,11 @@ export class PseudoTerminal {
       const numbered = library.outcome(ioctl(master, TIOCGPTN, number));
       if (numbered < 0) throw new NativeCallError('TIOCGPTN', numbered);
       const programEnd = openSync(`/dev/pts/${number[0]}`, constants.O_RDWR | constants.O_NOCTTY);
-      return new PseudoTerminal(master, programEnd, (size) => {
-        ioctl(master, TIOCSWINSZ, size);
+      const terminal = new PseudoTerminal(master, programEnd, (window) => {
+        ioctl(master, TIOCSWINSZ, window);
       });
+      terminal.resize(size);
+      return terminal;
     } catch (error) {
       closeSync(master);
       throw error;

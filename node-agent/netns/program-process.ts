@@ -13,7 +13,8 @@ export interface ProgramOptions {
   readonly command: readonly string[];
   readonly environment: Readonly<Record<string, string>>;
   readonly stdin: boolean;
-  readonly terminal: boolean;
+  /** The size at the beginning of the terminal that it gets; none is wanted without. */
+  readonly terminal: WindowSize | undefined;
   /** The first word makes a PID namespace: all in it ends with that one. */
   readonly makesNamespace: boolean;
   /** The program's own name, for the message that it does not exist. */
@@ -41,7 +42,7 @@ export interface ProgramProcess {
  * step that failed.
  */
 export async function startProgram(options: ProgramOptions): Promise<ProgramProcess> {
-  const terminal = options.terminal ? await PseudoTerminal.open() : undefined;
+  const terminal = options.terminal && (await PseudoTerminal.open(options.terminal));
   const child = spawnProgram(options, terminal);
   terminal?.closeProgramEnd();
   const exit = exitOf(child);

@@ -13,13 +13,16 @@ export interface TerminalSize {
   readonly rows: number;
 }
 
+/** Until someone tells of another. */
+export const DEFAULT_TERMINAL: TerminalSize = { columns: 80, rows: 24 };
+
 /** The standard streams of a process that someone outside holds the other ends of. */
 export interface ProcessStreams {
   readonly stdin: Readable | undefined;
   readonly stdout: Writable;
   /** The terminal's `stdout` when there is one. */
   readonly stderr: Writable;
-  /** Present with `tty`; `onResize` tells of changes. */
+  /** Present with `tty`; `size` is the last one told, `onResize` tells of changes. */
   readonly terminal?: { readonly size: TerminalSize; onResize(listener: (size: TerminalSize) => void): void };
 }
 

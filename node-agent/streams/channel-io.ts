@@ -2,9 +2,7 @@
 import { Readable, Writable } from 'node:stream';
 import type { ChannelStream } from '../../shared/bus/stream.ts';
 import { STREAM_CHANNEL } from '../../shared/bus/subjects.ts';
-import type { ProcessStreams, TerminalSize } from '../pods/container-runtime.ts';
-
-const DEFAULT_TERMINAL: TerminalSize = { columns: 80, rows: 24 };
+import { DEFAULT_TERMINAL, type ProcessStreams, type TerminalSize } from '../pods/container-runtime.ts';
 
 export interface WantedStreams {
   readonly stdin: boolean;
@@ -51,7 +49,13 @@ export function processStreams(stream: ChannelStream, wanted: WantedStreams): Pr
   const stderr = wanted.tty ? stdout : output(stream, STREAM_CHANNEL.stderr, wanted.stderr);
   if (!wanted.tty) return { stdin: input, stdout, stderr };
   const onResize = (listener: (size: TerminalSize) => void): void => void resizeListeners.push(listener);
-  return { stdin: input, stdout, stderr, terminal: { size, onResize } };
+  const terminal = {
+    get size() {
+      return size;
+    },
+    onResize,
+  };
+  return { stdin: input, stdout, stderr, terminal };
 }
 
 function output(stream: ChannelStream, channel: number, wanted: boolean): Writable {

@@ -118,6 +118,7 @@ describe('a command on a stream', () => {
     terminal?.onResize((size) => sizes.push(size));
     for (const text of ['{"Width":120,"Height":40}', '{', '{"Width":-1,"Height":2}', '[]']) stream.receive(4, text);
     expect(sizes).toEqual([{ columns: 120, rows: 40 }]);
+    expect(terminal?.size).toEqual({ columns: 120, rows: 40 });
     expect(stderr).toBe(stdout);
   });
 
