@@ -1,5 +1,5 @@
 /** What a connection may carry, for people. */
-import { httpRuleText } from '../../shared/policy/http-match.ts';
+import { httpRuleText } from '../../shared/policy/http-rule-text.ts';
 import type { L7Alternative, L7Decision } from '../../shared/policy/l7-rules.ts';
 import { patternText } from '../../shared/policy/name-pattern.ts';
 

@@ -14,7 +14,6 @@ import { type ProcessContext, runProcess } from '../../shared/runtime/process.ts
 import { bootstrapCluster } from './bootstrap/bootstrap.ts';
 import { type ControllerEnvironment, type ControllerLoop, createLoop } from './controller.ts';
 import { autoscalingController } from './controllers/autoscaling-controller.ts';
-import { ciliumPolicyValidation, validatedPolicies } from './controllers/cilium-policy-validation.ts';
 import { clusterRoleAggregation } from './controllers/cluster-role-aggregation.ts';
 import { AllResources } from './controllers/custom-resources.ts';
 import { disruptionController } from './controllers/disruption-controller.ts';
@@ -37,6 +36,7 @@ import {
   endpointsController,
 } from './controllers/service-endpoints-controllers.ts';
 import { unenforcedPolicyController } from './controllers/unenforced-policy.ts';
+import { validatedPolicies } from './controllers/validated-policies.ts';
 import {
   cronJobController,
   daemonSetController,
@@ -63,7 +63,7 @@ await runProcess({
     const { api } = clients;
     const informers = new Informers(bus);
     const environment = { api, eventApi: clients.events, informers, clock, log };
-    const loops = controllers(context, environment, bus);
+    const loops = [...controllers(context, environment, bus), ...(await policyValidation(context, environment))];
     leadProcess(context, {
       lease: 'kube-controller-manager',
       api: clients.urgent,
@@ -121,11 +121,19 @@ function controllers(
     createLoop(rootCaController(informers), environment),
     createLoop(clusterRoleAggregation(informers), environment),
     createLoop(unenforcedPolicyController(informers, config.cni), environment),
-    ...validatedPolicies(config.cni).map((resource) =>
-      createLoop(ciliumPolicyValidation(informers, resource), environment),
-    ),
     ...(config.cni === 'none' ? [createLoop(installedNetworkController(informers, config), environment)] : []),
     createLoop(namespaceController(informers, api, resources), environment),
     createLoop(garbageCollector(bus, api, resources), environment),
   ];
+}
+
+/** Of clusters with cilium alone: it has a library of expressions. */
+async function policyValidation(
+  { config }: ProcessContext,
+  environment: ControllerEnvironment,
+): Promise<ControllerLoop[]> {
+  const resources = validatedPolicies(config.cni);
+  if (resources.length === 0) return [];
+  const { ciliumPolicyValidation } = await import('./controllers/cilium-policy-validation.ts');
+  return resources.map((resource) => createLoop(ciliumPolicyValidation(environment.informers, resource), environment));
 }

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { type HttpRequestFacts, httpRuleAllows, httpRuleText } from './http-match.ts';
+import { type HttpRequestFacts, httpRuleAllows } from './http-match.ts';
+import { httpRuleText } from './http-rule-text.ts';
 import type { HttpRule } from './l7-rules.ts';
 
 const HEADERS: Readonly<Record<string, readonly string[]>> = { 'x-token': ['a', 'b'] };
@@ -19,6 +20,10 @@ it.each<[HttpRule, string, string, boolean]>([
   [{ path: '/public/.*' }, 'GET', '/public/1?q=1', true],
   [{ path: '/a|/b' }, 'GET', '/ab', false],
   [{ path: '(' }, 'GET', '(', false],
+  [{ path: '(?i)/PUBLIC' }, 'GET', '/public', true],
+  [{ path: '/[[:digit:]]+\\z' }, 'GET', '/12', true],
+  [{ path: '/(?=p)public' }, 'GET', '/public', false],
+  [{ path: '(a)\\1' }, 'GET', 'aa', false],
   [{ host: 'web\\.shop' }, 'GET', '/', true],
   [{ host: 'web' }, 'GET', '/', false],
   [{ headers: ['X-Token: b'] }, 'GET', '/', true],
@@ -29,6 +34,11 @@ it.each<[HttpRule, string, string, boolean]>([
   [{ headerMatches: [{ name: 'X-Token', value: 'A' }] }, 'GET', '/', false],
 ])('%j and %s %s: %s', (rule, method, path, allows) => {
   expect(httpRuleAllows(rule, request(method, path))).toBe(allows);
+});
+
+it('an expression that can be tried in more ways than there is time is answered', () => {
+  expect(httpRuleAllows({ path: '/((a+)+)+' }, request('GET', `/${'a'.repeat(50_000)}b`))).toBe(false);
+  expect(httpRuleAllows({ path: '/(a?){30}a{30}b' }, request('GET', `/${'a'.repeat(30)}`))).toBe(false);
 });
 
 describe('for people', () => {

@@ -1,4 +1,8 @@
-/** Whether HTTP rules let a request through (docs.cilium.io, "HTTP"): expressions match the whole text, as Envoy has them. */
+/**
+ * Whether HTTP rules let a request through (docs.cilium.io, "HTTP"): expressions match the whole text, and are RE2's, as Envoy
+ * has them: no expression takes longer than its length times that of the text.
+ */
+import { RE2JS, RE2JSException } from 're2js';
 import type { HttpRule } from './l7-rules.ts';
 
 export interface HttpRequestFacts {
@@ -10,7 +14,7 @@ export interface HttpRequestFacts {
   readonly header: (name: string) => readonly string[];
 }
 
-const compiled = new Map<string, RegExp | null>();
+const compiled = new Map<string, RE2JS | null>();
 const MAX_COMPILED = 10_000;
 
 /** A rule without any part lets everything through. */
@@ -23,14 +27,6 @@ export function httpRuleAllows(rule: HttpRule, request: HttpRequestFacts): boole
     headers.every((line) => headerLineHolds(line, request)) &&
     headerMatches.every(({ name, value }) => hasHeader(request, name, value))
   );
-}
-
-/** For people: `GET /api/.*, host web`. */
-export function httpRuleText({ method, path, host, headers = [], headerMatches = [] }: HttpRule): string {
-  const line = [method, path].filter((part) => part).join(' ');
-  const names = [...headers, ...headerMatches.map(({ name }) => name)].map((header) => `header ${header}`);
-  const parts = [line, ...(host ? [`host ${host}`] : []), ...names].filter((part) => part !== '');
-  return parts.length === 0 ? 'every request' : parts.join(', ');
 }
 
 function headerLineHolds(line: string, request: HttpRequestFacts): boolean {
@@ -52,14 +48,14 @@ function wholeMatches(expression: string | undefined, text: string): boolean {
     regex = compile(expression);
     compiled.set(expression, regex);
   }
-  return regex?.test(text) ?? false;
+  return regex?.testExact(text) ?? false;
 }
 
-function compile(expression: string): RegExp | null {
+function compile(expression: string): RE2JS | null {
   try {
-    return new RegExp(`^(?:${expression})$`);
+    return RE2JS.compile(expression);
   } catch (error) {
-    if (error instanceof SyntaxError) return null;
+    if (error instanceof RE2JSException) return null;
     throw error;
   }
 }

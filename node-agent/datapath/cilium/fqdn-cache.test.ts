@@ -2,7 +2,7 @@ import { beforeEach, expect, it } from 'vitest';
 import { EventEngine } from '../../../shared/netstack/event-engine.ts';
 import { seededRandom } from '../../../shared/netstack/seeded-random.ts';
 import { parseAddress } from '../../../shared/wire/ip-address.ts';
-import { FqdnCache } from './fqdn-cache.ts';
+import { FqdnCache, MAX_ENTRIES_PER_ENDPOINT } from './fqdn-cache.ts';
 
 const POD = parseAddress('10.244.1.5')!;
 const OTHER_POD = parseAddress('10.244.1.6')!;
@@ -80,4 +80,18 @@ it('a least lifetime, and forgetting', () => {
   expect(known()).toEqual([FIRST]); // the other pod was told too
   cache.forget(() => true);
   expect(known()).toEqual([]);
+});
+
+it('a pod that asks for ever more names takes no room from others', () => {
+  const address = parseAddress(FIRST)!;
+  for (let i = 0; i < MAX_ENTRIES_PER_ENDPOINT; i++) cache.learn(POD, `${i}.example.com.`, [address], 30);
+  expect(cache.refused).toBe(0);
+  const before = changes;
+  cache.learn(POD, 'more.example.com.', [parseAddress(SECOND)!], 30);
+  expect([cache.refused, changes - before]).toEqual([1, 0]);
+  cache.learn(OTHER_POD, 'more.example.com.', [parseAddress(SECOND)!], 30);
+  expect(known()).toEqual([FIRST, SECOND]);
+  cache.forget(({ endpoint }) => endpoint === POD);
+  cache.learn(POD, 'more.example.com.', [address], 30);
+  expect([cache.refused, cache.list().length]).toEqual([1, 2]);
 });

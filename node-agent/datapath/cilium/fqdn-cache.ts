@@ -17,6 +17,8 @@ const COLLECT_EVERY_US = 60 * SECOND_US;
 const MAX_ADDRESSES_PER_NAME = 1000;
 /** Of one node. */
 export const MAX_ENTRIES = 50_000;
+/** So that a pod which asks for more and more names leaves room for what others ask. */
+export const MAX_ENTRIES_PER_ENDPOINT = 5000;
 
 export interface FqdnEntry {
   /** The pod that asked. */
@@ -46,6 +48,9 @@ export class FqdnCache implements AddressHolder {
   /** By name, then by endpoint and address. */
   private readonly names = new Map<string, Map<string, FqdnEntry>>();
   private size = 0;
+  private readonly sizes = new Map<number, number>();
+  /** Addresses that found no room. */
+  refused = 0;
   private readonly alarm: Alarm;
 
   constructor(options: FqdnCacheOptions) {
@@ -60,17 +65,22 @@ export class FqdnCache implements AddressHolder {
     const expiresUs = this.options.engine.nowUs + ttl * SECOND_US;
     const before = this.addressesNamed(name);
     const entries = this.names.get(name) ?? new Map<string, FqdnEntry>();
+    let isNew = false;
     for (const address of addresses) {
       const key = keyOf(endpoint, address);
       const known = entries.get(key);
-      if (known === undefined && (entries.size >= MAX_ADDRESSES_PER_NAME || this.size >= MAX_ENTRIES)) break;
-      if (known === undefined) this.size++;
+      if (known === undefined && (entries.size >= MAX_ADDRESSES_PER_NAME || this.isFullFor(endpoint))) {
+        this.refused++;
+        continue;
+      }
+      if (known === undefined) this.count(endpoint, 1);
+      isNew ||= !before.has(address);
       const latestUs = Math.max(expiresUs, known?.source === 'lookup' ? known.expiresUs : 0);
       entries.set(key, { endpoint, name, address, ttlSeconds: ttl, expiresUs: latestUs, source: 'lookup' });
     }
     if (entries.size > 0) this.names.set(name, entries);
     if (!this.alarm.isSet) this.alarm.set(this.options.engine.nowUs + COLLECT_EVERY_US);
-    if (addresses.some((address) => !before.has(address))) this.changed();
+    if (isNew) this.changed();
   }
 
   /** As text, each once. */
@@ -122,6 +132,17 @@ export class FqdnCache implements AddressHolder {
     if (changed) this.changed();
   }
 
+  private isFullFor(endpoint: number): boolean {
+    return this.size >= MAX_ENTRIES || (this.sizes.get(endpoint) ?? 0) >= MAX_ENTRIES_PER_ENDPOINT;
+  }
+
+  private count(endpoint: number, more: 1 | -1): void {
+    this.size += more;
+    const size = (this.sizes.get(endpoint) ?? 0) + more;
+    if (size === 0) this.sizes.delete(endpoint);
+    else this.sizes.set(endpoint, size);
+  }
+
   private changed(): void {
     this.onIdentities?.();
     this.onChange?.();
@@ -131,7 +152,7 @@ export class FqdnCache implements AddressHolder {
     const before = this.size;
     for (const [name, entries] of this.names) {
       for (const [key, entry] of entries) {
-        if (isMeant(entry) && entries.delete(key)) this.size--;
+        if (isMeant(entry) && entries.delete(key)) this.count(entry.endpoint, -1);
       }
       if (entries.size === 0) this.names.delete(name);
     }

@@ -27,10 +27,12 @@ it('says of a policy that it is valid, once', () => {
   expect(reconcile(rule({}), [{ type: 'Valid', status: 'True', message }])).toEqual([]);
 });
 
-it('names an expression that is none', () => {
-  expect(reconcile(rule({ method: 'GET', path: '/(' }))).toMatchObject([
-    {
-      body: { status: { conditions: [{ status: 'False', message: expect.stringMatching(/^invalid path "\/\(": /) }] } },
-    },
+it.each([
+  ['/(', 'missing closing ): `/(`'],
+  ['/(?=v)', 'invalid or unsupported Perl syntax: `(?=`'],
+])('names an expression that is none: %s', (path, why) => {
+  const message = `invalid path "${path}": error parsing regexp: ${why}`;
+  expect(reconcile(rule({ method: 'GET', path }))).toMatchObject([
+    { body: { status: { conditions: [{ status: 'False', message }] } } },
   ]);
 });

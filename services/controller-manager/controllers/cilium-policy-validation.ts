@@ -1,13 +1,12 @@
 /**
  * Says of cilium's policies whether they are valid, as its operator does: `kubectl get cnp` prints it. The schema refused what
- * it can tell; here it is the expressions, which a schema cannot.
+ * it can tell; here it is the expressions, which a schema cannot: they are Go's, and Envoy's.
  */
+import { RE2JS, RE2JSException } from 're2js';
 import type { Live } from '../../../shared/api/live.ts';
 import { fieldAt, isJsonObject, type KubeObject } from '../../../shared/api/object.ts';
-import { CILIUM_POLICIES } from '../../../shared/api/policy-resources.ts';
 import type { ResourceRef } from '../../../shared/api/resource.ts';
 import { formatTimestamp } from '../../../shared/api/timestamp.ts';
-import { type CniPluginName, policyApisOf } from '../../../shared/runtime/cni-plugins.ts';
 import { NOTHING, type Outcome } from '../action.ts';
 import { type Controller, keyOf, keysFrom, splitKey } from '../controller.ts';
 import type { Informers } from '../informers.ts';
@@ -46,11 +45,6 @@ export function ciliumPolicyValidation(informers: Informers, resource: ResourceR
   };
 }
 
-/** Those of a cluster that has them, or may have them one day. */
-export function validatedPolicies(cni: CniPluginName): readonly ResourceRef[] {
-  return cni === 'none' || policyApisOf(cni).includes('cilium.io') ? CILIUM_POLICIES : [];
-}
-
 export function reconcileCiliumPolicy({ policy, resource }: CiliumPolicyState, nowMs: number): Outcome {
   const fault = faultOf([policy.spec, policy.specs]);
   const [status, message] = fault === undefined ? ['True', 'Policy validation succeeded'] : ['False', fault];
@@ -76,10 +70,11 @@ function httpFault(rule: unknown): string | undefined {
     const text = isJsonObject(rule) ? rule[field] : undefined;
     if (typeof text !== 'string') return undefined;
     try {
-      new RegExp(text);
+      RE2JS.compile(text);
       return undefined;
     } catch (error) {
-      return `invalid ${field} "${text}": ${(error as Error).message}`; // of RegExp
+      if (!(error instanceof RE2JSException)) throw error;
+      return `invalid ${field} "${text}": ${error.message}`;
     }
   });
 }

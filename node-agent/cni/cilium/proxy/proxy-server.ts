@@ -7,7 +7,7 @@ import { PROXY_PORT } from '../../../datapath/cilium/proxy-namespace.ts';
 import type { PolicyEngine } from '../../../datapath/policy/policy-engine.ts';
 import type { PolicySide } from '../../../datapath/policy/policy-proxy.ts';
 import { DnsTcpProxy } from './dns-tcp-proxy.ts';
-import { HttpProxy } from './http-proxy.ts';
+import type { HttpProxy } from './http-proxy.ts';
 import { ProxiedConnection } from './proxied-connection.ts';
 
 const DNS_PORT = 53;
@@ -23,13 +23,13 @@ export interface ProxyServerOptions {
 
 export class ProxyServer {
   private readonly options: ProxyServerOptions;
-  private readonly http: HttpProxy;
+  /** With its library of expressions; loaded when a connection first asks for it. */
+  private http: Promise<HttpProxy> | undefined;
   private readonly dns: DnsTcpProxy;
 
   constructor(options: ProxyServerOptions) {
-    const { gate, flows, inTurn } = options;
+    const { gate, inTurn } = options;
     this.options = options;
-    this.http = new HttpProxy(flows, inTurn);
     this.dns = new DnsTcpProxy(gate, inTurn);
   }
 
@@ -50,6 +50,13 @@ export class ProxyServer {
     const connection = new ProxiedConnection({ side, network, socket, policy: this.options.policy });
     const kind = connection.decision()?.kind ?? (connection.ends.serverPort === DNS_PORT ? 'dns' : 'http');
     if (kind === 'dns') void this.dns.accept(connection);
-    else this.http.accept(connection);
+    else void this.acceptHttp(connection);
+  }
+
+  private async acceptHttp(connection: ProxiedConnection): Promise<void> {
+    const { flows, inTurn } = this.options;
+    this.http ??= import('./http-proxy.ts').then((module) => new module.HttpProxy(flows, inTurn));
+    const http = await this.http;
+    if (!connection.socket.destroyed) http.accept(connection);
   }
 }
