@@ -9,13 +9,21 @@
 import type { Packet } from '../../shared/wire/packet-memory.ts';
 import { NO_FDB_ENTRY, TunnelDevice, type TunnelOptions } from './tunnel-device.ts';
 
+export interface VxlanOptions extends TunnelOptions {
+  readonly vni: number;
+  /** As `ip -d link` shows it; the datagrams themselves leave from the port that all networks share. */
+  readonly port: number;
+}
+
 export class VxlanDevice extends TunnelDevice {
   readonly kind = 'vxlan';
   readonly vni: number;
+  readonly port: number;
 
-  constructor(vni: number, options: TunnelOptions) {
+  constructor(options: VxlanOptions) {
     super(options);
-    this.vni = vni;
+    this.vni = options.vni;
+    this.port = options.port;
   }
 
   protected transmitGroup(frame: Packet): void {

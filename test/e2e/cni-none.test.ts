@@ -54,7 +54,7 @@ it('nodes are NotReady until a DaemonSet brings a network', async (context) => {
   expect(await onNode('cat', '/run/flannel/subnet.env')).toMatch(
     /FLANNEL_NETWORK=10\.244\.0\.0\/16\nFLANNEL_SUBNET=10\.244\.\d\.1\/24\nFLANNEL_MTU=1450\n/,
   );
-  expect(await c.kubectlOut(['logs', '-n', 'kube-flannel', '-l', 'app=flannel', '--tail=-1'])).toContain(
+  expect(await c.kubectlOut(['logs', '-n', 'kube-system', '-l', 'app=flannel', '--tail=-1'])).toContain(
     'Found network config - Backend type: vxlan',
   );
 

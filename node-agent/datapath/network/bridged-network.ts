@@ -175,12 +175,12 @@ export class BridgedNetwork<Backend extends NetworkBackend = NetworkBackend> imp
   }
 }
 
-const FLANNEL_VNI = 1;
+const FLANNEL_VXLAN = { name: 'flannel.1', vni: 1, port: 8472 };
 const FLANNEL: BridgedOptions = { bridgeName: 'cni0', rules: flannelRules };
 
 /** flannel's `vxlan`. */
 export function vxlanNetwork(parts: NetworkParts): BridgedNetwork {
-  return new BridgedNetwork(parts, new VxlanBackend(parts, { name: 'flannel.1', vni: FLANNEL_VNI }), FLANNEL);
+  return new BridgedNetwork(parts, new VxlanBackend(parts, FLANNEL_VXLAN), FLANNEL);
 }
 
 /** flannel's `wireguard`. */

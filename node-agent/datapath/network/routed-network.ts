@@ -8,6 +8,7 @@
  */
 import type { NetDevice } from '../../../shared/netstack/device.ts';
 import { addressBits, type IpPrefix, networkOf } from '../../../shared/wire/ip-address.ts';
+import * as vxlan from '../../../shared/wire/vxlan.ts';
 import type { FrameObserver } from '../frame-observer.ts';
 import type { KnownPeer } from '../peer-table.ts';
 import type { PodAttachment, PodAttachOptions } from '../pod-attachment.ts';
@@ -43,7 +44,7 @@ export class RoutedNetwork implements NodeNetwork {
     this.parts = parts;
     if (isVxlan(encapsulation)) {
       const crossSubnet = encapsulation === 'vxlan-cross-subnet';
-      this.vxlan = new VxlanBackend(parts, { name: 'vxlan.calico', vni: CALICO_VNI, crossSubnet });
+      this.vxlan = new VxlanBackend(parts, { name: 'vxlan.calico', vni: CALICO_VNI, port: vxlan.PORT, crossSubnet });
       this.bgp = null;
     } else {
       this.vxlan = null;

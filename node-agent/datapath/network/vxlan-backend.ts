@@ -12,6 +12,7 @@ import type { NetworkParts } from './node-network.ts';
 export interface VxlanBackendOptions {
   readonly name: string;
   readonly vni: number;
+  readonly port: number;
   /** Neighbours' pods are reached without the tunnel (IPv4 alone). */
   readonly crossSubnet?: boolean;
 }
@@ -30,11 +31,13 @@ export class VxlanBackend implements NetworkBackend {
   private readonly parts: NetworkParts;
   private readonly isCrossSubnet: boolean;
 
-  constructor(parts: NetworkParts, { name, vni, crossSubnet = false }: VxlanBackendOptions) {
+  constructor(parts: NetworkParts, { name, vni, port, crossSubnet = false }: VxlanBackendOptions) {
     const { memory, underlay, drops, engine, eth0, root } = parts;
     this.parts = parts;
     this.isCrossSubnet = crossSubnet;
-    this.device = new VxlanDevice(vni, {
+    this.device = new VxlanDevice({
+      vni,
+      port,
       memory,
       underlay,
       drops,

@@ -4,7 +4,6 @@ import { formatIpv4, formatMac } from '../../../shared/wire/address.ts';
 import * as ethernet from '../../../shared/wire/ethernet.ts';
 import * as geneve from '../../../shared/wire/geneve.ts';
 import { isIpv6 } from '../../../shared/wire/ipv6-table.ts';
-import * as vxlan from '../../../shared/wire/vxlan.ts';
 import { BridgeDevice } from '../bridge.ts';
 import { CiliumVxlanDevice } from '../cilium/cilium-vxlan-device.ts';
 import { GeneveDevice } from '../cilium/geneve-device.ts';
@@ -164,7 +163,7 @@ function details(namespace: ShownNamespace, device: NetDevice): string[] {
       .addresses()
       .find(({ device: carrier, address }) => carrier.kind === 'ethernet' && !isIpv6(address));
     const source = local === undefined ? '' : `local ${formatIpv4(local.address)} dev ${local.device.name} `;
-    return [`vxlan id ${device.vni} ${source}srcport 0 0 dstport ${vxlan.PORT} nolearning ttl auto ageing 300 udpcsum`];
+    return [`vxlan id ${device.vni} ${source}srcport 0 0 dstport ${device.port} nolearning ttl auto ageing 300 udpcsum`];
   }
   if (device instanceof WeaveOverlay) return ['vxlan external dstport 6784 nolearning ttl auto ageing 300 udpcsum'];
   if (device instanceof CiliumVxlanDevice)
