@@ -72,6 +72,8 @@ interface RouteTables {
 export class Fib {
   /** Changes with every change of a route or device, so that sockets know when a cached route is stale. */
   generation = 0;
+  /** Told of each route that went, whoever took it. */
+  readonly watchers = new Set<(route: Route) => void>();
   private readonly tables: RouteTables = { byLength: new Array(33).fill(undefined), lengths: [] };
   private readonly tablesIpv6: RouteTables = { byLength: new Array(129).fill(undefined), lengths: [] };
   /** Of the IPv4 lengths in use (signed, as the keys are). */
@@ -137,6 +139,12 @@ export class Fib {
     }
   }
 
+  has(match: RouteMatch): boolean {
+    const table = this.tablesOf(match.destination).byLength[match.prefixLength];
+    const key = networkOf(match.destination, match.prefixLength) | 0;
+    return table?.get(key)?.some((route) => matches(route, match)) ?? false;
+  }
+
   /** False when no route matched. */
   remove(match: RouteMatch): boolean {
     const table = this.tablesOf(match.destination).byLength[match.prefixLength];
@@ -151,6 +159,7 @@ export class Fib {
     if (table.size === 0) this.dropTable(match);
     this.routes--;
     this.generation++;
+    for (const watcher of this.watchers) watcher(removed!);
     return true;
   }
 

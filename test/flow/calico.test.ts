@@ -103,6 +103,20 @@ describe('calico with IP-in-IP', () => {
     expect(world.run(1, 'birdc', 'show', 'protocols')).not.toContain('192_168_1_11');
   });
 
+  it('what an administrator takes of the routes is back: at the next scan of BIRD, or refresh of Felix', async () => {
+    await world.startPod(1, 'here');
+    const { root } = world.cluster.node(1);
+    const ofDaemons = () => root.routes.list().filter(({ destination }) => destination >>> 16 === 0x0af4);
+    const before = world.routes(1);
+    for (const route of ofDaemons()) root.routes.remove(route);
+    world.cluster.advance(2 * SECOND_US);
+    expect(world.routes(1)).toContain('10.244.2.0/26 via 192.168.1.11 dev tunl0 proto bird onlink');
+    expect(world.routes(1)).toContain('blackhole 10.244.1.0/26 proto bird');
+    expect(world.routes(1)).not.toContain('dev cali');
+    world.cluster.advance(90 * SECOND_US);
+    expect(world.routes(1)).toBe(before);
+  });
+
   it('tunl0 is shown as an IP-in-IP device', () => {
     expect(nodeNamespace(world.cluster.node(1)).devices.map(({ name }) => name)).toContain('tunl0');
   });

@@ -14,7 +14,10 @@ import type { CniAttachment, CniContext, CniPlugin, NodeNetworkUp, PeerNode, Pod
 import { kubenetRules } from './kubenet-rules.ts';
 
 export function staticRoutesNetwork(parts: NetworkParts): BridgedNetwork {
-  return new BridgedNetwork(parts, new HostGatewayBackend(parts), { bridgeName: 'cni0', rules: kubenetRules });
+  return new BridgedNetwork(parts, new HostGatewayBackend(parts, undefined), {
+    bridgeName: 'cni0',
+    rules: kubenetRules,
+  });
 }
 
 export class Bridge implements CniPlugin {

@@ -23,12 +23,15 @@ import { NO_POLICIES, policyChains } from './policy-chains.ts';
 
 /** 0x11, which `ip route` has no name for. */
 const ROUTE_PROTOCOL = '17';
+/** `--injected-routes-sync-period`. */
+const INJECTED_ROUTES_SYNC_US = 60_000_000;
 
 export function kubeRouterNetwork(parts: NetworkParts, tunnelling: Tunnelling): BridgedNetwork<BgpBackend> {
   const backend = new BgpBackend(parts, {
     tunnelling,
     protocol: ROUTE_PROTOCOL,
     tunnel: { nameFor: tunnelName },
+    scanIntervalUs: INJECTED_ROUTES_SYNC_US,
   });
   return new BridgedNetwork(parts, backend, { bridgeName: 'kube-bridge' });
 }

@@ -5,6 +5,7 @@
  *   one a peer  10.244.2.0/24 dev tun-192168111 src 192.168.1.10    a device for each node, made for its first route
  *   neither     10.244.2.0/24 via 192.168.1.11 dev eth0
  */
+import { KeptRoutes } from '../../../shared/netstack/kept-routes.ts';
 import { type IpPrefix, isInNetwork } from '../../../shared/wire/ip-address.ts';
 import { OVERHEAD_BYTES } from '../../../shared/wire/ipip.ts';
 import type { FrameObserver } from '../frame-observer.ts';
@@ -21,12 +22,15 @@ export interface BgpBackendOptions {
   readonly protocol: string;
   /** One device for all, made at once; or the name of that for a node (uint32). */
   readonly tunnel: { readonly shared: string } | { readonly nameFor: (node: number) => string };
+  /** How often the daemon looks whether its routes are there. */
+  readonly scanIntervalUs: number;
 }
 
 export class BgpBackend implements NetworkBackend {
   private readonly parts: NetworkParts;
   private readonly options: BgpBackendOptions;
   private readonly input: IpipInput;
+  private readonly routes: KeptRoutes;
   private shared: IpipDevice | null = null;
   /** By the node's address. */
   private readonly perNode = new Map<number, IpipDevice>();
@@ -36,6 +40,8 @@ export class BgpBackend implements NetworkBackend {
     this.parts = parts;
     this.options = options;
     this.input = new IpipInput(parts.root);
+    const { engine, root } = parts;
+    this.routes = new KeptRoutes({ engine, routes: root.routes, intervalUs: options.scanIntervalUs });
     const { tunnelling } = options;
     if (tunnelling !== 'none') this.addSharedTunnel();
   }
@@ -67,17 +73,17 @@ export class BgpBackend implements NetworkBackend {
     gateway: number,
     tunnelling: Tunnelling = this.options.tunnelling,
   ): void {
-    const { root, eth0, internalIp: source } = this.parts;
+    const { eth0, internalIp: source } = this.parts;
     const { protocol, tunnel } = this.options;
     const to = { destination, prefixLength, protocol };
-    if (this.isDirect(gateway, tunnelling)) root.routes.tryReplace({ ...to, gateway, device: eth0 });
+    if (this.isDirect(gateway, tunnelling)) this.routes.set({ ...to, gateway, device: eth0 });
     else if ('shared' in tunnel)
-      root.routes.tryReplace({ ...to, gateway, device: this.sharedTunnel(tunnel.shared), onLink: true });
-    else root.routes.tryReplace({ ...to, source, scope: 'global', device: this.tunnelTo(gateway, tunnel.nameFor) });
+      this.routes.set({ ...to, gateway, device: this.sharedTunnel(tunnel.shared), onLink: true });
+    else this.routes.set({ ...to, source, scope: 'global', device: this.tunnelTo(gateway, tunnel.nameFor) });
   }
 
   removeRoute({ address: destination, prefixLength }: IpPrefix): void {
-    this.parts.root.routes.remove({ destination, prefixLength, protocol: this.options.protocol });
+    this.routes.remove({ destination, prefixLength, protocol: this.options.protocol });
   }
 
   /** Where there is one for all, whether or not it is needed yet. */

@@ -193,7 +193,10 @@ export function udpNetwork(parts: NetworkParts): BridgedNetwork {
   return new BridgedNetwork(parts, new UdpBackend(parts, 'flannel0'), FLANNEL);
 }
 
+/** Between flanneld's checks of its routes. */
+const ROUTE_CHECK_US = 10_000_000;
+
 /** flannel's `host-gw`. */
 export function hostGatewayNetwork(parts: NetworkParts): BridgedNetwork {
-  return new BridgedNetwork(parts, new HostGatewayBackend(parts), FLANNEL);
+  return new BridgedNetwork(parts, new HostGatewayBackend(parts, ROUTE_CHECK_US), FLANNEL);
 }

@@ -7,6 +7,7 @@
  * nothing of the network. IPv4 alone.
  */
 import type { NetDevice } from '../../../shared/netstack/device.ts';
+import { KeptRoutes } from '../../../shared/netstack/kept-routes.ts';
 import { addressBits, type IpPrefix, networkOf } from '../../../shared/wire/ip-address.ts';
 import * as vxlan from '../../../shared/wire/vxlan.ts';
 import type { FrameObserver } from '../frame-observer.ts';
@@ -28,6 +29,9 @@ export function isVxlan(encapsulation: Encapsulation): encapsulation is VxlanEnc
 }
 
 export const CALICO_VNI = 4096;
+/** `scan time` of BIRD's kernel protocol, and Felix' RouteRefreshInterval. */
+const BIRD_SCAN_US = 2_000_000;
+const FELIX_REFRESH_US = 90_000_000;
 /** The node's end of every pod's cable has this MAC, as in the original. */
 const HOST_MAC = 0xeeee_eeee_eeee;
 const POD_GATEWAY = 0xa9fe_0101;
@@ -38,18 +42,32 @@ export class RoutedNetwork implements NodeNetwork {
   private readonly parts: NetworkParts;
   private readonly vxlan: VxlanBackend | null;
   private readonly bgp: BgpBackend | null;
+  private readonly podRoutes: KeptRoutes;
+  private readonly blocks: KeptRoutes;
   private cidr: IpPrefix | null = null;
 
   constructor(parts: NetworkParts, encapsulation: Encapsulation) {
     this.parts = parts;
     if (isVxlan(encapsulation)) {
       const crossSubnet = encapsulation === 'vxlan-cross-subnet';
-      this.vxlan = new VxlanBackend(parts, { name: 'vxlan.calico', vni: CALICO_VNI, port: vxlan.PORT, crossSubnet });
+      this.vxlan = new VxlanBackend(parts, {
+        name: 'vxlan.calico',
+        vni: CALICO_VNI,
+        port: vxlan.PORT,
+        crossSubnet,
+        refreshUs: FELIX_REFRESH_US,
+      });
       this.bgp = null;
     } else {
       this.vxlan = null;
-      this.bgp = new BgpBackend(parts, { tunnelling: encapsulation, protocol: 'bird', tunnel: { shared: 'tunl0' } });
+      const tunnel = { shared: 'tunl0' };
+      const scanIntervalUs = BIRD_SCAN_US;
+      this.bgp = new BgpBackend(parts, { tunnelling: encapsulation, protocol: 'bird', tunnel, scanIntervalUs });
     }
+    const { engine, root } = parts;
+    const kept = (intervalUs: number) => new KeptRoutes({ engine, routes: root.routes, intervalUs });
+    this.podRoutes = kept(FELIX_REFRESH_US);
+    this.blocks = kept(this.bgp === null ? FELIX_REFRESH_US : BIRD_SCAN_US);
     this.setPools([{ cidr: parts.clusterCidr, natOutgoing: true }]);
   }
 
@@ -96,12 +114,16 @@ export class RoutedNetwork implements NodeNetwork {
 
   /** A block of this node: what none of its pods has goes nowhere, instead of to the default route and back. */
   claimBlock({ address: destination, prefixLength }: IpPrefix): void {
-    const { routes } = this.parts.root;
-    routes.replace({ destination, prefixLength, type: 'blackhole', device: null, protocol: 'bird' });
+    this.blocks.set({ destination, prefixLength, type: 'blackhole', device: null, protocol: this.blockProtocol });
   }
 
   releaseBlock({ address: destination, prefixLength }: IpPrefix): void {
-    this.parts.root.routes.remove({ destination, prefixLength, type: 'blackhole', protocol: 'bird' });
+    this.blocks.remove({ destination, prefixLength, type: 'blackhole', protocol: this.blockProtocol });
+  }
+
+  /** Without BIRD they are Felix' own. */
+  private get blockProtocol(): string {
+    return this.bgp === null ? '80' : 'bird';
   }
 
   /** To the pods of another node, as BGP tells it. */
@@ -126,11 +148,15 @@ export class RoutedNetwork implements NodeNetwork {
       mtuBytes: this.podMtuBytes,
       gateway: POD_GATEWAY,
     };
-    const attachment = plugPod(this.parts, pod, cable, detached);
+    const destination = pod.address;
+    const attachment = plugPod(this.parts, pod, cable, (device) => {
+      this.podRoutes.remove({ destination, prefixLength: 32, device });
+      detached();
+    });
     const { hostDevice: device } = attachment;
     root.addDevice(device).proxyArp = true;
     // An administrator may have made one of his own meanwhile.
-    root.routes.replace({ destination: pod.address, prefixLength: 32, device, scope: 'link' });
+    this.podRoutes.set({ destination, prefixLength: 32, device, scope: 'link' });
     return attachment;
   }
 

@@ -1,4 +1,5 @@
 /** The other nodes' pods through a VXLAN device: for each pod CIDR of a node a route and a neighbour, for each node an FDB entry. */
+import { KeptRoutes } from '../../../shared/netstack/kept-routes.ts';
 import { addressBits, type IpPrefix, isInNetwork } from '../../../shared/wire/ip-address.ts';
 import { OVERHEAD_BYTES } from '../../../shared/wire/vxlan.ts';
 import { randomMac } from '../device-identity.ts';
@@ -13,6 +14,8 @@ export interface VxlanBackendOptions {
   readonly name: string;
   readonly vni: number;
   readonly port: number;
+  /** How often the daemon looks whether its routes are there; absent where it does not. */
+  readonly refreshUs?: number;
   /** Neighbours' pods are reached without the tunnel (IPv4 alone). */
   readonly crossSubnet?: boolean;
 }
@@ -30,8 +33,9 @@ export class VxlanBackend implements NetworkBackend {
   readonly device: VxlanDevice;
   private readonly parts: NetworkParts;
   private readonly isCrossSubnet: boolean;
+  private readonly routes: KeptRoutes;
 
-  constructor(parts: NetworkParts, { name, vni, port, crossSubnet = false }: VxlanBackendOptions) {
+  constructor(parts: NetworkParts, { name, vni, port, refreshUs, crossSubnet = false }: VxlanBackendOptions) {
     const { memory, underlay, drops, engine, eth0, root } = parts;
     this.parts = parts;
     this.isCrossSubnet = crossSubnet;
@@ -46,6 +50,7 @@ export class VxlanBackend implements NetworkBackend {
       macAddress: randomMac(engine.random),
       mtuBytes: eth0.mtuBytes - OVERHEAD_BYTES,
     });
+    this.routes = new KeptRoutes({ engine, routes: root.routes, intervalUs: refreshUs });
     underlay.addEnd(vni, this.device);
     root.addDevice(this.device);
   }
@@ -76,7 +81,7 @@ export class VxlanBackend implements NetworkBackend {
     const { root } = this.parts;
     for (const { address, prefixLength } of podCidrsOf(options)) {
       const device = this.isDirect(options.internalIp) ? this.parts.eth0 : this.device;
-      root.routes.remove({ destination: address, prefixLength, device });
+      this.routes.remove({ destination: address, prefixLength, device });
       root.neighbours.remove(this.device, address);
     }
     if (options.vtepMac !== undefined) this.device.removeFdbEntry(options.vtepMac);
@@ -90,8 +95,8 @@ export class VxlanBackend implements NetworkBackend {
   }
 
   removeRoute({ address: destination, prefixLength }: IpPrefix): void {
-    const { root, eth0 } = this.parts;
-    for (const device of [eth0, this.device]) root.routes.remove({ destination, prefixLength, device });
+    const { eth0 } = this.parts;
+    for (const device of [eth0, this.device]) this.routes.remove({ destination, prefixLength, device });
   }
 
   observe(observer: FrameObserver | null): void {
@@ -105,14 +110,14 @@ export class VxlanBackend implements NetworkBackend {
   }
 
   private addDirectRoute({ address: destination, prefixLength }: IpPrefix, gateway: number): void {
-    const { root, eth0: device } = this.parts;
-    root.routes.tryReplace({ destination, prefixLength, gateway, device });
+    const { eth0: device } = this.parts;
+    this.routes.set({ destination, prefixLength, gateway, device });
   }
 
   private addRoute({ address, prefixLength }: IpPrefix, gateway: number, vtepMac: number): void {
     const { root } = this.parts;
     const { device } = this;
     root.neighbours.setPermanent(device, gateway, vtepMac);
-    root.routes.replace({ destination: address, prefixLength, gateway, device, onLink: true });
+    this.routes.set({ destination: address, prefixLength, gateway, device, onLink: true });
   }
 }

@@ -163,7 +163,9 @@ function details(namespace: ShownNamespace, device: NetDevice): string[] {
       .addresses()
       .find(({ device: carrier, address }) => carrier.kind === 'ethernet' && !isIpv6(address));
     const source = local === undefined ? '' : `local ${formatIpv4(local.address)} dev ${local.device.name} `;
-    return [`vxlan id ${device.vni} ${source}srcport 0 0 dstport ${device.port} nolearning ttl auto ageing 300 udpcsum`];
+    return [
+      `vxlan id ${device.vni} ${source}srcport 0 0 dstport ${device.port} nolearning ttl auto ageing 300 udpcsum`,
+    ];
   }
   if (device instanceof WeaveOverlay) return ['vxlan external dstport 6784 nolearning ttl auto ageing 300 udpcsum'];
   if (device instanceof CiliumVxlanDevice)
