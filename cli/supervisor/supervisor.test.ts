@@ -100,7 +100,7 @@ describe('Supervisor', () => {
     );
     supervise(spec);
     const startedMs = performance.now();
-    await until(() => statusOf('scheduler').quickEnds === 3);
+    await until(() => statusOf('scheduler').quickEnds >= 3);
     // 100 ms after the first end, 200 ms after the second.
     expect(performance.now() - startedMs).toBeGreaterThan(300);
     expect(statusOf('scheduler').lastEnd).toBe('exit code 3');

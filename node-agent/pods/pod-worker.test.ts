@@ -9,6 +9,7 @@ import type { Host } from '../../shared/netstack/host.ts';
 import type { PodNetwork } from '../../shared/podnet/pod-network.ts';
 import { FakeClock } from '../../shared/runtime/clock.ts';
 import { silentLogger } from '../../shared/runtime/log.ts';
+import { waitFor } from '../../test/wait-for.ts';
 import {
   CommandStartError,
   type ContainerEnd,
@@ -325,7 +326,7 @@ describe('a pod worker', () => {
     expect(deleted).toBe(0);
     await clock.advance(2000);
     expect(runtime.started[0]?.signals).toEqual(['SIGTERM', 'SIGKILL']);
-    await expect.poll(() => gone).toBe(true);
+    await waitFor('it to be gone', () => gone);
     expect([deleted, attached]).toEqual([1, 0]);
     expect(latest().containerStatuses?.[0]?.state?.terminated?.exitCode).toBe(137);
   });
@@ -336,7 +337,7 @@ describe('a pod worker', () => {
     const written = statuses.length;
     one.remove();
     await clock.advance(1000);
-    await expect.poll(() => gone).toBe(true);
+    await waitFor('it to be gone', () => gone);
     expect([deleted, attached, statuses.length - written]).toEqual([0, 0, 0]);
   });
 

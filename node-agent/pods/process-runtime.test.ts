@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { LEFT_ADDRESS, type PodPair, podPair } from '../../shared/podnet/pod-pair.testkit.ts';
+import { waitFor } from '../../test/wait-for.ts';
 import { testLaunch, testSandbox } from './container-launch.testkit.ts';
 import { CommandStartError, type ContainerLaunch } from './container-runtime.ts';
 import { ProcessRuntime } from './process-runtime.ts';
@@ -56,7 +57,7 @@ describe('a process image', () => {
   test('has started once it says so', async () => {
     const output: string[] = [];
     const instance = await runtimeOf(`console.log('up'); ${READY} ${WAIT}`).start(launchOf(output));
-    await expect.poll(() => output.join('')).toBe('up\n');
+    await waitFor('its output', () => output.join('') === 'up\n');
     instance.signal('SIGTERM');
     expect(await instance.ended).toEqual({ exitCode: 143, signal: 15 });
   });

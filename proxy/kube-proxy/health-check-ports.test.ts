@@ -1,9 +1,10 @@
 import { once } from 'node:events';
 import type { IncomingMessage } from 'node:http';
-import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { afterEach, beforeEach, expect, test } from 'vitest';
 import { listenHttp, requestOver } from '../../shared/podnet/http.ts';
 import { type PodPair, podPair, RIGHT_ADDRESS } from '../../shared/podnet/pod-pair.testkit.ts';
 import { serviceState } from '../../test/flow/service-world.testkit.ts';
+import { waitFor } from '../../test/wait-for.ts';
 import { HealthCheckPorts } from './health-check-ports.ts';
 import { NodeHttp } from './node-http.ts';
 
@@ -53,6 +54,13 @@ async function get(): Promise<readonly [number | undefined, unknown, string]> {
   return [response.statusCode, response.headers['x-load-balancing-endpoint-weight'], body];
 }
 
+/** Refused until it listens. */
+const isServed = () =>
+  get().then(
+    ([code]) => code === 200,
+    () => false,
+  );
+
 const body = (localEndpoints: number, serviceProxyHealthy = true): string => `{
 	"service": {
 		"namespace": "default",
@@ -64,7 +72,8 @@ const body = (localEndpoints: number, serviceProxyHealthy = true): string => `{
 
 test('says how many endpoints of the Service the node has, and 503 when none or when the proxy is behind', async () => {
   ports.update(state(['10.244.1.6', '10.244.1.7', '10.244.2.7']));
-  await vi.waitFor(async () => expect(await get()).toEqual([200, '2', body(2)]));
+  await waitFor('the port', isServed);
+  expect(await get()).toEqual([200, '2', body(2)]);
   ports.update(state(['10.244.2.7']));
   expect(await get()).toEqual([503, '0', body(0)]);
   ports.update(state(['10.244.1.6']));
@@ -75,7 +84,7 @@ test('says how many endpoints of the Service the node has, and 503 when none or 
 test('a port is served while its Service has it', async () => {
   ports.update(state(['10.244.1.6'], PORT - 1));
   ports.update(state(['10.244.1.6']));
-  await vi.waitFor(async () => expect((await get())[0]).toBe(200));
+  await waitFor('the port', isServed);
   ports.update({ key: 'default/web', ports: [] });
   await ports.close();
   await expect(get()).rejects.toMatchObject({ code: 'ECONNREFUSED' });

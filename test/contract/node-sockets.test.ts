@@ -13,6 +13,7 @@ import type {
   TcpConnectOptions,
 } from '../../shared/podnet/pod-network.ts';
 import { LEFT_ADDRESS, podPair, podPairOverSockets, RIGHT_ADDRESS } from '../../shared/podnet/pod-pair.testkit.ts';
+import { waitFor } from '../wait-for.ts';
 import { networkOfBindings, stopStack } from './pod-bindings.testkit.ts';
 
 interface Ends {
@@ -358,12 +359,12 @@ describe.each(implementations)('$name', ({ create }) => {
       const [client, socket] = await pair();
       expect(await count()).toBe(1);
       await connect(server.address().port);
-      await expect.poll(count).toBe(2);
+      await waitFor('two connections', async () => (await count()) === 2);
       const closed = closeOf(socket);
       socket.resume();
       client.destroy();
       await closed;
-      await expect.poll(count).toBe(1);
+      await waitFor('one connection', async () => (await count()) === 1);
     });
 
     it('closed, accepts no more, and is closed when its last connection is', async () => {

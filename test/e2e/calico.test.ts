@@ -94,7 +94,7 @@ test('addresses of another pool are borrowed, run out, and are given back', asyn
   const c = cluster;
   await c.apply(SMALL);
   await c.apply(SMALL_PODS.split('---')[0]!);
-  await c.kubectlOut(['wait', 'pod', 'small-0', '--for=condition=Ready', '--timeout=60s']);
+  await c.kubectlOut(['wait', 'pod', 'small-0', '--for=condition=Ready', '--timeout=120s']);
   await c.apply(SMALL_PODS);
   const ready = async () =>
     (await c.kubectlOut(['get', 'pods', '-l', 'app=small', '-o', 'wide'])).match(/ 1\/1 .* 10\.77\.0\.\d /g) ?? [];

@@ -59,11 +59,16 @@ describe.skipIf(cluster === undefined)('packets between nodes', () => {
       captureLoopback(`udp port 4789 and (${hosts.join(' or ')})`, overlay),
       captureLoopback(`tcp port ${new URL(status.natsUrl).port}`, bus),
     ]);
-    const script = `for i in $(seq ${REQUESTS}); do curl -s http://backend/hostname; echo; done`;
-    const answers = await cluster!.kubectlOut(['exec', 'deploy/frontend', '--', 'sh', '-c', script]);
+    const onFrontend = (script: string) => cluster!.kubectlOut(['exec', 'deploy/frontend', '--', 'sh', '-c', script]);
+    const answers = await onFrontend(`for i in $(seq ${REQUESTS}); do curl -s http://backend/hostname; echo; done`);
     expect(new Set(answers.trim().split('\n')).size).toBeGreaterThan(1);
     // The kernel hands packets over in blocks: what is in the last one when the capture ends would be lost.
-    await waitFor('the requests in the capture', () => readFileSync(overlay).includes(REQUEST_LINE));
+    const last = `GET /echo?msg=last HTTP/1.1`;
+    await waitFor('a request behind them in the capture', async () => {
+      await onFrontend('curl -s http://backend/echo?msg=last');
+      return readFileSync(overlay).includes(last);
+    });
+    expect(readFileSync(overlay).includes(REQUEST_LINE)).toBe(true);
     await waitFor('the exec stream in the capture of NATS', () => readFileSync(bus).includes(answers.split('\n')[0]!));
     await Promise.all(stops.map((stop) => stop()));
   });

@@ -70,11 +70,11 @@ let cluster: TestCluster | undefined;
 beforeAll(async () => {
   cluster = await TestCluster.start({ nodes: 2, arguments: ['--cni', 'cilium', '--set', 'routingMode=native'] });
   await cluster?.apply(CLIENT + PODS);
-  await cluster?.kubectlOut(['wait', 'pod', '--all', '--for=condition=Ready', '--timeout=60s']);
-}, 180_000);
+  await cluster?.kubectlOut(['wait', 'pod', '--all', '--for=condition=Ready', '--timeout=120s']);
+});
 afterAll(async () => {
   await cluster?.down();
-}, 60_000);
+});
 
 test('policies, identities and flows', async (context) => {
   if (cluster === undefined) {
@@ -130,7 +130,7 @@ test('policies, identities and flows', async (context) => {
   expect(dropped).toMatch(
     /default\/on-worker-1:\d+ \(\S+\) <> default\/on-worker-2:8080 \(\S+\) Policy denied DROPPED/,
   );
-}, 150_000);
+});
 
 test('requests and names', async (context) => {
   if (cluster === undefined) {
@@ -186,7 +186,7 @@ test('requests and names', async (context) => {
   expect(await onNode('hubble', 'observe', '--protocol', 'dns', '--verdict', 'DROPPED')).toContain(
     'DNS Query example.com. A',
   );
-}, 150_000);
+});
 
 test('labs/cilium-l7 shows what it says', async (context) => {
   if (cluster === undefined) {
@@ -197,7 +197,7 @@ test('labs/cilium-l7 shows what it says', async (context) => {
     (line) => !line.includes('podwire.mjs up ') && !line.startsWith('alias '),
   );
   const podwire = 'podwire() { cli/bin/podwire.mjs "$@"; }';
-  const { code, stdout, stderr } = await cluster.shell([podwire, scriptOf(commands)].join('\n'), 140_000);
+  const { code, stdout, stderr } = await cluster.shell([podwire, scriptOf(commands)].join('\n'), 170_000);
   const all = `${stdout}\n${stderr}`;
   expect(code, all).toBe(0);
   expect(stdout, all).toMatch(/^Access denied/m);
@@ -205,4 +205,4 @@ test('labs/cilium-l7 shows what it says', async (context) => {
   expect(stdout, all).toMatch(/^closed$/m);
   expect(stdout, all).toMatch(/lookup +office\.orders\.svc\.cluster\.local\. +\d+ +\S+ +192\.168\.1\.2/);
   expect(stdout, all).toContain('allowed by CiliumNetworkPolicy orders/client, egress rule 3');
-}, 150_000);
+});

@@ -96,7 +96,7 @@ async function withApi<T>(status: Status, use: (api: ReturnType<typeof createApi
   const token = readFileSync(join(home, status.cluster, 'nats/token'), 'utf8').trim();
   const bus = await connectBus({ url: status.natsUrl, token, cluster: status.cluster, clientName: 'test' });
   try {
-    return await use(createApiClient(bus, { user: 'test' }));
+    return await use(createApiClient(bus, { user: 'test', retryForMs: 60_000 }));
   } finally {
     await bus.close();
   }
@@ -116,7 +116,12 @@ describe('podwire', { timeout: 400_000 }, () => {
   it('runs each component as a process of its own, and two clusters side by side', async () => {
     await up('one', ...(await ownPorts()));
     await up('two');
-    const [one, two] = await Promise.all([statusOf('one'), statusOf('two')]);
+    // A node that is slow to answer is left out.
+    const one = await waitFor('all processes to be shown', async () => {
+      const status = await statusOf('one');
+      return status.processes.length >= 12 ? status : undefined;
+    });
+    const two = await statusOf('two');
     const counts = new Map<string, number>();
     for (const { name, pid } of one.processes) if (pid !== undefined) counts.set(name, (counts.get(name) ?? 0) + 1);
     expect(Object.fromEntries(counts)).toEqual({

@@ -71,7 +71,7 @@ describe('pods', () => {
     const exitCode = '{.status.containerStatuses[0].lastState.terminated.exitCode}';
     await c.waitForField(['pod', 'crash'], exitCode, '7');
     expect(await c.kubectlOut(['logs', 'crash', '--previous'])).toBe('going down\n');
-    expect(await c.kubectlOut(['describe', 'pod', 'crash'])).toContain('Back-off restarting failed container c in pod');
+    await described(c, 'crash', 'Back-off restarting failed container c in pod');
     await c.kubectlOut(['delete', 'pod', 'crash']);
   });
 
@@ -96,8 +96,7 @@ describe('pods', () => {
     await c.waitForField(['pod', 'probed'], READY, 'True');
     await c.kubectlOut(['exec', 'probed', '--', 'rm', '/tmp/live']);
     await c.waitForField(['pod', 'probed'], RESTARTS, '1');
-    const events = await c.kubectlOut(['describe', 'pod', 'probed']);
-    expect(events).toContain('Container c failed liveness probe, will be restarted');
+    await described(c, 'probed', 'Container c failed liveness probe, will be restarted');
     await c.kubectlOut(['delete', 'pod', 'probed']);
   });
 
@@ -349,7 +348,10 @@ describe('the node itself', () => {
     const names = pods.items.map((pod: { metadata: { name: string } }) => pod.metadata.name);
     expect(pods.kind).toBe('PodList');
     expect(names).toContain('measured');
-    expect(await raw('/proxy/containerLogs/default/measured/c?tailLines=1')).toBe('two\n');
+    await waitFor(
+      'its last line',
+      async () => (await raw('/proxy/containerLogs/default/measured/c?tailLines=1')) === 'two\n',
+    );
     expect(
       (await c.kubectl(['get', '--raw', '/api/v1/nodes/worker-1/proxy/containerLogs/default/measured/x'])).code,
     ).toBe(1);
@@ -384,6 +386,11 @@ describe('the node itself', () => {
     await c.kubectlOut(['delete', 'pod', 'stays']);
   });
 });
+
+/** Events are told behind what they are about. */
+async function described(c: TestCluster, pod: string, words: string): Promise<void> {
+  await waitFor(`the event "${words}"`, async () => (await c.kubectlOut(['describe', 'pod', pod])).includes(words));
+}
 
 async function url(c: TestCluster, pod: string, path: string): Promise<string> {
   const address = await c.kubectlOut(['get', 'pod', pod, '-o', 'jsonpath={.status.podIP}']);

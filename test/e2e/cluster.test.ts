@@ -140,7 +140,9 @@ describe('a cluster', () => {
     await c.kubectlOut(['run', 'stranger', '--image=example.com/stranger:1', '--restart=Never']);
     const reason = '{.status.containerStatuses[0].state.waiting.reason}';
     await c.waitForField(['pod', 'stranger'], reason, 'ImagePullBackOff');
-    expect(await c.kubectlOut(['describe', 'pod', 'stranger'])).toMatch(/there is no emulated image .* busybox/s);
+    await waitFor('the event that tells the images', async () =>
+      /there is no emulated image .* busybox/s.test(await c.kubectlOut(['describe', 'pod', 'stranger'])),
+    );
     await c.kubectlOut(['delete', 'pod', 'stranger']);
   });
 

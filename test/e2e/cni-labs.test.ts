@@ -33,7 +33,7 @@ spec: { nodeName: ${node}, containers: [{ name: c, image: agnhost, args: [netexe
 let cluster: TestCluster | undefined;
 afterEach(async () => {
   await cluster?.down();
-}, 60_000);
+});
 
 describe.each(tested)('labs/cni/%s', (name) => {
   it('brings a network to a cluster without one', { timeout: 300_000 }, async ({ skip }) => {
@@ -43,8 +43,8 @@ describe.each(tested)('labs/cni/%s', (name) => {
     expect((await c.kubectl(['get', 'tiers'])).stderr).toContain(`the server doesn't have a resource type "tiers"`);
     await c.apply(PODS);
     await c.kubectlOut(['apply', '-f', join(FOLDER, name)]);
-    await c.kubectlOut(['wait', '--for=condition=Ready', 'node', '--all', '--timeout=60s']);
-    await c.kubectlOut(['wait', 'pod', '-l', 'app=probe', '--for=condition=Ready', '--timeout=60s']);
+    await c.kubectlOut(['wait', '--for=condition=Ready', 'node', '--all', '--timeout=120s']);
+    await c.kubectlOut(['wait', 'pod', '-l', 'app=probe', '--for=condition=Ready', '--timeout=120s']);
     const far = await c.kubectlOut(['get', 'pod', 'on-worker-2', '-o', 'jsonpath={.status.podIP}']);
     const connect = ['exec', 'on-worker-1', '--', '/agnhost', 'connect', `${far}:8080`, '--timeout=2s'];
     await waitFor('the pods to reach each other', async () => (await c.kubectl(connect)).code === 0);

@@ -164,7 +164,7 @@ async function bothReady(c: TestCluster): Promise<void> {
 let cluster: TestCluster | undefined;
 afterEach(async () => {
   await cluster?.down();
-}, 60_000);
+});
 
 describe.each(cells)(
   '--cni $cni --cni-backend $backend --proxy-mode $proxyMode',

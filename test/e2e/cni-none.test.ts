@@ -20,10 +20,10 @@ spec:
 let cluster: TestCluster | undefined;
 beforeAll(async () => {
   cluster = await TestCluster.start({ nodes: 2, arguments: ['--cni', 'none'] });
-}, 180_000);
+});
 afterAll(async () => {
   await cluster?.down();
-}, 60_000);
+});
 
 it('nodes are NotReady until a DaemonSet brings a network', async (context) => {
   if (cluster === undefined) {
@@ -39,8 +39,8 @@ it('nodes are NotReady until a DaemonSet brings a network', async (context) => {
   );
 
   await c.kubectlOut(['apply', '-f', MANIFEST]);
-  await c.kubectlOut(['wait', '--for=condition=Ready', 'node', '--all', '--timeout=60s']);
-  await c.kubectlOut(['wait', 'pod', '-l', 'app=probe', '--for=condition=Ready', '--timeout=60s']);
+  await c.kubectlOut(['wait', '--for=condition=Ready', 'node', '--all', '--timeout=120s']);
+  await c.kubectlOut(['wait', 'pod', '-l', 'app=probe', '--for=condition=Ready', '--timeout=120s']);
   const far = await c.kubectlOut(['get', 'pod', 'on-worker-2', '-o', 'jsonpath={.status.podIP}']);
   const connect = ['exec', 'on-worker-1', '--', '/agnhost', 'connect', `${far}:8080`, '--timeout=2s'];
   await waitFor('the pods to reach each other', async () => (await c.kubectl(connect)).code === 0);
@@ -67,4 +67,4 @@ spec: { podSelector: {}, policyTypes: [Ingress] }
   await waitFor('the event of the policy without effect', async () =>
     (await c.kubectlOut(['get', 'events'])).includes("the CNI plugin 'flannel' does not enforce NetworkPolicies"),
   );
-}, 180_000);
+});

@@ -39,6 +39,11 @@ async function podNames(c: TestCluster, app: string): Promise<string[]> {
   return names.split(' ').filter((name) => name !== '');
 }
 
+/** Events of a reason, which are told behind what they are about. */
+function told(c: TestCluster, reason: string): Promise<string> {
+  return c.kubectlOut(['get', 'events', '--field-selector', `reason=${reason}`]);
+}
+
 clusterTest('a disruption budget refuses an eviction until there are pods enough', async (c) => {
   await c.apply(deployment('guarded', 2));
   await c.apply(`
@@ -75,8 +80,8 @@ clusterTest('an autoscaler follows what the pods say they use', async (c) => {
   await c.kubectlOut(['autoscale', 'deployment/busy', '--cpu-percent=50', '--min=1', '--max=3']);
   await c.kubectlOut(['annotate', 'pods', '-l', 'app=busy', 'podwire.dev/cpu=150m']);
   await c.waitForField(['deployment', 'busy'], '{.status.readyReplicas}', '3');
-  const events = await c.kubectlOut(['get', 'events', '--field-selector', 'reason=SuccessfulRescale']);
-  expect(events).toContain('New size: 3; reason: cpu resource utilization (percentage of request) above target');
+  const reason = 'New size: 3; reason: cpu resource utilization (percentage of request) above target';
+  await waitFor('the event', async () => (await told(c, 'SuccessfulRescale')).includes(reason));
 });
 
 clusterTest('Endpoints that are written by hand are reached through their Service', async (c) => {
@@ -132,11 +137,12 @@ preemptionPolicy: Never
   await c.waitForField(['pod', 'urgent'], '{.status.phase}', 'Running');
   expect((await c.kubectl(['get', 'pod', 'plain'])).stderr).toContain('NotFound');
   await c.waitForField(['pod', 'patient'], '{.status.phase}', 'Pending');
-  const told = async (reason: string) => c.kubectlOut(['get', 'events', '--field-selector', `reason=${reason}`]);
-  await waitFor('the event', async () =>
-    /pod\/plain +Preempted by pod \S+ on node worker-1/.test(await told('Preempted')),
+  await waitFor('the event of the one that went', async () =>
+    /pod\/plain +Preempted by pod \S+ on node worker-1/.test(await told(c, 'Preempted')),
   );
-  expect(await told('FailedScheduling')).toContain('preemption: not eligible due to preemptionPolicy=Never.');
+  await waitFor('the event of the one that waits', async () =>
+    (await told(c, 'FailedScheduling')).includes('preemption: not eligible due to preemptionPolicy=Never.'),
+  );
   await c.kubectlOut(['delete', 'pod', 'patient', 'urgent']);
 });
 

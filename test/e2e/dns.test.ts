@@ -233,7 +233,9 @@ describe('--dns-listen', () => {
   clusterTest('says in its log how names outside the cluster are let out', async (c) => {
     const answer = await run('dig', [`@${ADDRESS}`, '-p', String(port), '+noall', '+comments', 'example.com']);
     expect(answer.stdout).toContain('status: SERVFAIL');
-    expect(c.logTails(40)).toContain('start the cluster with --egress host to ask them');
+    await waitFor('the line in the log', () =>
+      c.logTails(200).includes('start the cluster with --egress host to ask them'),
+    );
   });
 });
 
@@ -275,12 +277,14 @@ describe('in the cluster', () => {
 
   clusterTest('the end of one replica loses no name for longer than a retry', async (c) => {
     await start(c, 'resolving', `getent hosts ${API_NAME}`);
-    const { processes } = JSON.parse((await c.podwire(['status', '-o', 'json'])).stdout) as {
-      readonly processes: readonly { readonly name: string; readonly pod?: string; readonly pid?: number }[];
-    };
-    const replica = processes.find(({ name, pod }) => name === 'coredns' && pod !== undefined);
+    const replica = await waitFor('a replica to be shown', async () => {
+      const { processes } = JSON.parse((await c.podwire(['status', '-o', 'json'])).stdout) as {
+        readonly processes: readonly { readonly name: string; readonly pod?: string; readonly pid?: number }[];
+      };
+      return processes.find(({ name, pod }) => name === 'coredns' && pod !== undefined)?.pid;
+    });
     const killedMs = Date.now();
-    process.kill(replica?.pid as number, 'SIGKILL');
+    process.kill(replica, 'SIGKILL');
     const answers = await waitFor('answers after it', async () => {
       const all = await log(c, 'resolving');
       return all.some(({ atMs, ok }) => ok && atMs > killedMs + RETRY_MS) ? all : undefined;

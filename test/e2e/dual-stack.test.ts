@@ -20,6 +20,20 @@ async function kubectl(...args: string[]): Promise<string> {
   return result.stdout;
 }
 
+/** Each node, and each server of names, comes to know of a change in its own time. */
+async function comesTo(wanted: string | RegExp, ask: () => Promise<string>): Promise<void> {
+  let last = '';
+  const isThere = async () => {
+    last = await ask().catch(String);
+    return typeof wanted === 'string' ? last === wanted : wanted.test(last);
+  };
+  try {
+    await waitFor(`${wanted}`, isThere);
+  } catch (error) {
+    throw new Error(`${wanted} was to come, and at last it was ${last}`, { cause: error });
+  }
+}
+
 test('pods of two nodes have two addresses each, and reach each other by both', {
   timeout: LIMIT_MS,
 }, async (context) => {
@@ -45,7 +59,7 @@ test('pods of two nodes have two addresses each, and reach each other by both', 
 
   const run = (...command: string[]) => kubectl('exec', 'client', '--', ...command);
   for (const url of [`http://${four}/`, `http://[${six}]:80/`]) {
-    expect(await run('curl', '-sS', '-o', '/dev/null', '-w', '%{http_code}', url)).toBe('200');
+    await comesTo('200', () => run('curl', '-sS', '-o', '/dev/null', '-w', '%{http_code}', url));
   }
   expect(await run('ip', 'addr', 'show', 'eth0')).toMatch(/inet6 fd00:10:244:1::[0-9a-f]+\/64 scope global/);
   expect(await run('ip', '-6', 'route')).toContain('default via fd00:10:244:1::1 dev eth0 metric 1024 pref medium');
@@ -75,20 +89,14 @@ test('a Service of both versions: addresses, slices, names, node ports and rules
   const run = (...command: string[]) => kubectl('exec', 'client', '--', ...command);
   const code = async (...args: string[]) =>
     run('curl', '-sS', '-o', '/dev/null', '-w', '%{http_code} %{remote_ip}', ...args);
-  await waitFor('IPv6 rules on the node of the client', () =>
-    run('curl', '-sS', '-6', 'http://web/').then(
-      () => true,
-      () => false,
-    ),
-  );
-  expect(await code('-6', 'http://web/')).toBe(`200 ${six}`);
-  expect(await code('-4', 'http://web/')).toBe(`200 ${four}`);
+  await comesTo(`200 ${six}`, () => code('-6', 'http://web/'));
+  await comesTo(`200 ${four}`, () => code('-4', 'http://web/'));
   const nodePort = await field('{.spec.ports[0].nodePort}');
   for (const node of ['fd00:192:168:1::10', 'fd00:192:168:1::11']) {
-    expect(await code(`http://[${node}]:${nodePort}/`)).toBe(`200 ${node}`);
+    await comesTo(`200 ${node}`, () => code(`http://[${node}]:${nodePort}/`));
   }
-  expect(await run('nslookup', '-type=aaaa', 'web')).toContain(`Address: ${six}`);
-  expect(await run('nslookup', six)).toContain('name = web.default.svc.cluster.local.');
+  await comesTo(new RegExp(`Address: ${six}$`, 'm'), () => run('nslookup', '-type=aaaa', 'web'));
+  await comesTo(/name = web\.default\.svc\.cluster\.local\.$/m, () => run('nslookup', six));
   expect(await run('ping', '-6', '-c1', 'web').catch(String)).toContain(six);
 
   const podOf = (label: string) => [
@@ -104,10 +112,8 @@ test('a Service of both versions: addresses, slices, names, node ports and rules
   expect(await run('nslookup', 'web.default.svc.cluster.local', dns)).toContain(`Address: ${six}`);
   await kubectl('expose', 'pod', 'server', '--name=quiet', '--port=80', '--cluster-ip=None', overrides);
   const pod = await kubectl('get', 'pod', 'server', '-o', 'jsonpath={.status.podIPs[1].ip}');
-  await waitFor('the AAAA record of a headless Service', async () =>
-    (await run('dig', '+short', 'AAAA', 'quiet.default.svc.cluster.local')).includes(pod),
-  );
-  expect(await run('curl', '-sS', '-6', '-o', '/dev/null', '-w', '%{remote_ip}', 'http://quiet/')).toBe(pod);
+  await comesTo(`${pod}\n`, () => run('dig', '+short', 'AAAA', 'quiet.default.svc.cluster.local'));
+  await comesTo(pod, () => run('curl', '-sS', '-6', '-o', '/dev/null', '-w', '%{remote_ip}', 'http://quiet/'));
 
   const onNode = (...command: string[]) => cluster!.podwire(['node', 'exec', 'worker-1', '--', ...command]);
   const { stdout } = await onNode('ip6tables-save', '-t', 'nat');

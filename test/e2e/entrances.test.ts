@@ -143,7 +143,7 @@ spec:
   selector: { app: lonely }
   ports: [{ port: 8088, targetPort: 8080 }]
 `);
-  await c.kubectlOut(['wait', '--for=condition=Ready', 'pod/lonely', '--timeout=60s']);
+  await c.kubectlOut(['wait', '--for=condition=Ready', 'pod/lonely', '--timeout=120s']);
   const answers = async (node: string): Promise<string> => {
     const url = `http://${node}:32100/`;
     const format = ' %{http_code}';

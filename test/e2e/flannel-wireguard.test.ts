@@ -40,7 +40,7 @@ afterAll(async () => {
 async function echo(c: TestCluster, message: string): Promise<string> {
   const far = await c.kubectlOut(['get', 'pod', 'on-worker-2', '-o', 'jsonpath={.status.podIP}']);
   const url = `http://${far}:8080/echo?msg=${message}`;
-  const { stdout } = await c.kubectl(['exec', 'on-worker-1', '--', 'curl', '-s', '-m', '5', url]);
+  const { stdout } = await c.kubectl(['exec', 'on-worker-1', '--', 'curl', '-s', '-m', '60', url]);
   return stdout;
 }
 

@@ -90,8 +90,9 @@ describe.skipIf(cluster === undefined)('Node programs', () => {
       const asker = await cluster!.kubectlOut(['get', 'pod', 'asker', '-o', 'jsonpath={.status.podIP}']);
       expect(JSON.parse(await cluster!.kubectlOut(asked))).toEqual({ from: asker });
       expect(await cluster!.kubectlOut(['logs', 'express'])).toBe('express listens\n');
-      expect(await cluster!.kubectlOut(['describe', 'pod', 'express'])).toContain(
-        `Container image "node:18.1-bullseye" already present on machine; its programs run on Node ${process.versions.node}, whatever the tag`,
+      const present = `Container image "node:18.1-bullseye" already present on machine; its programs run on Node ${process.versions.node}, whatever the tag`;
+      await waitFor('the event of the image', async () =>
+        (await cluster!.kubectlOut(['describe', 'pod', 'express'])).includes(present),
       );
       expect(await cluster!.kubectl(['exec', 'asker', '--', 'node', '-e', 'process.exit(7)'])).toMatchObject({
         code: 7,

@@ -92,8 +92,10 @@ describe.each(['ipvs', 'nftables', 'ebpf'] as const)('podwire up --proxy-mode %s
     }
 
     for (const { command, text } of shown[mode]) {
-      const listing = await c.podwire(['node', 'exec', 'worker-1', '--', ...command]);
-      expect(listing.stdout).toMatch(text);
+      // The client may be on the other node.
+      await waitFor(`${command.join(' ')} to show ${text}`, async () =>
+        text.test((await c.podwire(['node', 'exec', 'worker-1', '--', ...command])).stdout),
+      );
     }
     const logs = await c.kubectlOut(['logs', '-n', 'kube-system', '-l', 'k8s-app=kube-proxy', '--tail=-1']);
     expect(logs).toMatch(new RegExp(`^I\\d{4} [\\d:.]{15} +1 server_linux\\.go:\\d+\\] "Using ${mode} Proxier"$`, 'm'));

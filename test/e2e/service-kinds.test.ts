@@ -81,7 +81,7 @@ let cluster: TestCluster | undefined;
 beforeAll(async () => {
   cluster = await TestCluster.start({ nodes: 2 });
   await cluster?.apply(MANIFEST);
-  await cluster?.kubectlOut(['wait', '--for=condition=Ready', 'pod/server', '--timeout=60s']);
+  await cluster?.kubectlOut(['wait', '--for=condition=Ready', 'pod/server', '--timeout=120s']);
 });
 afterAll(async () => {
   await cluster?.down();
@@ -135,7 +135,7 @@ test('a zone keeps to its own endpoints while each has its share', { timeout: 30
     return;
   }
   const c = cluster;
-  await c.kubectlOut(['wait', '--for=condition=Ready', 'pod', '-l', 'app=zonal', '--timeout=60s']);
+  await c.kubectlOut(['wait', '--for=condition=Ready', 'pod', '-l', 'app=zonal', '--timeout=120s']);
   const said = (reason: string, message: string): Promise<boolean> =>
     waitFor(`the event ${reason}`, async () => {
       const selector = `involvedObject.name=zonal,reason=${reason}`;

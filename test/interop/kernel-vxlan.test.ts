@@ -27,18 +27,18 @@ describe.skipIf(cluster === undefined)('a kernel VXLAN device as a node', () => 
   }
 
   function shell(script: string): Promise<CommandResult> {
-    return cluster!.shell(script, 90_000);
+    return cluster!.shell(script, 170_000);
   }
 
   beforeAll(async () => {
     const commands = documentedCommands(join(root, lab, 'README.md'));
     result = await shell(scriptOf(commands).replaceAll('kernel-1', name));
-  }, 100_000);
+  });
 
   afterAll(async () => {
     await shell(`KUBECONFIG=$(cli/bin/podwire.mjs kubeconfig) ${lab}/leave.sh ${name}`);
     await cluster?.down();
-  }, 60_000);
+  });
 
   it('runs every command of the lab', () => {
     expect(result.code, `${result.stdout}\n${result.stderr}`).toBe(0);

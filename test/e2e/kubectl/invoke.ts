@@ -4,9 +4,6 @@ import { once } from 'node:events';
 import { waitFor } from '../../wait-for.ts';
 import { differences, type Endless, type Invocation, wordsOf } from './invocation.ts';
 
-const EVENTUALLY_MS = 30_000;
-const SEEN_MS = 20_000;
-
 export interface Environment {
   readonly kubectl: string;
   readonly variables: Readonly<Record<string, string>>;
@@ -36,14 +33,10 @@ function failureText(wrong: readonly string[], { code, stdout, stderr }: Result)
 async function invokeUntil(row: Invocation, environment: Environment): Promise<void> {
   let last: Result = { code: 0, stdout: '', stderr: '' };
   try {
-    await waitFor(
-      row.command,
-      async () => {
-        last = await runKubectl(row, environment);
-        return differences(row, last).length === 0;
-      },
-      EVENTUALLY_MS,
-    );
+    await waitFor(row.command, async () => {
+      last = await runKubectl(row, environment);
+      return differences(row, last).length === 0;
+    });
   } catch (error) {
     throw new Error(failureText(differences(row, last), last), { cause: error });
   }
@@ -102,7 +95,7 @@ async function invokeEndless(row: Invocation, endless: Endless, environment: Env
 
 async function seen(pattern: RegExp, output: () => string): Promise<RegExpExecArray> {
   try {
-    return await waitFor(`the output ${pattern}`, () => pattern.exec(output()), SEEN_MS);
+    return await waitFor(`the output ${pattern}`, () => pattern.exec(output()));
   } catch (error) {
     throw new Error(`no ${pattern} in the output\n${output()}`, { cause: error });
   }

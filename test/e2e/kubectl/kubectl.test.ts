@@ -19,7 +19,6 @@ import { WORKLOADS } from './tables/workloads.ts';
 import { WRITING } from './tables/writing.ts';
 
 const CHAPTERS = [CLUSTER, READING, WRITING, WORKLOADS, KINDS, PODS, CUSTOM, ENDING];
-const ROW_LIMIT_MS = 90_000;
 
 const cluster = await TestCluster.start({ nodes: 2 });
 const versions = cluster === undefined ? [] : await oldestAndNewest(cluster.kubectlPath, join(cluster.home, 'kubectl'));
@@ -47,12 +46,12 @@ describe.skipIf(cluster === undefined)('kubectl', () => {
   });
 
   describe.each(CHAPTERS)('$title', ({ rows }) => {
-    it.each(rows)('$command', (row) => invoke(row, environment), ROW_LIMIT_MS);
+    it.each(rows)('$command', (row) => invoke(row, environment));
   });
 
   describe.each(versions)('version $minor', ({ path, minor }) => {
     const rows = VERSIONS.filter(({ until, from }) => within(minor, from, until));
-    it.each(rows)('$command', (row) => invoke(row, { ...environment, kubectl: path }), ROW_LIMIT_MS);
+    it.each(rows)('$command', (row) => invoke(row, { ...environment, kubectl: path }));
   });
 });
 

@@ -14,7 +14,7 @@ import { TestCluster } from '../cluster.testkit.ts';
 
 export const KUBE_DNS = '10.96.0.10';
 export const KUBE_DNS_IPV6 = 'fd00:10:96::a';
-const PATIENCE_MS = 5000;
+const PATIENCE_MS = 60_000;
 
 export interface DnsCluster {
   readonly client: PodNetwork;

@@ -52,7 +52,7 @@ export const CLUSTER: Chapter = {
       code: 1,
       stderr: /the server doesn't have a resource type "certificatesigningrequests"/,
     },
-    { command: 'get nodes', stdout: /^NAME +STATUS +ROLES +AGE +VERSION\nworker-1 +Ready +<none> +\d+s +v1\./ },
+    { command: 'get nodes', stdout: /^NAME +STATUS +ROLES +AGE +VERSION\nworker-1 +Ready +<none> +[\dms]+ +v1\./ },
     { command: 'get nodes -o wide', stdout: /INTERNAL-IP +EXTERNAL-IP +OS-IMAGE +KERNEL-VERSION +CONTAINER-RUNTIME/ },
     { command: 'describe node worker-1', stdout: /Capacity:[\s\S]*PodCIDR: +10\.244[\s\S]*Allocated resources/ },
     { command: 'get ns', stdout: /^kube-system +Active/m },

@@ -46,14 +46,18 @@ export const CUSTOM: Chapter = {
       stderr: /x-kubernetes-validations\[1\]\.rule: Invalid value: .*compilation failed/,
     },
     { command: 'apply -f -', input: DEFINITION, stdout: /widgets\.example\.com created/ },
-    { command: 'wait --for=condition=Established crd/widgets.example.com --timeout 10s', stdout: /condition met/ },
+    { command: 'wait --for=condition=Established crd/widgets.example.com --timeout 90s', stdout: /condition met/ },
     { command: 'get crd', stdout: /^widgets\.example\.com +\d{4}-/m },
     {
       command: 'api-resources --api-group example.com',
       stdout: /^widgets +wd +example\.com\/v1 +true +Widget$/m,
       eventually: true,
     },
-    { command: 'explain widget.spec', stdout: /What the widget shall be\.[\s\S]*size\s+<string> -required-/ },
+    {
+      command: 'explain widget.spec',
+      stdout: /What the widget shall be\.[\s\S]*size\s+<string> -required-/,
+      eventually: true,
+    },
     { command: 'apply -f -', input: widget('one', '{size: small}'), stdout: /widget\.example\.com\/one created/ },
     { command: 'get wd', stdout: /^NAME +SIZE\none +small/ },
     { command: 'get wd one -o jsonpath={.spec.replicas}', stdout: /^1$/ },
@@ -106,14 +110,14 @@ export const CUSTOM: Chapter = {
     { command: 'get wd inside -n ends -o jsonpath={.metadata.deletionTimestamp}', stdout: /^\d{4}-/, eventually: true },
     { command: 'get ns ends', stdout: /Terminating/ },
     { command: 'patch wd inside -n ends --type merge -p {"metadata":{"finalizers":null}}', stdout: /patched/ },
-    { command: 'wait --for=delete ns/ends --timeout 30s', code: 0 },
+    { command: 'wait --for=delete ns/ends --timeout 90s', code: 0 },
     { command: 'create cm owned', stdout: /created/ },
     {
       command:
         'patch cm owned -p {"metadata":{"ownerReferences":[{"apiVersion":"example.com/v1","kind":"Widget","name":"gone","uid":"00000000-0000-0000-0000-000000000000"}]}}',
       stdout: /patched/,
     },
-    { command: 'wait --for=delete cm/owned --timeout 20s', code: 0 },
+    { command: 'wait --for=delete cm/owned --timeout 90s', code: 0 },
     { command: 'delete crd widgets.example.com', stdout: /deleted/ },
     {
       command: 'get widgets',

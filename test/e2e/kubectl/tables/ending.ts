@@ -17,7 +17,7 @@ export const ENDING: Chapter = {
     { command: 'delete pdb --all', stdout: /deleted/ },
     { command: 'drain worker-2', code: 1, stderr: /cannot delete DaemonSet-managed Pods/ },
     {
-      command: 'drain worker-2 --ignore-daemonsets --delete-emptydir-data --force --timeout 60s',
+      command: 'drain worker-2 --ignore-daemonsets --delete-emptydir-data --force --timeout 90s',
       stdout: /node\/worker-2 (drained|evicted)/,
     },
     { command: 'uncordon worker-2', stdout: /uncordoned/ },
@@ -29,7 +29,7 @@ export const ENDING: Chapter = {
     { command: 'delete cm settings', code: 1, stderr: /configmaps "settings" not found/ },
     { command: 'delete cm settings --ignore-not-found', code: 0 },
     { command: 'delete -f -', input: DEPLOYMENT, stdout: /deployment\.apps "web" deleted/ },
-    { command: 'wait --for=delete pod -l app=web --timeout 60s', code: 0 },
+    { command: 'wait --for=delete pod -l app=web --timeout 90s', code: 0 },
     { command: 'apply -f -', input: DEPLOYMENT, stdout: /created/ },
     { command: 'get rs -l app=web', stdout: /web-/, eventually: true },
     { command: 'delete deploy web --cascade=orphan', stdout: /deleted/ },
@@ -50,7 +50,7 @@ export const ENDING: Chapter = {
     { command: 'create cm y -n room', code: 1, stderr: /because it is being terminated/ },
     { command: 'get pods -n room', stderr: /No resources found/, eventually: true },
     { command: 'patch cm x -n room -p {"metadata":{"finalizers":null}}', stdout: /patched/ },
-    { command: 'wait --for=delete ns/room --timeout 60s', code: 0 },
+    { command: 'wait --for=delete ns/room --timeout 90s', code: 0 },
     {
       command: 'delete ns default',
       code: 1,

@@ -60,7 +60,7 @@ export const KINDS: Chapter = {
     { command: 'get pdb', stdout: /NAME +MIN AVAILABLE +MAX UNAVAILABLE +ALLOWED DISRUPTIONS +AGE\np +1 +N\/A/ },
     { command: 'describe pdb p', stdout: /Min available: +1/ },
     { command: 'create job once --image busybox -- true', stdout: /created/ },
-    { command: 'wait --for=condition=Complete job/once --timeout 30s', stdout: /condition met/ },
+    { command: 'wait --for=condition=Complete job/once --timeout 90s', stdout: /condition met/ },
     { command: 'get jobs', stdout: /NAME +STATUS +COMPLETIONS +DURATION +AGE\nonce +Complete +1\/1/ },
     { command: 'describe job once', stdout: /Pods Statuses: +0 Active.*1 Succeeded/ },
     { command: "create cronjob tick --image busybox --schedule '*/5 * * * *' -- true", stdout: /created/ },

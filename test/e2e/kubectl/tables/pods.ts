@@ -6,7 +6,7 @@ export const PODS: Chapter = {
   title: 'pods',
   rows: [
     { command: 'apply -f -', input: POD, stdout: /pod\/shell created/ },
-    { command: 'wait --for=condition=Ready pod/shell --timeout 30s', stdout: /condition met/ },
+    { command: 'wait --for=condition=Ready pod/shell --timeout 90s', stdout: /condition met/ },
     { command: 'exec shell -- hostname', stdout: /^shell$/m, stderr: /Defaulted container "main" out of: main, side/ },
     { command: 'exec shell -c side -- echo two words', stdout: /^two words$/m },
     { command: 'exec -i shell -c main -- cat', input: 'through', stdout: /^through$/ },
@@ -80,7 +80,7 @@ export const PODS: Chapter = {
       command: 'run env --image busybox --restart Never --env A=b --labels x=y --port 80 --command -- env',
       stdout: /pod\/env created/,
     },
-    { command: 'wait --for=jsonpath={.status.phase}=Succeeded pod/env --timeout 30s', stdout: /condition met/ },
+    { command: 'wait --for=jsonpath={.status.phase}=Succeeded pod/env --timeout 90s', stdout: /condition met/ },
     { command: 'logs env', stdout: /^A=b$/m },
     { command: 'get pod env', stdout: /0\/1 +Completed +0/ },
     { command: 'run dry --image nginx --dry-run=client -o yaml', stdout: /kind: Pod[\s\S]*image: nginx/ },
