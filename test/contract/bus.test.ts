@@ -108,6 +108,8 @@ describe('requests', () => {
     blocked = false;
     await server.start();
     await waitFor('both to be back', () => client.connected && worker.connected);
+    // What it serves may reach the server behind a request of somebody else.
+    await worker.nats.flush();
     expect(await client.request(ECHO, { node: 'w' }, 'again')).toBe('again');
   });
 });

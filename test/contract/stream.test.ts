@@ -155,6 +155,7 @@ describe('streams', () => {
     await server.start();
     await waitFor('both to be back', () => client.connected && agent.connected);
     expect(await stream.closed).toMatchObject({ message: 'part of the stream was lost' });
+    await agent.nats.flush();
     const another = await openStream(client, LINE, NODE, '');
     const texts = collect(another);
     await another.send(0, bytes('fine'));
