@@ -48,7 +48,7 @@ export function addImpairmentOptions(command: Command): Command {
     .option('--reorder-gap <n>', 'only every so many-th packet', wholeNumber(1, MAX_COUNT))
     .option('--corrupt <percent>', 'flip a bit, which the checksums find', parsePercent)
     .option('--corrupt-correlation <percent>', correlation, parsePercent)
-    .option('--rate <rate>', 'a bottleneck: 10mbit', parseRate)
+    .option('--rate <rate>', 'a bottleneck: 10mbit, all headers counted', parseRate)
     .option('--limit <packets>', 'that may wait for the rate (1000)', wholeNumber(0, MAX_COUNT))
     .option('--limit-bytes <size>', 'the same in bytes: 64kb', parseSize)
     .option('--partition', 'let nothing pass')

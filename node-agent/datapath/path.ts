@@ -359,14 +359,17 @@ export class NodeDatapath implements AddressHolder {
   }
 
   private faultPlaces(link: FaultyLink) {
-    const { nodeName, peers, attachments: pods } = this;
+    const { nodeName, peers, attachments: pods, eth0: card, underlay: overlay } = this;
     return {
       nodeName,
+      memory: this.options.memory,
       link,
       peerId: (name: string) => peers.get(name)?.peer.id,
       peerNames: () => peers.list().map(({ options }) => options.nodeName),
       pods,
       tunnels: this.devices.filter((each) => each instanceof TunnelDevice || each instanceof NodeTunnelDevice),
+      card,
+      overlay,
     };
   }
 

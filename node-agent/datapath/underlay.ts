@@ -8,7 +8,7 @@
  * VNI 0 is the emulated physical network: plain frames between the nodes' eth0, so that ARP and everything else that is
  * not overlay happens there for real, and a capture of the real socket shows it.
  */
-import type { NetDevice } from '../../shared/netstack/device.ts';
+import type { NetDevice, QueueDiscipline } from '../../shared/netstack/device.ts';
 import * as drop from '../../shared/netstack/drop-reasons.ts';
 import type { Engine } from '../../shared/netstack/engine.ts';
 import type { DropReason } from '../../shared/netstack/hooks.ts';
@@ -61,6 +61,12 @@ export class Underlay {
   tap: OverlayTap | null = null;
   /** The card that the overlay's datagrams pass; frames of VNI 0 are a card's own. */
   carrier: NetDevice | null = null;
+  /**
+   * What the overlay's datagrams pass with that card's own frames when they leave and when they arrive; null while nothing is
+   * wrong there. What is in it has its peer's number and one for a mark, which nobody else reads there; own frames have 0.
+   */
+  egress: QueueDiscipline | null = null;
+  ingress: QueueDiscipline | null = null;
   private readonly engine: Engine;
   private readonly memory: PacketMemory;
   private readonly link: UnderlayLink;
@@ -106,12 +112,39 @@ export class Underlay {
 
   /** Puts the VXLAN header before a frame and keeps it for the end of the turn; `lastByte` is the header's. Takes ownership. */
   send(peer: Peer, vni: number, frame: Packet, lastByte = 0): void {
-    if (vni !== PLAIN_VNI && this.isCut) {
-      this.drop(frame, CARRIER_DOWN);
-      return;
-    }
     frame.connection = null;
     frame.mark = 0;
+    if (vni !== PLAIN_VNI) {
+      if (this.isCut) {
+        this.drop(frame, CARRIER_DOWN);
+        return;
+      }
+      if (this.egress !== null) {
+        this.enqueueAt(this.egress, peer, vni, frame, lastByte);
+        return;
+      }
+    }
+    this.transmit(peer, vni, frame, lastByte);
+  }
+
+  /** What the card's queue lets go. Takes ownership. */
+  sendQueued(datagram: Packet): void {
+    const peer = this.takePeer(datagram);
+    if (peer === undefined) return;
+    const { view } = this.memory;
+    const vni = vxlan.vni(view, datagram.offset);
+    const lastByte = vxlan.lastByte(view, datagram.offset);
+    datagram.strip(vxlan.HEADER_BYTES);
+    this.transmit(peer, vni, datagram, lastByte);
+  }
+
+  /** The same of what arrived. */
+  receiveQueued(datagram: Packet): void {
+    const peer = this.takePeer(datagram);
+    if (peer !== undefined) this.arrive(peer, vxlan.vni(this.memory.view, datagram.offset), datagram);
+  }
+
+  private transmit(peer: Peer, vni: number, frame: Packet, lastByte: number): void {
     if (frame.segmentBytes > 0 && this.link.takesSuperSegments?.(peer.id) !== true) {
       this.cut(frame, (segment) => this.enqueue(peer, vni, segment, lastByte));
       return;
@@ -125,6 +158,27 @@ export class Underlay {
   cut(frame: Packet, transmit: (segment: Packet) => void): void {
     const network = frame.offset + ethernet.HEADER_BYTES;
     this.lostSegments += cutSuperSegment(this.cutter, this.memory, frame, network, transmit);
+  }
+
+  /** Hands a frame to a queue of the card, a segment at a time where that must meet each by itself. */
+  private enqueueAt(queue: QueueDiscipline, peer: Peer, vni: number, frame: Packet, lastByte: number): void {
+    if (frame.segmentBytes > 0 && !queue.takesSuperSegments) {
+      this.cut(frame, (segment) => this.enqueueAt(queue, peer, vni, segment, lastByte));
+      return;
+    }
+    if (frame.segmentBytes === 0) completeChecksums(this.memory, frame);
+    frame.prepend(vxlan.HEADER_BYTES);
+    vxlan.encode(this.memory.view, frame.offset, vni, lastByte);
+    frame.mark = peer.id + 1;
+    queue.enqueue(frame);
+  }
+
+  /** Whose a datagram in the card's queue is; undefined, and dropped, where that node is gone. */
+  private takePeer(datagram: Packet): Peer | undefined {
+    const peer = this.peers.get(datagram.mark - 1);
+    datagram.mark = 0;
+    if (peer === undefined) this.drop(datagram, UNKNOWN_PEER);
+    return peer;
   }
 
   private enqueue(peer: Peer, vni: number, frame: Packet, lastByte: number): void {
@@ -161,6 +215,17 @@ export class Underlay {
       return;
     }
     const vni = vxlan.vni(view, datagram.offset);
+    if (vni === PLAIN_VNI || this.ingress === null) {
+      this.arrive(peer, vni, datagram);
+      return;
+    }
+    const lastByte = vxlan.lastByte(view, datagram.offset);
+    datagram.strip(vxlan.HEADER_BYTES);
+    this.enqueueAt(this.ingress, peer, vni, datagram, lastByte);
+  }
+
+  private arrive(peer: Peer, vni: number, datagram: Packet): void {
+    const { view } = this.memory;
     const end = this.ends.get(vni) ?? this.otherEnd;
     if (end === undefined) {
       this.drop(datagram, UNKNOWN_VNI);

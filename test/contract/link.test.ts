@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import { afterEach, describe, expect, it } from 'vitest';
 import { FaultQueue } from '../../node-agent/datapath/faults/fault-queue.ts';
 import { FaultyLink } from '../../node-agent/datapath/faults/faulty-link.ts';
+import { datagrams } from '../../node-agent/datapath/faults/framing.ts';
 import { HoldingBound } from '../../node-agent/datapath/faults/holding-bound.ts';
 import type { LinkEndpoint, PeerId } from '../../node-agent/datapath/link.ts';
 import { DgramLink } from '../../node-agent/io/dgram-link.ts';
@@ -49,7 +50,7 @@ class FaultySocketLink extends FaultyLink implements SocketLink {
       bound: new HoldingBound(memory),
       seed: 1,
       where: 'link',
-      headerBytes: 8,
+      framing: datagrams(memory),
       observer: { tracer: null, dropped: () => undefined },
       output: (packets) => this.sendPast(peer, packets),
     });

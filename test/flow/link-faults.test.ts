@@ -145,6 +145,7 @@ describe('at pods and devices', () => {
     ['a pod', pod('10.244.1.5', 'from')],
     ['a tunnel', device('flannel.1', 'to')],
     ['a tunnel, inwards', device('flannel.1', 'from')],
+    ['the card below it, inwards', device('eth0', 'from')],
   ] as const)('a delay alone at %s keeps what the window allows', (_where, target) => {
     const { cluster, a, b } = twoPods();
     impair(cluster.node(1), target, { delayUs: 2000 });
@@ -172,8 +173,40 @@ describe('at pods and devices', () => {
     const before = Number(rttUs());
     impair(cluster.node(1), device('flannel.1', direction), { delayUs: 3000 });
     expect(rttUs()).toBe(before + 3000);
-    impair(cluster.node(1), device('eth0', direction), { partition: true });
-    expect(rttUs()).toBe(before + 3000);
+  });
+
+  test.each(Object.keys(NETWORKS).filter((name) => !name.startsWith('aws')))(
+    "%s: what leaves by eth0, the overlay's datagrams too",
+    (name) => {
+      const { cluster, rttUs } = twoPods(NETWORKS[name]!.network);
+      const fastUs = Number(rttUs());
+      impair(cluster.node(1), device('eth0', 'to'), { delayUs: 3000 });
+      expect(rttUs()).toBe(fastUs + 3000);
+      impair(cluster.node(1), device('eth0', 'from'), { delayUs: 4000 });
+      expect(rttUs()).toBe(fastUs + 7000);
+      impair(cluster.node(1), device('eth0', 'from'), { delayUs: 0, corrupt: 1 });
+      expect(rttUs()).toBe('lost');
+      impair(cluster.node(1), device('eth0', 'from'), { corrupt: 0, duplicate: 1 });
+      expect(rttUs()).toBe(fastUs + 3000);
+      cluster.node(1).faults.clear('all');
+      expect(rttUs()).toBe(fastUs);
+    },
+  );
+
+  test('eth0 of a node that is deleted meanwhile lets go of what was for it', () => {
+    const { cluster, a } = twoPods();
+    impair(cluster.node(1), device('eth0', 'to'), { delayUs: 50_000 });
+    const { inUse } = cluster.memory;
+    cluster.ask(a, '10.244.2.6', 53);
+    cluster.node(1).removePeer('worker-2');
+    cluster.advance(100_000);
+    expect(cluster.memory.inUse).toBeLessThanOrEqual(inUse);
+    expect(
+      cluster
+        .node(1)
+        .drops.list()
+        .map(({ code }) => code),
+    ).toContain('unknown-peer');
   });
 
   test.each([

@@ -1,5 +1,6 @@
 /** A cable between two hosts with the faults of a link: a veth pair, and before each end the queue that nodes have there. */
 import { FaultQueue } from '../../node-agent/datapath/faults/fault-queue.ts';
+import { FRAMES } from '../../node-agent/datapath/faults/framing.ts';
 import type { HoldingBound } from '../../node-agent/datapath/faults/holding-bound.ts';
 import type { Engine } from '../../shared/netstack/engine.ts';
 import { createVethPair, type VethDevice, type VethOptions } from '../../shared/netstack/veth.ts';
@@ -44,7 +45,7 @@ function queueBefore(end: VethDevice, side: number, options: CableOptions): Faul
     bound,
     seed: seed + side,
     where: end.name,
-    headerBytes: 0,
+    framing: FRAMES,
     observer: { tracer: null, dropped: () => undefined },
     output: (packets) => {
       for (const packet of packets) end.transmitNow(packet);

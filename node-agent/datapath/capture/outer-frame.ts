@@ -16,7 +16,8 @@ export interface OuterEnds {
   readonly to: NodeEnd;
 }
 
-const OUTER_BYTES = ethernet.HEADER_BYTES + ipv4.HEADER_BYTES + udp.HEADER_BYTES;
+/** Before the VXLAN header. */
+export const OUTER_BYTES = ethernet.HEADER_BYTES + ipv4.HEADER_BYTES + udp.HEADER_BYTES;
 const OUTER_TTL = 64;
 
 /** A copy; `length` bytes at `offset` begin with the VXLAN header. */

@@ -2,11 +2,11 @@
 import type { QueueDiscipline, QueuedDevice } from '../../../shared/netstack/device.ts';
 import type { VethDevice } from '../../../shared/netstack/veth.ts';
 import type { FaultTarget } from '../../../shared/rules/link-fault.ts';
-import type { Packet } from '../../../shared/wire/packet-memory.ts';
-import * as vxlan from '../../../shared/wire/vxlan.ts';
+import type { Packet, PacketMemory } from '../../../shared/wire/packet-memory.ts';
 import type { PeerId } from '../link.ts';
 import type { PodAttachment } from '../pod-attachment.ts';
 import type { FaultyLink } from './faulty-link.ts';
+import { CARD, datagrams, FRAMES } from './framing.ts';
 import { type AttachPoint, LinkFaultError } from './link-faults.ts';
 
 /** A device with another node at its other end. */
@@ -16,15 +16,27 @@ export interface TunnelPlace extends QueuedDevice {
   receive(frame: Packet): void;
 }
 
+/** What passes the nodes' card beside its own frames: what overlays send. */
+export interface CarriedOverlay {
+  egress: QueueDiscipline | null;
+  ingress: QueueDiscipline | null;
+  sendQueued(datagram: Packet): void;
+  receiveQueued(datagram: Packet): void;
+}
+
 /** What a node has where faults can be. */
 export interface FaultPlaces {
   readonly nodeName: string;
+  readonly memory: PacketMemory;
   readonly link: FaultyLink;
   /** By node name; undefined when it is not known. */
   readonly peerId: (nodeName: string) => PeerId | undefined;
   readonly peerNames: () => readonly string[];
   readonly pods: ReadonlyMap<string, PodAttachment>;
   readonly tunnels: readonly TunnelPlace[];
+  /** The one of them that carries the overlay. */
+  readonly card: TunnelPlace;
+  readonly overlay: CarriedOverlay;
 }
 
 export function attachPoint(places: FaultPlaces, target: FaultTarget): AttachPoint {
@@ -50,7 +62,7 @@ function wireKey(deviceName: string, outwards: boolean): string {
   return `${deviceName} ${outwards ? 'out' : 'in'}`;
 }
 
-function peerPoint({ nodeName, link, peerId, peerNames }: FaultPlaces, to: string): AttachPoint {
+function peerPoint({ nodeName, memory, link, peerId, peerNames }: FaultPlaces, to: string): AttachPoint {
   if (peerId(to) === undefined) {
     const known = peerNames();
     const others = known.length === 0 ? 'no other node' : known.join(', ');
@@ -65,7 +77,7 @@ function peerPoint({ nodeName, link, peerId, peerNames }: FaultPlaces, to: strin
     key: peerKey(to),
     from: nodeName,
     to,
-    headerBytes: vxlan.HEADER_BYTES,
+    framing: datagrams(memory),
     attach: (queue) => withPeer((peer) => link.setQueue(peer, queue ?? undefined)),
     output: (packets) => withPeer((peer) => link.sendPast(peer, packets)),
   };
@@ -82,12 +94,14 @@ function podPoint({ nodeName, pods }: FaultPlaces, pod: string, toPod: boolean):
   return { ...vethPoint(attachment, toPod), from, to };
 }
 
-function devicePoint({ nodeName, pods, tunnels }: FaultPlaces, name: string, outwards: boolean): AttachPoint {
+function devicePoint(places: FaultPlaces, name: string, outwards: boolean): AttachPoint {
+  const { nodeName, pods, tunnels, card, overlay } = places;
   const device = `${nodeName}:${name}`;
   const [from, to] = outwards ? [nodeName, device] : [device, nodeName];
   const attachments = [...pods.values()];
   const veth = attachments.find(({ hostDevice }) => hostDevice.name === name);
   if (veth !== undefined) return { ...vethPoint(veth, outwards), from, to };
+  if (name === card.name) return { ...cardPoint(card, overlay, outwards), from, to };
   const tunnel = tunnels.find((candidate) => candidate.name === name);
   if (tunnel !== undefined) return { ...tunnelPoint(tunnel, outwards), from, to };
   const names = [...tunnels, ...attachments.map(({ hostDevice }) => hostDevice)].map((each) => each.name);
@@ -107,7 +121,7 @@ function tunnelPoint(tunnel: TunnelPlace, outwards: boolean): UnnamedPoint {
   if (outwards) return egressPoint(key, tunnel);
   return {
     key,
-    headerBytes: 0,
+    framing: FRAMES,
     attach: (queue) => {
       tunnel.ingress = queue;
     },
@@ -117,10 +131,30 @@ function tunnelPoint(tunnel: TunnelPlace, outwards: boolean): UnnamedPoint {
   };
 }
 
+/** In life an overlay's datagrams pass the card's own queue, so they do here. */
+function cardPoint(card: TunnelPlace, overlay: CarriedOverlay, outwards: boolean): UnnamedPoint {
+  const own = tunnelPoint(card, outwards);
+  return {
+    key: own.key,
+    framing: CARD,
+    attach: (queue) => {
+      own.attach(queue);
+      overlay[outwards ? 'egress' : 'ingress'] = queue;
+    },
+    output: (packets) => {
+      for (const packet of packets) {
+        if (packet.mark === 0) own.output([packet]);
+        else if (outwards) overlay.sendQueued(packet);
+        else overlay.receiveQueued(packet);
+      }
+    },
+  };
+}
+
 function egressPoint(key: string, device: QueuedDevice): UnnamedPoint {
   return {
     key,
-    headerBytes: 0,
+    framing: FRAMES,
     attach: (queue) => {
       device.qdisc = queue;
     },

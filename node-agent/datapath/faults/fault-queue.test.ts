@@ -4,6 +4,7 @@ import { EventEngine } from '../../../shared/netstack/event-engine.ts';
 import { type ImpairmentChange, mergeImpairment, UNIMPAIRED } from '../../../shared/rules/impairment.ts';
 import { PacketMemory } from '../../../shared/wire/packet-memory.ts';
 import { FaultQueue } from './fault-queue.ts';
+import { FRAMES } from './framing.ts';
 import { HoldingBound } from './holding-bound.ts';
 
 const memory = new PacketMemory({ smallSlots: 4096, largeSlots: 1 });
@@ -31,7 +32,7 @@ class Bench {
       bound: this.bound,
       seed,
       where: 'link a -> b',
-      headerBytes: 0,
+      framing: FRAMES,
       observer: {
         tracer: null,
         dropped: (packet, reason) => this.dropped.push(`${memory.view.getUint32(packet.offset)} ${reason.code}`),

@@ -21,6 +21,7 @@ import type { Packet, PacketMemory } from '../../../shared/wire/packet-memory.ts
 import { Chance } from './chance.ts';
 import { flipBit } from './corruption.ts';
 import * as reasons from './fault-reasons.ts';
+import type { Framing } from './framing.ts';
 import type { HoldingBound } from './holding-bound.ts';
 import { Jitter } from './jitter.ts';
 import { Loss } from './loss.ts';
@@ -46,8 +47,7 @@ export interface FaultQueueOptions {
   /** `link worker-1 -> worker-2`, in drops and traces. */
   readonly where: string;
   readonly observer: FaultObserver;
-  /** Bytes before the Ethernet header: 8 of a VXLAN datagram, 0 of a frame. */
-  readonly headerBytes: number;
+  readonly framing: Framing;
   /** Packets go on; takes ownership of them, not of the array. */
   readonly output: (packets: readonly Packet[]) => void;
 }
@@ -168,10 +168,10 @@ export class FaultQueue implements QueueDiscipline {
   private damageAndDelay(packet: Packet): void {
     const { corrupt, corruptCorrelation } = this.impairment;
     if (this.corruption.hit(corrupt, corruptCorrelation)) {
-      const { memory, headerBytes, observer, where } = this.options;
+      const { memory, framing, observer, where } = this.options;
       this.counts.corrupted++;
       observer.tracer?.impaired(packet, where, 'one bit flipped');
-      if (!flipBit(memory, packet, headerBytes, this.random)) {
+      if (!flipBit(memory, packet, framing.headerBytes(packet), this.random)) {
         this.drop(packet, reasons.LINK_CORRUPT);
         return;
       }
@@ -180,10 +180,10 @@ export class FaultQueue implements QueueDiscipline {
   }
 
   private hold(packet: Packet): void {
-    const { engine, bound, observer, where } = this.options;
+    const { engine, bound, observer, where, framing } = this.options;
     const { nowUs } = engine;
     const delayUs = this.delayUs();
-    const departureUs = this.rate.departureUs(nowUs, packet.length, this.impairment);
+    const departureUs = this.rate.departureUs(nowUs, framing.wireBytes(packet), this.impairment);
     if (departureUs === undefined) {
       this.drop(packet, reasons.LINK_QUEUE_FULL);
       return;
@@ -247,8 +247,8 @@ export class FaultQueue implements QueueDiscipline {
   }
 
   private segmentsOf(packet: Packet): number {
-    const { memory, headerBytes } = this.options;
-    return segmentCount(memory.view, packet, packet.offset + headerBytes + ethernet.HEADER_BYTES);
+    const { memory, framing } = this.options;
+    return segmentCount(memory.view, packet, packet.offset + framing.headerBytes(packet) + ethernet.HEADER_BYTES);
   }
 
   private countDrop(reason: DropReason, packets = 1): void {

@@ -14,6 +14,7 @@ import {
 import type { FaultTarget, LinkFault } from '../../../shared/rules/link-fault.ts';
 import type { Packet, PacketMemory } from '../../../shared/wire/packet-memory.ts';
 import { type FaultObserver, FaultQueue, type ImpairmentTracer } from './fault-queue.ts';
+import type { Framing } from './framing.ts';
 import { HoldingBound } from './holding-bound.ts';
 import { LayeredImpairment, MAX_LAYERS } from './layered-impairment.ts';
 
@@ -27,8 +28,7 @@ export interface AttachPoint {
   /** Who sends and who receives, as the user would name them. */
   readonly from: string;
   readonly to: string;
-  /** Bytes before the Ethernet header of what passes here. */
-  readonly headerBytes: number;
+  readonly framing: Framing;
   readonly attach: (queue: FaultQueue | null) => void;
   readonly output: (packets: readonly Packet[]) => void;
 }
@@ -174,7 +174,7 @@ export class LinkFaults {
       seed: seedOf(seed, point),
       where: `link ${point.from} -> ${point.to}`,
       observer: this.observer,
-      headerBytes: point.headerBytes,
+      framing: point.framing,
       output: point.output,
     });
     return { target, point, queue, layers: new LayeredImpairment(), seed };

@@ -7,6 +7,7 @@ import * as ipv4 from '../../../shared/wire/ipv4.ts';
 import { type Packet, PacketMemory } from '../../../shared/wire/packet-memory.ts';
 import * as tcp from '../../../shared/wire/tcp.ts';
 import { FaultQueue } from './fault-queue.ts';
+import { FRAMES } from './framing.ts';
 import { HoldingBound } from './holding-bound.ts';
 
 const SEGMENT_BYTES = 1000;
@@ -31,7 +32,7 @@ function queueWith(change: ImpairmentChange, memory = new PacketMemory({ smallSl
     bound: new HoldingBound(memory),
     seed: 1,
     where: 'link a -> b',
-    headerBytes: 0,
+    framing: FRAMES,
     observer: { tracer: null, dropped: () => undefined },
     output: (packets) => {
       for (const packet of packets) memory.free(packet);
