@@ -92,7 +92,7 @@ function events(datapath: NodeDatapath, words: readonly string[]): CommandOutput
   try {
     const kinds = mask === -1 ? Object.values(EVENT_MASKS) : eventKinds(asked[mask + 1] ?? '');
     const matches = readFilter(mask === -1 ? asked : asked.filter((_, index) => index !== mask && index !== mask + 1));
-    const log = eventsOf(datapath);
+    const { log } = eventsOf(datapath);
     const from = at === -1 ? log.follow() : Number(words[at + 1]);
     const { events: happened, lost, next } = log.since(from);
     const shown = happened.filter(({ kind, row }) => kinds.includes(kind) && matches(row));

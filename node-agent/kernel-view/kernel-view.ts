@@ -116,7 +116,7 @@ function commonCommands(
 ): Record<string, Command> {
   const seenBy = (pidNamespace: object | undefined) => (processes === 'all' ? 'all' : pidNamespace);
   return {
-    ip: (words) => ipCommand(namespace(), words),
+    ip: (words) => ipCommand(namespace, words),
     ss: (words, pidNamespace) => ssCommand(host, words, seenBy(pidNamespace)),
     netstat: (words, pidNamespace) => netstatCommand(host, words, seenBy(pidNamespace)),
     route: () => routeCommand(host),

@@ -6,8 +6,8 @@ import type { Host } from '../../shared/netstack/host.ts';
 import type { PodNetwork } from '../../shared/podnet/pod-network.ts';
 import type { PluginOutput } from '../cni/plugin.ts';
 import type { NodeDatapath } from '../datapath/path.ts';
+import { kernelProgram } from '../images/commands/kernel/kernel.ts';
 import type { Image, KernelView, Program, ProgramContext } from '../images/image.ts';
-import { pause, write } from '../images/program-io.ts';
 import { findImage } from '../images/registry.ts';
 import { CommandNotStartedError, type RunningContainer, startContainer } from '../images/runtime.ts';
 import { NODE_ONLY_COMMANDS, nodeKernelView, type Turn } from '../kernel-view/kernel-view.ts';
@@ -32,9 +32,6 @@ export interface NodeCommandsOptions {
 }
 
 type PluginCommands = Readonly<Record<string, (words: readonly string[]) => PluginOutput>>;
-
-/** Of a command that follows. */
-const FOLLOW_MS = 100;
 
 /** Has the tools that a node's administrator would use. */
 const TOOLS_IMAGE = 'nicolaka/netshoot';
@@ -80,7 +77,7 @@ export class NodeCommands {
     const { datapath, networkOf, turn } = this.options;
     const startContainer = (network: PodNetwork, kernel: KernelView) => this.start(this.image!, network, kernel);
     const exec = netnsExec(context.argv, { datapath, networkOf, turn, startContainer });
-    return (exec ?? kernelProgram)(context);
+    return (exec ?? kernelProgram('ip'))(context);
   }
 
   private start(image: Image, network: PodNetwork, kernel: KernelView): RunningContainer {
@@ -107,18 +104,6 @@ export class NodeCommands {
 function nodeImage(pluginCommands: readonly string[], ip: Program): Image {
   const tools = findImage(TOOLS_IMAGE);
   if (tools === undefined) throw new Error(`the image ${TOOLS_IMAGE} is missing, which holds the node's commands`);
-  const own = Object.fromEntries([...NODE_ONLY_COMMANDS, ...pluginCommands].map((name) => [name, kernelProgram]));
+  const own = Object.fromEntries([...NODE_ONLY_COMMANDS, ...pluginCommands].map((name) => [name, kernelProgram(name)]));
   return { ...tools, repositories: [], programs: { ...tools.programs, ...own, ip } };
 }
-
-const kernelProgram: Program = async ({ argv, container, stdout, stderr, signal }) => {
-  for (let words: readonly string[] = argv; ; ) {
-    const output = container.kernel?.run(words);
-    if (output === undefined) return 1;
-    if (output.stdout !== '') await write(stdout, output.stdout);
-    if (output.stderr !== '') await write(stderr, output.stderr);
-    if (output.next === undefined || signal.aborted) return output.code;
-    words = output.next;
-    await pause(FOLLOW_MS, signal);
-  }
-};

@@ -18,6 +18,7 @@ import { addressBits, isInNetwork } from '../wire/ip-address.ts';
 import * as ipv6 from '../wire/ipv6-address.ts';
 import { type AddressHolder, ipv6Table, isIpv6 } from '../wire/ipv6-table.ts';
 import type { Packet, PacketMemory } from '../wire/packet-memory.ts';
+import type { ChangeObserver } from './change-observer.ts';
 import type { FrameUpcall, NetDevice } from './device.ts';
 import * as drop from './drop-reasons.ts';
 import type { Engine } from './engine.ts';
@@ -88,6 +89,8 @@ export class Host implements FrameUpcall, AddressHolder {
   readonly ipv6: boolean;
   hooks: NetfilterHooks | null;
   observer: DropObserver | null;
+  /** null while nobody listens; the tables of routes and of neighbours have theirs. */
+  changes: ChangeObserver | null = null;
   /** Translates Services at the socket; null where packets carry their addresses. */
   socketBalancer: SocketBalancer | null = null;
   reversePathFilter: 'off' | 'loose' | 'strict' = 'off';
@@ -201,7 +204,9 @@ export class Host implements FrameUpcall, AddressHolder {
     attached.addresses.splice(place, 0, assigned);
     this.localAddresses.set(local | 0, assigned);
     this.broadcasts.add(address.LIMITED_BROADCAST | 0);
+    this.changes?.addressChanged(assigned, false);
     if (device !== this.loopback && device.up) this.addConnectedNetwork(assigned);
+    this.changes?.networkChanged(assigned, false);
     if (isIpv6(local)) this.joinGroups();
     this.routes.generation++;
   }
@@ -233,18 +238,22 @@ export class Host implements FrameUpcall, AddressHolder {
     const attached = this.interfaces.get(device);
     const index = attached?.addresses.findIndex((assigned) => assigned.address === local) ?? -1;
     if (attached === undefined || index < 0) return false;
-    const [assigned] = attached.addresses.splice(index, 1);
+    const assigned = attached.addresses.splice(index, 1)[0]!;
     this.localAddresses.delete(local | 0);
-    const { prefixLength, secondary } = assigned!;
     this.routes.generation++;
     if (isIpv6(local)) this.joinGroups();
-    if (secondary) return true;
+    this.changes?.addressChanged(assigned, true);
+    if (!assigned.secondary) this.removeNetwork(attached, assigned);
+    this.changes?.networkChanged(assigned, true);
+    return true;
+  }
+
+  private removeNetwork(attached: HostInterface, { device, address: local, prefixLength }: InterfaceAddress): void {
     if (!isIpv6(local)) this.broadcasts.delete(address.broadcastOf(local, prefixLength) | 0);
     this.routes.remove({ destination: local, prefixLength, device, protocol: 'kernel' });
     for (const other of [...attached.addresses]) {
       if (other.secondary && isOfSameNetwork(other, local, prefixLength)) this.removeAddress(device, other.address);
     }
-    return true;
   }
 
   /** All addresses, in the order of `ip addr`. */

@@ -11,6 +11,7 @@ export function setLinkUp(host: Host, device: NetDevice, up: boolean): void {
   if (up) comeUp(host, device);
   else goDown(host, device);
   host.routes.generation++;
+  host.changes?.linkChanged(device);
 }
 
 /** All routes through it are gone for good, but those to its networks; so are its neighbours and its IPv6 addresses. */

@@ -11,6 +11,7 @@ import * as ip from '../wire/ip.ts';
 import { isIpv6 } from '../wire/ipv6-table.ts';
 import type { Packet } from '../wire/packet-memory.ts';
 import { Alarm } from './alarm.ts';
+import type { NeighbourObserver } from './change-observer.ts';
 import type { NetDevice } from './device.ts';
 import * as drop from './drop-reasons.ts';
 import type { Host } from './host.ts';
@@ -61,6 +62,8 @@ export interface Hearing {
 }
 
 export class NeighbourTable {
+  /** null while nobody listens. */
+  observer: NeighbourObserver | null = null;
   private readonly host: Host;
   private readonly byDevice = new Map<NetDevice, Map<number, Neighbour>>();
   private entries = 0;
@@ -111,10 +114,7 @@ export class NeighbourTable {
     if (entry === undefined) return;
     entry.macAddress = macAddress;
     if (state === 'REACHABLE') this.becomeReachable(entry);
-    else {
-      entry.state = state;
-      entry.alarm?.clear();
-    }
+    else this.become(entry, state);
     this.flushWaiting(entry);
   }
 
@@ -122,6 +122,7 @@ export class NeighbourTable {
   remove(device: NetDevice, address: number): boolean {
     const entry = this.lookup(device, address);
     if (entry === undefined) return false;
+    this.become(entry, 'FAILED');
     this.discard(entry);
     return true;
   }
@@ -201,29 +202,32 @@ export class NeighbourTable {
     const known = entry.state !== 'INCOMPLETE' && entry.state !== 'FAILED';
     if (known && changed && now - entry.updatedUs < LOCK_TIME_US) return;
     if (known && changed && !how.overrides) {
-      if (entry.state === 'REACHABLE') entry.state = 'STALE';
+      if (entry.state === 'REACHABLE') this.become(entry, 'STALE');
       return;
     }
     entry.macAddress = mac;
     if (changed) entry.updatedUs = now;
-    if (how.solicited) this.becomeReachable(entry);
-    else if (changed || !known) {
-      entry.state = 'STALE';
-      entry.alarm?.clear();
-    }
+    if (how.solicited) this.becomeReachable(entry, changed);
+    else if (changed || !known) this.become(entry, 'STALE');
     this.flushWaiting(entry);
   }
 
-  private becomeReachable(entry: Neighbour): void {
-    entry.state = 'REACHABLE';
+  private becomeReachable(entry: Neighbour, changed = true): void {
     entry.confirmedUs = this.host.engine.nowUs;
     entry.probes = 0;
+    if (changed || entry.state !== 'REACHABLE') this.become(entry, 'REACHABLE');
+  }
+
+  /** A state in which nothing is asked. */
+  private become(entry: Neighbour, state: NeighbourState): void {
+    entry.state = state;
     entry.alarm?.clear();
+    this.observer?.neighbourChanged(entry, false);
   }
 
   private age(entry: Neighbour): void {
     if (entry.state === 'REACHABLE' && this.host.engine.nowUs - entry.confirmedUs > REACHABLE_TIME_US) {
-      entry.state = 'STALE';
+      this.become(entry, 'STALE');
     }
   }
 
@@ -245,7 +249,7 @@ export class NeighbourTable {
 
   private ring(entry: Neighbour): void {
     if (entry.state === 'DELAY') {
-      entry.state = 'PROBE';
+      this.become(entry, 'PROBE');
       entry.probes = 0;
     }
     if (entry.probes < MAX_PROBES) this.probe(entry);
@@ -267,7 +271,7 @@ export class NeighbourTable {
   }
 
   private fail(entry: Neighbour): void {
-    entry.state = 'FAILED';
+    this.become(entry, 'FAILED');
     const waiting = entry.waiting;
     entry.waiting = [];
     for (const packet of waiting) {
@@ -321,6 +325,7 @@ export class NeighbourTable {
     if (this.recent === entry) this.recent = null;
     this.byDevice.get(entry.device)?.delete(entry.address | 0);
     this.entries--;
+    this.observer?.neighbourChanged(entry, true);
     for (const packet of entry.waiting) this.host.drop(packet, drop.NEIGHBOUR_FAILED, 'neighbour');
     entry.waiting = [];
   }

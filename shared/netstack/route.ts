@@ -7,6 +7,7 @@ import { prefixMask } from '../wire/address.ts';
 import { compareAddresses, formatAddress, formatPrefix, networkOf } from '../wire/ip-address.ts';
 import { findIpv6NetworkOf, isLinkLocal } from '../wire/ipv6-address.ts';
 import { isIpv6, NO_ADDRESS } from '../wire/ipv6-table.ts';
+import type { RouteObserver } from './change-observer.ts';
 import type { NetDevice } from './device.ts';
 import { type NextHop, NextHopTable } from './next-hop.ts';
 
@@ -74,6 +75,8 @@ export class Fib {
   generation = 0;
   /** Told of each route that went, whoever took it. */
   readonly watchers = new Set<(route: Route) => void>();
+  /** What Linux tells of; null while nobody listens. */
+  observer: RouteObserver | null = null;
   private readonly tables: RouteTables = { byLength: new Array(33).fill(undefined), lengths: [] };
   private readonly tablesIpv6: RouteTables = { byLength: new Array(129).fill(undefined), lengths: [] };
   /** Of the IPv4 lengths in use (signed, as the keys are). */
@@ -116,6 +119,7 @@ export class Fib {
     }
     this.routes++;
     this.generation++;
+    this.observer?.routeChanged(added, false);
     return added;
   }
 
@@ -124,7 +128,7 @@ export class Fib {
     const route = complete(spec);
     this.checkNextHop(route);
     const { destination, prefixLength, metric, device } = route;
-    this.remove({ destination, prefixLength, metric, ...(isOfOneLink(route) ? { device } : {}) });
+    this.take({ destination, prefixLength, metric, ...(isOfOneLink(route) ? { device } : {}) });
     return this.add(route);
   }
 
@@ -147,26 +151,34 @@ export class Fib {
 
   /** False when no route matched. */
   remove(match: RouteMatch): boolean {
+    const removed = this.take(match);
+    if (removed !== undefined) this.observer?.routeChanged(removed, true);
+    return removed !== undefined;
+  }
+
+  private take(match: RouteMatch): Route | undefined {
     const table = this.tablesOf(match.destination).byLength[match.prefixLength];
     const key = networkOf(match.destination, match.prefixLength) | 0;
     const candidates = table?.get(key);
-    if (table === undefined || candidates === undefined) return false;
+    if (table === undefined || candidates === undefined) return undefined;
     const index = candidates.findIndex((route) => matches(route, match));
-    if (index < 0) return false;
-    const [removed] = candidates.splice(index, 1);
-    this.nextHops.release(removed!.nextHop);
+    if (index < 0) return undefined;
+    const removed = candidates.splice(index, 1)[0]!;
+    this.nextHops.release(removed.nextHop);
     if (candidates.length === 0) table.delete(key);
     if (table.size === 0) this.dropTable(match);
     this.routes--;
     this.generation++;
-    for (const watcher of this.watchers) watcher(removed!);
-    return true;
+    for (const watcher of this.watchers) watcher(removed);
+    return removed;
   }
 
-  /** Takes away every route through a device, as its deletion does. */
+  /** Takes away every route through a device, as its deletion does; Linux tells of IPv6's alone. */
   removeDevice(device: NetDevice): void {
     for (const route of this.list()) {
-      if (route.device === device) this.remove(route);
+      if (route.device !== device) continue;
+      if (isIpv6(route.destination)) this.remove(route);
+      else this.take(route);
     }
     this.generation++;
   }

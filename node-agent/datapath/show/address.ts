@@ -33,18 +33,23 @@ export function addressRows(namespace: ShownNamespace): LinkWithAddresses[] {
     addr_info: assigned
       .filter(({ device }) => device.index === link.ifindex)
       .sort((a, b) => rank(a) - rank(b))
-      .map(({ address, prefixLength, scope, secondary, broadcast }) => ({
-        family: isIpv6(address) ? 'inet6' : 'inet',
-        local: formatAddress(address),
-        prefixlen: prefixLength,
-        broadcast: broadcast === 0 ? undefined : formatIpv4(broadcast),
-        scope,
-        secondary: secondary ? true : undefined,
-        label: isIpv6(address) ? undefined : link.ifname,
-        valid_life_time: FOREVER,
-        preferred_life_time: FOREVER,
-      })),
+      .map(addressRow),
   }));
+}
+
+export function addressRow(assigned: InterfaceAddress): AddressRow {
+  const { device, address, prefixLength, scope, secondary, broadcast } = assigned;
+  return {
+    family: isIpv6(address) ? 'inet6' : 'inet',
+    local: formatAddress(address),
+    prefixlen: prefixLength,
+    broadcast: broadcast === 0 ? undefined : formatIpv4(broadcast),
+    scope,
+    secondary: secondary ? true : undefined,
+    label: isIpv6(address) ? undefined : device.name,
+    valid_life_time: FOREVER,
+    preferred_life_time: FOREVER,
+  };
 }
 
 /** IPv4 first, and the link's own address last. */
@@ -64,7 +69,9 @@ export function formatAddresses(rows: readonly LinkWithAddresses[]): string {
 }
 
 /** `ip -o addr` */
-export function formatAddressLines(rows: readonly LinkWithAddresses[]): string {
+export function formatAddressLines(
+  rows: readonly Pick<LinkWithAddresses, 'ifindex' | 'ifname' | 'addr_info'>[],
+): string {
   return asText(
     rows.flatMap(({ ifindex, ifname, addr_info }) =>
       addr_info.map((info) => `${ifindex}: ${ifname}    ${addressText(info)}\\${LIFETIMES}`),

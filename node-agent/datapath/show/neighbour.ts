@@ -13,15 +13,16 @@ export interface NeighbourRow {
 }
 
 export function neighbourRows(host: Host, shown: (neighbour: Neighbour) => boolean = () => true): NeighbourRow[] {
-  return host.neighbours
-    .list()
-    .filter(shown)
-    .map(({ address, device, macAddress, state }) => ({
-      dst: formatAddress(address),
-      dev: device.name,
-      lladdr: state === 'INCOMPLETE' || state === 'FAILED' ? undefined : formatMac(macAddress),
-      state: [state],
-    }));
+  return host.neighbours.list().filter(shown).map(neighbourRow);
+}
+
+export function neighbourRow({ address, device, macAddress, state }: Neighbour): NeighbourRow {
+  return {
+    dst: formatAddress(address),
+    dev: device.name,
+    lladdr: state === 'INCOMPLETE' || state === 'FAILED' ? undefined : formatMac(macAddress),
+    state: [state],
+  };
 }
 
 /** Rows of one device that was asked for do not name it. */

@@ -1,8 +1,16 @@
 /** `ip route show` and `ip route get`. */
 import type { Host } from '../../../shared/netstack/host.ts';
+import type { InterfaceAddress } from '../../../shared/netstack/interface-address.ts';
 import type { Fib, Route } from '../../../shared/netstack/route.ts';
 import { broadcastOf } from '../../../shared/wire/address.ts';
-import { addressBits, familyOf, formatAddress, type IpFamily, networkOf } from '../../../shared/wire/ip-address.ts';
+import {
+  addressBits,
+  compareAddresses,
+  familyOf,
+  formatAddress,
+  type IpFamily,
+  networkOf,
+} from '../../../shared/wire/ip-address.ts';
 import { isIpv6 } from '../../../shared/wire/ipv6-table.ts';
 import { hasCarrier } from './carrier.ts';
 import { asText } from './link.ts';
@@ -13,6 +21,8 @@ export interface RouteRow {
   readonly dst: string;
   readonly gateway?: string;
   readonly dev?: string;
+  /** Where it is another one than was asked for. */
+  readonly table?: string;
   readonly protocol?: string;
   readonly scope?: string;
   readonly prefsrc?: string;
@@ -68,6 +78,7 @@ function formatRoute(row: RouteRow): string {
   };
   add('via', row.gateway);
   add('dev', row.dev);
+  add('table', row.table);
   add('proto', row.protocol);
   add('scope', row.scope);
   add('src', row.prefsrc);
@@ -75,22 +86,36 @@ function formatRoute(row: RouteRow): string {
   add('mtu', row.metrics?.[0].mtu);
   parts.push(...row.flags);
   add('pref', row.pref);
-  return `${parts.filter((part) => part !== undefined).join(' ')} `;
+  const text = parts.filter((part) => part !== undefined).join(' ');
+  // What is said of IPv6 alone has no space behind it.
+  return row.pref === undefined ? `${text} ` : text;
 }
 
-/** The table `local`: the host's own addresses and the broadcasts of its networks (IPv4). */
-export function localRouteRows(host: Host): RouteRow[] {
-  const rows: RouteRow[] = [];
-  for (const { device, address, prefixLength, scope } of host.addresses()) {
-    if (isIpv6(address)) continue;
-    const common = { dev: device.name, protocol: 'kernel', prefsrc: formatAddress(address), flags: [] };
-    const own = { type: 'local', scope: 'host', ...common };
-    if (scope === 'host') rows.push({ ...own, dst: prefixText(networkOf(address, prefixLength), prefixLength) });
-    rows.push({ ...own, dst: formatAddress(address) });
-    if (prefixLength >= 31) continue;
-    rows.push({ type: 'broadcast', dst: formatAddress(broadcastOf(address, prefixLength)), scope: 'link', ...common });
-  }
-  return rows;
+/** The table `local`: the host's own addresses, and the broadcasts of its networks (IPv4). */
+export function localRouteRows(host: Host, family: IpFamily): RouteRow[] {
+  return host
+    .addresses()
+    .filter(({ address }) => familyOf(address) === family)
+    .sort((a, b) => compareAddresses(a.address, b.address))
+    .flatMap((assigned) => [...ownRouteRows(assigned), ...broadcastRouteRows(assigned)]);
+}
+
+/** The routes to one of a host's addresses. */
+export function ownRouteRows({ device, address, prefixLength, scope }: InterfaceAddress): RouteRow[] {
+  const common = { type: 'local', dev: device.name, protocol: 'kernel', flags: [] };
+  const dst = formatAddress(address);
+  if (isIpv6(address)) return [{ ...common, dst, metric: 0, pref: 'medium' }];
+  const own = { ...common, scope: 'host', prefsrc: dst };
+  const row = { ...own, dst };
+  return scope === 'host' ? [{ ...own, dst: prefixText(networkOf(address, prefixLength), prefixLength) }, row] : [row];
+}
+
+/** That of the last address of its network, where there is one. */
+export function broadcastRouteRows({ device, address, prefixLength, secondary }: InterfaceAddress): RouteRow[] {
+  if (isIpv6(address) || prefixLength >= 31 || secondary) return [];
+  const dst = formatAddress(broadcastOf(address, prefixLength));
+  const prefsrc = formatAddress(address);
+  return [{ type: 'broadcast', dst, dev: device.name, protocol: 'kernel', scope: 'link', prefsrc, flags: [] }];
 }
 
 /** `ip route get` */

@@ -51,9 +51,6 @@ export const ALL_NETWORK: Readonly<Record<string, Program>> = {
 
 function kernelCommands(names: readonly string[]): Record<string, Program> {
   return Object.fromEntries(
-    names.map((name) => [
-      name,
-      lazyProgram(async () => utility(name, (await import('./kernel/kernel.ts')).kernelCommand)),
-    ]),
+    names.map((name) => [name, lazyProgram(async () => (await import('./kernel/kernel.ts')).kernelProgram(name))]),
   );
 }

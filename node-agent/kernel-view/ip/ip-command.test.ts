@@ -277,3 +277,16 @@ test('JSON has the fields of iproute2, and is pretty with -p', () => {
     '[ {\n        "dst": "default",\n        "gateway": "192.168.1.1",\n        "dev": "eth0",\n        "flags": [ ]\n    } ]\n',
   );
 });
+
+test('the table local, and all tables in the order of Linux', () => {
+  const view = podKernelView(pod.host);
+  const local =
+    'local 10.244.1.5 dev eth0 table local proto kernel scope host src 10.244.1.5 \n' +
+    'broadcast 10.244.1.255 dev eth0 table local proto kernel scope link src 10.244.1.5 \n' +
+    'local 127.0.0.0/8 dev lo table local proto kernel scope host src 127.0.0.1 \n' +
+    'local 127.0.0.1 dev lo table local proto kernel scope host src 127.0.0.1 \n' +
+    'broadcast 127.255.255.255 dev lo table local proto kernel scope link src 127.0.0.1 \n';
+  expect(run('ip -4 route show table all', view)).toBe(run('ip route', view) + local);
+  expect(run('ip route show table local', view)).toBe(local.replaceAll(' table local', ''));
+  expect(run('ip route show table local type broadcast dev lo', view)).toContain('broadcast 127.255.255.255');
+});

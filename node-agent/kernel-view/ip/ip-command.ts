@@ -17,6 +17,7 @@ import { argumentError, IpError, kernelError, rtnetlinkError, usageError } from 
 import { type IpOptions, readOptions } from './ip-options.ts';
 import { change, json } from './ip-output.ts';
 import { setLink } from './link-change.ts';
+import { AFTER, monitor } from './monitor.ts';
 import { changeNeighbour, flushNeighbours, NEIGHBOUR_CHANGES, readNeighbourFilter } from './neighbour-change.ts';
 import { routeObject } from './route-object.ts';
 import { isListing, unknownVerb, verbOf } from './verbs.ts';
@@ -36,20 +37,27 @@ const OBJECTS: readonly (readonly [name: string, run: IpObject])[] = [
 ];
 const USAGE =
   'Usage: ip [ OPTIONS ] OBJECT { COMMAND | help }\n' +
-  'where  OBJECT := { address | link | neighbour | netns | route | rule }\n' +
+  'where  OBJECT := { address | link | monitor | neighbour | netns | route | rule }\n' +
   '       OPTIONS := { -V[ersion] | -s[tatistics] | -d[etails] | -j[son] | -p[retty] |\n' +
   '                    -f[amily] { inet | inet6 | link } | -4 | -6 | -br[ief] | -o[neline] }';
 const VERSION = 'ip utility, iproute2-6.1.0';
 
-export function ipCommand(namespace: ShownNamespace, words: readonly string[]): CommandOutput {
+/** `current`: the namespace as it is whenever one looks. */
+export function ipCommand(current: () => ShownNamespace, given: readonly string[]): CommandOutput {
+  const at = given.indexOf(AFTER);
+  const words = at === -1 ? given : given.slice(0, at);
   if (words[0] === '-V' || words[0] === '-Version') return printed(`${VERSION}\n`);
   try {
     const { options, rest } = readOptions(words);
     const [object, ...more] = rest;
     if (object === undefined || object === 'help') return failed(USAGE, 255);
+    if (object.length >= 2 && 'monitor'.startsWith(object)) {
+      const after = at === -1 ? undefined : Number(given[at + 1]);
+      return monitor(current, more, options, { asked: words, after });
+    }
     const found = OBJECTS.find(([name]) => name.startsWith(object));
     if (found === undefined) return failed(`Object "${object}" is unknown, try "ip help".`);
-    return found[1](namespace, more, options);
+    return found[1](current(), more, options);
   } catch (error) {
     if (error instanceof IpError) return failed(error.message, error.code);
     throw error;

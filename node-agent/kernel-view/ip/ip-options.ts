@@ -10,6 +10,8 @@ export interface IpOptions {
   readonly brief: boolean;
   /** `-o`: a line for each link or address. */
   readonly oneLine: boolean;
+  /** `-t`, `-ts`: the time before each event. */
+  readonly timestamps: 'long' | 'short' | undefined;
   /** `-4`, `-6`; both where neither was said, but routes are then IPv4's. */
   readonly family: IpFamily | undefined;
 }
@@ -24,6 +26,8 @@ const OPTIONS: readonly (readonly [name: string, least: number, set: (said: Said
   ['json', 1, (said) => (said.json = true)],
   ['pretty', 1, (said) => (said.pretty = true)],
   ['oneline', 1, (said) => (said.oneLine = true)],
+  ['timestamp', 1, (said) => (said.timestamps = 'long')],
+  ['tshort', 2, (said) => (said.timestamps = 'short')],
   ['brief', 2, (said) => (said.brief = true)],
   ['4', 1, (said) => (said.family = 'ipv4')],
   ['6', 1, (said) => (said.family = 'ipv6')],
@@ -49,6 +53,7 @@ export function readOptions(words: readonly string[]): {
     statistics: false,
     brief: false,
     oneLine: false,
+    timestamps: undefined,
     family: undefined,
   };
   let at = 0;

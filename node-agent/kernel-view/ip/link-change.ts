@@ -33,7 +33,7 @@ export function setLink(namespace: ShownNamespace, given: readonly string[]): vo
   for (let word = words.next(); word !== undefined; word = words.next()) {
     if (word === 'up' || word === 'down') changes.push(() => setUp(namespace, device, word === 'up'));
     else if (word === 'mtu') changes.push(mtuChange(namespace, device, words.number('mtu')));
-    else if (word === 'nomaster') changes.push(() => masterOf(namespace, device)?.removePort(device));
+    else if (word === 'nomaster') changes.push(() => leaveMaster(namespace, device));
     else if (word === 'master') changes.push(masterChange(namespace, device, words.value()));
     else if (FIXED.has(word))
       throw argumentError(`podwire: ip link set changes up, down, mtu and master here, not ${word}`);
@@ -49,6 +49,11 @@ function setUp(namespace: ShownNamespace, device: NetDevice, up: boolean): void 
   setLinkUp(host, device, up);
 }
 
+function leaveMaster(namespace: ShownNamespace, device: NetDevice): void {
+  masterOf(namespace, device)?.removePort(device);
+  namespace.host.changes?.linkChanged(device);
+}
+
 function mtuChange({ host, devices }: ShownNamespace, device: NetDevice, mtuBytes: number): () => void {
   if (device.kind !== 'loopback' && mtuBytes < MIN_MTU_BYTES) throw kernelError('mtu less than device minimum.');
   if (mtuBytes > MAX_MTU_BYTES) throw kernelError('mtu greater than device maximum.');
@@ -57,6 +62,7 @@ function mtuChange({ host, devices }: ShownNamespace, device: NetDevice, mtuByte
   return () => {
     device.mtuBytes = mtuBytes;
     host.routes.generation++;
+    host.changes?.linkChanged(device);
   };
 }
 
@@ -70,5 +76,6 @@ function masterChange(namespace: ShownNamespace, device: NetDevice, name: string
     if (present === master) return;
     present?.removePort(device);
     master.addPort(device, false);
+    namespace.host.changes?.linkChanged(device);
   };
 }

@@ -32,14 +32,22 @@ export function routeObject(namespace: ShownNamespace, words: readonly string[],
 }
 
 function listRoutes(namespace: ShownNamespace, filter: RouteFilter, options: IpOptions): CommandOutput {
-  const rows: RouteRow[] = [];
-  if (typeof filter.table === 'string' && filter.family === 'ipv4') {
-    const local = localRouteRows(namespace.host);
-    rows.push(...local.filter(({ dev }) => filter.device === undefined || dev === filter.device.name));
-  }
-  if (filter.table !== 'local') rows.push(...filteredRoutes(namespace, filter).map(routeRow));
+  const { table, family } = filter;
+  // Of all tables both families are shown, unless one was asked for.
+  const families = table === 'all' && options.family === undefined ? (['ipv4', 'ipv6'] as const) : [family];
+  const rows = families.flatMap((each) => routeRowsOf(namespace, { ...filter, family: each }));
   const shown = rows.map((row) => withoutWhatWasAsked(row, filter));
   return options.json ? json(shown, options) : printed(formatRoutes(shown));
+}
+
+function routeRowsOf(namespace: ShownNamespace, filter: RouteFilter): RouteRow[] {
+  const { table, family, device, type } = filter;
+  const main = table === 'local' ? [] : filteredRoutes(namespace, filter).map(routeRow);
+  if (typeof table !== 'string') return main;
+  const local = localRouteRows(namespace.host, family).filter(
+    (row) => (device === undefined || row.dev === device.name) && (type === undefined || row.type === type),
+  );
+  return [...main, ...(table === 'all' ? local.map((row) => ({ ...row, table: 'local' })) : local)];
 }
 
 /** As iproute2 leaves out what all rows have in common by the filter. */

@@ -1,6 +1,7 @@
 /** `ip`, `ss`, `netstat`, `route`, `arp`, `ifconfig`, `bridge`, `conntrack`, `sysctl`: answered by the live stack of the pod's network namespace. */
-import type { Utility } from '../../coreutils/utility.ts';
-import { write } from '../../program-io.ts';
+import { type Utility, utility } from '../../coreutils/utility.ts';
+import type { Program } from '../../image.ts';
+import { pause, write } from '../../program-io.ts';
 
 export const KERNEL_COMMANDS = [
   'ip',
@@ -25,14 +26,26 @@ export const KERNEL_COMMANDS = [
   'sysctl',
 ] as const;
 
+/** Between two looks of a command that follows (`ip monitor`, `conntrack -E`). */
+const FOLLOW_MS = 100;
+
 export const kernelCommand: Utility = async (run) => {
-  const { kernel } = run.context.container;
+  const { signal, stderr, container } = run.context;
+  const { kernel, processes } = container;
   if (kernel === undefined) {
     await run.complain('this container has no view of its kernel');
     return 1;
   }
-  const answer = kernel.run([run.name, ...run.args], run.context.container.processes);
-  if (answer.stdout !== '') await run.print(answer.stdout);
-  if (answer.stderr !== '') await write(run.context.stderr, answer.stderr);
-  return answer.code;
+  for (let words: readonly string[] = [run.name, ...run.args]; ; ) {
+    const answer = kernel.run(words, processes);
+    if (answer.stdout !== '') await run.print(answer.stdout);
+    if (answer.stderr !== '') await write(stderr, answer.stderr);
+    if (answer.next === undefined || signal.aborted) return answer.code;
+    words = answer.next;
+    await pause(FOLLOW_MS, signal);
+  }
 };
+
+export function kernelProgram(name: string): Program {
+  return utility(name, kernelCommand);
+}
