@@ -266,16 +266,6 @@ describe('HTTP', () => {
     expect(heard).not.toContain('400 Bad Request');
   });
 
-  it('HTTP/2 is told to be HTTP/1.1, and hubble says so', async () => {
-    apply(ingress({}));
-    const answer = await exchange({}, 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n', /asked in HTTP\/1\.1$/);
-    const text = 'Access denied: rules about HTTP hold here, and are asked in HTTP/1.1';
-    const settings = [0, 0, 0, 4, 0, 0, 0, 0, 0];
-    const goaway = [0, 0, 8 + text.length, 7, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xd]; // HTTP_1_1_REQUIRED
-    expect(answer).toBe(String.fromCharCode(...settings, ...goaway) + text);
-    expect(hubble(2, '--verdict', 'DROPPED')).toMatch(/http-request DROPPED \(HTTP\/2\.0 PRI \*\)\n$/);
-  });
-
   it('what would no longer be looked into does not begin', async () => {
     apply(ingress({ path: '/chat' }));
     const ask = (protocol: string, more = '') =>

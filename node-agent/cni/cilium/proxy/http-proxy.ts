@@ -13,33 +13,31 @@ import {
 } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { pipeline } from 'node:stream';
-import type { DropReason } from '../../../../shared/netstack/hooks.ts';
-import { type HttpRequestFacts, httpRuleAllows } from '../../../../shared/policy/http-match.ts';
 import { normalPath } from '../../../../shared/policy/http-path.ts';
-import type { L7Decision } from '../../../../shared/policy/l7-rules.ts';
-import type { FlowLog } from '../../../datapath/cilium/flow-log.ts';
-import { denialOf } from '../../../datapath/policy/l7-denied.ts';
+import {
+  connectionFailure,
+  DENIED_BODY,
+  failureBody,
+  HttpExchange,
+  type HttpLog,
+  MAX_HEADER_BYTES,
+  PROTOCOL_ERROR,
+  type UpstreamFailure,
+} from './http-exchange.ts';
 import { forwardedHeaders, headersTo, hostOf, isKnownUpgrade, wantsHttp2 } from './http-headers.ts';
-import { http2Refusal } from './http2-refusal.ts';
 import type { ProxiedConnection } from './proxied-connection.ts';
 
-const DENIED_BODY = 'Access denied\r\n';
-const HTTP2_DENIED = 'Access denied: rules about HTTP hold here, and are asked in HTTP/1.1';
-const MAX_HEADER_BYTES = 60 * 1024; // Envoy's
 /** RFC 9110 section 15; parsers let less through. */
 const LOWEST_STATUS = 100;
 const SWITCHING_PROTOCOLS = 101;
 
 export class HttpProxy {
-  private readonly flows: FlowLog;
-  private readonly inTurn: (call: () => void) => void;
+  private readonly log: HttpLog;
   private readonly server: Server;
   private readonly connections = new WeakMap<Duplex, UpstreamAgent>();
 
-  /** `inTurn`: the log reads the data path's time. */
-  constructor(flows: FlowLog, inTurn: (call: () => void) => void) {
-    this.flows = flows;
-    this.inTurn = inTurn;
+  constructor(log: HttpLog) {
+    this.log = log;
     this.server = createServer({ maxHeaderSize: MAX_HEADER_BYTES, keepAliveTimeout: 0, requestTimeout: 0 });
     this.server.headersTimeout = 0;
     this.server.on('request', (request, response) => this.handle(request, response));
@@ -90,7 +88,7 @@ export class HttpProxy {
         this.fail(exchange, PROTOCOL_ERROR, response);
         return;
       }
-      this.answered(exchange, SWITCHING_PROTOCOLS);
+      exchange.said.answered(SWITCHING_PROTOCOLS);
       response.detachSocket(request.socket);
       socket.write(switchingText(answer));
       if (serverHead.length > 0) socket.write(serverHead);
@@ -100,26 +98,17 @@ export class HttpProxy {
     upstream.end();
   }
 
-  /** What is no HTTP/1.1. The way of HTTP/2 to say so is one that its clients show, and some take. */
+  /** What is no HTTP/1.1. */
   private refuse(error: unknown, socket: Duplex): void {
     const agent = this.connections.get(socket);
     if (agent === undefined || !socket.writable || agent.unanswered > 0) {
       socket.destroy(); // an answer that is under way cannot be added to
       return;
     }
-    const { connection } = agent;
-    if (codeOf(error) === 'HPE_PAUSED_H2_UPGRADE') {
-      const said = { isResponse: false, code: 0, latencyMs: 0, headers: [] };
-      const preface = { kind: 'http', method: 'PRI', url: '*', version: 'HTTP/2.0', ...said } as const;
-      const drop = denialOf(connection.decision()?.alternatives ?? []);
-      this.inTurn(() => this.flows.addL7(connection.ends, preface, drop));
-      socket.write(http2Refusal(HTTP2_DENIED));
-    } else {
-      const isTooLarge = codeOf(error) === 'HPE_HEADER_OVERFLOW';
-      const status = isTooLarge ? '431 Request Header Fields Too Large' : '400 Bad Request';
-      socket.write(`HTTP/1.1 ${status}\r\nconnection: close\r\n\r\n`);
-    }
-    connection.socket.destroySoon();
+    const isTooLarge = codeOf(error) === 'HPE_HEADER_OVERFLOW';
+    const status = isTooLarge ? '431 Request Header Fields Too Large' : '400 Bad Request';
+    socket.write(`HTTP/1.1 ${status}\r\nconnection: close\r\n\r\n`);
+    agent.connection.socket.destroySoon();
   }
 
   /** Undefined for what is answered already: it is denied, or has to be said in another way. */
@@ -134,32 +123,17 @@ export class HttpProxy {
       request.resume();
       return undefined;
     }
-    const exchange = this.begin(agent, request, path);
-    if (exchange.drop === null) return exchange;
+    const { connection } = agent;
+    const said = new HttpExchange(connection, askedOf(request, path), this.log);
+    if (said.drop === null) return { agent, request, said };
     deny(request, response);
-    this.answered(exchange, response.statusCode);
+    said.answered(response.statusCode);
     return undefined;
   }
 
-  private begin(agent: UpstreamAgent, request: IncomingMessage, path: string): Exchange {
-    const { connection } = agent;
-    const { method = '' } = request;
-    const host = hostOf(request);
-    const exchange = {
-      connection,
-      agent,
-      request,
-      path,
-      url: `http://${host}${path}`,
-      drop: refusalOf(connection.decision(), request, { method, path, host }),
-      beganMs: performance.now(),
-    };
-    this.log(exchange, { isResponse: false, code: 0, latencyMs: 0 }, exchange.drop);
-    return { ...exchange, method };
-  }
-
   private ask(exchange: Exchange, response: ServerResponse, headers: string[]): ClientRequest {
-    const { agent, method, path } = exchange;
+    const { agent, said } = exchange;
+    const { method, path } = said.asked;
     const upstream = httpRequest({ agent, method, path, headers, setHost: false });
     upstream.on('response', (answer) => this.answer(exchange, answer, response));
     upstream.on('error', (error) => this.fail(exchange, failureOf(error), response));
@@ -174,8 +148,8 @@ export class HttpProxy {
       this.fail(exchange, PROTOCOL_ERROR, response);
       return;
     }
-    this.answered(exchange, statusCode);
-    const tookMs = Math.round(performance.now() - exchange.beganMs);
+    exchange.said.answered(statusCode);
+    const tookMs = Math.round(exchange.said.tookMs);
     const left = exchange.request.httpVersion === '1.0' ? ['server', 'transfer-encoding'] : ['server'];
     const headers = [...forwardedHeaders(answer, left), 'server', 'envoy'];
     response.writeHead(statusCode, [...headers, 'x-envoy-upstream-service-time', `${tookMs}`]);
@@ -183,44 +157,22 @@ export class HttpProxy {
   }
 
   /** As Envoy says it; in the middle of an answer the connection ends. */
-  private fail(exchange: Exchange, { code, reason }: Failure, response: ServerResponse): void {
+  private fail(exchange: Exchange, failure: UpstreamFailure, response: ServerResponse): void {
     if (response.headersSent || response.destroyed) {
       response.destroy();
       return;
     }
-    send(response, code, `upstream connect error or disconnect/reset before headers. reset reason: ${reason}`);
+    send(response, failure.code, failureBody(failure));
     exchange.request.unpipe();
     exchange.request.resume();
-    this.answered(exchange, code);
-  }
-
-  private answered(exchange: Exchange, code: number): void {
-    this.log(exchange, { isResponse: true, code, latencyMs: performance.now() - exchange.beganMs }, null);
-  }
-
-  private log(
-    { connection: { ends }, request, url }: Omit<Exchange, 'method'>,
-    said: { readonly isResponse: boolean; readonly code: number; readonly latencyMs: number },
-    drop: DropReason | null,
-  ): void {
-    const { method = '', httpVersion, headers } = request;
-    const shown = Object.entries(headers).map(([name, value]) => [name, `${value}`] as const);
-    const l7 = { kind: 'http', method, url, version: `HTTP/${httpVersion}`, headers: shown, ...said } as const;
-    this.inTurn(() => this.flows.addL7(ends, l7, drop));
+    exchange.said.answered(failure.code);
   }
 }
 
-interface Failure {
-  readonly code: number;
-  readonly reason: string;
-}
-
-const PROTOCOL_ERROR: Failure = { code: 502, reason: 'protocol error' };
-
-function failureOf(error: unknown): Failure {
+function failureOf(error: unknown): UpstreamFailure {
   const code = codeOf(error);
   if (code.startsWith('HPE_')) return PROTOCOL_ERROR; // of the parser
-  return { code: 503, reason: code === 'ECONNRESET' ? 'connection termination' : 'connection failure' };
+  return connectionFailure(code);
 }
 
 /** Of a socket's error, or of the parser's. */
@@ -229,15 +181,9 @@ function codeOf(error: unknown): string {
 }
 
 interface Exchange {
-  readonly connection: ProxiedConnection;
   readonly agent: UpstreamAgent;
   readonly request: IncomingMessage;
-  readonly method: string;
-  /** With the query. */
-  readonly path: string;
-  readonly url: string;
-  readonly drop: DropReason | null;
-  readonly beganMs: number;
+  readonly said: HttpExchange;
 }
 
 /** The connections to the server that one client's connection has: one at a time, kept open as long as it is. */
@@ -266,21 +212,17 @@ class UpstreamAgent extends Agent {
   }
 }
 
-function refusalOf(
-  decision: L7Decision | null,
-  request: IncomingMessage,
-  line: Omit<HttpRequestFacts, 'header'>,
-): DropReason | null {
-  const alternatives = decision?.alternatives ?? [];
-  if (!isKnownUpgrade(request)) return denialOf(alternatives);
-  if (decision === null) return null;
-  const { headersDistinct } = request;
-  const header = (name: string) => (Object.hasOwn(headersDistinct, name) ? (headersDistinct[name] ?? []) : []);
-  const facts = { ...line, header };
-  const allows = alternatives.some(
-    ({ rules }) => rules === null || (rules.kind === 'http' && rules.rules.some((rule) => httpRuleAllows(rule, facts))),
-  );
-  return allows ? null : denialOf(alternatives);
+function askedOf(request: IncomingMessage, path: string) {
+  const { method = '', httpVersion, headers, headersDistinct } = request;
+  return {
+    method,
+    path,
+    host: hostOf(request),
+    version: `HTTP/${httpVersion}`,
+    headers: Object.entries(headers).map(([name, value]) => [name, `${value}`] as const),
+    header: (name: string) => (Object.hasOwn(headersDistinct, name) ? (headersDistinct[name] ?? []) : []),
+    isOpaque: !isKnownUpgrade(request),
+  };
 }
 
 function deny(request: IncomingMessage, response: ServerResponse): void {

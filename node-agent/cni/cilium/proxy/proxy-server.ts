@@ -1,4 +1,4 @@
-/** The listeners of cilium's proxy, one in each of its namespaces: a connection goes to the part that its rules ask for. */
+/** The listeners of cilium's proxy, one in each of its namespaces: a connection goes to the part that its rules ask for, or itself. */
 import type { PodNetwork, PodTcpServer, PodTcpSocket } from '../../../../shared/podnet/pod-network.ts';
 import type { CiliumProxy } from '../../../datapath/cilium/cilium-proxy.ts';
 import type { DnsGate } from '../../../datapath/cilium/dns-gate.ts';
@@ -7,7 +7,10 @@ import { PROXY_PORT } from '../../../datapath/cilium/proxy-namespace.ts';
 import type { PolicyEngine } from '../../../datapath/policy/policy-engine.ts';
 import type { PolicySide } from '../../../datapath/policy/policy-proxy.ts';
 import { DnsTcpProxy } from './dns-tcp-proxy.ts';
+import type { HttpLog } from './http-exchange.ts';
 import type { HttpProxy } from './http-proxy.ts';
+import { httpVersionOf } from './http-version.ts';
+import type { Http2Proxy } from './http2-proxy.ts';
 import { ProxiedConnection } from './proxied-connection.ts';
 
 const DNS_PORT = 53;
@@ -23,13 +26,17 @@ export interface ProxyServerOptions {
 
 export class ProxyServer {
   private readonly options: ProxyServerOptions;
-  /** With its library of expressions; loaded when a connection first asks for it. */
-  private http: Promise<HttpProxy> | undefined;
+  /** Loaded when a connection first asks for it, with the library of expressions. */
+  private readonly http: () => Promise<HttpProxy>;
+  private readonly http2: () => Promise<Http2Proxy>;
   private readonly dns: DnsTcpProxy;
 
   constructor(options: ProxyServerOptions) {
-    const { gate, inTurn } = options;
+    const { gate, flows, inTurn } = options;
     this.options = options;
+    const log: HttpLog = (ends, flow, drop) => inTurn(() => flows.addL7(ends, flow, drop));
+    this.http = once(async () => new (await import('./http-proxy.ts')).HttpProxy(log));
+    this.http2 = once(async () => new (await import('./http2-proxy.ts')).Http2Proxy(log));
     this.dns = new DnsTcpProxy(gate, inTurn);
   }
 
@@ -54,9 +61,20 @@ export class ProxyServer {
   }
 
   private async acceptHttp(connection: ProxiedConnection): Promise<void> {
-    const { flows, inTurn } = this.options;
-    this.http ??= import('./http-proxy.ts').then((module) => new module.HttpProxy(flows, inTurn));
-    const http = await this.http;
-    if (!connection.socket.destroyed) http.accept(connection);
+    const version = await httpVersionOf(connection.socket);
+    if (version === undefined) {
+      connection.socket.destroySoon();
+      return;
+    }
+    const proxy = await (version === 1 ? this.http() : this.http2());
+    if (!connection.socket.destroyed) proxy.accept(connection);
   }
+}
+
+function once<Value>(make: () => Promise<Value>): () => Promise<Value> {
+  let made: Promise<Value> | undefined;
+  return () => {
+    made ??= make();
+    return made;
+  };
 }
