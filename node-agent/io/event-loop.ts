@@ -76,9 +76,9 @@ export class EventLoop {
     };
   }
 
-  /** Begins a turn, at a time just read; every `enter` is followed by a `leave`. Nested turns join the outer one. */
-  enter(nowUs?: number): void {
-    if (this.depth === 0) this.engine.enter(nowUs ?? this.clockUs());
+  /** Begins a turn; every `enter` is followed by a `leave`. Nested turns join the outer one. */
+  enter(): void {
+    if (this.depth === 0) this.engine.enter(this.clockUs());
     this.depth++;
   }
 

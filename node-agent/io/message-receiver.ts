@@ -2,8 +2,8 @@
  * The receiving end of a link whose socket is Node's. Node hands over one datagram a call; those that follow at once are
  * gathered and given to the data path together, so that a burst of TCP segments goes through it as one packet.
  *
- *   'message', after a pause -> a packet, or those that the kernel joined -> onReceive
- *            , of a burst    -> [run: datagrams of one size and peer, side by side] -> SegmentMerger -> onReceive
+ *   'message', one by one -> a packet, or those that the kernel joined -> onReceive
+ *            , of a burst -> [run: datagrams of one size and peer, side by side] -> SegmentMerger -> onReceive
  */
 import type { RemoteInfo } from 'node:dgram';
 import { clearArray } from '../../shared/wire/clear-array.ts';
@@ -19,8 +19,8 @@ import type { PeerEndpoints } from './peer-endpoints.ts';
 const AREA_BYTES = 65_536;
 /** What a small slot holds. */
 const SMALL_FRAME_BYTES = SMALL_SLOT_BYTES - HEADROOM_BYTES;
-/** What comes so soon after the last one was handled was there already: too soon for an answer to it. */
-const BURST_US = 5;
+/** While datagrams come one by one, so often it is waited for more that came with one. */
+const LOOK_EVERY = 8;
 
 export interface MessageReceiverOptions {
   /** Whose `onReceive` is called. */
@@ -46,10 +46,17 @@ export class MessageReceiver {
   private received: Packet[] = [];
   /** The other one, while the first is handed over. */
   private spare: Packet[] = [];
-  private handledUs = 0;
+  /** Nothing had come with the last one that was waited with. */
+  private isQuiet = true;
+  private untilLook = LOOK_EVERY;
+  /** Messages since the immediate was set. */
+  private gathered = 0;
   private immediate: NodeJS.Immediate | null = null;
   private readonly onImmediate = () => {
     this.immediate = null;
+    this.isQuiet = this.gathered === 1;
+    this.gathered = 0;
+    this.untilLook = LOOK_EVERY;
     this.deliver();
   };
 
@@ -63,26 +70,23 @@ export class MessageReceiver {
   }
 
   receive(message: Uint8Array, remote: RemoteInfo): void {
-    const { peers, link, counters, joined, loop } = this.options;
+    const { peers, link, counters, joined } = this.options;
     const peer = peers.senderOf(remote.address, remote.port);
     if (peer === undefined || link.onReceive === null) {
       counters.foreignSenders++;
       return;
     }
     if (message.length === 0) return; // nobody's frame
-    if (joined) {
+    // No clock tells a burst from answers: a peer that shares the processor may have answered before this process, which it
+    // displaced, has left its turn.
+    if (joined || (this.isQuiet && --this.untilLook > 0)) {
       this.takeAlone(message);
       this.handOver(peer);
       return;
     }
-    const nowUs = loop.clockUs();
-    if (this.immediate === null && nowUs - this.handledUs >= BURST_US) {
-      this.takeAlone(message);
-      this.handOver(peer, nowUs);
-      return;
-    }
     if (peer !== this.peer) this.deliver();
     this.peer = peer;
+    this.gathered++;
     this.append(message);
     this.immediate ??= setImmediate(this.onImmediate);
   }
@@ -156,20 +160,19 @@ export class MessageReceiver {
     this.handOver(this.peer);
   }
 
-  private handOver(peer: PeerId, nowUs?: number): void {
+  private handOver(peer: PeerId): void {
     const { received } = this;
     if (received.length === 0) return;
     this.received = this.spare;
     this.spare = received;
-    const { link, loop, memory, joined } = this.options;
-    loop.enter(nowUs);
+    const { link, loop, memory } = this.options;
+    loop.enter();
     try {
       if (link.onReceive !== null) link.onReceive(peer, received);
       else for (const packet of received) memory.free(packet);
     } finally {
       clearArray(received);
       loop.leave();
-      if (!joined) this.handledUs = loop.clockUs();
     }
   }
 }

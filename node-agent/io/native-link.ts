@@ -82,13 +82,8 @@ export abstract class NativeLink implements SocketLink {
   }
 
   /** The same for who is called again while something waits. */
-  protected receiveAgain(nowUs: number): void {
-    this.waiting?.receiveAgain(nowUs);
-  }
-
-  /** The turn of `receiveAgain` is over. */
-  protected handled(clockUs: () => number): void {
-    this.waiting?.handled(clockUs);
+  protected receiveAgain(): void {
+    this.waiting?.receiveAgain();
   }
 
   /** Before anything was received. */

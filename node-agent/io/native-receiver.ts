@@ -20,8 +20,8 @@ const RECEIVE_CALLS_A_TURN = 4;
 const MAX_DATAGRAM_BYTES = 65_536;
 /** One of this size is seldom the only one. */
 const FULL_BYTES = 1200;
-/** What comes so soon after the last one was handled was there already: too soon for an answer to it. */
-const BURST_US = 5;
+/** While datagrams come one by one, so often it is looked whether more than one waits. */
+const LOOK_EVERY = 8;
 
 /** Endpoints that senders were looked up for; a kernel's VXLAN device has one for each flow. */
 const MAX_KNOWN_SENDERS = 65_536;
@@ -51,9 +51,9 @@ export class NativeReceiver {
   /** The sender looked up last. */
   private lastKey = -1;
   private lastPeer: PeerId | undefined;
-  /** The last call took one small datagram, and when that had been handled. */
+  /** The last look for several found one, which was small. */
   private isQuiet = false;
-  private handledUs = 0;
+  private untilLook = 0;
 
   /** Throws when packet memory has no large slot left. */
   constructor(options: NativeReceiverOptions) {
@@ -75,17 +75,16 @@ export class NativeReceiver {
   }
 
   /**
-   * The same for who is called again while something waits: datagrams that come one by one are taken so, without a look for
-   * another one that costs as much.
+   * The same for who is called again while something waits: datagrams that come one by one are taken so, most of them without
+   * a look for another one that costs as much. No clock tells a burst from answers: a peer that shares the processor may have
+   * answered before this process, which it displaced, has left its turn.
    */
-  receiveAgain(nowUs: number): void {
-    if (this.isQuiet && nowUs - this.handledUs >= BURST_US) this.receiveSome(1);
-    else this.receive();
-  }
-
-  /** At the end of a turn in which `receiveAgain` was called. */
-  handled(clockUs: () => number): void {
-    if (this.isQuiet) this.handledUs = clockUs();
+  receiveAgain(): void {
+    if (this.isQuiet && --this.untilLook > 0) this.receiveSome(1);
+    else {
+      this.receive();
+      this.untilLook = LOOK_EVERY;
+    }
   }
 
   /** The peers have changed. */

@@ -35,14 +35,13 @@ export class PolledLink extends NativeLink {
     const { loop } = this;
     loop.enter();
     try {
-      this.receiveAgain(loop.engine.nowUs);
+      this.receiveAgain();
     } catch (error) {
       setImmediate(() => {
         throw error;
       });
     } finally {
       loop.leave();
-      this.handled(loop.clockUs);
     }
   }
 }
