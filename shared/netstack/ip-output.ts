@@ -130,7 +130,8 @@ function cutAndTransmit(host: Host, packet: Packet, device: NetDevice, nextHop: 
 }
 
 function transmitToNextHop(host: Host, packet: Packet, device: NetDevice, nextHop: number): void {
-  if (host.neighbours.isRecent(device, nextHop)) host.neighbours.send(device, nextHop, packet);
+  const recent = host.neighbours.recentOf(device, nextHop);
+  if (recent !== null) host.neighbours.sendTo(recent, packet);
   else if (hasNoLinkAddresses(device)) transmitIp(host, device, 0, packet);
   else if (host.isBroadcast(nextHop)) transmitIp(host, device, ethernet.BROADCAST, packet);
   else if (isMulticast(nextHop)) transmitIp(host, device, multicastMacOf(nextHop), packet);

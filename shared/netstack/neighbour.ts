@@ -67,8 +67,9 @@ export class NeighbourTable {
   private readonly host: Host;
   private readonly byDevice = new Map<NetDevice, Map<number, Neighbour>>();
   private entries = 0;
-  /** The entry asked for last: a pod speaks to few. */
+  /** The entries asked for last: a pod speaks to few, and a node carries a connection between two. */
   private recent: Neighbour | null = null;
+  private previous: Neighbour | null = null;
 
   constructor(host: Host) {
     this.host = host;
@@ -79,16 +80,22 @@ export class NeighbourTable {
   }
 
   lookup(device: NetDevice, address: number): Neighbour | undefined {
-    if (this.isRecent(device, address)) return this.recent!;
+    const known = this.recentOf(device, address);
+    if (known !== null) return known;
     const entry = this.byDevice.get(device)?.get(address | 0);
-    if (entry !== undefined) this.recent = entry;
+    if (entry !== undefined) {
+      this.previous = this.recent;
+      this.recent = entry;
+    }
     return entry;
   }
 
-  /** Whether it is the neighbour asked for last: then it is found at once. */
-  isRecent(device: NetDevice, address: number): boolean {
-    const { recent } = this;
-    return recent !== null && recent.address === address && recent.device === device;
+  /** One of the neighbours asked for last, which are found at once. */
+  recentOf(device: NetDevice, address: number): Neighbour | null {
+    const { recent, previous } = this;
+    if (recent !== null && recent.address === address && recent.device === device) return recent;
+    if (previous !== null && previous.address === address && previous.device === device) return previous;
+    return null;
   }
 
   visitAddresses(visit: (address: number) => void): void {
@@ -141,6 +148,11 @@ export class NeighbourTable {
       this.host.drop(packet, drop.NEIGHBOUR_TABLE_FULL, 'neighbour');
       return;
     }
+    this.sendTo(entry, packet);
+  }
+
+  /** The same to one that was looked up just now. */
+  sendTo(entry: Neighbour, packet: Packet): void {
     entry.usedUs = this.host.engine.nowUs;
     if (entry.state === 'REACHABLE') this.age(entry);
     if (entry.state === 'STALE') this.startDelay(entry);
@@ -149,7 +161,7 @@ export class NeighbourTable {
       if (entry.state === 'FAILED' || entry.probes === 0) this.startResolving(entry);
       return;
     }
-    transmitIp(this.host, device, entry.macAddress, packet);
+    transmitIp(this.host, entry.device, entry.macAddress, packet);
   }
 
   /** Something above IP heard from the neighbour (RFC 4861 section 7.3.1): saves the probe. */
@@ -323,6 +335,7 @@ export class NeighbourTable {
   private discard(entry: Neighbour): void {
     entry.alarm?.dispose();
     if (this.recent === entry) this.recent = null;
+    if (this.previous === entry) this.previous = null;
     this.byDevice.get(entry.device)?.delete(entry.address | 0);
     this.entries--;
     this.observer?.neighbourChanged(entry, true);
