@@ -4,6 +4,7 @@
  *   node: stream -> pcapng-reader --\
  *   node: stream -> pcapng-reader ---> order of time -> names of the ends -> one section, interfaces numbered anew -> output
  *
+ * A node that others wait for is asked; what it has seen until then comes first, and then its counters with the time.
  * A slow output stops the credit of the streams; then the nodes' queues fill, and what finds no room there is counted.
  */
 import type { Bus } from '../../shared/bus/connection.ts';
@@ -34,6 +35,8 @@ export interface CaptureCounters {
 }
 
 const FLUSH_MS = 50;
+/** What it says does not matter. */
+const QUESTION = new Uint8Array(1);
 
 interface NodeSource {
   readonly node: string;
@@ -41,6 +44,10 @@ interface NodeSource {
   readonly reader: PcapngReader;
   /** Its interfaces by their own numbers -> in the file. */
   readonly ids: Map<number, number>;
+  /** How far it is, and has not answered. */
+  isAsked: boolean;
+  received: number;
+  dropped: number;
 }
 
 export class CaptureSession {
@@ -49,8 +56,6 @@ export class CaptureSession {
   private sources: NodeSource[] = [];
   private interfaces = 0;
   private captured = 0;
-  private received = 0;
-  private dropped = 0;
   private stopped = false;
   /** Writes go one after the other. */
   private output: Promise<void> = Promise.resolve();
@@ -83,15 +88,26 @@ export class CaptureSession {
 
   /** Until `stop`, the count, or the end of all nodes. */
   async finish(): Promise<CaptureCounters> {
-    const timer = setInterval(() => void this.flush(this.order.takeDue(performance.now())), FLUSH_MS);
-    const ends = await Promise.all(
-      this.sources.map(async ({ node, stream }) => ({ node, error: await stream.closed })),
-    );
+    const timer = setInterval(() => {
+      void this.flush(this.order.takeDue(performance.now()));
+      for (const source of this.order.behind()) this.ask(source);
+    }, FLUSH_MS);
+    const ends = await Promise.all(this.sources.map((source) => this.endOf(source)));
     clearInterval(timer);
     for (const { node, error } of ends) if (error !== undefined) this.options.warn(`${node}: ${error.message}`);
     await this.flush(this.order.takeAll());
     await this.writeStatistics();
-    return { captured: this.captured, received: this.received, dropped: this.dropped };
+    return this.counters;
+  }
+
+  private get counters(): CaptureCounters {
+    const sum = (count: (source: NodeSource) => number): number =>
+      this.sources.reduce((total, source) => total + count(source), 0);
+    return {
+      captured: this.captured,
+      received: sum(({ received }) => received),
+      dropped: sum(({ dropped }) => dropped),
+    };
   }
 
   /** The nodes send what waits there, and their counters. */
@@ -109,16 +125,31 @@ export class CaptureSession {
 
   private async open({ node, request }: NodeTarget): Promise<NodeSource> {
     const stream = await openStream(this.options.bus, NODE_STREAM, { node }, request);
-    const source: NodeSource = { node, stream, reader: new PcapngReader(), ids: new Map() };
+    const reader = new PcapngReader();
+    const source = { node, stream, reader, ids: new Map(), isAsked: false, received: 0, dropped: 0 };
+    this.order.open(source);
     stream.onData((channel, data) => (channel === STREAM_CHANNEL.stdout ? this.take(source, data) : undefined));
     return source;
+  }
+
+  private async endOf(source: NodeSource): Promise<{ readonly node: string; readonly error: Error | undefined }> {
+    const error = await source.stream.closed;
+    this.order.close(source);
+    return { node: source.node, error };
+  }
+
+  private ask(source: NodeSource): void {
+    if (source.isAsked || this.stopped) return;
+    source.isAsked = true;
+    // One that cannot be asked is at its end.
+    source.stream.send(STREAM_CHANNEL.stdin, QUESTION).catch(() => this.order.close(source));
   }
 
   private async take(source: NodeSource, data: Uint8Array): Promise<void> {
     const descriptions: Uint8Array[] = [];
     for (const item of source.reader.push(data)) {
       if (item.kind === 'interface') descriptions.push(this.describe(source, item.interface));
-      else if (item.kind === 'statistics') this.count(item);
+      else if (item.kind === 'statistics') this.count(source, item);
       else this.order.push({ source, packet: item }, performance.now());
     }
     if (descriptions.length > 0) void this.enqueue(descriptions);
@@ -131,9 +162,11 @@ export class CaptureSession {
     return interfaceDescription({ name: name ?? source.node, description });
   }
 
-  private count({ accepted, dropped }: ReadStatistics): void {
-    this.received += accepted;
-    this.dropped += dropped;
+  private count(source: NodeSource, { accepted, dropped, timestampNs }: ReadStatistics): void {
+    source.received = accepted;
+    source.dropped = dropped;
+    source.isAsked = false;
+    this.order.advance(source, timestampNs);
   }
 
   private flush(arrivals: readonly Arrival<NodeSource>[]): Promise<void> {
@@ -167,7 +200,7 @@ export class CaptureSession {
   private async writeStatistics(): Promise<void> {
     if (this.interfaces === 0) return;
     const timestampNs = BigInt(Date.now()) * 1_000_000n;
-    const counters = { accepted: this.received, dropped: this.dropped, delivered: this.captured };
-    await this.enqueue([interfaceStatistics({ interfaceId: 0, timestampNs, ...counters })]);
+    const { captured: delivered, received: accepted, dropped } = this.counters;
+    await this.enqueue([interfaceStatistics({ interfaceId: 0, timestampNs, accepted, dropped, delivered })]);
   }
 }

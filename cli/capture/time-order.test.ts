@@ -16,15 +16,42 @@ const stamps = (arrivals: readonly { packet: ReadPacket }[]) =>
   arrivals.map((arrival) => Number(arrival.packet.timestampNs));
 
 describe('packets of several nodes', () => {
-  it('come out in the order of their time stamps', () => {
+  it('come out in the order of their time stamps, once nothing older can come from any node', () => {
     const order = new TimeOrder<string>();
+    for (const node of ['worker-1', 'worker-2']) order.open(node);
     order.push({ source: 'worker-1', packet: packet(30n) }, 0);
-    order.push({ source: 'worker-2', packet: packet(10n) }, 40);
-    order.push({ source: 'worker-2', packet: packet(50n) }, 90);
     expect(order.takeDue(100)).toEqual([]);
-    expect(stamps(order.takeDue(155))).toEqual([10, 30]);
-    expect(stamps(order.takeDue(1000))).toEqual([50]);
-    expect(order.takeDue(2000)).toEqual([]);
+    expect(order.behind()).toEqual(['worker-2']);
+    order.push({ source: 'worker-2', packet: packet(10n) }, 140);
+    expect(stamps(order.takeDue(200))).toEqual([10]);
+    order.push({ source: 'worker-2', packet: packet(50n) }, 290);
+    expect(stamps(order.takeDue(300))).toEqual([30]);
+    expect(order.behind()).toEqual(['worker-1']);
+    order.advance('worker-1', 60n);
+    expect(order.behind()).toEqual([]);
+    expect(stamps(order.takeDue(310))).toEqual([50]);
+    expect(order.takeDue(9000)).toEqual([]);
+  });
+
+  it('wait for no node that has ended', () => {
+    const order = new TimeOrder<string>();
+    for (const node of ['worker-1', 'worker-2']) order.open(node);
+    order.push({ source: 'worker-1', packet: packet(30n) }, 0);
+    order.close('worker-2');
+    expect(stamps(order.takeDue(10))).toEqual([30]);
+    order.push({ source: 'worker-1', packet: packet(40n) }, 20);
+    order.close('worker-1');
+    order.advance('worker-1', 10n);
+    expect(stamps(order.takeDue(30))).toEqual([40]);
+  });
+
+  it('wait for a node that says nothing no longer than two seconds', () => {
+    const order = new TimeOrder<string>();
+    for (const node of ['worker-1', 'worker-2']) order.open(node);
+    order.push({ source: 'worker-1', packet: packet(30n) }, 0);
+    order.push({ source: 'worker-1', packet: packet(50n) }, 1500);
+    expect(order.takeDue(1999)).toEqual([]);
+    expect(stamps(order.takeDue(2000))).toEqual([30]);
   });
 
   it('are all let go of at the end', () => {

@@ -50,7 +50,7 @@ export class CaptureEncoder {
     return [...before, packet];
   }
 
-  /** The end: the counters of the whole capture, on its first interface. */
+  /** The counters of the whole capture so far, on its first interface. */
   statistics(capture: Capture, nowUs: number): Uint8Array[] {
     if (this.ids.size === 0) return [];
     const { received, queue } = capture;

@@ -54,6 +54,7 @@ class CaptureSender {
   private readonly encoder: CaptureEncoder;
   private readonly stream: ChannelStream;
   private stopped = false;
+  private isAsked = false;
   private wake: (() => void) | undefined;
 
   constructor(source: CaptureSource, capture: Capture, encoder: CaptureEncoder, stream: ChannelStream) {
@@ -62,7 +63,8 @@ class CaptureSender {
     this.encoder = encoder;
     this.stream = stream;
     capture.queue.onFrames = () => this.wake?.();
-    stream.onData(() => undefined);
+    // Whatever it is: how far the capture is.
+    stream.onData(() => this.answer());
     stream.onEnd(() => this.stop());
     void stream.closed.then(() => this.stop());
   }
@@ -73,7 +75,7 @@ class CaptureSender {
       const known = interfaces.flatMap(({ place, device }) => this.encoder.describe(place, device));
       await this.send([this.encoder.header(), ...known]);
       while (await this.sendBatch());
-      await this.send(this.encoder.statistics(this.capture, this.source.datapath.captures.nowUs));
+      await this.sendCounters();
       await sendStatus(this.stream, exitStatus(0));
     } catch (error) {
       this.stream.close(error instanceof Error ? error : new Error(String(error)));
@@ -90,12 +92,22 @@ class CaptureSender {
       return true;
     }
     if (this.stopped) return false;
+    if (this.isAsked) {
+      this.isAsked = false;
+      await this.sendCounters();
+      return true;
+    }
     await new Promise<void>((resolve) => {
       this.wake = resolve;
     });
     this.wake = undefined;
-    if (!this.stopped) await this.source.clock.sleep(GATHER_MS);
+    if (!this.stopped && !this.isAsked) await this.source.clock.sleep(GATHER_MS);
     return true;
+  }
+
+  /** With the time until which all frames have been sent. */
+  private sendCounters(): Promise<void> {
+    return this.send(this.encoder.statistics(this.capture, this.source.datapath.captures.nowUs));
   }
 
   private async send(blocks: readonly Uint8Array[]): Promise<void> {
@@ -104,6 +116,11 @@ class CaptureSender {
 
   private wantedDevices({ host }: CapturePlace): NetDevice[] {
     return this.source.datapath.devicesOf(host).filter((device) => this.capture.wants(device));
+  }
+
+  private answer(): void {
+    this.isAsked = true;
+    this.wake?.();
   }
 
   private stop(): void {

@@ -1,6 +1,6 @@
 /**
  * Reads pcapng (draft-ietf-opsawg-pcapng) as it arrives, in pieces of any size and either byte order: the packets with the
- * interfaces they were seen on, and the statistics at the end. Unknown blocks and options are skipped.
+ * interfaces they were seen on, and statistics. Unknown blocks and options are skipped.
  */
 import * as pcap from './pcap.ts';
 
@@ -26,6 +26,8 @@ export interface ReadPacket {
 export interface ReadStatistics {
   readonly kind: 'statistics';
   readonly interface: ReadInterface;
+  /** Nanoseconds since 1970. */
+  readonly timestampNs: bigint;
   readonly accepted: number;
   readonly dropped: number;
   readonly delivered: number;
@@ -140,6 +142,7 @@ export class PcapngReader {
 
   private readStatistics(block: DataView): ReadStatistics {
     this.requireBytes(block, 20);
+    const on = this.interfaceOf(block);
     const options = this.options(block, 20);
     const counter = (code: number): number => {
       const value = options.get(code);
@@ -148,7 +151,8 @@ export class PcapngReader {
     };
     return {
       kind: 'statistics',
-      interface: this.interfaceOf(block),
+      interface: on,
+      timestampNs: this.timestamp(block, 12, on),
       accepted: counter(pcap.OPTION_STATISTICS_ACCEPTED),
       dropped: counter(pcap.OPTION_STATISTICS_DROPPED),
       delivered: counter(pcap.OPTION_STATISTICS_DELIVERED),
