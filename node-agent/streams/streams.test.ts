@@ -5,13 +5,16 @@ import { join } from 'node:path';
 import type { Pod } from 'kubernetes-types/core/v1.d.ts';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { ChannelStream, StreamDataListener } from '../../shared/bus/stream.ts';
-import type { LogsStreamRequest } from '../../shared/bus/subjects.ts';
+import { type LogsStreamRequest, STREAM_CHANNEL } from '../../shared/bus/subjects.ts';
 import { FakeClock } from '../../shared/runtime/clock.ts';
 import { silentLogger } from '../../shared/runtime/log.ts';
+import { PcapngReader, type ReadItem } from '../../shared/wire/pcapng-reader.ts';
+import { TestCluster } from '../../test/flow/cluster.testkit.ts';
 import { createRecords } from '../pods/container-record.ts';
 import { CommandStartError } from '../pods/container-runtime.ts';
 import { PodLogs } from '../pods/pod-logs.ts';
 import type { PodManager } from '../pods/pod-manager.ts';
+import { serveCapture } from './capture-stream.ts';
 import { processStreams } from './channel-io.ts';
 import { runCommand } from './exec-stream.ts';
 import { serveLogs } from './log-stream.ts';
@@ -201,5 +204,52 @@ describe('logs on a stream', () => {
     expect(() => serve(1, { previous: true })).toThrow('previous terminated container "c" in pod "web" not found');
     expect(() => serve(0, {})).toThrow('container "c" in pod "web" is waiting to start: ContainerCreating');
     expect(() => serve(1, { container: 'x' })).toThrow('container x is not valid for pod web');
+  });
+});
+
+/** What a client of a capture reads. */
+class CaptureReader extends FakeStream {
+  readonly items: ReadItem[] = [];
+  readonly counted = Promise.withResolvers<void>();
+  private readonly reader = new PcapngReader();
+
+  override async send(channel: number, data: Uint8Array): Promise<void> {
+    if (channel !== STREAM_CHANNEL.stdout) return;
+    this.items.push(...this.reader.push(data));
+    if (this.items.at(-1)?.kind === 'statistics') this.counted.resolve();
+  }
+}
+
+describe('a capture', () => {
+  test('says how far it is when it is asked, behind what it has seen until then', async () => {
+    const cluster = new TestCluster();
+    const client = cluster.pod('10.244.1.5');
+    cluster.udpServer(cluster.pod('10.244.2.7').host, 8080);
+    const source = {
+      datapath: cluster.node(1),
+      clock: new FakeClock(),
+      wallClockNs: () => (monotonicUs: number) => BigInt(Math.round(monotonicUs)) * 1000n,
+    };
+    const stream = new CaptureReader();
+    const wanted = {
+      kind: 'capture',
+      node: true,
+      pods: [],
+      filter: 'udp port 8080',
+      drops: false,
+      dropsOf: [],
+    } as const;
+    serveCapture(source, wanted, stream);
+    cluster.ask(client.host, '10.244.2.7', 8080);
+    await stream.receive(STREAM_CHANNEL.stdin, '?');
+    await stream.counted.promise;
+    const packets = stream.items.filter(({ kind }) => kind === 'packet');
+    expect(packets.length).toBeGreaterThan(0);
+    const last = stream.items.at(-1);
+    expect(last).toMatchObject({ kind: 'statistics', accepted: packets.length, dropped: 0 });
+    const times = stream.items.flatMap((item) => ('timestampNs' in item ? item.timestampNs : []));
+    expect(times).toEqual(times.toSorted((a, b) => Number(a - b)));
+    stream.receiveEnd(STREAM_CHANNEL.stdin);
+    stream.close();
   });
 });
