@@ -44,7 +44,7 @@ describe('iperf3', () => {
     expect(stdout).toMatch(
       /^Connecting to host 10\.244\.1\.3, port 5201\n\[ {2}5\] local 10\.244\.1\.2 port \d+ connected to 10\.244\.1\.3 port 5201\n\[ ID\] Interval {11}Transfer {5}Bitrate\n/,
     );
-    expect(stdout).toMatch(/sender\n\[ {2}5\] {3}0\.00-0\.\d\d {3}sec .* receiver\n\niperf Done\.\n$/);
+    expect(stdout).toMatch(/sender\n\[ {2}5\] {3}0\.00-\d\.\d\d {3}sec .* receiver\n\niperf Done\.\n$/);
     expect((await printed).stdout).toMatch(/Server listening on 5201 \(test #1\)[\s\S]* receiver\n$/);
   });
 
@@ -62,7 +62,7 @@ describe('iperf3', () => {
     const { stdout } = await pods.client.sh(`iperf3 -c ${RIGHT_ADDRESS} -p 5203 -R -t 1 -b 8M -l 10K -J`);
     const { end } = JSON.parse(stdout);
     expect(end.sum_received.bytes).toBeGreaterThan(100_000);
-    expect(end.sum_sent.bytes).toBeLessThan(2_000_000);
+    expect(end.sum_sent.bits_per_second).toBeLessThan(16_000_000);
     expect((await printed).stdout).toMatch(/ sender\n$/);
   });
 

@@ -17,8 +17,8 @@ const TOKEN_SECONDS = 3607;
 const FILE_MODE = 0o644;
 const EVICTING_TAINTS = ['node.kubernetes.io/not-ready', 'node.kubernetes.io/unreachable'];
 const DEFAULT_GRACE_SECONDS = 30;
-/** The controller that makes a namespace's first service account may be a little late. */
-const ACCOUNT_TIMEOUT_MS = 1000;
+/** The controller that makes a namespace's first service account may be late on a busy machine. Less than clients on the bus wait. */
+const ACCOUNT_TIMEOUT_MS = 4000;
 
 export interface PodAdmission {
   readonly storage: ObjectStorage;
