@@ -5,6 +5,7 @@ import { NodeDatapath } from '../node-agent/datapath/path.ts';
 import { EventLoop } from '../node-agent/io/event-loop.ts';
 import { type IoTier, openLink } from '../node-agent/io/open-link.ts';
 import { openPreciseTimer } from '../node-agent/io/precise-timer.ts';
+import { slicesOnDemand } from '../node-agent/io/thread-slice.ts';
 import { EventEngine } from '../shared/netstack/event-engine.ts';
 import type { Host } from '../shared/netstack/host.ts';
 import { formatIpv4 } from '../shared/wire/address.ts';
@@ -50,6 +51,7 @@ export async function startBenchNode(
       }),
   );
   loop.preciseDeadlineUs = () => datapath.faults.nextReleaseUs();
+  if (io.tier === 'polled') datapath.faults.onPresence = slicesOnDemand(console.warn);
   const podCidr = `10.244.${number}.0/24`;
   datapath.use(vxlanNetwork);
   datapath.setPodCidr(cidr(podCidr));

@@ -15,6 +15,7 @@ import { ConfigError, readNodeConfig } from '../shared/runtime/config.ts';
 import { nodesFolder } from '../shared/runtime/node-folder.ts';
 import { type ProcessContext, runProcess } from '../shared/runtime/process.ts';
 import { parsePrefix } from '../shared/wire/ip-address.ts';
+import { slicesOnDemand } from './io/thread-slice.ts';
 import { type NodeKernel, startKernel } from './kernel.ts';
 import { startKubelet } from './kubelet.ts';
 import { serveIo } from './node/io-server.ts';
@@ -51,6 +52,10 @@ async function start(context: ProcessContext): Promise<void> {
   });
   const stateFolder = join(nodesFolder(stateDir), node.nodeName);
   const linkFaults = serveLinkFaults(bus, kernel);
+  // They need what that tier needs.
+  if (kernel.io.tier === 'polled') {
+    kernel.datapath.faults.onPresence = slicesOnDemand((reason) => log.info({ reason }, 'no short slices for delays'));
+  }
   shutdown.onStop('link faults', () => linkFaults.unsubscribe());
   const io = serveIo(bus, kernel, node.nodeName);
   shutdown.onStop('io', () => io.unsubscribe());

@@ -20,6 +20,8 @@ export interface ConnectedSocketsOptions {
   /** Between its binding and its connection a socket may have got what was for others. */
   readonly onMessage: (message: Uint8Array, remote: RemoteInfo) => void;
   readonly onError: () => void;
+  /** The one that is connected to it. */
+  readonly willClose: (remote: LinkEndpoint) => void;
 }
 
 export class ConnectedSockets {
@@ -47,6 +49,8 @@ export class ConnectedSockets {
     const socket = this.sockets[peer] ?? null;
     this.sockets[peer] = undefined;
     if (socket === null) return null;
+    const { address, port } = socket.remoteAddress();
+    this.options.willClose({ address, port });
     socket.close();
     this.size--;
     return socket;

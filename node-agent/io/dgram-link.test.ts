@@ -142,3 +142,27 @@ it('is alone at its address and port', async () => {
 function nextTurn(): Promise<void> {
   return new Promise((resolve) => setImmediate(() => setImmediate(resolve)));
 }
+
+it.skipIf(process.platform !== 'linux')(
+  "what the kernel dropped at a peer's socket counts on when the peer is gone",
+  async () => {
+    const [a, b] = [await openLink(), await openLink()];
+    const toA = b.addPeer(a.local);
+    a.addPeer(b.local);
+    loop.run(() => b.send(toA, datagrams(10))); // from here on it has a socket for its peer
+    const { address, port } = a.local;
+    a.close();
+    const flood = createSocket({ type: 'udp4', reusePort: true });
+    closing.push(() => flood.close());
+    await new Promise<void>((resolve) => flood.bind({ address, port, exclusive: true }, resolve));
+    flood.connect(b.local.port, b.local.address);
+    await new Promise<void>((resolve) => flood.once('connect', resolve));
+    const data = new Uint8Array(60_000);
+    // Nothing is read meanwhile.
+    for (let sent = 0; sent < 20_000 && b.kernelDrops.count() === 0; sent++) flood.send(data);
+    const dropped = b.kernelDrops.count();
+    expect(dropped).toBeGreaterThan(0);
+    b.removePeer(toA);
+    expect(b.kernelDrops.count()).toBe(dropped);
+  },
+);

@@ -26,7 +26,7 @@ import {
   type SocketLink,
   type SocketLinkOptions,
 } from './socket-link.ts';
-import { socketsAt } from './udp-socket-table.ts';
+import { KernelDrops, socketsAt } from './udp-socket-table.ts';
 
 /** What stands before the IP header of a datagram. */
 const LEAD_BYTES = vxlan.HEADER_BYTES + ethernet.HEADER_BYTES;
@@ -42,6 +42,7 @@ const UNASKED = 15;
 export class DgramLink implements SocketLink {
   readonly local: LinkEndpoint;
   readonly counters: LinkCounters = zeroLinkCounters();
+  readonly kernelDrops: KernelDrops;
   /** It sends one by one in any case. */
   batches = false;
   onReceive: UnderlayLink['onReceive'] = null;
@@ -77,6 +78,7 @@ export class DgramLink implements SocketLink {
     this.staging = staging;
     const { address, port } = socket.address();
     this.local = { address, port };
+    this.kernelDrops = new KernelDrops(this.local);
     this.receiver = new MessageReceiver({ link: this, memory, loop, counters, peers, joined: false });
     this.queue = new SendQueue({
       memory,
@@ -89,7 +91,12 @@ export class DgramLink implements SocketLink {
     const onError = (): void => this.failed();
     socket.on('message', onMessage);
     socket.on('error', onError);
-    this.connected = new ConnectedSockets({ local: this.local, onMessage, onError });
+    this.connected = new ConnectedSockets({
+      local: this.local,
+      onMessage,
+      onError,
+      willClose: (remote) => this.kernelDrops.willClose(remote),
+    });
   }
 
   /**

@@ -7,6 +7,7 @@ import { NativeReceiver } from './native-receiver.ts';
 import { NativeSender } from './native-sender.ts';
 import { PeerEndpoints } from './peer-endpoints.ts';
 import { openNativeSocket, type SocketLink, type SocketLinkOptions } from './socket-link.ts';
+import { KernelDrops } from './udp-socket-table.ts';
 
 export interface NativeLinkOptions extends SocketLinkOptions {
   readonly sockets: NativeSockets;
@@ -15,6 +16,7 @@ export interface NativeLinkOptions extends SocketLinkOptions {
 export abstract class NativeLink implements SocketLink {
   readonly local: LinkEndpoint;
   readonly counters: LinkCounters = zeroLinkCounters();
+  readonly kernelDrops: KernelDrops;
   onReceive: UnderlayLink['onReceive'] = null;
   protected readonly native: NativeSocket;
   protected readonly peers = new PeerEndpoints();
@@ -29,6 +31,7 @@ export abstract class NativeLink implements SocketLink {
     const socket = openNativeSocket(sockets, bind);
     this.native = socket;
     this.local = socket.local;
+    this.kernelDrops = new KernelDrops(socket.local);
     this.sender = new NativeSender(
       { socket, addressOf, memory, engine: loop.engine, counters, peers },
       batches !== false,

@@ -4,9 +4,11 @@ import type { PacketMemory } from '../../shared/wire/packet-memory.ts';
 import type { LinkEndpoint, UnderlayLink } from '../datapath/link.ts';
 import type { EventLoop } from './event-loop.ts';
 import type { LinkCounters } from './link-counters.ts';
+import type { KernelDrops } from './udp-socket-table.ts';
 
 export interface SocketLink extends UnderlayLink {
   readonly counters: LinkCounters;
+  readonly kernelDrops: KernelDrops;
   /**
    * Whether datagrams of one size go out as one large one that the kernel cuts. On loopback nobody cuts it, and a capture
    * shows its first frame only: off while the real socket is captured.

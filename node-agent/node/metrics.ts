@@ -2,7 +2,6 @@
 
 import type { LinkFault } from '../../shared/rules/link-fault.ts';
 import type { Metrics } from '../../shared/runtime/metrics.ts';
-import { kernelDrops } from '../io/udp-socket-table.ts';
 import type { NodeKernel } from '../kernel.ts';
 import type { PodManager } from '../pods/pod-manager.ts';
 
@@ -55,7 +54,7 @@ export function registerMetrics(metrics: Metrics, { datapath, link, memory }: No
     name: 'podwire_link_kernel_drops_total',
     help: "Datagrams the kernel dropped because the socket's receive buffer was full.",
     type: 'counter',
-    collect: () => kernelDrops(link.local),
+    collect: () => link.kernelDrops.count(),
   });
   metrics.register({
     name: 'podwire_root_drops_total',

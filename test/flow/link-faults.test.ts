@@ -99,6 +99,22 @@ describe('between two nodes', () => {
     expect(rttUs()).toBe(fastUs);
   });
 
+  test('that a link has a fault, and that none has one any more, is told', () => {
+    const { cluster } = twoPods();
+    const { faults } = cluster.node(1);
+    const told: boolean[] = [];
+    faults.onPresence = (present) => told.push(present);
+    impair(cluster.node(1), peer('worker-2'), { delayUs: 1000 });
+    impair(cluster.node(1), device('eth0', 'to'), { delayUs: 1000 }, 100_000);
+    faults.clear([peer('worker-2')]);
+    expect(told).toEqual([true]);
+    cluster.advance(200_000);
+    expect(told).toEqual([true, false]);
+    impair(cluster.node(1), peer('worker-2'), { loss: 1 });
+    cluster.node(1).removePeer('worker-2');
+    expect(told).toEqual([true, false, true, false]);
+  });
+
   test('a delay shows in the trace', () => {
     const { cluster, rttUs } = twoPods();
     impair(cluster.node(1), peer('worker-2'), { delayUs: 20_000 });

@@ -64,6 +64,8 @@ interface Fault {
 }
 
 export class LinkFaults {
+  /** Told when the first link has a fault, and when none has one any more. */
+  onPresence: ((present: boolean) => void) | null = null;
   private readonly options: LinkFaultsOptions;
   private readonly faults = new Map<string, Fault>();
   private readonly bound: HoldingBound;
@@ -142,8 +144,7 @@ export class LinkFaults {
   forget(key: string): void {
     const fault = this.faults.get(key);
     if (fault === undefined) return;
-    this.faults.delete(key);
-    fault.point.attach(null);
+    this.remove(key, fault);
     fault.queue.discard();
   }
 
@@ -192,13 +193,19 @@ export class LinkFaults {
     fault.queue.impairment = effective;
     if (this.faults.has(key)) return;
     this.faults.set(key, fault);
+    if (this.faults.size === 1) this.onPresence?.(true);
     fault.point.attach(fault.queue);
   }
 
   private end(key: string, fault: Fault): void {
+    this.remove(key, fault);
+    fault.queue.flush();
+  }
+
+  private remove(key: string, fault: Fault): void {
     this.faults.delete(key);
     fault.point.attach(null);
-    fault.queue.flush();
+    if (this.faults.size === 0) this.onPresence?.(false);
   }
 
   private expire(): void {
