@@ -3,7 +3,7 @@
  * choose differently, and what a killed node leaves unbound stays its cluster's. A claim is a file with the pid of the
  * supervisor; it ends with that process.
  */
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { linkSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir, userInfo } from 'node:os';
 import { join } from 'node:path';
 import { systemErrorCode } from './user-error.ts';
@@ -29,23 +29,46 @@ export function createClaim(folder = claimsFolder(), pid = process.pid): Claim {
   return (resource) => {
     mkdirSync(folder, { recursive: true, mode: 0o700 });
     const path = join(folder, resource);
-    if (writeNew(path, pid)) return true;
+    if (takeNew(path, pid)) return true;
     const holder = readHolder(path);
     if (holder === pid) return true;
-    if (holder !== undefined && isAlive(holder)) return false;
-    rmSync(path, { force: true });
-    return writeNew(path, pid);
+    if (isHeld(holder)) return false;
+    return takeAway(path, pid) && takeNew(path, pid);
   };
 }
 
-function writeNew(path: string, pid: number): boolean {
+/** Whole or not at all: a file that is still empty would look like nobody's. */
+function takeNew(path: string, pid: number): boolean {
+  const draft = `${path}.new-${pid}`;
+  writeFileSync(draft, String(pid), { mode: 0o600 });
   try {
-    writeFileSync(path, String(pid), { flag: 'wx', mode: 0o600 });
+    linkSync(draft, path);
     return true;
   } catch (error) {
     if (systemErrorCode(error) === 'EEXIST') return false;
     throw error;
+  } finally {
+    rmSync(draft);
   }
+}
+
+/** Of several that find a claim nobody's any more one gets it; false when it has come to be somebody's meanwhile. */
+function takeAway(path: string, pid: number): boolean {
+  const old = `${path}.old-${pid}`;
+  try {
+    renameSync(path, old);
+  } catch (error) {
+    if (systemErrorCode(error) === 'ENOENT') return true;
+    throw error;
+  }
+  const isFree = !isHeld(readHolder(old));
+  if (isFree) rmSync(old);
+  else renameSync(old, path);
+  return isFree;
+}
+
+function isHeld(holder: number | undefined): boolean {
+  return holder !== undefined && isAlive(holder);
 }
 
 function readHolder(path: string): number | undefined {

@@ -125,7 +125,7 @@ describe.skipIf(cluster === undefined)('podwire capture', () => {
     const file = join(folder, 'stdout.pcapng');
     const { createWriteStream } = await import('node:fs');
     const written = child.stdout!.pipe(createWriteStream(file));
-    const ended = Promise.all([once(child, 'exit'), once(written, 'finish')]);
+    const ended = Promise.all([once(child, 'close'), once(written, 'finish')]);
     await shell('for i in 1 2; do curl -s http://backend/hostname; done');
     await ended;
     expect(said()).toContain('4 packets captured');
