@@ -7,7 +7,7 @@ import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, r
 import { dirname, join, resolve } from 'node:path';
 import { PROCESS_SOURCES, type ProcessName } from '../shared/runtime/entry-point.ts';
 import { leanHttpPlugin } from './lean-http-plugin.ts';
-import { leanNatsPlugin } from './lean-nats-plugin.ts';
+import { leanPackagesPlugin } from './lean-packages-plugin.ts';
 import { ownImagesPlugin } from './own-images.ts';
 import { UserError } from './user-error.ts';
 
@@ -71,7 +71,7 @@ export async function bundle(options: BundleOptions): Promise<void> {
       platform: 'node',
       target: 'node22',
       external: EXTERNAL_PACKAGES,
-      plugins: [leanHttpPlugin, leanNatsPlugin, ownImagesPlugin(projectRoot, ownImages)],
+      plugins: [leanHttpPlugin, leanPackagesPlugin, ownImagesPlugin(projectRoot, ownImages)],
       minifyWhitespace: true,
       minifySyntax: true,
       sourcemap: 'linked',

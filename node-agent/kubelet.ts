@@ -19,13 +19,10 @@ import type { NodeConfig } from '../shared/runtime/config.ts';
 import { netnsFolder } from '../shared/runtime/node-folder.ts';
 import type { ProcessContext } from '../shared/runtime/process.ts';
 import { parseAddress } from '../shared/wire/ip-address.ts';
-import { Cilium } from './cni/cilium/cilium.ts';
-import { endpointId } from './cni/cilium/endpoint-id.ts';
-import { EndpointObjects } from './cni/cilium/endpoint-objects.ts';
-import { IdentityAgent } from './cni/cilium/identity-agent.ts';
 import { LeaseFile } from './cni/ipam/lease-file.ts';
 import { followNodes } from './cni/node-peers.ts';
 import type { CniPlugin } from './cni/plugin.ts';
+import type { CreatePlugin } from './cni/registry.ts';
 import { encodeUnderlay } from './cni/underlay-annotations.ts';
 import { PolicyEngine } from './datapath/policy/policy-engine.ts';
 import { wallClockNs } from './io/wall-clock.ts';
@@ -67,6 +64,8 @@ export interface KubeletOptions {
   readonly stateFolder: string;
   readonly bus: Bus;
   readonly kernel: NodeKernel;
+  /** The plugin of the configuration; undefined waits for one. */
+  readonly createPlugin: CreatePlugin | undefined;
 }
 
 interface KubeletParts {
@@ -130,13 +129,10 @@ function assemble(options: KubeletOptions): KubeletParts {
     node: { host: datapath.root, network: nodeNetwork, address: internalIp, addressIpv6: node.internalIpv6 },
     networkOf,
     log: (plugin, line) => log.info({ plugin }, line),
-    createPolicy: (name, plugin) => {
-      const cilium =
-        plugin instanceof Cilium ? { plugin, agent: followIdentities(options, plugin, { api, events }) } : undefined;
-      return enforcePolicy(options, policyApisOf(name), { plugin, cilium });
-    },
+    createPolicy: (name, plugin) => enforcePolicy(options, policyApisOf(name), { plugin, events, networkOf }),
   });
-  network.start({ name: config.cni, backend: config.cniBackend, settings: config.cniSettings });
+  const daemon = { name: config.cni, backend: config.cniBackend, settings: config.cniSettings };
+  network.start(daemon, options.createPlugin);
   const facts = factsOf(options, network.cni.plugin);
   const objects = new ReferencedObjectCache(bus, api);
   const netns = new NetnsHandler({
@@ -189,56 +185,28 @@ function assemble(options: KubeletOptions): KubeletParts {
   return { network, objects, registration, netns, shared, urgent, usage, pods: new PodManager(bus, shared) };
 }
 
-/** Of cilium: whose an address is, in numbers that all nodes agree on. */
-function followIdentities(
-  { context, bus, kernel, node }: KubeletOptions,
-  { directory }: Cilium,
-  { api, events }: { readonly api: ApiClient; readonly events: ApiClient },
-): IdentityAgent {
-  const { datapath } = kernel;
-  const endpoints = new EndpointObjects({
-    api: events,
-    directory,
-    nodeIp: node.internalIp,
-    endpointId: (address) => endpointId(datapath, address),
-  });
-  const random = () => datapath.root.engine.random();
-  return new IdentityAgent({ bus, api, clock: context.clock, directory, endpoints, random });
-}
-
-interface PolicyPlugins {
+interface PolicyParts {
   readonly plugin: CniPlugin;
-  /** The same, with what follows its identities. */
-  readonly cilium: { readonly plugin: Cilium; readonly agent: IdentityAgent } | undefined;
+  readonly events: ApiClient;
+  readonly networkOf: (host: Host) => PodNetwork;
 }
 
 function enforcePolicy(
   { context, bus, kernel, node }: KubeletOptions,
   apis: readonly PolicyApi[],
-  { plugin, cilium }: PolicyPlugins,
+  { plugin, events, networkOf }: PolicyParts,
 ): PolicyAgent {
   const { datapath, loop, memory } = kernel;
-  const { log, config } = context;
   const isNodeAddress = (address: number) => datapath.root.isLocal(address);
-  const engine = new PolicyEngine({ memory, isNodeAddress, established: config.policyEstablished });
-  engine.observer = cilium?.plugin.flows ?? null;
+  const engine = new PolicyEngine({ memory, isNodeAddress, established: context.config.policyEstablished });
   datapath.setPolicy(engine);
-  const inTurn = (call: () => void): void => loop.run(call);
-  cilium?.plugin
-    .lookInside(engine, { inTurn, networkOf: (host) => new StackNetwork({ host, loop }) })
-    .catch((error: unknown) => log.error({ error }, 'rules about HTTP and DNS cannot be asked'));
   return new PolicyAgent({
     bus,
     clock: context.clock,
     engine,
-    inTurn,
+    inTurn: (call) => loop.run(call),
     apis,
-    cilium: cilium && {
-      nodeName: node.nodeName,
-      identities: cilium.agent,
-      names: cilium.plugin.names,
-      enforcement: cilium.plugin.enforcement,
-    },
+    cilium: plugin.joinPolicy?.(engine, { nodeName: node.nodeName, nodeIp: node.internalIp, events, networkOf }),
     followed: (state, here) => plugin.followPolicies?.(state, here),
   });
 }

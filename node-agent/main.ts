@@ -15,6 +15,7 @@ import { ConfigError, readNodeConfig } from '../shared/runtime/config.ts';
 import { nodesFolder } from '../shared/runtime/node-folder.ts';
 import { type ProcessContext, runProcess } from '../shared/runtime/process.ts';
 import { parsePrefix } from '../shared/wire/ip-address.ts';
+import { loadPlugin } from './cni/registry.ts';
 import { slicesOnDemand } from './io/thread-slice.ts';
 import { type NodeKernel, startKernel } from './kernel.ts';
 import { startKubelet } from './kubelet.ts';
@@ -35,9 +36,10 @@ async function start(context: ProcessContext): Promise<void> {
   const clusterCidr = parsePrefix(config.podCidr);
   if (clusterCidr === undefined) throw new ConfigError(`PODWIRE_POD_CIDR is '${config.podCidr}': expected a block`);
   const clusterCidrIpv6 = config.ipv6 === undefined ? undefined : parsePrefix(config.ipv6.podCidr);
-  const [bus, kernel] = await Promise.all([
+  const [bus, kernel, createPlugin] = await Promise.all([
     connectProcessBus(context, `node-agent ${node.nodeName}`),
     startKernel({ node, clusterCidr, clusterCidrIpv6, bootId: randomUUID(), random }),
+    loadPlugin(config.cni),
   ]);
   shutdown.onStop('kernel', () => kernel.close());
   context.compileWhen.push(() => kernel.datapath.netfilter.forwarded > FORWARDED_TO_COMPILE);
@@ -59,7 +61,7 @@ async function start(context: ProcessContext): Promise<void> {
   shutdown.onStop('link faults', () => linkFaults.unsubscribe());
   const io = serveIo(bus, kernel, node.nodeName);
   shutdown.onStop('io', () => io.unsubscribe());
-  const pods = await startKubelet({ context, node, stateFolder, bus, kernel });
+  const pods = await startKubelet({ context, node, stateFolder, bus, kernel, createPlugin });
   registerMetrics(context.metrics, kernel, pods);
 }
 

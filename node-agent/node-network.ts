@@ -14,7 +14,7 @@ import type { NetworkConfiguration } from './cni/network-configuration.ts';
 import { type CniDaemon, NodeCni } from './cni/node-cni.ts';
 import type { CniContext, CniPlugin, NodeNetworkUp } from './cni/plugin.ts';
 import { PortMap } from './cni/portmap/portmap.ts';
-import { createPlugin } from './cni/registry.ts';
+import { type CreatePlugin, loadPlugin } from './cni/registry.ts';
 import { FileNode, GeneratedFile } from './images/files/file-node.ts';
 import { watchedFiles } from './images/files/watched-files.ts';
 import type { NodeKernel } from './kernel.ts';
@@ -54,17 +54,11 @@ export class NodeNetwork {
   private readonly options: NodeNetworkOptions;
 
   constructor(options: NodeNetworkOptions) {
-    const { kernel, leases, bgpHoldSeconds, instanceType, cluster, node, networkOf } = options;
+    const { kernel, node, networkOf } = options;
     const { datapath, loop } = kernel;
     this.options = options;
     this.cni = new NodeCni({
-      create: ({ name, backend, settings }) => {
-        const up = (network: NodeNetworkUp) => this.cni.nowUp(network);
-        const pods = () => this.policy?.knownPods() ?? [];
-        const log = (line: string): void => options.log(name, line);
-        const context = { datapath, leases, bgpHoldSeconds, pods, instanceType, settings, cluster, up, log };
-        return createPlugin(name, backend, context);
-      },
+      wanted: (daemon) => this.installLate(daemon),
       installed: (name, plugin) => this.installed(name, plugin),
       up: (network) => this.listener?.up(network),
     });
@@ -81,10 +75,10 @@ export class NodeNetwork {
   /** For pods on the node's own network. */
   readonly commands: Readonly<Record<string, Command>> = { 'cni-daemon': (words) => this.daemonStarted(words) };
 
-  /** `none` waits for files. */
-  start(daemon: CniDaemon): void {
-    if (daemon.name === 'none') this.followFiles();
-    else this.options.kernel.loop.run(() => this.cni.install(daemon));
+  /** `create` is the daemon's plugin, as it was loaded; undefined (of `none`) waits for files. */
+  start(daemon: CniDaemon, create: CreatePlugin | undefined): void {
+    if (create === undefined) this.followFiles();
+    else this.install(daemon, create);
   }
 
   /** Writes the file of a plugin that was there from the start, once it knows the node's pod CIDR. */
@@ -107,6 +101,33 @@ export class NodeNetwork {
     return podCidr === undefined
       ? failed('failed to acquire lease: node pod cidr not assigned')
       : printed(formatPrefix(podCidr));
+  }
+
+  private install(daemon: CniDaemon, create: CreatePlugin): void {
+    const { name, backend } = daemon;
+    this.options.kernel.loop.run(() => this.cni.install(name, () => create(this.contextOf(daemon), backend)));
+  }
+
+  private installLate(daemon: CniDaemon): void {
+    loadPlugin(daemon.name).then(
+      (create) => create !== undefined && this.install(daemon, create),
+      (error: unknown) => this.options.cluster.log.error({ error }, 'the network cannot be installed'),
+    );
+  }
+
+  private contextOf({ name, settings }: CniDaemon): CniContext {
+    const { kernel, leases, bgpHoldSeconds, instanceType, cluster } = this.options;
+    return {
+      datapath: kernel.datapath,
+      leases,
+      bgpHoldSeconds,
+      instanceType,
+      settings,
+      cluster,
+      pods: () => this.policy?.knownPods() ?? [],
+      up: (network) => this.cni.nowUp(network),
+      log: (line) => this.options.log(name, line),
+    };
   }
 
   private followFiles(): void {

@@ -31,6 +31,8 @@ const allowedImports: Record<string, readonly string[]> = {
   'node-agent/outside': ['shared/api', 'shared/bus', 'shared/podnet', 'shared/runtime'],
   'node-agent/cni': [
     'node-agent/datapath',
+    // What cilium gives the agent of its node's policies.
+    'node-agent/policy',
     'shared/api',
     'shared/bus',
     'shared/netstack',

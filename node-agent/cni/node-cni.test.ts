@@ -44,51 +44,53 @@ describe('NodeCni', () => {
       retainOnly: () => calls.push('retainOnly'),
     } as unknown as CniPlugin;
     const cni = new NodeCni({
-      create: ({ name, backend }) => {
-        calls.push(`create ${name} ${backend}`);
-        return plugin;
+      wanted: ({ name, backend }) => {
+        calls.push(`wanted ${name} ${backend}`);
       },
       installed: (name) => calls.push(`installed ${name}`),
       up: () => calls.push('up'),
     });
-    return { cni, calls };
+    return { cni, calls, plugin };
   }
 
   it('a plugin that comes late is told what happened before', () => {
-    const { cni, calls } = world();
+    const { cni, calls, plugin } = world();
     cni.setPodCidr(podCidr, undefined);
     cni.setPeer(peer);
     cni.setPeer({ ...peer, name: 'worker-3' });
     cni.removePeer('worker-3');
     cni.retainOnly(new Set());
     expect(cni.isUp).toBe(false);
-    cni.install({ name: 'flannel', backend: 'vxlan', settings: {} });
-    expect(calls).toEqual([
-      'create flannel vxlan',
-      'installed flannel',
-      'retainOnly',
-      'setUpNode',
-      'up',
-      'setPeer worker-2',
-    ]);
+    cni.install('flannel', () => plugin);
+    expect(calls).toEqual(['installed flannel', 'retainOnly', 'setUpNode', 'up', 'setPeer worker-2']);
     expect(cni.isUp).toBe(true);
   });
 
   it('file and daemon may come in any order; one of them is not enough', () => {
-    const { cni, calls } = world();
+    const { cni, calls, plugin } = world();
     expect(cni.daemonStarted({ name: 'flannel', backend: 'host-gw', settings: {} })).toBeUndefined();
     cni.setPodCidr(podCidr, undefined);
     expect(cni.daemonStarted({ name: 'flannel', backend: 'host-gw', settings: {} })).toEqual(podCidr);
     expect(calls).toEqual([]);
     cni.configurationChanged([flannel]);
-    expect(calls[0]).toBe('create flannel host-gw');
+    expect(calls).toEqual(['wanted flannel host-gw']);
+    cni.install('flannel', () => plugin);
     cni.configurationChanged([bridge]);
-    expect(calls.filter((call) => call.startsWith('create'))).toHaveLength(1);
+    expect(calls.filter((call) => call.startsWith('wanted'))).toHaveLength(1);
+  });
+
+  it('a plugin that is loaded a second time meanwhile is not made again', () => {
+    const { cni, calls, plugin } = world();
+    cni.install('flannel', () => plugin);
+    cni.install('flannel', () => {
+      throw new Error('made twice');
+    });
+    expect(calls).toEqual(['installed flannel']);
   });
 
   it('the bridge needs no daemon', () => {
     const { cni, calls } = world();
     cni.configurationChanged([bridge]);
-    expect(calls[0]).toBe('create bridge undefined');
+    expect(calls[0]).toBe('wanted bridge undefined');
   });
 });

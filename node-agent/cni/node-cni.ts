@@ -12,7 +12,8 @@ import type { CniPlugin, NodeNetworkUp, PeerNode } from './plugin.ts';
 const WITHOUT_DAEMON: readonly CniPluginName[] = ['bridge'];
 
 export interface NodeCniOptions {
-  readonly create: (daemon: CniDaemon) => CniPlugin | undefined;
+  /** The daemon that runs has its configuration: its plugin is to be installed, however often this is said. */
+  readonly wanted: (daemon: CniDaemon) => void;
   /** A plugin is there; its node may not be set up yet. */
   readonly installed: (name: CniPluginName, plugin: CniPlugin) => void;
   readonly up: (network: NodeNetworkUp) => void;
@@ -44,11 +45,11 @@ export class NodeCni {
   }
 
   /** A node has one plugin in its life; another start of the node may have another one. */
-  install(daemon: CniDaemon): void {
-    const plugin = this.plugin === undefined ? this.options.create(daemon) : undefined;
-    if (plugin === undefined) return;
+  install(name: CniPluginName, create: () => CniPlugin): void {
+    if (this.plugin !== undefined) return;
+    const plugin = create();
     this.plugin = plugin;
-    this.options.installed(daemon.name, plugin);
+    this.options.installed(name, plugin);
     if (this.survivors !== undefined) plugin.retainOnly(this.survivors);
     if (this.self !== undefined) plugin.setSelf?.(this.self);
     this.setUp();
@@ -101,11 +102,12 @@ export class NodeCni {
   }
 
   private consider(): void {
+    if (this.plugin !== undefined) return;
     const running = this.configured.find((name) => name === this.daemon?.name);
     const alone = this.configured.find((name) => WITHOUT_DAEMON.includes(name));
     if (running !== undefined)
-      this.install({ name: running, backend: this.daemon?.backend, settings: this.daemon?.settings ?? {} });
-    else if (alone !== undefined) this.install({ name: alone, backend: undefined, settings: {} });
+      this.options.wanted({ name: running, backend: this.daemon?.backend, settings: this.daemon?.settings ?? {} });
+    else if (alone !== undefined) this.options.wanted({ name: alone, backend: undefined, settings: {} });
   }
 
   private setUp(): void {

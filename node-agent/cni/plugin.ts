@@ -7,12 +7,17 @@
  * `attach` sets up in order and undoes in reverse when a later step fails.
  */
 
+import type { ApiClient } from '../../shared/bus/api-client.ts';
+import type { Host } from '../../shared/netstack/host.ts';
+import type { PodNetwork } from '../../shared/podnet/pod-network.ts';
 import type { ClusterState } from '../../shared/policy/compile.ts';
 import type { PolicyPod } from '../../shared/policy/policy-pod.ts';
 import type { Ipv4Prefix } from '../../shared/wire/address.ts';
 import type { IpPrefix } from '../../shared/wire/ip-address.ts';
 import type { NodeDatapath } from '../datapath/path.ts';
 import type { PodAttachment as DatapathAttachment } from '../datapath/pod-attachment.ts';
+import type { PolicyEngine } from '../datapath/policy/policy-engine.ts';
+import type { CiliumPolicyOptions } from '../policy/policy-agent.ts';
 import type { ClusterAccess } from './cluster-access.ts';
 import type { LeaseStore } from './ipam/host-local.ts';
 import type { NetworkConfiguration } from './network-configuration.ts';
@@ -98,8 +103,21 @@ export interface CniPlugin {
   files?(): Readonly<Record<string, () => string>>;
   /** Shows policies in tables of its own; `here`: those of the state's pods that are plugged in here. Within a turn. */
   followPolicies?(state: ClusterState, here: readonly PolicyPod[]): void;
+  /** Of a plugin whose policies speak of identities, names and content: it serves the engine with them from now on. */
+  joinPolicy?(engine: PolicyEngine, node: PolicyNodeParts): CiliumPolicyOptions;
   /** Commands that a node of this plugin has beside the usual ones; they take the words behind their name, and print. */
   commands?(): Readonly<Record<string, (words: readonly string[]) => PluginOutput>>;
+}
+
+/** What a plugin that joins its node's policy has of the node. */
+export interface PolicyNodeParts {
+  readonly nodeName: string;
+  /** As text. */
+  readonly nodeIp: string;
+  /** For objects that nobody waits for. */
+  readonly events: ApiClient;
+  /** Sockets of a namespace. */
+  readonly networkOf: (host: Host) => PodNetwork;
 }
 
 /** What a command prints; `next`: the words of the same command that go on from there, for one that follows. */

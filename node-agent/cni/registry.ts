@@ -1,49 +1,77 @@
-/** CNI plugins by name. */
+/** CNI plugins by name. A node has one in its life, so only that one's code is loaded. */
 import { backendsOf, type CniBackend, type CniPluginName } from '../../shared/runtime/cni-plugins.ts';
 import type { Tunnelling } from '../datapath/network/bgp-backend.ts';
 import type { CiliumRouting } from '../datapath/network/cilium-network.ts';
 import type { Encapsulation } from '../datapath/network/routed-network.ts';
-import { awsVpc } from './aws-vpc/aws-vpc.ts';
-import { azure } from './azure/azure.ts';
-import { Bridge } from './bridge/bridge.ts';
-import { calico } from './calico/calico.ts';
-import { Cilium } from './cilium/cilium.ts';
-import { FLANNEL_BACKENDS } from './flannel/backend-data.ts';
-import { Flannel } from './flannel/flannel.ts';
-import { KubeRouter } from './kube-router/kube-router.ts';
 import type { CniContext, CniPlugin } from './plugin.ts';
-import { Weave } from './weave/weave.ts';
-import { weaveChoice } from './weave/weave-choice.ts';
 
-/** Undefined for `none`: the node stays NotReady and its pods ContainerCreating, as before a network is installed. */
-export function createPlugin(
-  name: CniPluginName,
-  backend: CniBackend | undefined,
-  context: CniContext,
-): CniPlugin | undefined {
-  const chosen = backend ?? backendsOf(name)[0];
-  switch (name) {
-    case 'none':
-      return undefined;
-    case 'calico':
-      return calico(context, encapsulationOf(chosen));
-    case 'kube-router':
-      return new KubeRouter(context, tunnellingOf(chosen));
-    case 'weave':
-      return new Weave(context, weaveChoice(chosen, context.settings));
-    case 'bridge':
-      return new Bridge(context);
-    case 'aws-vpc':
-      return awsVpc(context);
-    case 'azure':
-      return azure(context, chosen === 'overlay' ? chosen : 'transparent');
-    case 'cilium':
-      return new Cilium(context, ciliumRoutingOf(chosen));
-    case 'flannel':
-    // canal is flannel's network with NetworkPolicy in force.
-    case 'canal':
-      return new Flannel(context, FLANNEL_BACKENDS.find((backend) => backend === chosen) ?? 'vxlan');
+/** Makes a plugin that is loaded; its backend is the plugin's first where none is named. */
+export type CreatePlugin = (context: CniContext, backend: CniBackend | undefined) => CniPlugin;
+
+/** Of a plugin whose code is not there, or does not run. */
+export class PluginLoadError extends Error {
+  constructor(name: CniPluginName, cause: unknown) {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    super(`the CNI plugin '${name}' cannot be loaded: ${reason}; install podwire anew, or choose another plugin`, {
+      cause,
+    });
   }
+}
+
+/**
+ * Undefined for `none`: the node stays NotReady and its pods ContainerCreating, as before a network is installed.
+ *
+ * Rejects with PluginLoadError.
+ */
+export async function loadPlugin(name: CniPluginName): Promise<CreatePlugin | undefined> {
+  if (name === 'none') return undefined;
+  try {
+    const create = await LOADERS[name]();
+    return (context, backend) => create(context, backend ?? backendsOf(name)[0]);
+  } catch (error) {
+    throw new PluginLoadError(name, error);
+  }
+}
+
+const LOADERS: Readonly<Record<Exclude<CniPluginName, 'none'>, () => Promise<CreatePlugin>>> = {
+  calico: async () => {
+    const { calico } = await import('./calico/calico.ts');
+    return (context, backend) => calico(context, encapsulationOf(backend));
+  },
+  'kube-router': async () => {
+    const { KubeRouter } = await import('./kube-router/kube-router.ts');
+    return (context, backend) => new KubeRouter(context, tunnellingOf(backend));
+  },
+  weave: async () => {
+    const { Weave } = await import('./weave/weave.ts');
+    const { weaveChoice } = await import('./weave/weave-choice.ts');
+    return (context, backend) => new Weave(context, weaveChoice(backend, context.settings));
+  },
+  bridge: async () => {
+    const { Bridge } = await import('./bridge/bridge.ts');
+    return (context) => new Bridge(context);
+  },
+  'aws-vpc': async () => {
+    const { awsVpc } = await import('./aws-vpc/aws-vpc.ts');
+    return (context) => awsVpc(context);
+  },
+  azure: async () => {
+    const { azure } = await import('./azure/azure.ts');
+    return (context, backend) => azure(context, backend === 'overlay' ? backend : 'transparent');
+  },
+  cilium: async () => {
+    const { Cilium } = await import('./cilium/cilium.ts');
+    return (context, backend) => new Cilium(context, ciliumRoutingOf(backend));
+  },
+  flannel: loadFlannel,
+  // Flannel's network with NetworkPolicy in force.
+  canal: loadFlannel,
+};
+
+async function loadFlannel(): Promise<CreatePlugin> {
+  const { Flannel } = await import('./flannel/flannel.ts');
+  const { FLANNEL_BACKENDS } = await import('./flannel/backend-data.ts');
+  return (context, backend) => new Flannel(context, FLANNEL_BACKENDS.find((known) => known === backend) ?? 'vxlan');
 }
 
 function encapsulationOf(backend: CniBackend | undefined): Encapsulation {

@@ -15,6 +15,8 @@ import { FqdnIdentities } from '../../datapath/cilium/fqdn-identities.ts';
 import { CiliumNetwork, type CiliumRouting } from '../../datapath/network/cilium-network.ts';
 import type { PolicyEngine } from '../../datapath/policy/policy-engine.ts';
 import type { WireguardKeys } from '../../datapath/wireguard/session.ts';
+import type { CiliumPolicyOptions } from '../../policy/policy-agent.ts';
+import type { ClusterAccess } from '../cluster-access.ts';
 import { datapathPeer } from '../datapath-peer.ts';
 import { HostLocalIpam } from '../ipam/host-local.ts';
 import { attachLeased } from '../leased-pod.ts';
@@ -27,10 +29,14 @@ import type {
   PeerNode,
   PluginOutput,
   PodAttachRequest,
+  PolicyNodeParts,
 } from '../plugin.ts';
 import { createNodeKeys } from '../wireguard/node-keys.ts';
 import { type CiliumView, ciliumDbg } from './cilium-dbg.ts';
+import { endpointId } from './endpoint-id.ts';
+import { EndpointObjects } from './endpoint-objects.ts';
 import { hubble } from './hubble.ts';
+import { IdentityAgent } from './identity-agent.ts';
 import { decodeDnsMessage } from './proxy/dns-message.ts';
 import { ProxyServer, type ProxyServerOptions } from './proxy/proxy-server.ts';
 
@@ -105,11 +111,45 @@ export class Cilium implements CniPlugin {
     return { ...attachment, detach };
   }
 
+  joinPolicy(engine: PolicyEngine, { nodeName, nodeIp, events, networkOf }: PolicyNodeParts): CiliumPolicyOptions {
+    const { flows, names, enforcement } = this;
+    const cluster = this.cluster();
+    engine.observer = flows;
+    this.lookInside(engine, { inTurn: cluster.inTurn, networkOf }).catch((error: unknown) =>
+      cluster.log.error({ error }, 'rules about HTTP and DNS cannot be asked'),
+    );
+    return { nodeName, identities: this.identityAgent(cluster, { nodeIp, events }), names, enforcement };
+  }
+
   /** What policy asks of connections' content goes through the node's proxies from now on. */
   async lookInside(policy: PolicyEngine, sockets: Pick<ProxyServerOptions, 'networkOf' | 'inTurn'>): Promise<void> {
     const { proxy, gate, flows } = this;
     await new ProxyServer({ proxy, gate, flows, policy, ...sockets }).start();
     policy.proxy = proxy;
+  }
+
+  /** Whose an address is, in numbers that all nodes agree on. */
+  private identityAgent(
+    { bus, api, clock }: ClusterAccess,
+    { nodeIp, events }: Pick<PolicyNodeParts, 'nodeIp' | 'events'>,
+  ): IdentityAgent {
+    const { directory } = this;
+    const { datapath } = this.context;
+    const endpoints = new EndpointObjects({
+      api: events,
+      directory,
+      nodeIp,
+      endpointId: (address) => endpointId(datapath, address),
+    });
+    const random = (): number => datapath.root.engine.random();
+    return new IdentityAgent({ bus, api, clock, directory, endpoints, random });
+  }
+
+  /** Identities are objects. */
+  private cluster(): ClusterAccess {
+    const { cluster } = this.context;
+    if (cluster === undefined) throw new Error('cilium joins the policy of a node of a cluster alone');
+    return cluster;
   }
 
   retainOnly(podUids: ReadonlySet<string>): void {
