@@ -20,6 +20,8 @@ import { netshootImage } from './catalogue/netshoot.ts';
 import { nginxImage, nginxUnprivilegedImage } from './catalogue/nginx/nginx.ts';
 import { nodeImage } from './catalogue/node.ts';
 import { pauseImage } from './catalogue/pause.ts';
+import { jsonMockImage } from './catalogue/star-wars/json-mock.ts';
+import { starwarsImage } from './catalogue/star-wars/starwars.ts';
 import { whoamiImage } from './catalogue/whoami.ts';
 import type { Image } from './image.ts';
 import { OWN_IMAGES } from './own-images.ts';
@@ -42,12 +44,14 @@ const IMAGES: readonly Image[] = [
   httpbinImage,
   httpdImage,
   jessieDnsutilsImage,
+  jsonMockImage,
   kubeRouterImage,
   netshootImage,
   nginxImage,
   nginxUnprivilegedImage,
   nodeImage,
   pauseImage,
+  starwarsImage,
   weaveImage,
   whoamiImage,
 ];
