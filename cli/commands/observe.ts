@@ -5,7 +5,6 @@ import { askRunningSupervisor } from '../supervisor/control-client.ts';
 import { messageOf, UserError } from '../user-error.ts';
 import { type ClusterOptions, clusterCommand, folderOf } from './cluster-option.ts';
 
-const DEFAULT_LAST = 20;
 /** Of a shell that has no such command. */
 const NOT_FOUND = 127;
 
@@ -19,12 +18,13 @@ export function observeCommand(): Command {
       ['podwire observe --verdict DROPPED --last 5', 'what policies refused'],
       ['podwire observe --protocol http --http-status 5+', 'requests that went wrong, where rules ask about HTTP'],
       ['podwire observe --follow --pod shop/web', 'as they come, of pods by the beginning of their names'],
+      ['podwire observe --since 5m --from-label app=web --not --to-port 53', 'in the last minutes, without DNS'],
       ['podwire observe --to-port 53 --protocol UDP -o json', 'a JSON object a line'],
     ],
   })
     .argument(
       '[filters...]',
-      '--pod, --from-pod, --to-pod, -n, --from-ip, --to-ip, --port, --to-port, --to-fqdn, --protocol, --verdict, --type, --http-method, --http-path, --http-status, --last, -f, -o',
+      '--pod, -n, --label, --ip, --port, --fqdn, --identity, each with --from- and --to-; --protocol, --verdict, --type, --traffic-direction, --tcp-flags, --http-method, --http-path, --http-status, --not before any; --since, --until, --first, --last, --all, --node-name, --print-node-name, -f, -o compact|json',
     )
     .allowUnknownOption()
     .action(async (filters: string[], options: ClusterOptions) => observe(filters, options));
@@ -58,7 +58,7 @@ async function observe(filters: readonly string[], options: ClusterOptions): Pro
         return text;
       }),
     );
-    for (const line of mergeFlowLines(outputs, lastOf(filters))) print(line);
+    for (const line of mergeFlowLines(outputs, filters)) print(line);
   } catch (error) {
     throw error instanceof UserError ? error : new UserError(messageOf(error));
   } finally {
@@ -68,8 +68,3 @@ async function observe(filters: readonly string[], options: ClusterOptions): Pro
 
 const NO_FLOWS =
   "this cluster's network keeps no log of flows: podwire up --cni cilium does, and podwire capture and podwire trace show packets of any";
-
-function lastOf(filters: readonly string[]): number {
-  const text = / --last[= ](\d+)/.exec(` ${filters.join(' ')}`)?.[1];
-  return text === undefined ? DEFAULT_LAST : Number(text);
-}

@@ -6,14 +6,18 @@ const compact = (time: string, text: string) => `Nov 29 ${time}: ${text}`;
 it('flows of all nodes come in the order of their times, the newest last', () => {
   const one = `${compact('00:59:43.123', 'a')}\n${compact('00:59:43.500', 'c')}\n`;
   const other = `${compact('00:59:43.200', 'b')}\n`;
-  expect(mergeFlowLines([one, other, ''], 20).map((line) => line.at(-1))).toEqual(['a', 'b', 'c']);
-  expect(mergeFlowLines([one, other], 2).map((line) => line.at(-1))).toEqual(['b', 'c']);
-  expect(mergeFlowLines([one], 0)).toEqual([]);
+  expect(mergeFlowLines([one, other, ''], []).map((line) => line.at(-1))).toEqual(['a', 'b', 'c']);
+  expect(mergeFlowLines([one, other], ['--last', '2']).map((line) => line.at(-1))).toEqual(['b', 'c']);
+  expect(mergeFlowLines([one, other], ['--first', '1']).map((line) => line.at(-1))).toEqual(['a']);
+  expect(mergeFlowLines(new Array(30).fill(one), ['--since', '1m'])).toHaveLength(
+    mergeFlowLines(new Array(30).fill(one), ['--all']).length,
+  );
+  expect(mergeFlowLines([one], ['--last=0'])).toEqual([]);
 });
 
 it('in JSON too', () => {
   const flow = (time: string, name: string) => `{"flow":{"time":"2026-11-29T${time}Z","name":"${name}"}}`;
-  expect(mergeFlowLines([flow('01:00:00.200', 'late'), flow('01:00:00.100', 'early')], 20)).toEqual([
+  expect(mergeFlowLines([flow('01:00:00.200', 'late'), flow('01:00:00.100', 'early')], [])).toEqual([
     flow('01:00:00.100', 'early'),
     flow('01:00:00.200', 'late'),
   ]);

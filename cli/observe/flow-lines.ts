@@ -1,10 +1,25 @@
 /** Lines of several nodes' `hubble observe` as those of one, in the order of their times. */
 
-/** `last`: so many, the newest. Nodes' clocks are the machine's. */
-export function mergeFlowLines(outputs: readonly string[], last: number): string[] {
+const DEFAULT_LAST = 20;
+
+/** Of all nodes' lines so many as one node would print, asked in these words. Nodes' clocks are the machine's. */
+export function mergeFlowLines(outputs: readonly string[], filters: readonly string[]): string[] {
   const lines = outputs.flatMap((output) => output.split('\n')).filter((line) => line !== '');
   const timed = lines.map((line) => ({ line, time: timeOf(line) })).sort((a, b) => a.time - b.time);
-  return last === 0 ? [] : timed.slice(-last).map(({ line }) => line);
+  const all = timed.map(({ line }) => line);
+  const first = numberIn(filters, 'first');
+  if (first !== undefined) return all.slice(0, first);
+  const last = numberIn(filters, 'last') ?? (isUnlimited(filters) ? all.length : DEFAULT_LAST);
+  return all.slice(Math.max(0, all.length - last));
+}
+
+function numberIn(words: readonly string[], option: string): number | undefined {
+  const text = new RegExp(` --${option}[= ](\\d+)`).exec(` ${words.join(' ')}`)?.[1];
+  return text === undefined ? undefined : Number(text);
+}
+
+function isUnlimited(words: readonly string[]): boolean {
+  return words.some((word) => /^--(all$|since|until)/.test(word));
 }
 
 /** Of `{"flow":{"time":...` or `Nov 29 00:59:43.123: ...`; milliseconds of some year. */

@@ -124,6 +124,55 @@ describe('hubble observe', () => {
     expect(world.command(1, 'hubble', 'observe', '--protocol', 'udp', '-n', 'default')).not.toBe('');
     expect(world.command(1, 'hubble', 'observe', '--tree')).toMatch(/^Error: Unknown option '--tree'/);
   });
+
+  // Of a question from the client to the server's port 80, and its answer: which of the two is shown.
+  it.each<[string, string]>([
+    ['--from-label app=client', '->'],
+    ['--to-label k8s:app=client', '<-'],
+    ['--label app=stranger', ''],
+    ['--from-identity 1000', '->'],
+    ['--identity world', ''],
+    ['--from-ip 10.244.1.0/24', '->'],
+    ['--ip 10.244.2.3', '-> <-'],
+    ['--not --from-pod client', '<-'],
+    ['--not --from-pod client --not --to-port 81', '-> <-'],
+    ['--from-port 80 --from-namespace default', '<-'],
+    ['--traffic-direction ingress', '-> <-'],
+    ['--traffic-direction egress', ''],
+    ['--first 1', '->'],
+    ['--last 1', '<-'],
+    ['--since 1h --until 30m', ''],
+    ['--since 1h', '-> <-'],
+    ['--node-name worker-1', ''],
+    ['--node-name default/worker-2 --all', '-> <-'],
+    ['--type trace --type drop', '-> <-'],
+    ['--type l7', ''],
+  ])('%s', (filters, expected) => {
+    ask();
+    const lines = world.command(2, 'hubble', 'observe', ...filters.split(' '));
+    expect([...lines.matchAll(/ (->|<-) /g)].map(([, arrow]) => arrow).join(' ')).toBe(expected);
+  });
+
+  it.each([
+    ['--since yesterday', 'invalid time "yesterday"'],
+    ['--ip 10.244.0.0/99', 'invalid CIDR address: 10.244.0.0/99'],
+    ['--identity nobody', 'invalid identity "nobody"'],
+    ['--first x', 'invalid argument "x" for "--first" flag'],
+    ['--http-path (', 'invalid argument "(" for "--http-path" flag'],
+  ])('%s is wrong', (filters, expected) => {
+    expect(world.command(1, 'hubble', 'observe', ...filters.split(' '))).toContain(`Error: ${expected}`);
+  });
+
+  it('says which policy let a connection begin, and on which node it was seen', () => {
+    world.apply({ ...selector, ingress: [{ fromEntities: ['cluster'] }] });
+    ask();
+    const [line = ''] = world.command(2, 'hubble', 'observe', '--first', '1', '-o', 'json').split('\n');
+    expect(JSON.parse(line).flow).toMatchObject({
+      destination: { ID: expect.any(Number), identity: SERVER_ID },
+      ingress_allowed_by: [{ kind: 'CiliumNetworkPolicy', namespace: 'default', name: 'guard' }],
+    });
+    expect(world.command(2, 'hubble', 'observe', '--print-node-name')).toMatch(/^\w+ [\d :.]+ \[worker-2\]: default/);
+  });
 });
 
 it('a node may always reach its own pods, another node by the rules', () => {

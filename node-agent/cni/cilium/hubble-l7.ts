@@ -55,27 +55,22 @@ export function l7Json(flow: L7Flow): object {
   return { type, dns: { ...common, ips: addresses.map(formatAddress), ttl, rcode: number, rrtypes: [qtype] } };
 }
 
-/** What `--http-method` and its kin ask; a flow without HTTP fits none of them. */
-export interface L7Filters {
-  readonly 'http-method'?: readonly string[];
-  readonly 'http-status'?: readonly string[];
-  readonly 'http-path'?: readonly string[];
-  readonly type?: readonly string[];
+/** `http`, `dns`; empty for packets. */
+export function l7Kind({ l7 }: FlowRecord): string {
+  return l7?.kind ?? '';
 }
 
-export function passesL7({ l7, drop }: FlowRecord, filters: L7Filters): boolean {
-  const { type, 'http-method': methods, 'http-status': statuses, 'http-path': paths } = filters;
-  const kind = l7 !== null ? 'l7' : drop === null ? 'trace' : 'drop';
-  if (type !== undefined && !type.some((value) => value.toLowerCase() === kind)) return false;
-  if (methods === undefined && statuses === undefined && paths === undefined) return true;
-  if (l7?.kind !== 'http') return false;
-  const { method, code, url, isResponse } = l7;
-  const path = url.replace(/^[a-z]+:\/\/[^/]*/i, '');
-  return (
-    (methods?.some((value) => value.toUpperCase() === method) ?? true) &&
-    (statuses?.some((value) => isResponse && statusFits(`${code}`, value)) ?? true) &&
-    (paths?.some((value) => new RegExp(value).test(path)) ?? true)
-  );
+export function passesHttpMethod({ l7 }: FlowRecord, wanted: string): boolean {
+  return l7?.kind === 'http' && l7.method === wanted.toUpperCase();
+}
+
+export function passesHttpPath({ l7 }: FlowRecord, wanted: RegExp): boolean {
+  return l7?.kind === 'http' && wanted.test(l7.url.replace(/^[a-z]+:\/\/[^/]*/i, ''));
+}
+
+/** Of answers alone. */
+export function passesHttpStatus({ l7 }: FlowRecord, wanted: string): boolean {
+  return l7?.kind === 'http' && l7.isResponse && statusFits(`${l7.code}`, wanted);
 }
 
 /** `404`, or `5+` for all that begin so. */

@@ -9,7 +9,7 @@ import { type AddressHolder, ipv6Table } from '../../../shared/wire/ipv6-table.t
 import type { Packet, PacketMemory } from '../../../shared/wire/packet-memory.ts';
 import * as tcp from '../../../shared/wire/tcp.ts';
 import type { Connection } from '../flow.ts';
-import type { VerdictObserver } from '../policy/policy-engine.ts';
+import type { PolicyVerdict, VerdictObserver } from '../policy/policy-engine.ts';
 
 export const MAX_FLOWS = 4095;
 
@@ -69,6 +69,8 @@ export interface FlowRecord {
   readonly tcpFlags: number;
   /** null: it was forwarded. */
   readonly drop: DropReason | null;
+  /** What decided at first; null for what follows. */
+  readonly verdict: PolicyVerdict | null;
   /** From the connection's server to its client. */
   readonly isReply: boolean;
   /** It goes on to a proxy. */
@@ -95,8 +97,14 @@ export class FlowLog implements VerdictObserver, AddressHolder {
     for (const { l7 } of this.ring) if (l7?.kind === 'dns') for (const address of l7.addresses) visit(address);
   }
 
-  judged(packet: Packet, connection: Connection, drop: DropReason | null, point?: 'to-proxy'): void {
-    this.add(this.tcpFlags(packet, connection), endsOf(connection), { drop, toProxy: point !== undefined });
+  judged(
+    packet: Packet,
+    connection: Connection,
+    verdict: PolicyVerdict,
+    drop: DropReason | null,
+    point?: 'to-proxy',
+  ): void {
+    this.add(this.tcpFlags(packet, connection), endsOf(connection), { verdict, drop, toProxy: point !== undefined });
   }
 
   replied(packet: Packet, connection: Connection): void {
@@ -115,7 +123,8 @@ export class FlowLog implements VerdictObserver, AddressHolder {
     const { protocol, client, clientPort, server, serverPort } = ends;
     const from = { source: client, sourcePort: clientPort, destination: server, destinationPort: serverPort };
     const back = { source: server, sourcePort: serverPort, destination: client, destinationPort: clientPort };
-    const common = { timeUs: this.nowUs(), protocol, tcpFlags, drop: null, isReply: false, toProxy: false, l7: null };
+    const at = { timeUs: this.nowUs(), protocol, tcpFlags };
+    const common = { ...at, drop: null, verdict: null, isReply: false, toProxy: false, l7: null };
     this.ring[this.seen++ % MAX_FLOWS] = { ...common, ...(said.isReply === true ? back : from), ...said };
   }
 

@@ -51,7 +51,13 @@ export interface PolicyVerdict {
 /** Told of each connection that is let through, at the first packet of each direction, and of every packet that is refused. */
 export interface VerdictObserver {
   /** `to-proxy`: it goes on there, as what it carries is asked for. */
-  judged(packet: Packet, connection: Connection, drop: DropReason | null, point?: 'to-proxy'): void;
+  judged(
+    packet: Packet,
+    connection: Connection,
+    verdict: PolicyVerdict,
+    drop: DropReason | null,
+    point?: 'to-proxy',
+  ): void;
   replied(packet: Packet, connection: Connection): void;
 }
 
@@ -126,7 +132,7 @@ export class PolicyEngine implements PacketPolicy, AddressHolder {
     const opened = this.proxy === null || connection.confirmed ? null : this.proxy.opens(inDevice);
     const { drop: refused, l7 } = this.judgeConnection(connection, opened);
     if (l7 !== null && refused === null) return this.lookInside(packet, flow, outDevice, l7, opened);
-    if (refused !== null || !wasJudged) this.observer?.judged(packet, connection, refused);
+    if (refused !== null || !wasJudged) this.tell(packet, connection, refused);
     if (refused !== null) return refused;
     if (opened !== null) return this.proxied(packet, flow, null, opened);
     const isComplete = this.observer === null || connection.seenReply;
@@ -148,7 +154,7 @@ export class PolicyEngine implements PacketPolicy, AddressHolder {
     const impossible = { ...NO_PROXY, cause: decision.cause };
     // What the node itself answers does not come this way again.
     const refused = proxy === null || outDevice === null ? impossible : null;
-    if (isFirst || refused !== null) this.observer?.judged(packet, connection, refused, 'to-proxy');
+    if (isFirst || refused !== null) this.tell(packet, connection, refused, 'to-proxy');
     if (proxy === null || refused !== null) return refused;
     if (!proxy.takes(connection)) return proxy.look(packet, flow, l7);
     if (!isFirst) return unseenFromTheBeginning(decision);
@@ -169,7 +175,7 @@ export class PolicyEngine implements PacketPolicy, AddressHolder {
     if (part.generation !== this.generation) {
       const { drop, l7 } = this.judgeConnection(connection, part.opened);
       if (drop !== null) {
-        this.observer?.judged(packet, connection, drop);
+        this.tell(packet, connection, drop);
         return drop;
       }
       // Of a connection that the egress proxy answers, the one that it opened is asked about the other side.
@@ -185,6 +191,13 @@ export class PolicyEngine implements PacketPolicy, AddressHolder {
     const isOfProxy = opened !== null && !isReply;
     if (!isOfProxy) return unseenFromTheBeginning(decision);
     return this.proxy?.reset(opened, { ...NOT_FROM_THE_BEGINNING, cause: decision.cause }) ?? NO_PROXY;
+  }
+
+  private tell(packet: Packet, connection: Connection, drop: DropReason | null, point?: 'to-proxy'): void {
+    if (this.observer === null) return;
+    const { original, reply, protocol } = connection;
+    const verdict = this.explain(original.source >>> 0, reply.source >>> 0, protocol, portOf(connection));
+    this.observer.judged(packet, connection, verdict, drop, point);
   }
 
   /** Of a connection that passed: the observer has yet to see what comes back. */
@@ -208,14 +221,15 @@ export class PolicyEngine implements PacketPolicy, AddressHolder {
   }
 
   /** `opened`: a proxy's own connection, after that side's policy was asked about what it carries. */
-  private judgeConnection({ original, reply, protocol }: Connection, opened: PolicySide | null): Judgement {
+  private judgeConnection(connection: Connection, opened: PolicySide | null): Judgement {
+    const { original, reply, protocol } = connection;
     const client = original.source >>> 0;
     const server = reply.source >>> 0;
     if (client === server) return ALLOWED;
     const out = opened === null ? (this.endpoints.get(client)?.egress ?? null) : null;
     const into = opened === 'ingress' ? null : (this.endpoints.get(server)?.ingress ?? null);
     if ((out === null && into === null) || this.options.isNodeAddress(client)) return ALLOWED;
-    const port = isIcmp(protocol) ? original.destinationPort : reply.sourcePort; // of ICMP: the type
+    const port = portOf(connection);
     if (out !== null) {
       const decision = decide(out, server, protocol, port);
       if (decision.drop !== null) return { drop: decision.drop, l7: null };
@@ -241,6 +255,11 @@ export class PolicyEngine implements PacketPolicy, AddressHolder {
     const destination = ip.destination(view, packet.networkOffset);
     return this.endpoints.has(source) || this.endpoints.has(destination) ? NO_CONNECTION : null;
   }
+}
+
+/** The server's; of ICMP the type. */
+function portOf({ protocol, original, reply }: Connection): number {
+  return isIcmp(protocol) ? original.destinationPort : reply.sourcePort;
 }
 
 function unseenFromTheBeginning({ cause }: PolicyDecision): Verdict {
