@@ -27,8 +27,9 @@ import { encodeUnderlay } from './cni/underlay-annotations.ts';
 import { PolicyEngine } from './datapath/policy/policy-engine.ts';
 import { wallClockNs } from './io/wall-clock.ts';
 import type { NodeKernel } from './kernel.ts';
-import { nodeKernelView, podKernelView, type Turn } from './kernel-view/kernel-view.ts';
+import { nodeKernelView, podKernelView } from './kernel-view/kernel-view.ts';
 import { packetSockets } from './kernel-view/packet-socket.ts';
+import type { Turn } from './kernel-view/turn.ts';
 import { NetnsHandler } from './netns/netns-handler.ts';
 import { runHeartbeat } from './node/heartbeat.ts';
 import { serveKubelet } from './node/kubelet-server.ts';
@@ -166,7 +167,7 @@ function assemble(options: KubeletOptions): KubeletParts {
       new EmulatedRuntime({
         kernelOf: (host, administrator) => {
           if (host !== datapath.root) {
-            return podKernelView(host, { packets: packetSockets(datapath, host), turn, administrator });
+            return podKernelView(host, { packets: packetSockets(datapath, host, turn), turn, administrator });
           }
           return nodeKernelView(datapath, { commands: network.commands, turn, administrator, processes: 'own' });
         },

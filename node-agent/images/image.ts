@@ -41,6 +41,8 @@ export interface PacketSocket {
 export interface PacketSockets {
   devices(): readonly { readonly name: string; readonly index: number }[];
   open(options: PacketSocketOptions): PacketSocket;
+  /** Sends an Ethernet frame through a device as it is; false where there is no room for it. */
+  transmit(deviceName: string, frame: Uint8Array): boolean;
 }
 
 export interface KernelOutput {

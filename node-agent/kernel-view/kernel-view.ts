@@ -20,6 +20,7 @@ import { ciliumCommand, ipsetCommand, ipvsadmCommand, nftCommand } from './servi
 import { netstatCommand, ssCommand } from './socket-commands.ts';
 import { sysctlCommand } from './sysctl-command.ts';
 import { hostSysctls, nodeSysctls } from './sysctl-tree.ts';
+import { AS_IT_STANDS, type Turn } from './turn.ts';
 import { wgCommand } from './wg-command.ts';
 
 /** `pidNamespace` is that of who asks. */
@@ -41,11 +42,6 @@ export const NODE_ONLY_COMMANDS = [
   'cilium-dbg',
   'wg',
 ] as const;
-
-/** Runs a call as a turn of the node's event loop: the time is now, and what it sends leaves. */
-export type Turn = <Result>(call: () => Result) => Result;
-
-const AS_IT_STANDS: Turn = (call) => call();
 
 export interface PodViewOptions {
   /** What `tcpdump` captures with. */
@@ -84,7 +80,7 @@ export function nodeKernelView(datapath: NodeDatapath, options: NodeViewOptions 
   const added = Object.entries(more).map(
     ([name, run]) => [name, (words: readonly string[]) => pluginOutput(name, run(words))] as const,
   );
-  return viewOf(packetSockets(datapath, root), turn, {
+  return viewOf(packetSockets(datapath, root, turn), turn, {
     ...commonCommands(root, namespace, processes),
     sysctl: (words) => sysctlCommand(nodeSysctls(datapath), words, administrator),
     bridge: (words) => bridgeCommand(namespace(), words),

@@ -5,20 +5,31 @@ import type { CapturedFrame } from '../datapath/capture/capture-queue.ts';
 import type { NodeDatapath } from '../datapath/path.ts';
 import type { PacketSocket, PacketSockets, SeenFrame } from '../images/image.ts';
 import { wallClockNs } from '../io/wall-clock.ts';
+import type { Turn } from './turn.ts';
 
 /** Frames are handed over in pieces of this size, so that a long queue does not hold up the node. */
 const BATCH_BYTES = 256 * 1024;
 
-/** Of one namespace of the node. */
-export function packetSockets(datapath: NodeDatapath, host: Host): PacketSockets {
+/** Of one namespace of the node; what is sent leaves in a turn of its own. */
+export function packetSockets(datapath: NodeDatapath, host: Host, turn: Turn): PacketSockets {
   return {
     devices: () => datapath.devicesOf(host),
+    transmit: (deviceName, frame) => turn(() => transmit(datapath, host, deviceName, frame)),
     // Throws when the node has as many captures as it may.
     open: ({ device, filter, snapBytes }) => {
       const places = [{ host, name: host.name }];
       return new CaptureSocket(datapath.captures.start({ places, device, filter, snapBytes }));
     },
   };
+}
+
+function transmit(datapath: NodeDatapath, host: Host, deviceName: string, frame: Uint8Array): boolean {
+  const device = datapath.devicesOf(host).find(({ name, up }) => name === deviceName && up);
+  const packet = device === undefined ? undefined : host.memory.allocate(frame.length);
+  if (device === undefined || packet === undefined) return false;
+  host.memory.bytes.set(frame, packet.offset);
+  device.transmit(packet);
+  return true;
 }
 
 class CaptureSocket implements PacketSocket {

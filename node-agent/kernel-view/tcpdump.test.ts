@@ -7,6 +7,7 @@ import { ALL_NETWORK } from '../images/commands/toolset.ts';
 import { type CommandResult, startTestContainer, type TestContainer } from '../images/container.testkit.ts';
 import { nodeKernelView, podKernelView } from './kernel-view.ts';
 import { packetSockets } from './packet-socket.ts';
+import { AS_IT_STANDS } from './turn.ts';
 
 function setUp() {
   const cluster = new TestCluster();
@@ -18,7 +19,7 @@ function setUp() {
   const node = cluster.node(1);
   const inPod = startTestContainer({
     programs: ALL_NETWORK,
-    kernel: podKernelView(client.host, { packets: packetSockets(node, client.host) }),
+    kernel: podKernelView(client.host, { packets: packetSockets(node, client.host, AS_IT_STANDS) }),
   });
   const onNode = startTestContainer({ programs: ALL_NETWORK, kernel: nodeKernelView(node) });
   return { cluster, node, client, inPod, onNode };

@@ -7,8 +7,9 @@ import { podNamespaces } from '../datapath/show/namespace.ts';
 import type { KernelView, Program } from '../images/image.ts';
 import { write } from '../images/program-io.ts';
 import { CommandNotStartedError, type RunningContainer } from '../images/runtime.ts';
-import { podKernelView, type Turn } from '../kernel-view/kernel-view.ts';
+import { podKernelView } from '../kernel-view/kernel-view.ts';
 import { packetSockets } from '../kernel-view/packet-socket.ts';
+import type { Turn } from '../kernel-view/turn.ts';
 
 export interface NetnsExecOptions {
   readonly datapath: NodeDatapath;
@@ -34,7 +35,7 @@ export function netnsExec(argv: readonly string[], options: NetnsExecOptions): P
       return 255;
     }
     const { datapath, turn } = options;
-    const packets = packetSockets(datapath, namespace.host);
+    const packets = packetSockets(datapath, namespace.host, turn);
     const kernel = podKernelView(namespace.host, { packets, turn, processes: 'all', administrator: true });
     const container = options.startContainer(options.networkOf(namespace.host), kernel);
     try {

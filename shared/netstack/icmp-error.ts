@@ -81,6 +81,8 @@ export interface IcmpErrorReport {
   readonly code: number;
   /** Of "fragmentation needed" and "packet too big"; 0 otherwise. */
   readonly mtuBytes: number;
+  /** With which it came. */
+  readonly ttl: number;
 }
 
 /** ICMPv4's type and code for those of an ICMPv6 error; other codes of a type are told as its first. */

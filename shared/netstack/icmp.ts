@@ -55,8 +55,14 @@ export type PingResult =
       readonly ttl: number;
       readonly rttUs: number;
     }
-  | { readonly kind: 'unreachable'; readonly from: number; readonly code: number; readonly mtuBytes?: number }
-  | { readonly kind: 'time-exceeded'; readonly from: number }
+  | {
+      readonly kind: 'unreachable';
+      readonly from: number;
+      readonly code: number;
+      readonly mtuBytes?: number;
+      readonly ttl?: number;
+    }
+  | { readonly kind: 'time-exceeded'; readonly from: number; readonly ttl?: number }
   | { readonly kind: 'timeout' }
   | { readonly kind: 'error'; readonly error: SendError };
 
@@ -272,10 +278,11 @@ export class IcmpLayer {
     if (header < 0 || dialectOf(view, quoted) !== dialect) return;
     const report = this.reportOf(packet, dialect);
     const protocol = ip.protocol(view, quoted);
-    if (this.host.probes.icmpError(quoted, quoted + header, report)) return;
+    const ofProbe = this.host.probes.icmpError(quoted, quoted + header, report);
     // Whoever is not on the path cannot guess a segment in flight: a forged error must not shrink the path (RFC 5927 section 7).
-    if (protocol === ipv4.PROTOCOL_TCP && !this.host.tcp.isInFlight(quoted, quoted + header)) return;
+    if (!ofProbe && protocol === ipv4.PROTOCOL_TCP && !this.host.tcp.isInFlight(quoted, quoted + header)) return;
     if (needsFragments(report)) this.learnPathMtu(quoted, report.mtuBytes);
+    if (ofProbe) return;
     if (protocol === ipv4.PROTOCOL_TCP) this.host.tcp.icmpError(quoted, quoted + header, report);
     else if (protocol === ipv4.PROTOCOL_UDP) this.host.udp.icmpError(quoted, quoted + header, report);
     else if (protocol === dialect.protocol) this.pingError(quoted + header, report, dialect);
@@ -284,13 +291,14 @@ export class IcmpLayer {
   private reportOf(packet: Packet, dialect: Dialect): IcmpErrorReport {
     const { view } = this.host.memory;
     const from = ip.source(view, packet.networkOffset);
+    const ttl = ip.ttl(view, packet.networkOffset);
     const type = icmp.type(view, packet.offset);
     const code = icmp.code(view, packet.offset);
     if (dialect === ICMPV6) {
       const mtuBytes = type === icmpv6.PACKET_TOO_BIG ? icmpv6.mtu(view, packet.offset) : 0;
-      return { from, ...inIcmpv4Terms(type, code), mtuBytes };
+      return { from, ...inIcmpv4Terms(type, code), mtuBytes, ttl };
     }
-    const report = { from, type, code, mtuBytes: 0 };
+    const report = { from, type, code, mtuBytes: 0, ttl };
     return needsFragments(report) ? { ...report, mtuBytes: icmp.nextHopMtu(view, packet.offset) } : report;
   }
 

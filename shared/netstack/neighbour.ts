@@ -197,7 +197,9 @@ export class NeighbourTable {
       const solicited = operation === arp.REPLY && forUs;
       this.heard(device, senderIp, senderMac, { mayCreate: forUs, solicited, overrides: true });
     }
-    if (operation === arp.REQUEST && forUs) this.sendArp(device, arp.REPLY, senderMac, targetIp, senderMac, senderIp);
+    // What comes back of our own is no question (Linux: a martian source).
+    const isAsked = operation === arp.REQUEST && forUs && !this.host.isLocal(senderIp);
+    if (isAsked) this.sendArp(device, arp.REPLY, senderMac, targetIp, senderMac, senderIp);
   }
 
   /** What a neighbour said of itself. For ARP and neighbour discovery. */

@@ -10,7 +10,7 @@ export const PATH_MTU_LIFETIME_US = 600_000_000;
 /** The least MTU that a "fragmentation needed" is believed (Linux' min_pmtu). */
 export const MIN_PATH_MTU_BYTES = 552;
 
-interface PathMtu {
+export interface PathMtu {
   readonly mtuBytes: number;
   readonly expiresUs: number;
 }
@@ -33,13 +33,15 @@ export class PathMtuTable {
   towards(destination: number, nextHop: NextHop): number {
     const limit = nextHopMtu(nextHop, nextHop.device!);
     if (this.learned === null) return limit;
-    const entry = this.learned.get(destination | 0);
-    if (entry === undefined) return limit;
-    if (entry.expiresUs <= this.engine.nowUs) {
-      this.learned.delete(destination | 0);
-      return limit;
-    }
-    return Math.min(limit, entry.mtuBytes);
+    return Math.min(limit, this.learnedOf(destination)?.mtuBytes ?? limit);
+  }
+
+  /** What was learned and holds still. */
+  learnedOf(destination: number): PathMtu | undefined {
+    const entry = this.learned?.get(destination | 0);
+    if (entry === undefined || entry.expiresUs > this.engine.nowUs) return entry;
+    this.learned?.delete(destination | 0);
+    return undefined;
   }
 
   learn(destination: number, mtuBytes: number): void {

@@ -77,9 +77,9 @@ export class PathProbes {
     const key = keyOf(ip.protocol(view, network), udp.sourcePort(view, transport));
     const target = ip.destination(view, network);
     if (!this.isOf(key, target, udp.destinationPort(view, transport))) return false;
-    const { from, code, mtuBytes } = report;
-    if (report.type === icmp.TIME_EXCEEDED) this.finish(key, { kind: 'time-exceeded', from });
-    else this.finish(key, { kind: 'unreachable', from, code, ...(mtuBytes > 0 ? { mtuBytes } : {}) });
+    const { from, code, mtuBytes, ttl } = report;
+    if (report.type === icmp.TIME_EXCEEDED) this.finish(key, { kind: 'time-exceeded', from, ttl });
+    else this.finish(key, { kind: 'unreachable', from, code, ttl, ...(mtuBytes > 0 ? { mtuBytes } : {}) });
     return true;
   }
 

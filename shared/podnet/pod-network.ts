@@ -95,8 +95,15 @@ export interface PingReply {
 
 export type PingOutcome =
   | { readonly kind: 'reply'; readonly from: string; readonly reply: PingReply }
-  | { readonly kind: 'unreachable'; readonly from: string; readonly code: number; readonly mtuBytes?: number }
-  | { readonly kind: 'time-exceeded'; readonly from: string }
+  | {
+      readonly kind: 'unreachable';
+      readonly from: string;
+      readonly code: number;
+      readonly mtuBytes?: number;
+      readonly ttl?: number;
+    }
+  /** `ttl`: with which the error came; of probes `via` UDP or TCP. */
+  | { readonly kind: 'time-exceeded'; readonly from: string; readonly ttl?: number }
   | { readonly kind: 'timeout' };
 
 export interface PingOptions {

@@ -20,17 +20,19 @@ export function decodeAddresses(message: Record<string, unknown>): InterfaceAddr
 
 export function decodePingOutcome(message: Record<string, unknown>): PingOutcome {
   const from = String(message.from);
+  const ttl = typeof message.ttl === 'number' ? message.ttl : undefined;
   switch (message.kind) {
     case 'timeout':
       return { kind: 'timeout' };
     case 'time-exceeded':
-      return { kind: 'time-exceeded', from };
+      return { kind: 'time-exceeded', from, ttl };
     case 'unreachable':
       return {
         kind: 'unreachable',
         from,
         code: Number(message.code),
         mtuBytes: typeof message.mtuBytes === 'number' ? message.mtuBytes : undefined,
+        ttl,
       };
     case 'reply': {
       const reply = message.reply;

@@ -372,9 +372,15 @@ function pingOutcome(result: Exclude<PingResult, { kind: 'error' }>, sequence: n
       return { kind: 'reply', from: formatAddress(result.from), reply };
     }
     case 'unreachable':
-      return { kind: 'unreachable', from: formatAddress(result.from), code: result.code, mtuBytes: result.mtuBytes };
+      return {
+        kind: 'unreachable',
+        from: formatAddress(result.from),
+        code: result.code,
+        mtuBytes: result.mtuBytes,
+        ttl: result.ttl,
+      };
     case 'time-exceeded':
-      return { kind: 'time-exceeded', from: formatAddress(result.from) };
+      return { kind: 'time-exceeded', from: formatAddress(result.from), ttl: result.ttl };
     default:
       return { kind: 'timeout' };
   }

@@ -125,6 +125,8 @@ export interface ChosenRoute {
   readonly gateway: string | undefined;
   readonly source: string;
   readonly isBroadcast: boolean;
+  /** What was learned of the path. */
+  readonly pathMtu: { readonly mtuBytes: number; readonly expiresSeconds: number } | undefined;
 }
 
 /** The way of a packet of the host's to `destination`; undefined when the network is unreachable. */
@@ -137,11 +139,19 @@ export function chooseRoute(host: Host, destination: number): ChosenRoute | unde
     gateway: route.gateway === 0 ? undefined : formatAddress(route.gateway),
     source: route.device === null ? '' : formatAddress(host.sourceOf(route, destination)),
     isBroadcast: host.isBroadcast(destination),
+    pathMtu: pathMtuOf(host, destination),
   };
 }
 
+function pathMtuOf({ pathMtu, engine }: Host, destination: number): ChosenRoute['pathMtu'] {
+  const learned = pathMtu.learnedOf(destination);
+  if (learned === undefined) return undefined;
+  return { mtuBytes: learned.mtuBytes, expiresSeconds: Math.floor((learned.expiresUs - engine.nowUs) / 1e6) };
+}
+
 /** As `ip route get` prints it; `from` is the source that was asked for. */
-export function formatChosenRoute({ dst, route, gateway, source, isBroadcast }: ChosenRoute, from?: string): string {
+export function formatChosenRoute(chosen: ChosenRoute, from?: string): string {
+  const { dst, route, gateway, source, isBroadcast, pathMtu } = chosen;
   const isLocal = route.type === 'local';
   const type = isLocal ? 'local ' : isBroadcast ? 'broadcast ' : '';
   const via = gateway === undefined ? '' : `via ${gateway} `;
@@ -152,12 +162,15 @@ export function formatChosenRoute({ dst, route, gateway, source, isBroadcast }: 
     return `${type}${dst} from ${from ?? '::'} ${via}${dev} ${table}${protocol}src ${source} metric ${isLocal ? 0 : route.metric} pref medium\n`;
   }
   const origin = from === undefined ? `${via}${dev} src ${source}` : `from ${from} ${via}${dev}`;
-  const flags = isLocal ? '<local> ' : isBroadcast ? '<local,brd> ' : '';
+  const kind = isLocal ? '<local> ' : isBroadcast ? '<local,brd> ' : '';
+  const learned = pathMtu === undefined ? '' : `expires ${pathMtu.expiresSeconds}sec mtu ${pathMtu.mtuBytes} `;
+  const flags = `${kind}${learned}`;
   return `${type}${dst} ${origin} uid 0 \n    cache ${flags}\n`;
 }
 
 /** `ip -j route get` */
-export function chosenRouteJson({ dst, route, gateway, source, isBroadcast }: ChosenRoute): Record<string, unknown> {
+export function chosenRouteJson(chosen: ChosenRoute): Record<string, unknown> {
+  const { dst, route, gateway, source, isBroadcast, pathMtu } = chosen;
   const isLocal = route.type === 'local';
   const isIpv6Route = dst.includes(':');
   return {
@@ -169,6 +182,7 @@ export function chosenRouteJson({ dst, route, gateway, source, isBroadcast }: Ch
     prefsrc: source,
     metric: isIpv6Route ? route.metric : undefined,
     flags: [],
+    ...(pathMtu === undefined ? {} : { expires: pathMtu.expiresSeconds, metrics: [{ mtu: pathMtu.mtuBytes }] }),
     ...(isIpv6Route
       ? { pref: 'medium' }
       : { uid: 0, cache: isLocal ? ['local'] : isBroadcast ? ['local', 'brd'] : [] }),

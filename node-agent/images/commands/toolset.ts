@@ -45,6 +45,9 @@ export const ALL_NETWORK: Readonly<Record<string, Program>> = {
   ...DNS_TOOLS,
   ...command('ping', () => import('./ping/iputils.ts'), ['ping4', 'ping6']),
   ...command('traceroute', () => import('./traceroute/linux.ts'), ['traceroute6']),
+  ...command('tracepath', () => import('./tracepath/tracepath.ts')),
+  ...command('arping', () => import('./arping/arping.ts')),
+  ...command('mtr', () => import('./mtr/mtr.ts')),
   ...command('iperf3', () => import('./iperf3/iperf3.ts')),
   ...kernelCommands(KERNEL_COMMANDS),
 };

@@ -1,6 +1,9 @@
-/** The help text of iputils' ping, as it prints it after a wrong option. */
+/** What iputils' programs say of their version, and ping's help text, as it prints it after a wrong option. */
 
-export const IPUTILS_VERSION = '20221126';
+/** `-V` of `ping`, `tracepath`, `arping`. */
+export function iputilsVersion(name: string): string {
+  return `${name} from iputils 20221126\nlibcap: yes, IDN: yes, NLS: no, error.h: yes, getrandom(): yes, __fpending(): yes\n`;
+}
 
 export const IPUTILS_USAGE = `
 Usage

@@ -6,7 +6,7 @@ import type { Invocation, Utility } from '../../coreutils/utility.ts';
 import { write } from '../../program-io.ts';
 import { unreachableSentence } from './icmp-sentence.ts';
 import { type IputilsOptions, PingUsageError, parseIputils } from './iputils-options.ts';
-import { IPUTILS_USAGE, IPUTILS_VERSION } from './iputils-usage.ts';
+import { IPUTILS_USAGE, iputilsVersion } from './iputils-usage.ts';
 import { type PingArrival, type PingListener, runPing } from './ping-session.ts';
 import { RoundTrips } from './round-trips.ts';
 import { findSource, findTarget, mtuTowards, resolveSentence, type Target } from './target.ts';
@@ -19,7 +19,7 @@ const PROBE_PORT = 1025;
 
 export const ping: Utility = async (run) => {
   if (run.args[0] === '-V') {
-    await run.print(`ping from iputils ${IPUTILS_VERSION}\n`);
+    await run.print(iputilsVersion('ping'));
     return 0;
   }
   if (run.args[0] === '-h') {

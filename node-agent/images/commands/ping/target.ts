@@ -63,9 +63,11 @@ export async function findSource(
   return byAddress === undefined ? undefined : { address: byAddress.address };
 }
 
-/** The MTU of the device towards an address, as the pod's kernel knows it. */
+/** The MTU of the path to an address, as the pod's kernel knows it: what was learned of it, else the device's. */
 export function mtuTowards(container: ContainerView, address: string): number | undefined {
   const route = container.kernel?.run(['ip', 'route', 'get', address]).stdout ?? '';
+  const learned = / mtu (\d+)/.exec(route)?.[1];
+  if (learned !== undefined) return Number(learned);
   const device = / dev (\S+)/.exec(route)?.[1];
   if (device === undefined) return undefined;
   const link = container.kernel?.run(['ip', 'link', 'show', 'dev', device]).stdout ?? '';
