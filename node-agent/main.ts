@@ -22,6 +22,7 @@ import { startKubelet } from './kubelet.ts';
 import { serveIo } from './node/io-server.ts';
 import { serveLinkFaults } from './node/link-fault-server.ts';
 import { registerMetrics } from './node/metrics.ts';
+import { serveProbes } from './node/probe-server.ts';
 import { TraceServer } from './node/trace-server.ts';
 
 /** A handshake and a few answers of pods: probes of the kubelet are not forwarded, so an idle node has none. */
@@ -59,6 +60,8 @@ async function start(context: ProcessContext): Promise<void> {
     kernel.datapath.faults.onPresence = slicesOnDemand((reason) => log.info({ reason }, 'no short slices for delays'));
   }
   shutdown.onStop('link faults', () => linkFaults.unsubscribe());
+  const probes = serveProbes(bus, kernel);
+  shutdown.onStop('probes', () => probes.unsubscribe());
   const io = serveIo(bus, kernel, node.nodeName);
   shutdown.onStop('io', () => io.unsubscribe());
   const pods = await startKubelet({ context, node, stateFolder, bus, kernel, createPlugin });

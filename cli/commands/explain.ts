@@ -5,7 +5,8 @@ import { enforcesPolicy, installedOn } from '../../shared/runtime/cni-plugins.ts
 import { withClusterSession } from '../cluster-session.ts';
 import { readSettings } from '../cluster-settings.ts';
 import type { ClusterObjects } from '../explain/cluster-objects.ts';
-import type { Explanation, ProtocolName, Step } from '../explain/explain.ts';
+import type { Explanation, Step } from '../explain/explain.ts';
+import type { ProtocolName } from '../explain/question.ts';
 import { print, printJson } from '../output.ts';
 import { UserError } from '../user-error.ts';
 import { type FormattedOptions, folderOf, formattedCommand } from './cluster-option.ts';
@@ -13,6 +14,8 @@ import { type FormattedOptions, folderOf, formattedCommand } from './cluster-opt
 interface ExplainOptions extends FormattedOptions {
   readonly namespace: string;
   readonly protocol: ProtocolName;
+  /** False with --no-probe. */
+  readonly probe: boolean;
   readonly whatIf?: boolean;
   readonly delete?: boolean;
   readonly filename?: string;
@@ -28,6 +31,8 @@ export function explainCommand(): Command {
       ['podwire explain client web.shop.svc.cluster.local:80', "by name, as the cluster's DNS has it"],
       ['podwire explain client svc/web.shop:80', 'a Service, whether the client may ask for its name or not'],
       ['podwire explain shop/cart pod/db-0:5432', 'from a pod of another namespace'],
+      ['podwire explain client web:http', 'a port by its name'],
+      ['podwire explain client node/worker-1:30080', "a node's port"],
       ['podwire explain client 10.96.0.10:53 --protocol udp', 'an address'],
       ['podwire explain client 10.244.2.7 --protocol icmp -o json', 'what ping would do, as JSON'],
       [
@@ -38,11 +43,12 @@ export function explainCommand(): Command {
     ],
   })
     .argument('[pod]', 'who sends: a pod, as name or namespace/name')
-    .argument('[target]', 'to whom: a Service, a pod or an address, with a port')
+    .argument('[target]', 'to whom: a Service, a pod, a node or an address, with a port')
     .addOption(
       new Option('--protocol <protocol>', 'of the packet').choices(['tcp', 'udp', 'sctp', 'icmp']).default('tcp'),
     )
     .option('-n, --namespace <namespace>', 'of what is named without one', 'default')
+    .option('--no-probe', 'send no test packet, though all that is known would let it pass')
     .option('--what-if', 'what would change if the policies of -f were applied; nothing is')
     .option('--delete', 'with --what-if: if they were deleted instead')
     .option('-f, --filename <file>', 'policies as YAML or JSON; - for standard input')
@@ -59,15 +65,27 @@ async function explainOne(pod: string | undefined, target: string | undefined, o
       'who sends to whom? podwire explain POD TARGET:PORT, or podwire explain --what-if -f policy.yaml',
     );
   }
-  const [{ explain, endsOf }, { parseTarget }, { readLiveFacts }, { knownNames }] = await Promise.all([
+  const [
+    { explain, endsOf },
+    { probesWorthwhile },
+    { parseTarget },
+    { readLiveFacts },
+    { knownNames },
+    { sendProbes },
+  ] = await Promise.all([
     import('../explain/explain.ts'),
+    import('../explain/worthwhile-probes.ts'),
     import('../explain/target.ts'),
     import('../explain/live-facts.ts'),
     import('../explain/known-names.ts'),
+    import('../explain/packet-probes.ts'),
   ]);
-  const [namespace, name] = pod.includes('/') ? (pod.split('/') as [string, string]) : [options.namespace, pod];
+  const [name = '', namespace = options.namespace] = pod
+    .replace(/^pods?\//, '')
+    .split('/')
+    .reverse();
   const { protocol } = options;
-  const { client, explanation } = await withClusterSession(options, async ({ bus, running }) => {
+  const { client, explanation } = await withClusterSession(options, async ({ bus, nodes, running }) => {
     const found = await objectsOf(bus, options);
     const isClient = ({ metadata }: Pod): boolean => metadata?.name === name && metadata.namespace === namespace;
     const client = found.pods.find(isClient);
@@ -77,8 +95,10 @@ async function explainOne(pod: string | undefined, target: string | undefined, o
     const namespaces = objects.namespaces.map(({ metadata }) => metadata?.name ?? '');
     const wanted = parseTarget(target, namespace, namespaces);
     const question = { client, target: wanted, protocol, enforced: isEnforced(options, objects.nodes) };
-    const facts = await readLiveFacts(bus, running, endsOf(objects, question));
-    return { client, explanation: explain(objects, { ...question, facts }) };
+    const facts = await readLiveFacts(bus, { nodes, running }, endsOf(objects, question));
+    const packets = options.probe ? probesWorthwhile(objects, { ...question, facts }) : [];
+    const probes = await sendProbes(bus, running, packets);
+    return { client, explanation: explain(objects, { ...question, facts: { ...facts, probes } }) };
   });
   if (options.output === 'json') printJson(explanation);
   else print(explanationText(client, target, protocol, explanation));

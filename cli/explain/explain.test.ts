@@ -6,13 +6,16 @@ import { CILIUMNETWORKPOLICIES, NETWORKPOLICIES } from '../../shared/api/resourc
 import { UNIMPAIRED } from '../../shared/rules/impairment.ts';
 import type { LinkFault } from '../../shared/rules/link-fault.ts';
 import type { ClusterObjects, PolicyObject } from './cluster-objects.ts';
-import { type ExplainQuestion, explain } from './explain.ts';
+import { explain } from './explain.ts';
 import { NO_FACTS, parseListeners, parseRoute, routeKey } from './live-facts.ts';
+import { probeKey } from './packet-probes.ts';
+import type { ExplainQuestion } from './question.ts';
 import { parseTarget } from './target.ts';
 import { changesBetween, withoutPolicies, withPolicies } from './what-if.ts';
+import { probesWorthwhile } from './worthwhile-probes.ts';
 
 function pod(name: string, ip: string, nodeName: string, extra: Pod['spec'] = { containers: [] }): Pod {
-  const containers = [{ name: 'c', ports: [{ containerPort: 8080 }] }];
+  const containers = [{ name: 'c', ports: [{ containerPort: 8080, name: 'http' }] }];
   return {
     metadata: { uid: ip, namespace: 'shop', name, labels: { app: name } },
     spec: { nodeName, ...extra, containers },
@@ -66,6 +69,14 @@ const dnsSlice: EndpointSlice = {
   ports: [{ port: 53, protocol: 'UDP' }],
 };
 
+const upNodes = [
+  node('worker-1', '192.168.1.10', true, '10.244.1.0/24'),
+  node('worker-3', '192.168.1.12', true, '10.244.3.0/24'),
+];
+const ported = (name: string, nodePort: number, spec: Service['spec']): Service => ({
+  metadata: { namespace: 'shop', name },
+  spec: { ...service.spec, clusterIP: '', clusterIPs: [], ports: [{ name: 'web', port: 80, nodePort }], ...spec },
+});
 const client = pod('client', '10.244.1.5', 'worker-1');
 const objects: ClusterObjects = {
   pods: [client, pod('web', '10.244.2.7', 'worker-2'), pod('lost', '10.244.3.8', 'worker-3')],
@@ -79,11 +90,22 @@ const objects: ClusterObjects = {
     service,
     { metadata: DNS, spec: { clusterIP: '10.96.0.10', ports: [{ port: 53, protocol: 'UDP' }] } },
     { metadata: { namespace: 'shop', name: 'near' }, spec: { ...service.spec, internalTrafficPolicy: 'Local' } },
+    ported('named', 30080, { type: 'NodePort' }),
+    ported('local', 30081, { type: 'NodePort', externalTrafficPolicy: 'Local' }),
     alias('alias', 'web.shop.svc.cluster.local'),
     alias('beyond', 'example.com'),
     alias('circle', 'circle.shop.svc.cluster.local'),
   ],
-  slices: [slice('10.244.2.7'), dnsSlice, { ...slice('10.244.2.7'), metadata: sliceOf('near') }],
+  slices: [
+    slice('10.244.2.7'),
+    dnsSlice,
+    { ...slice('10.244.2.7'), metadata: sliceOf('near') },
+    ...['named', 'local'].map((name) => ({
+      ...slice('10.244.2.7'),
+      metadata: sliceOf(name),
+      ports: [{ name: 'web', port: 8080, protocol: 'TCP' }],
+    })),
+  ],
   serviceCidrs: ['10.96.0.0/12'],
   policies: [],
 };
@@ -128,6 +150,38 @@ describe('explain', () => {
       'web:80',
       { slices: [dnsSlice, { ...slice(), endpoints: null as never }] },
       /finds no pod/,
+    ],
+    ["a port by the Service's name for it", 'named:web', {}, 'yes'],
+    ["a port by a container's name for it", 'pod/web:http', {}, 'yes'],
+    ['the same at its address', '10.244.2.7:http', {}, 'yes'],
+    [
+      'a name that the Service has not',
+      'named:http',
+      {},
+      /Service shop\/named has no port http\/TCP: it has 80\/TCP \(web\)/,
+    ],
+    ['a name that no container has', 'pod/web:dns', {}, 'no: pod shop/web has no port dns/TCP: it has http'],
+    [
+      'a port of a pod that has the name of a Service',
+      'web:8080',
+      {},
+      /there is a pod of that name too: pod\/shop\/web$/,
+    ],
+    ['a URL', 'http://web/index.html', {}, 'yes'],
+    ['a URL of another port', 'https://web', {}, /Service shop\/web has no port 443/],
+    ['the client itself, by its loopback', '127.0.0.1:8080', {}, 'yes'],
+    ['the client itself, by a name', 'localhost:http', {}, 'yes'],
+    ['a node', 'node/worker-2:22', {}, 'yes'],
+    ['a node by its bare name', 'worker-2:22', {}, 'yes'],
+    ['a node that is down', '192.168.1.12:22', {}, 'no: node worker-3, which is not Ready'],
+    ['a node that is not there', 'node/worker-9:22', {}, 'no: there is no node worker-9'],
+    ['a port of a node', 'worker-2:30080', {}, 'yes'],
+    ['a port of a node without an endpoint', 'worker-1:30081', { slices: [] }, /which has no endpoint that is ready/],
+    [
+      "a port of another node, of a Service that keeps its clients' addresses",
+      'worker-3:30081',
+      { nodes: upNodes },
+      /whose externalTrafficPolicy is Local, and no endpoint is on worker-3/,
     ],
     ['what is beyond the cluster', '203.0.113.9:443', {}, 'yes, though nothing outside of the cluster answers here'],
     ['a name beyond it', 'example.com:443', {}, /no: example.com is no name of the cluster's: nothing outside/],
@@ -211,6 +265,50 @@ describe('explain', () => {
       'no: nothing in pod shop/web listens at 81/TCP: it listens at 8080',
     );
     expect(ask('pod/web:8080', {}, { facts, protocol: 'udp' }).summary).toMatch(/it listens at no port/);
+  });
+
+  it('knows where else somebody listens, and of nodes that do not run', () => {
+    const listeners = new Map([['10.244.2.7', parseListeners('tcp LISTEN 0 4096 127.0.0.1:8080 *:*\n')]]);
+    expect(ask('web:80', {}, { facts: { ...NO_FACTS, listeners } }).summary).toBe(
+      'no: pod shop/web listens at 127.0.0.1:8080, and not at 10.244.2.7',
+    );
+    const stopped = new Set(['worker-2']);
+    expect(ask('web:80', {}, { facts: { ...NO_FACTS, stopped } }).summary).toBe(
+      'no: pod shop/web is on node worker-2, which does not run: podwire node start worker-2',
+    );
+  });
+
+  it('what became of a test packet has the last word', () => {
+    const told = (key: string, answered: boolean) =>
+      ask('web:80', {}, { facts: { ...NO_FACTS, probes: new Map([[key, { answered, text: 'was lost' }]]) } }).summary;
+    expect(told('tcp 10.244.2.7 8080', true)).toBe('yes');
+    expect(told('tcp 10.244.2.7 8080', false)).toBe('no: a test packet to 10.244.2.7:8080 was lost');
+    expect(told('tcp 10.96.0.20 80', false)).toBe('no: a test packet to 10.96.0.20:80 was lost');
+    expect(told('udp 10.96.0.10 53', false)).toBe(
+      'no: the name cannot be asked of the cluster DNS: a test packet to 10.96.0.10:53 was lost',
+    );
+  });
+
+  it('sends test packets where nothing refuses them: to the DNS, the Service and its endpoints', () => {
+    const wanted = (target: string, change: Partial<ClusterObjects> = {}, more: Partial<ExplainQuestion> = {}) => {
+      const target_ = parseTarget(target, 'shop', ['shop']);
+      const question = { client, target: target_, protocol: 'tcp', enforced: true, ...more } as const;
+      return probesWorthwhile({ ...objects, ...change }, question).map(probeKey);
+    };
+    const dnsPods = {
+      ...pod('coredns', '203.0.113.53', 'worker-2'),
+      metadata: { namespace: 'kube-system', name: 'dns' },
+    };
+    const withDns = { pods: [...objects.pods, dnsPods] };
+    expect(wanted('web:80', withDns)).toEqual(['udp 10.96.0.10 53', 'tcp 10.96.0.20 80', 'tcp 10.244.2.7 8080']);
+    expect(wanted('svc/web:80')).toEqual(['tcp 10.96.0.20 80', 'tcp 10.244.2.7 8080']);
+    expect(wanted('pod/web', {}, { protocol: 'icmp' })).toEqual(['icmp 10.244.2.7 0']);
+    expect(wanted('worker-2:22')).toEqual(['tcp 192.168.1.11 22']);
+    for (const nobody of ['203.0.113.9:443', 'example.com:443', 'lost:80', 'nobody:80'])
+      expect(wanted(nobody)).toEqual([]);
+    expect(wanted('svc/web:80', { policies: [denyIn] })).toEqual([]);
+    const both = { slices: [slice('10.244.2.7', '10.244.3.8')] };
+    expect(wanted('svc/web:80', both)).toEqual(['tcp 10.244.2.7 8080']); // the Service's address may lead to the one that is lost
   });
 
   it('knows of routes that are not there, either way', () => {

@@ -1,57 +1,38 @@
 /**
  * Would a packet pass, and what decides: the Service, its endpoints, the way there, policies on either side, and whether somebody
- * listens. Pure.
- *
- * Rules that were written on a node by hand are not known here. `podwire trace` sends a packet and shows.
+ * listens; last, what became of a test packet, as much that drops packets is known to nobody but the node. Pure.
  */
-import type { Node, Pod } from 'kubernetes-types/core/v1.js';
+import type { Node } from 'kubernetes-types/core/v1.js';
 import { isNodeReady } from '../../shared/api/node-condition.ts';
 import { policyPodOf } from '../../shared/policy/policy-pod.ts';
-import { type PolicyDecision, PROTOCOL_SCTP } from '../../shared/policy/port-verdicts.ts';
+import type { PolicyDecision } from '../../shared/policy/port-verdicts.ts';
 import type { LinkFault } from '../../shared/rules/link-fault.ts';
 import { ECHO_REQUEST } from '../../shared/wire/icmp.ts';
 import { formatEndpoint, isInNetwork, parseAddress, parsePrefix } from '../../shared/wire/ip-address.ts';
-import {
-  type Backend,
-  type Destination,
-  type DestinationQuestion,
-  destinationOf,
-  isOver,
-  UNANSWERED,
-} from './backends.ts';
+import { type Backend, type Destination, destinationOf, isLoopback, isOver, UNANSWERED } from './backends.ts';
 import { type ClusterObjects, policyState } from './cluster-objects.ts';
 import { l7Text } from './l7-text.ts';
 import { addressLike, type Ends, type LiveFacts, listensAt, NO_FACTS, routeKey } from './live-facts.ts';
+import { probeKey } from './packet-probes.ts';
+import {
+  asksDns,
+  backendsOf,
+  destinationQuestion,
+  dnsQuestion,
+  type ExplainQuestion,
+  isEndpoint,
+  PROTOCOLS,
+  serviceAddress,
+} from './question.ts';
 import { Reachability } from './reachability.ts';
-import type { Target } from './target.ts';
-
-export const PROTOCOLS = { tcp: 6, udp: 17, sctp: PROTOCOL_SCTP, icmp: 1 } as const;
-export type ProtocolName = keyof typeof PROTOCOLS;
-
-/** What resolv.conf of a pod names. */
-const CLUSTER_DNS: Target = {
-  kind: 'name',
-  name: 'kube-dns',
-  namespace: 'kube-system',
-  only: 'service',
-  port: 53,
-};
-
-export interface ExplainQuestion {
-  readonly client: Pod;
-  readonly target: Target;
-  readonly protocol: ProtocolName;
-  /** Whether the cluster's CNI plugin enforces policies. */
-  readonly enforced: boolean;
-  /** What nodes say; nothing of links and programs by default. */
-  readonly facts?: LiveFacts;
-}
 
 export interface Step {
-  readonly subject: 'source' | 'name' | 'service' | 'route' | 'link' | 'egress' | 'ingress' | 'program';
+  readonly subject: 'source' | 'name' | 'service' | 'route' | 'link' | 'egress' | 'ingress' | 'program' | 'packet';
   /** `null`: says something and decides nothing. */
   readonly passes: boolean | null;
   readonly text: string;
+  /** It depends on what the connection carries. */
+  readonly inspected?: boolean;
 }
 
 export interface Explanation {
@@ -65,15 +46,14 @@ export interface Explanation {
 }
 
 export function explain(objects: ClusterObjects, question: ExplainQuestion): Explanation {
-  const { client } = question;
-  const source = sourceStep(objects, client);
+  const source = sourceStep(objects, question);
   if (source.passes === false) return refusal([source]);
   const destination = destinationOf(objects, destinationQuestion(question));
   if (destination.kind === 'nothing') return refusal([source, step('route', false, destination.reason)]);
   const reachability = new Reachability(policyState(objects));
   const name = nameSteps(objects, question, destination, reachability);
   if (name.some(({ passes }) => passes === false)) return refusal([source, ...name]);
-  const before = [source, ...name, ...serviceSteps(destination)];
+  const before = [source, ...name, ...serviceSteps(destination), ...servicePacketSteps(question, destination)];
   const backends = backendsOf(destination);
   if (backends.length === 0) return refusal(before);
   const ends = backends.map((backend) => {
@@ -81,6 +61,9 @@ export function explain(objects: ClusterObjects, question: ExplainQuestion): Exp
     return { address: endpointText(backend), passes: steps.every(({ passes }) => passes !== false), steps };
   });
   const open = ends.filter(({ passes }) => passes).length;
+  const lost = before.find(({ passes }) => passes === false);
+  if (open > 0 && lost !== undefined)
+    return { passes: false, summary: `no: ${lost.text}`, steps: before, backends: ends };
   return { passes: open === ends.length, summary: summaryOf(ends, open), steps: before, backends: ends };
 }
 
@@ -91,15 +74,6 @@ export function endsOf(objects: ClusterObjects, question: ExplainQuestion): Ends
   return backends.flatMap(({ address: serverAddress, pod: server }) =>
     server === undefined ? [] : [{ client, server, serverAddress }],
   );
-}
-
-function destinationQuestion({ client, target, protocol }: ExplainQuestion): DestinationQuestion {
-  return { target, protocol: protocol.toUpperCase(), nodeName: client.spec?.nodeName };
-}
-
-function backendsOf(destination: Destination): readonly Backend[] {
-  if (destination.kind === 'nothing') return [];
-  return destination.kind === 'service' ? destination.backends : [destination.backend];
 }
 
 function refusal(steps: readonly Step[]): Explanation {
@@ -114,12 +88,13 @@ function summaryOf(ends: Explanation['backends'], open: number): string {
   return `sometimes: ${open} of ${ends.length} endpoints can be reached; ${reason}`;
 }
 
-function sourceStep({ nodes }: ClusterObjects, { metadata, spec, status }: Pod): Step {
+function sourceStep({ nodes }: ClusterObjects, { client, facts }: ExplainQuestion): Step {
+  const { metadata, spec, status } = client;
   const title = `pod ${metadata?.namespace}/${metadata?.name}`;
   if (status?.podIP === undefined || isOver({ status })) {
     return step('source', false, `${title} is ${status?.phase ?? 'Pending'} and has no address`);
   }
-  const down = nodeFault(nodes, spec?.nodeName);
+  const down = nodeFault(nodes, spec?.nodeName, facts);
   if (down !== undefined) return step('source', false, `${title} is on ${down}`);
   const network = spec?.hostNetwork ? ", on the node's network" : '';
   return step('source', null, `${title}, ${status.podIP} on ${spec?.nodeName}${network}`);
@@ -132,23 +107,24 @@ function nameSteps(
   destination: Destination,
   reachability: Reachability,
 ): Step[] {
-  const { client, target } = question;
-  // A pod's name is known to the DNS only behind a headless Service's.
-  const isAsked = target.kind === 'name' && target.asksDns && (destination.kind === 'service' || target.only === 'pod');
-  if (!isAsked) return [];
-  const { hostNetwork, dnsPolicy = 'ClusterFirst' } = client.spec ?? {};
+  if (!asksDns(question, destination)) return [];
+  const { hostNetwork, dnsPolicy = 'ClusterFirst' } = question.client.spec ?? {};
   if (dnsPolicy === 'Default' || dnsPolicy === 'None' || (hostNetwork && dnsPolicy === 'ClusterFirst')) {
     return [step('name', false, "its DNS is the node's, which does not know the name: ask by the address")];
   }
-  const dns: ExplainQuestion = { ...question, protocol: 'udp', target: CLUSTER_DNS };
-  const servers = backendsOf(destinationOf(objects, destinationQuestion(dns)));
+  const dns = dnsQuestion(question);
+  const found = destinationOf(objects, destinationQuestion(dns));
+  const servers = backendsOf(found);
   if (servers.length === 0)
     return [step('name', false, 'nobody tells the address: no pod of the cluster DNS is ready')];
   const refusals = servers.flatMap(
     (server) => backendSteps(objects, dns, reachability, server).find(({ passes }) => passes === false) ?? [],
   );
   const [first] = refusals;
-  if (first === undefined) return [];
+  const lost = servicePacketSteps(dns, found).find(({ passes }) => passes === false);
+  if (first === undefined) {
+    return lost === undefined ? [] : [step('name', false, `the name cannot be asked of the cluster DNS: ${lost.text}`)];
+  }
   const all = refusals.length === servers.length;
   const which = all ? 'the cluster DNS' : `${refusals.length} of ${servers.length} pods of the cluster DNS`;
   return [step('name', all ? false : null, `the name cannot be asked of ${which} (53/UDP): ${first.text}`)];
@@ -164,8 +140,40 @@ function serviceSteps(destination: Destination): Step[] {
     const why = elsewhere === 0 ? unready : `${elsewhere} are on other nodes, and its internalTrafficPolicy is Local`;
     return [step('service', false, `${title} has no endpoint for port ${port.port}: ${why}`)];
   }
-  const count = `${backends.length} endpoint${backends.length === 1 ? '' : 's'}${unready}`;
-  return [step('service', true, `${title} port ${port.port} leads to ${count}`)];
+  return [step('service', true, `${title} port ${port.port} leads to ${countText(backends.length)}${unready}`)];
+}
+
+function servicePacketSteps(question: ExplainQuestion, destination: Destination): Step[] {
+  const asked = serviceAddress(question, destination);
+  return asked === undefined ? [] : packetSteps(question, asked);
+}
+
+/** Nothing is said where none was sent. */
+function packetSteps(
+  { protocol, facts = NO_FACTS }: ExplainQuestion,
+  { address, port = 0 }: { readonly address: string; readonly port?: number | undefined },
+): Step[] {
+  const outcome = protocol === 'sctp' ? undefined : facts.probes.get(probeKey({ protocol, address, port }));
+  if (outcome === undefined) return [];
+  const where = protocol === 'icmp' ? address : formatEndpointText(address, port);
+  return [step('packet', outcome.answered, `a test packet to ${where} ${outcome.text}`)];
+}
+
+/** What stands behind a port of a node. */
+function nodePortSteps({ node, nodePort }: Backend): Step[] {
+  if (nodePort === undefined) return [];
+  const { service, endpoints, elsewhere } = nodePort;
+  const title = `a node port of Service ${service.metadata?.namespace}/${service.metadata?.name}`;
+  if (endpoints > 0) return [step('service', true, `${title}, which leads to ${countText(endpoints)}`)];
+  const why =
+    elsewhere === 0
+      ? 'which has no endpoint that is ready'
+      : `whose externalTrafficPolicy is Local, and no endpoint is on ${node?.metadata?.name}`;
+  return [step('service', false, `${title}, ${why}`)];
+}
+
+function countText(endpoints: number): string {
+  return `${endpoints} endpoint${endpoints === 1 ? '' : 's'}`;
 }
 
 function backendSteps(
@@ -175,7 +183,7 @@ function backendSteps(
   backend: Backend,
 ): Step[] {
   const { client, protocol, enforced } = question;
-  const route = routeStep(objects, client, backend);
+  const route = routeStep(objects, question, backend);
   const needsPort = protocol !== 'icmp';
   if (needsPort && backend.port === undefined) {
     return [
@@ -201,11 +209,13 @@ function backendSteps(
     port: needsPort ? (backend.port ?? 0) : ECHO_REQUEST,
   });
   const policies = [policyStep('egress', egress, enforced), policyStep('ingress', ingress, enforced)];
-  return [route, ...links, ...policies, ...programSteps(question, backend)];
+  const programs = [...nodePortSteps(backend), ...programSteps(question, backend)];
+  return [route, ...links, ...policies, ...programs, ...packetSteps(question, backend)];
 }
 
 /** A node sends to pods with the address of the device that its route names: flannel.1's, not its InternalIP. */
 function sourceOf({ client, facts = NO_FACTS }: ExplainQuestion, address: string): string {
+  if (isLoopback(address)) return address;
   const route = client.spec?.hostNetwork ? facts.routes.get(routeKey(client.spec.nodeName, address)) : undefined;
   return route?.source ?? addressLike(client, address);
 }
@@ -246,40 +256,45 @@ function programSteps({ protocol, facts = NO_FACTS }: ExplainQuestion, { address
   const title = `pod ${pod?.metadata?.namespace}/${pod?.metadata?.name}`;
   const name = `${port}/${protocol.toUpperCase()}`;
   if (listensAt(listeners, { protocol, address, port })) return [step('program', true, `${title} listens at ${name}`)];
-  const others = listeners.filter((one) => one.protocol === protocol).map((one) => one.port);
-  const has = others.length === 0 ? 'at no port' : `at ${[...new Set(others)].sort((a, b) => a - b).join(', ')}`;
+  const others = listeners.filter((one) => one.protocol === protocol);
+  const elsewhere = others.filter((one) => one.port === port).map((one) => formatEndpointText(one.address, port));
+  if (elsewhere.length > 0) {
+    return [step('program', false, `${title} listens at ${elsewhere.join(', ')}, and not at ${address}`)];
+  }
+  const ports = [...new Set(others.map((one) => one.port))].sort((a, b) => a - b);
+  const has = ports.length === 0 ? 'at no port' : `at ${ports.join(', ')}`;
   return [step('program', false, `nothing in ${title} listens at ${name}: it listens ${has}`)];
 }
 
-function routeStep({ nodes, slices }: ClusterObjects, client: Pod, { address, pod }: Backend): Step {
+function routeStep({ nodes, slices }: ClusterObjects, { client, facts }: ExplainQuestion, backend: Backend): Step {
+  const { address, pod, node } = backend;
+  if (node !== undefined) {
+    const fault = nodeFault(nodes, node.metadata?.name, facts);
+    return step('route', fault === undefined, fault ?? `${address} is node ${node.metadata?.name}`);
+  }
   if (pod === undefined) {
-    const node = nodes.find(({ status }) => status?.addresses?.some((one) => one.address === address));
-    if (node !== undefined) {
-      const fault = nodeFault(nodes, node.metadata?.name);
-      return step('route', fault === undefined, fault ?? `${address} is node ${node.metadata?.name}`);
-    }
     const inPodRange = nodes.some(({ spec }) => (spec?.podCIDRs ?? []).some((cidr) => contains(cidr, address)));
     if (inPodRange) return step('route', false, `no pod has the address ${address}`);
     const way = `${address} is outside of the cluster: by the default route of ${client.spec?.nodeName}`;
     return step('route', true, isEndpoint(slices, address) ? way : `${way}; ${UNANSWERED}`);
   }
-  const title = `pod ${pod.metadata?.namespace}/${pod.metadata?.name}, ${address} on ${pod.spec?.nodeName}`;
-  const down = nodeFault(nodes, pod.spec?.nodeName);
-  if (down !== undefined)
-    return step('route', false, `pod ${pod.metadata?.namespace}/${pod.metadata?.name} is on ${down}`);
+  const title = `pod ${pod.metadata?.namespace}/${pod.metadata?.name}`;
+  if (isLoopback(address)) return step('route', true, `${title} itself, by its loopback`);
+  const down = nodeFault(nodes, pod.spec?.nodeName, facts);
+  if (down !== undefined) return step('route', false, `${title} is on ${down}`);
   const same = pod.spec?.nodeName === client.spec?.nodeName;
-  return step('route', true, `${title}${same ? ', the same node' : ''}`);
-}
-
-/** API servers are outside, and answer. */
-function isEndpoint(slices: ClusterObjects['slices'], address: string): boolean {
-  return slices.some(({ endpoints }) => endpoints?.some(({ addresses }) => addresses.includes(address)));
+  return step('route', true, `${title}, ${address} on ${pod.spec?.nodeName}${same ? ', the same node' : ''}`);
 }
 
 /** Undefined for a node that is up. */
-function nodeFault(nodes: readonly Node[], name: string | undefined): string | undefined {
+function nodeFault(
+  nodes: readonly Node[],
+  name: string | undefined,
+  { stopped }: LiveFacts = NO_FACTS,
+): string | undefined {
   const node = nodes.find(({ metadata }) => metadata?.name === name);
   if (node === undefined) return `node ${name ?? '(none)'}, which is not there`;
+  if (stopped.has(name ?? '')) return `node ${name}, which does not run: podwire node start ${name}`;
   return isNodeReady(node) ? undefined : `node ${name}, which is not Ready`;
 }
 
@@ -288,7 +303,7 @@ function policyStep(side: 'egress' | 'ingress', decision: PolicyDecision | null,
   if (decision === null) return step(side, null, `no policy speaks of ${whose}`);
   const { drop, cause, rule, l7 } = decision;
   const by = rule === null ? cause : `${cause}, ${rule}`;
-  if (drop === null && l7 !== undefined) return step(side, true, `allowed by ${l7Text(l7)}`);
+  if (drop === null && l7 !== undefined) return { ...step(side, true, `allowed by ${l7Text(l7)}`), inspected: true };
   if (drop === null)
     return step(side, true, rule === null && cause === 'no policy' ? `no rule refuses ${whose}` : `allowed by ${by}`);
   const why = rule === null ? `${cause} ${selects(cause)} the pod, and no rule allows it` : `denied by ${by}`;
@@ -302,7 +317,11 @@ function selects(cause: string): string {
 }
 
 function endpointText({ address, port }: Backend): string {
-  return port === undefined ? address : formatEndpoint(parseAddress(address) ?? 0, port);
+  return port === undefined ? address : formatEndpointText(address, port);
+}
+
+function formatEndpointText(address: string, port: number): string {
+  return formatEndpoint(parseAddress(address) ?? 0, port);
 }
 
 function contains(cidr: string, text: string): boolean {

@@ -4,6 +4,7 @@ import type { Bus } from '../../shared/bus/connection.ts';
 import type { LinkFault } from '../../shared/rules/link-fault.ts';
 import { askNodes } from '../link/node-faults.ts';
 import { startOnNode } from '../pod-exec.ts';
+import type { ProbeOutcome } from './packet-probes.ts';
 
 export interface Listener {
   readonly protocol: 'tcp' | 'udp';
@@ -27,9 +28,25 @@ export interface LiveFacts {
   readonly listeners: ReadonlyMap<string, readonly Listener[]>;
   /** By node and destination (`routeKey`); null where there is none. */
   readonly routes: ReadonlyMap<string, NodeRoute | null>;
+  /** Nodes whose process has ended, whatever the API has heard of it. */
+  readonly stopped: ReadonlySet<string>;
+  /** What became of test packets, by `probeKey`. */
+  readonly probes: ReadonlyMap<string, ProbeOutcome>;
 }
 
-export const NO_FACTS: LiveFacts = { faults: [], listeners: new Map(), routes: new Map() };
+export const NO_FACTS: LiveFacts = {
+  faults: [],
+  listeners: new Map(),
+  routes: new Map(),
+  stopped: new Set(),
+  probes: new Map(),
+};
+
+export interface ClusterNodes {
+  /** Those that are down too. */
+  readonly nodes: readonly string[];
+  readonly running: readonly string[];
+}
 
 /** Of a connection that might be made. */
 export interface Ends {
@@ -42,8 +59,12 @@ export function routeKey(nodeName: string | undefined, address: string): string 
   return `${nodeName} ${address}`;
 }
 
-/** Of the nodes that run. */
-export async function readLiveFacts(bus: Bus, running: readonly string[], ends: readonly Ends[]): Promise<LiveFacts> {
+/** Of the nodes that run; no packet is sent yet. */
+export async function readLiveFacts(
+  bus: Bus,
+  { nodes, running }: ClusterNodes,
+  ends: readonly Ends[],
+): Promise<LiveFacts> {
   const shown = new Map(running.map((node) => [node, { action: 'show' } as const]));
   const isUp = ({ spec }: Pod): boolean => running.includes(spec?.nodeName ?? '');
   const servers = ends.map(({ server }) => server).filter((pod) => isUp(pod) && !isOfMachine(pod.spec));
@@ -56,7 +77,13 @@ export async function readLiveFacts(bus: Bus, running: readonly string[], ends: 
     Promise.all(servers.map(async (pod) => [pod.metadata?.uid ?? '', await listenersOf(bus, pod)] as const)),
     Promise.all(wanted.map(async ({ node, to }) => [routeKey(node, to), await routeOf(bus, node, to)] as const)),
   ]);
-  return { faults, listeners: new Map(lists.flatMap(known)), routes: new Map(routes.flatMap(known)) };
+  return {
+    faults,
+    listeners: new Map(lists.flatMap(known)),
+    routes: new Map(routes.flatMap(known)),
+    stopped: new Set(nodes.filter((node) => !running.includes(node))),
+    probes: new Map(),
+  };
 }
 
 function known<Value>([key, value]: readonly [string, Value | undefined]): (readonly [string, Value])[] {

@@ -8,7 +8,7 @@ import { badRequest } from '../../shared/api/status.ts';
 import type { Bus, BusSubscription } from '../../shared/bus/connection.ts';
 import { NODE_TRACE } from '../../shared/bus/subjects.ts';
 import type { Clock, Timer } from '../../shared/runtime/clock.ts';
-import { parseIpv4 } from '../../shared/wire/address.ts';
+import { parseAddress } from '../../shared/wire/ip-address.ts';
 import type { NodeDatapath } from '../datapath/path.ts';
 import type { Trace, TraceFilter } from '../datapath/trace.ts';
 
@@ -76,8 +76,8 @@ export class TraceServer {
 export function decodeFilter(request: JsonObject): TraceFilter {
   if (!isJsonObject(request)) throw badRequest('a trace filter is an object');
   const addresses = list(request.addresses, 'addresses').map((text) => {
-    const address = typeof text === 'string' ? parseIpv4(text) : undefined;
-    if (address === undefined) throw badRequest(`${String(text)} is no IPv4 address`);
+    const address = typeof text === 'string' ? parseAddress(text) : undefined;
+    if (address === undefined) throw badRequest(`${String(text)} is no address`);
     return address;
   });
   const ports = list(request.ports, 'ports').map((port) => {

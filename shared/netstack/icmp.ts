@@ -54,6 +54,8 @@ export type PingResult =
       readonly bytes: number;
       readonly ttl: number;
       readonly rttUs: number;
+      /** It is a reset: nobody listens there. */
+      readonly refused?: boolean;
     }
   | {
       readonly kind: 'unreachable';

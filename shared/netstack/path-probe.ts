@@ -2,6 +2,9 @@
  * Probes of a path over UDP or TCP, as traceroute(8) sends them: a datagram or a SYN with few hops to live, and the first thing that is
  * heard of it, an ICMP error or an answer of the target. No socket stands behind one; what answers is answered as anything unasked
  * (a SYN-ACK with a reset).
+ *
+ * A datagram would come to the program that listens at the port. Where it should not, the host there awaits it by what it
+ * carries, and answers in the program's place.
  */
 import * as icmp from '../wire/icmp.ts';
 import * as ip from '../wire/ip.ts';
@@ -14,9 +17,9 @@ import { randomPort } from './ephemeral-ports.ts';
 import type { Host } from './host.ts';
 import type { PingResult } from './icmp.ts';
 import type { IcmpErrorReport } from './icmp-error.ts';
-import { routeError, type SendError, sendIp } from './ip-output.ts';
+import { DEFAULT_TTL, routeError, type SendError, sendIp } from './ip-output.ts';
 
-/** Probes that one host may have under way. */
+/** Probes that one host may have under way, and await. */
 export const MAX_PENDING_PROBES = 1024;
 
 const SYN_WINDOW = 5840;
@@ -26,8 +29,9 @@ export interface PathProbe {
   readonly address: number;
   readonly port: number;
   readonly ttl: number;
-  /** Of UDP, all zero; a SYN has none. */
+  /** Of UDP, all zero where `payload` does not say them; a SYN has none. */
   readonly payloadBytes: number;
+  readonly payload?: Uint8Array | undefined;
   readonly dontFragment: boolean;
   readonly timeoutUs: number;
 }
@@ -43,6 +47,8 @@ export class PathProbes {
   private readonly host: Host;
   /** By protocol and local port. */
   private readonly pending = new Map<number, Pending>();
+  /** Payloads of other hosts' probes. */
+  private expected: readonly Uint8Array[] = [];
 
   constructor(host: Host) {
     this.host = host;
@@ -92,7 +98,39 @@ export class PathProbes {
     const from = ip.source(view, networkOffset);
     if (!this.isOf(key, from, udp.sourcePort(view, offset))) return false;
     const rttUs = this.host.engine.nowUs - this.pending.get(key)!.sentUs;
-    this.finish(key, { kind: 'reply', from, bytes: length, ttl: ip.ttl(view, networkOffset), rttUs });
+    const isReset = key >> 16 === PROTOCOL_TCP && (tcp.flags(view, offset) & tcp.RST) !== 0;
+    const refused = isReset ? { refused: true } : {};
+    this.finish(key, { kind: 'reply', from, bytes: length, ttl: ip.ttl(view, networkOffset), rttUs, ...refused });
+    return true;
+  }
+
+  /** From now on and for so long, a datagram with this payload is answered here and comes to no program. */
+  expect(payload: Uint8Array, durationUs: number): void {
+    const { engine } = this.host;
+    this.expected = [...this.expected.slice(1 - MAX_PENDING_PROBES), payload];
+    engine.schedule(engine.nowUs + durationUs, () => {
+      this.expected = this.expected.filter((other) => other !== payload);
+    });
+  }
+
+  /** Of a datagram, `offset` at its UDP header: whether it is a probe that is awaited, which then is answered. The caller goes on owning it. */
+  takes(packet: Packet): boolean {
+    if (this.expected.length === 0) return false;
+    const { view, bytes } = this.host.memory;
+    const { offset, networkOffset, length } = packet;
+    const payload = bytes.subarray(offset + udp.HEADER_BYTES, offset + length);
+    if (!this.expected.some((one) => isSame(one, payload))) return false;
+    const reply = {
+      protocol: 'udp',
+      address: ip.source(view, networkOffset),
+      port: udp.sourcePort(view, offset),
+      ttl: DEFAULT_TTL,
+      payloadBytes: 0,
+      dontFragment: false,
+      timeoutUs: 0,
+    } as const;
+    const own = ip.destination(view, networkOffset);
+    this.transmit(reply, PROTOCOL_UDP, udp.destinationPort(view, offset), own);
     return true;
   }
 
@@ -106,14 +144,15 @@ export class PathProbes {
     return probe?.address === address && probe.port === port;
   }
 
-  private transmit(probe: PathProbe, protocol: number, localPort: number): SendError | null {
+  /** `own`: the address that it is sent from, where that is not left to the route. */
+  private transmit(probe: PathProbe, protocol: number, localPort: number, own?: number): SendError | null {
     const { memory, engine } = this.host;
-    const { address, port, ttl, dontFragment } = probe;
+    const { address, port, ttl, dontFragment, payload } = probe;
     const route = this.host.route(address);
     const error = routeError(route);
     if (error !== null) return error;
     const isTcp = protocol === PROTOCOL_TCP;
-    const bytes = isTcp ? tcp.HEADER_BYTES : udp.HEADER_BYTES + probe.payloadBytes;
+    const bytes = isTcp ? tcp.HEADER_BYTES : udp.HEADER_BYTES + (payload?.length ?? probe.payloadBytes);
     const packet = memory.allocate(bytes);
     if (packet === undefined) return 'ENOBUFS';
     const { view } = memory;
@@ -123,9 +162,10 @@ export class PathProbes {
       tcp.encode(view, offset, localPort, port, sequence, 0, tcp.HEADER_BYTES, tcp.SYN, SYN_WINDOW);
     } else {
       memory.bytes.fill(0, offset + udp.HEADER_BYTES, offset + bytes);
+      if (payload !== undefined) memory.bytes.set(payload, offset + udp.HEADER_BYTES);
       udp.encode(view, offset, localPort, port, bytes);
     }
-    const source = this.host.sourceOf(route!, address);
+    const source = own ?? this.host.sourceOf(route!, address);
     return sendIp(this.host, packet, route!.nextHop, protocol, source, address, ttl, 0, !dontFragment);
   }
 
@@ -144,4 +184,8 @@ export class PathProbes {
 
 function keyOf(protocol: number, localPort: number): number {
   return (protocol << 16) | localPort;
+}
+
+function isSame(a: Uint8Array, b: Uint8Array): boolean {
+  return a.length === b.length && a.every((byte, i) => byte === b[i]);
 }

@@ -75,6 +75,10 @@ export class UdpLayer {
       this.host.drop(packet, drop.UDP_CHECKSUM, 'udp');
       return;
     }
+    if (this.host.probes.takes(packet)) {
+      memory.free(packet);
+      return;
+    }
     const source = ip.source(view, packet.networkOffset);
     const destination = ip.destination(view, packet.networkOffset);
     const fromPort = udp.sourcePort(view, at);

@@ -131,6 +131,33 @@ describe('NetworkPolicy', () => {
     await c.kubectlOut(['delete', 'clusternetworkpolicy', '--all']);
   });
 
+  test('podwire explain knows of a rule that somebody wrote on a node, and of a device that is down', async (context) => {
+    if (cluster === undefined) {
+      context.skip('no kubectl on this machine');
+      return;
+    }
+    const c = cluster;
+    const onNode = async (...words: string[]) => {
+      expect((await c.podwire(['node', 'exec', 'worker-1', '--', ...words])).code).toBe(0);
+    };
+    const summary = async (target: string, ...options: string[]) => {
+      const { stdout } = await c.podwire(['explain', 'far', target, ...options]);
+      return stdout.split('\n')[0] ?? '';
+    };
+    await c.kubectlOut(['delete', 'networkpolicy', '-n', 'shop', '--all']);
+    await waitFor('far to be allowed', async () => (await connect(c, 'default', 'far')) === '');
+    expect(await summary('web.shop:80')).toBe('default/far -> web.shop:80 (tcp): yes');
+    expect(await summary('kube-dns.kube-system:53', '--protocol', 'udp')).toMatch(/: yes$/);
+    await onNode('iptables', '-I', 'FORWARD', '-p', 'tcp', '--dport', '8080', '-j', 'DROP');
+    expect(await summary('pod/web.shop:8080')).toMatch(/was dropped on worker-1 at .*filter FORWARD rule 1$/);
+    expect(await summary('pod/web.shop:8080', '--no-probe')).toMatch(/: yes$/);
+    await onNode('iptables', '-D', 'FORWARD', '-p', 'tcp', '--dport', '8080', '-j', 'DROP');
+    await onNode('ip', 'link', 'set', 'cni0', 'down');
+    expect(await summary('pod/web.shop:8080')).toMatch(/: no: a test packet .*worker-1/);
+    await onNode('ip', 'link', 'set', 'cni0', 'up');
+    await waitFor('the way to be open again', async () => (await summary('pod/web.shop:8080')).endsWith(': yes'));
+  });
+
   test('the kubelet still reaches a pod that refuses everybody', async (context) => {
     if (cluster === undefined) {
       context.skip('no kubectl on this machine');

@@ -41,10 +41,18 @@ describe('ICMP', () => {
   });
 
   /** As `traceroute` (UDP) and `traceroute -T` ask. */
-  const probe = (cluster: TestCluster, host: Host, to: string, port: number, ttl: number, protocol: 'udp' | 'tcp') => {
+  const probe = (
+    cluster: TestCluster,
+    host: Host,
+    to: string,
+    port: number,
+    ttl: number,
+    protocol: 'udp' | 'tcp',
+    payload?: Uint8Array,
+  ) => {
     let result: PingResult | undefined;
     const common = { protocol, address: ip(to), port, payloadBytes: 32, dontFragment: false, timeoutUs: 1_000_000 };
-    host.probes.send({ ...common, ttl }, (outcome) => {
+    host.probes.send({ ...common, ttl, payload }, (outcome) => {
       result = outcome;
     });
     cluster.advance(2_000_000);
@@ -64,6 +72,27 @@ describe('ICMP', () => {
       { kind: 'reply', from: ip('10.96.12.3') },
     ]);
     expect(server.tcp.list()).toHaveLength(0); // it got a reset
+  });
+
+  it('a SYN is told from a reset, and a datagram that is awaited comes to no program', () => {
+    const cluster = new TestCluster();
+    cluster.services(service(['10.244.2.7:8080']));
+    const client = cluster.pod('10.244.1.5').host;
+    const server = cluster.pod('10.244.2.7').host;
+    server.tcp.listen({ port: 8080 });
+    expect(probe(cluster, client, '10.244.2.7', 8080, 64, 'tcp')).not.toHaveProperty('refused');
+    expect(probe(cluster, client, '10.244.2.7', 8081, 64, 'tcp')).toMatchObject({ kind: 'reply', refused: true });
+
+    const got: string[] = [];
+    server.udp.bind({ port: 8080 }).onMessage = (data) => got.push(new TextDecoder().decode(data));
+    const payload = new TextEncoder().encode('a token');
+    server.probes.expect(payload, 3_000_000);
+    const ask = () => probe(cluster, client, '10.96.12.3', 80, 64, 'udp', payload);
+    expect(ask(), cluster.journey()).toMatchObject({ kind: 'reply', from: ip('10.96.12.3') });
+    expect(got).toEqual([]);
+    cluster.advance(3_000_000);
+    expect(ask()).toEqual({ kind: 'timeout' });
+    expect(got).toEqual(['a token']);
   });
 
   it.each(['10.244.2.7', 'fd00:10:244:2::7'])('traceroute to %s ends where nobody listens', (to) => {
