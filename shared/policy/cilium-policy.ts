@@ -156,7 +156,11 @@ export function ciliumPoliciesOf(
   const namespace = kind === 'CiliumNetworkPolicy' ? (metadata?.namespace ?? '') : undefined;
   const name = namespace === undefined ? metadata?.name : `${namespace}/${metadata?.name}`;
   const all = spec === undefined ? specs : [spec, ...specs];
-  return all.flatMap((one) => policiesOfSpec(`${kind} ${name}`, one, { namespace, nodeName, services, cidrGroups }));
+  const place = { namespace, nodeName, services, cidrGroups };
+  return all.flatMap((one) => {
+    const origin = { kind, metadata, spec: one };
+    return policiesOfSpec(`${kind} ${name}`, one, place).map((policy) => ({ ...policy, origin }));
+  });
 }
 
 function policiesOfSpec(title: string, spec: CiliumPolicySpec, place: Place): Policy[] {

@@ -30,6 +30,7 @@ export function policyOf({ metadata, spec = { podSelector: {} } }: NetworkPolicy
       : null,
     egress: speaksOf.has('Egress') ? (spec.egress ?? []).map(({ to, ports }) => ruleOf(to, ports, namespace)) : null,
     isolates: true,
+    origin: { kind: 'NetworkPolicy', metadata, spec },
   };
 }
 

@@ -61,6 +61,14 @@ export interface PolicyRule {
   readonly l7?: L7Rules;
 }
 
+/** The object that a policy is of. */
+export interface PolicyOrigin {
+  readonly kind: string;
+  readonly metadata: { readonly namespace?: string; readonly name?: string; readonly uid?: string } | undefined;
+  /** As its author wrote it; of an object with several, one of them. */
+  readonly spec: object;
+}
+
 export interface Policy {
   /** As a user names it: `NetworkPolicy default/web`. */
   readonly title: string;
@@ -73,4 +81,6 @@ export interface Policy {
   readonly egress: readonly PolicyRule[] | null;
   /** Whoever is selected for a direction may do only what some policy of the tier allows. */
   readonly isolates: boolean;
+  /** For commands that show it. */
+  readonly origin?: PolicyOrigin;
 }

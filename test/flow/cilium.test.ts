@@ -54,6 +54,33 @@ it('a packet in the tunnel carries the identity of who sends', () => {
   expect(identities.filter((identity) => identity !== 0)).toEqual([CLIENT_ID, SERVER_ID]);
 });
 
+describe('cilium-dbg', () => {
+  const dbg = (words: string) => world.command(2, 'cilium-dbg', ...words.split(' '));
+
+  it('gets endpoints and identities in JSON', () => {
+    world.apply({ endpointSelector: { matchLabels: { app: 'server' } }, ingress: [{}] });
+    const [endpoint] = JSON.parse(dbg('endpoint list -o json'));
+    expect(endpoint.status).toMatchObject({
+      'external-identifiers': { 'pod-name': 'default/server' },
+      identity: { id: SERVER_ID, labels: expect.arrayContaining(['k8s:app=server']) },
+      networking: { addressing: [{ ipv4: '10.244.2.3' }], 'interface-name': expect.stringMatching(/^lxc/) },
+      policy: { realized: { 'policy-enabled': 'ingress' } },
+      state: 'ready',
+    });
+    expect(JSON.parse(dbg(`endpoint get ${endpoint.id}`))).toEqual([endpoint]);
+    expect(dbg('endpoint get 4711')).toBe('Error: Cannot get endpoint 4711: endpoint not found\n');
+    expect(JSON.parse(dbg('identity get 1'))).toEqual([{ id: 1, labels: ['reserved:host'] }]);
+    expect(JSON.parse(dbg('identity list -o json')).at(-1)).toMatchObject({ id: SERVER_ID });
+  });
+
+  it('says what there is', () => {
+    expect(dbg('--help')).toContain('  cilium-dbg policy get\n');
+    expect(dbg('bgp peers')).toMatch(/^Error: unknown command "bgp peers" for "cilium-dbg"\nUsage:/);
+    expect(dbg('encrypt status')).toBe('Encryption: Disabled\n');
+    expect(world.command(2, 'hubble', 'observe', '--help')).toContain('  --from-label\n');
+  });
+});
+
 describe('hubble observe', () => {
   const selector = { endpointSelector: { matchLabels: { app: 'server' } } };
 

@@ -13,9 +13,11 @@ import type { NodeDatapath } from '../../datapath/path.ts';
 import { PolicyEngine } from '../../datapath/policy/policy-engine.ts';
 import { formatFrontends } from '../../datapath/show/bpf.ts';
 import { endpointId } from './endpoint-id.ts';
+import { endpointsJson, identitiesJson } from './endpoint-json.ts';
 import { fqdnCacheClean, fqdnCacheJson, fqdnCacheList } from './fqdn-commands.ts';
 import { identityLabels } from './identity-labels.ts';
 import { bpfPolicyGet, redirectsOf } from './policy-maps.ts';
+import type { PolicyRepository } from './policy-repository.ts';
 import { textTable } from './text-table.ts';
 
 export interface CiliumView {
@@ -25,6 +27,7 @@ export interface CiliumView {
   readonly flows: FlowLog;
   readonly names: FqdnCache;
   readonly proxy: CiliumProxy;
+  readonly repository: PolicyRepository;
   /** Addresses in use, and there are. */
   readonly ipam: { readonly size: number; readonly capacity: number };
 }
@@ -34,7 +37,11 @@ const LAST_PROXY_PORT = 20_000;
 const COMMANDS: Readonly<Record<string, (view: CiliumView) => string>> = {
   status,
   'endpoint list': endpointList,
+  'endpoint list -o json': (view) => endpointsJson(view),
   'identity list': identityList,
+  'identity list -o json': (view) => identitiesJson(view),
+  'policy get': ({ repository }) => repository.text,
+  'encrypt status': ({ network }) => encryptStatus(network),
   'bpf endpoint list': bpfEndpoints,
   'bpf ipcache list': bpfIpCache,
   'bpf tunnel list': bpfTunnels,
@@ -45,18 +52,26 @@ const COMMANDS: Readonly<Record<string, (view: CiliumView) => string>> = {
   'bpf lb list': ({ datapath }) => formatFrontends(datapath.rules),
 };
 
-const BPF_POLICY_GET = ['bpf', 'policy', 'get'];
+/** Commands that want a number behind them. */
+const COMMANDS_OF_ONE: Readonly<Record<string, (view: CiliumView, wanted: string) => string>> = {
+  'bpf policy get': bpfPolicyGet,
+  'endpoint get': endpointsJson,
+  'identity get': identitiesJson,
+};
 
 export function ciliumDbg(view: CiliumView, words: readonly string[]): string {
   const [last = ''] = words.slice(-1);
-  if (words.length === BPF_POLICY_GET.length + 1 && BPF_POLICY_GET.every((word, i) => words[i] === word)) {
-    return bpfPolicyGet(view, last);
-  }
   const command = COMMANDS[words.join(' ')];
-  return (
-    command?.(view) ??
-    `Error: unknown command: there are ${Object.keys(COMMANDS).join(', ')}, ${BPF_POLICY_GET.join(' ')} ENDPOINT here\n`
-  );
+  if (command !== undefined) return command(view);
+  const ofOne = COMMANDS_OF_ONE[words.slice(0, -1).join(' ')];
+  if (ofOne !== undefined) return ofOne(view, last);
+  if (words.length === 0 || ['help', '-h', '--help'].includes(last)) return usage();
+  return `Error: unknown command "${words.join(' ')}" for "cilium-dbg"\n${usage()}`;
+}
+
+function usage(): string {
+  const names = [...Object.keys(COMMANDS), ...Object.keys(COMMANDS_OF_ONE).map((name) => `${name} ID`)].sort();
+  return `Usage:\n${names.map((name) => `  cilium-dbg ${name}\n`).join('')}`;
 }
 
 function status(view: CiliumView): string {
@@ -91,6 +106,13 @@ function encryption({ wireguard }: CiliumNetwork): string {
   const { name, publicKey, listenPort } = wireguard;
   const peers = wireguard.listPeers().length;
   return `Wireguard   [NodeEncryption: Disabled, ${name} (Pubkey: ${publicKey}, Port: ${listenPort}, Peers: ${peers})]`;
+}
+
+function encryptStatus({ wireguard }: CiliumNetwork): string {
+  if (wireguard === null) return 'Encryption: Disabled\n';
+  const { name, publicKey, listenPort } = wireguard;
+  const peers = wireguard.listPeers().length;
+  return `Encryption: Wireguard\nInterface: ${name}\n\tPublic key: ${publicKey}\n\tNumber of peers: ${peers}\n\tListen port: ${listenPort}\n`;
 }
 
 function endpointList({ datapath, directory }: CiliumView): string {

@@ -4,6 +4,7 @@
  *   pod CIDR -> router address (cilium_host) -> pods' gateway; nodes publish theirs, so that all know whose packets those are
  */
 import { type EnforcementMode, enforcementMode } from '../../../shared/policy/cilium-enforcement.ts';
+import type { ClusterState } from '../../../shared/policy/compile.ts';
 import { CILIUM_ROUTING_ANNOTATION } from '../../../shared/policy/policy-node.ts';
 import type { Ipv4Prefix } from '../../../shared/wire/address.ts';
 import { CiliumProxy } from '../../datapath/cilium/cilium-proxy.ts';
@@ -37,6 +38,7 @@ import { endpointId } from './endpoint-id.ts';
 import { EndpointObjects } from './endpoint-objects.ts';
 import { hubble } from './hubble.ts';
 import { IdentityAgent } from './identity-agent.ts';
+import { PolicyRepository } from './policy-repository.ts';
 import { decodeDnsMessage } from './proxy/dns-message.ts';
 import { ProxyServer, type ProxyServerOptions } from './proxy/proxy-server.ts';
 
@@ -55,6 +57,7 @@ export class Cilium implements CniPlugin {
   private readonly routing: CiliumRouting;
   /** Of `wireguard` alone. */
   private readonly keys: WireguardKeys | undefined;
+  private readonly repository = new PolicyRepository();
   private ipam: HostLocalIpam | undefined;
   private survivors: ReadonlySet<string> | undefined;
 
@@ -167,6 +170,10 @@ export class Cilium implements CniPlugin {
     this.context.datapath.removePeer(name);
   }
 
+  followPolicies({ policies }: ClusterState): void {
+    this.repository.follow(policies);
+  }
+
   commands(): Record<string, (words: readonly string[]) => PluginOutput> {
     const dbg = (words: readonly string[]) => ciliumDbg(this.view(), words);
     const observe = (words: readonly string[]) => hubble(this.view(), words, Date.now() * 1000);
@@ -175,7 +182,7 @@ export class Cilium implements CniPlugin {
 
   private view(): CiliumView {
     const { datapath } = this.context;
-    const { network, directory, flows, names, proxy, ipam } = this;
+    const { network, directory, flows, names, proxy, repository, ipam } = this;
     return {
       datapath,
       network,
@@ -183,6 +190,7 @@ export class Cilium implements CniPlugin {
       flows,
       names,
       proxy,
+      repository,
       ipam: { size: ipam?.size ?? 0, capacity: ipam?.capacity ?? 0 },
     };
   }

@@ -87,6 +87,11 @@ const FILTER_OPTIONS = Object.fromEntries(
   ]),
 );
 
+/** In the order of the alphabet; `after` is between a command and its next part. */
+export const OBSERVE_OPTIONS = Object.keys({ ...FILTER_OPTIONS, ...OPTIONS })
+  .filter((name) => name !== 'after')
+  .sort();
+
 export interface Observation {
   readonly output: 'compact' | 'json';
   readonly follow: boolean;

@@ -5,7 +5,14 @@ import { FIRST_LOCAL_IDENTITY, RESERVED_IDENTITIES, reservedName } from '../../d
 import type { PluginOutput } from '../plugin.ts';
 import type { CiliumView } from './cilium-dbg.ts';
 import { endpointId } from './endpoint-id.ts';
-import { type Observation, observationOf, PROTOCOL_NAMES, TCP_FLAG_NAMES, verdictOf } from './hubble-filters.ts';
+import {
+  OBSERVE_OPTIONS,
+  type Observation,
+  observationOf,
+  PROTOCOL_NAMES,
+  TCP_FLAG_NAMES,
+  verdictOf,
+} from './hubble-filters.ts';
 import { type Party, type ShownFlow, shownFlow } from './hubble-flow.ts';
 import { l7Event, l7Json, l7Summary } from './hubble-l7.ts';
 
@@ -16,7 +23,9 @@ const [DROP_EVENT, TRACE_EVENT, L7_EVENT] = [1, 4, 129];
 export function hubble(view: CiliumView, words: readonly string[], wallClockUs: number): PluginOutput {
   const [command, ...rest] = words;
   if (command === 'status') return status(view);
-  if (command !== 'observe') return 'Error: there are `hubble observe` and `hubble status` here\n';
+  if (command !== 'observe')
+    return `Error: unknown command "${command ?? ''}" for "hubble": there are observe and status here\n`;
+  if (rest.includes('--help') || rest.includes('-h')) return usage();
   const { flows, datapath } = view;
   const offsetUs = wallClockUs - datapath.root.engine.nowUs;
   let asked: Observation;
@@ -41,6 +50,10 @@ export function hubble(view: CiliumView, words: readonly string[], wallClockUs: 
 
 function withoutAfter(words: readonly string[]): string[] {
   return words.filter((word) => !word.startsWith('--after='));
+}
+
+function usage(): string {
+  return `Usage:\n  hubble observe [flags]\n\nFlags:\n${OBSERVE_OPTIONS.map((name) => `  --${name}\n`).join('')}`;
 }
 
 function status({ flows }: CiliumView): string {
