@@ -2,7 +2,9 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import type { NativeSockets } from '../shared/native/native-socket.ts';
 import { queryDns } from '../shared/podnet/dns-query.ts';
+import type { PodTcpServer } from '../shared/podnet/pod-network.ts';
 import { HostNetwork, loadBatches } from './host-network.ts';
+import type { DnsNetwork } from './plugin.ts';
 import { sharedOf } from './server.testkit.ts';
 import { DnsServer } from './server.ts';
 
@@ -22,8 +24,11 @@ describe.each(implementations)('queries taken $name', ({ batches }) => {
     for (const stop of stops.splice(0).reverse()) await stop();
   });
 
-  async function serve(plugins: string, portOverride = 0): Promise<number> {
-    const network = new HostNetwork('127.0.0.1', batches);
+  async function serve(
+    plugins: string,
+    portOverride = 0,
+    network: DnsNetwork = new HostNetwork('127.0.0.1', batches),
+  ): Promise<number> {
     const text = `.:53 {\n${plugins}\n}\n`;
     const readCorefile = () => ({ file: 'Corefile', text });
     const server = new DnsServer({ ...sharedOf(network), readCorefile, portOverride });
@@ -57,6 +62,27 @@ describe.each(implementations)('queries taken $name', ({ batches }) => {
     const names = Array.from({ length: 20 }, (_, index) => (index % 2 === 0 ? 'web' : 'also'));
     const answers = await Promise.all(names.map((name) => addressOf(port, `${name}.default.svc.cluster.local`)));
     expect(answers).toEqual(names.map((name) => [name === 'web' ? '10.96.0.20' : '10.96.0.21']));
+  });
+
+  it('come to a port that is free for both transports, where any will do', async () => {
+    const network = new HostNetwork('127.0.0.1', batches);
+    let taken: PodTcpServer | undefined;
+    const bindUdp: DnsNetwork['bindUdp'] = async (options) => {
+      const socket = await network.bindUdp(options);
+      taken ??= await network.listenTcp({ port: socket.address().port });
+      return socket;
+    };
+    const unlucky = {
+      bindUdp,
+      listenTcp: network.listenTcp.bind(network),
+      connectTcp: network.connectTcp.bind(network),
+    };
+    const port = await serve('kubernetes cluster.local', 0, unlucky);
+    stops.push(async () => taken?.close());
+    expect(port).not.toBe(taken?.address().port);
+    for (const tcp of [false, true]) {
+      expect(await addressOf(port, 'web.default.svc.cluster.local', tcp)).toEqual(['10.96.0.20']);
+    }
   });
 
   it('need a port of their own', async () => {

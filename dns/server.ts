@@ -5,7 +5,7 @@ import { parseCorefile } from './corefile.ts';
 import { emptyReply } from './message.ts';
 import type { DnsNetwork, LogLevel, Query } from './plugin.ts';
 import { type Binding, ServerBlocks, type SharedContext } from './server-blocks.ts';
-import { type Listener, listenTcp, listenUdp } from './transport.ts';
+import { type Listener, listenTcp, listenUdp, type TransportOptions } from './transport.ts';
 import { DEFAULT_PORT } from './zone.ts';
 
 export interface Corefile {
@@ -23,6 +23,23 @@ export interface DnsServerOptions extends Omit<SharedContext, 'reload'> {
   readonly portOverride?: number;
   /** What plugins use instead of `network`. */
   readonly pluginNetwork?: DnsNetwork;
+}
+
+/** Ports of the system's choice that may be tried. */
+const PORTS_TO_TRY = 20;
+
+/** One port for both transports. Where the system chooses (0) it may be free for UDP alone: then it chooses again. */
+async function listenBoth(options: TransportOptions): Promise<{ readonly udp: Listener; readonly tcp: Listener }> {
+  for (let tries = 1; ; tries++) {
+    const udp = await listenUdp(options);
+    try {
+      return { udp, tcp: await listenTcp({ ...options, port: udp.address.port }) };
+    } catch (error) {
+      await udp.close();
+      const isTaken = error instanceof Error && 'code' in error && error.code === 'EADDRINUSE';
+      if (!isTaken || options.port !== 0 || tries === PORTS_TO_TRY) throw error;
+    }
+  }
 }
 
 export class DnsServer {
@@ -141,12 +158,7 @@ export class DnsServer {
         sent: (query: Query, bytes: number) => this.blocks?.sent(port, query, bytes),
         failed: (error: unknown) => this.print('WARNING', error instanceof Error ? error.message : String(error)),
       };
-      const udp = await listenUdp(options);
-      const tcp = await listenTcp({ ...options, port: udp.address.port }).catch(async (error: unknown) => {
-        await udp.close();
-        throw error;
-      });
-      this.listeners.set(key, { port, address, udp, tcp });
+      this.listeners.set(key, { port, address, ...(await listenBoth(options)) });
     }
   }
 
