@@ -197,7 +197,7 @@ test('labs/cilium-l7 shows what it says', async (context) => {
     (line) => !line.includes('podwire.mjs up ') && !line.startsWith('alias '),
   );
   const podwire = 'podwire() { cli/bin/podwire.mjs "$@"; }';
-  const { code, stdout, stderr } = await cluster.shell([podwire, scriptOf(commands)].join('\n'), 170_000);
+  const { code, stdout, stderr } = await cluster.shell([podwire, scriptOf(commands)].join('\n'));
   const all = `${stdout}\n${stderr}`;
   expect(code, all).toBe(0);
   expect(stdout, all).toMatch(/^Access denied/m);

@@ -13,6 +13,8 @@ import { type CommandResult, run } from './run-command.ts';
 const ROOT = resolve(import.meta.dirname, '../..');
 const NAME = 'e2e';
 const UP_LIMIT_MS = 180_000;
+/** Of the commands of a whole document: just within a test's own. */
+const SHELL_LIMIT_MS = 170_000;
 
 export interface ClusterOptions {
   /** 3 by default. */
@@ -80,10 +82,10 @@ export class TestCluster {
   }
 
   /** A script of bash in the project's folder, whose podwire means this cluster. */
-  shell(script: string, timeoutMs?: number): Promise<CommandResult> {
+  shell(script: string): Promise<CommandResult> {
     const PATH = `${dirname(process.execPath)}:${process.env.PATH}`;
     const env = { PATH, PODWIRE_HOME: this.home, PODWIRE_CLUSTER: NAME };
-    return run('bash', ['-c', script], { cwd: ROOT, env, timeoutMs });
+    return run('bash', ['-c', script], { cwd: ROOT, env, timeoutMs: SHELL_LIMIT_MS });
   }
 
   kubectl(args: readonly string[], options: KubectlOptions = {}): Promise<CommandResult> {

@@ -24,7 +24,7 @@ describe.skipIf(cluster === undefined)('labs/network-policy', () => {
     const commands = documentedCommands(join(ROOT, 'labs/network-policy/README.md')).flatMap(
       (line) => asTested(line) ?? [],
     );
-    const { code, stdout, stderr } = await cluster!.shell(scriptOf(commands), 170_000);
+    const { code, stdout, stderr } = await cluster!.shell(scriptOf(commands));
     const all = `${stdout}\n${stderr}`;
     expect(code, all).toBe(0);
     expect(stdout, all).toMatch(/^shop\/frontend +shop\/db +any +all +denied +NetworkPolicy shop\/deny-all$/m);

@@ -25,7 +25,7 @@ describe.skipIf(cluster === undefined)("the README's first five minutes", () => 
   });
 
   it('work as they stand there', async () => {
-    const result = await cluster!.shell(scriptOf(commands), 170_000);
+    const result = await cluster!.shell(scriptOf(commands));
     expect(result.code, `${result.stdout}\n${result.stderr}`).toBe(0);
     expect(result.stdout).toContain('DNAT 10.');
     expect(result.stdout).toContain('-A KUBE-SERVICES');

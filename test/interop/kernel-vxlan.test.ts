@@ -27,7 +27,7 @@ describe.skipIf(cluster === undefined)('a kernel VXLAN device as a node', () => 
   }
 
   function shell(script: string): Promise<CommandResult> {
-    return cluster!.shell(script, 170_000);
+    return cluster!.shell(script);
   }
 
   beforeAll(async () => {
