@@ -1,5 +1,5 @@
 /** What an explanation is computed from: the objects of the live cluster, each list as it is now. */
-import type { Namespace, Node, Pod, Service } from 'kubernetes-types/core/v1.js';
+import type { Namespace, Node, Pod, Service, ServiceAccount } from 'kubernetes-types/core/v1.js';
 import type { EndpointSlice } from 'kubernetes-types/discovery/v1.js';
 import type { NetworkPolicy } from 'kubernetes-types/networking/v1.js';
 import { CALICO_POLICIES, CALICO_SETS, CILIUM_POLICIES, CLUSTER_POLICIES } from '../../shared/api/policy-resources.ts';
@@ -12,11 +12,13 @@ import {
   NETWORKPOLICIES,
   NODES,
   PODS,
+  SERVICEACCOUNTS,
   SERVICECIDRS,
   SERVICES,
 } from '../../shared/api/resources.ts';
 import { isApiError } from '../../shared/api/status.ts';
 import type { ApiClient } from '../../shared/bus/api-client.ts';
+import { accountLabels } from '../../shared/policy/calico-cluster.ts';
 import { type CalicoPolicyObject, type CalicoTier, calicoPoliciesOf } from '../../shared/policy/calico-policy.ts';
 import { type EnforcementMode, inMode } from '../../shared/policy/cilium-enforcement.ts';
 import {
@@ -58,6 +60,7 @@ export interface ClusterObjects {
   /** Of calico. */
   readonly tiers?: readonly CalicoTier[];
   readonly networkSets?: readonly CalicoNetworkSet[];
+  readonly accounts?: readonly ServiceAccount[];
 }
 
 /** A ServiceCIDR. */
@@ -79,18 +82,20 @@ export const POLICY_RESOURCES: readonly ResourceRef[] = [
 
 export async function readCluster(api: ApiClient): Promise<ClusterObjects> {
   const all = async <T>(resource: ResourceRef): Promise<T[]> => (await api.list<T>(resource)).items;
-  const [pods, namespaces, nodes, services, slices, ranges, tiers, cidrGroups, sets, ...policies] = await Promise.all([
-    all<Pod>(PODS),
-    all<Namespace>(NAMESPACES),
-    all<Node>(NODES),
-    all<Service>(SERVICES),
-    all<EndpointSlice>(ENDPOINTSLICES),
-    allIfServed<ServiceRange>(api, SERVICECIDRS),
-    allIfServed<CalicoTier>(api, CALICO_TIERS),
-    allIfServed<CiliumCidrGroup>(api, CILIUMCIDRGROUPS),
-    Promise.all(CALICO_SETS.map((resource) => allIfServed<CalicoNetworkSet>(api, resource))),
-    ...POLICY_RESOURCES.map((resource) => policiesOf(api, resource)),
-  ]);
+  const [pods, namespaces, nodes, services, slices, ranges, tiers, cidrGroups, accounts, sets, ...policies] =
+    await Promise.all([
+      all<Pod>(PODS),
+      all<Namespace>(NAMESPACES),
+      all<Node>(NODES),
+      all<Service>(SERVICES),
+      all<EndpointSlice>(ENDPOINTSLICES),
+      allIfServed<ServiceRange>(api, SERVICECIDRS),
+      allIfServed<CalicoTier>(api, CALICO_TIERS),
+      allIfServed<CiliumCidrGroup>(api, CILIUMCIDRGROUPS),
+      all<ServiceAccount>(SERVICEACCOUNTS),
+      Promise.all(CALICO_SETS.map((resource) => allIfServed<CalicoNetworkSet>(api, resource))),
+      ...POLICY_RESOURCES.map((resource) => policiesOf(api, resource)),
+    ]);
   const serviceCidrs = ranges.flatMap(({ spec }) => spec?.cidrs ?? []);
   return {
     pods,
@@ -102,6 +107,7 @@ export async function readCluster(api: ApiClient): Promise<ClusterObjects> {
     tiers,
     cidrGroups,
     networkSets: sets.flat(),
+    accounts,
     policies: policies.flat(),
   };
 }
@@ -132,17 +138,20 @@ export function policyState({
   cidrGroups = [],
   names = [],
   tiers = [],
-  networkSets = [],
+  networkSets: sets = [],
+  accounts = [],
 }: ClusterObjects): ClusterState {
   const cluster = { services: policyServicesOf(services, slices), cidrGroups };
+  const namespaceLabels = new Map(namespaces.map(({ metadata }) => [metadata?.name ?? '', metadata?.labels ?? {}]));
+  const calico = { sets, accounts: accountLabels(accounts), namespaces: namespaceLabels };
   return {
     pods: pods.map(policyPodOf),
-    namespaces: new Map(namespaces.map(({ metadata }) => [metadata?.name ?? '', metadata?.labels ?? {}] as const)),
+    namespaces: namespaceLabels,
     nodes: nodes.map(policyNodeOf),
     policies: inMode(
       [
         ...policies.flatMap((policy) => compilablePolicies(policy, cluster)),
-        ...calicoPoliciesOf(policies.flatMap(calicoObjects), tiers, networkSets),
+        ...calicoPoliciesOf(policies.flatMap(calicoObjects), tiers, calico),
       ],
       enforcement,
     ),

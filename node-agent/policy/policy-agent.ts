@@ -171,16 +171,17 @@ export class PolicyAgent {
   }
 
   private state(): ClusterState {
+    const namespaces = new Map(
+      this.namespaces.list().map(({ metadata }) => [metadata?.name ?? '', metadata?.labels ?? {}] as const),
+    );
     return {
       policies: inMode(
-        this.sources.flatMap(({ list }) => list()),
+        this.sources.flatMap(({ list }) => list(namespaces)),
         this.options.cilium?.enforcement ?? 'default',
       ),
       nodes: this.nodes.list().map(policyNodeOf),
       pods: this.knownPods(),
-      namespaces: new Map(
-        this.namespaces.list().map(({ metadata }) => [metadata?.name ?? '', metadata?.labels ?? {}] as const),
-      ),
+      namespaces,
       blocksAreOutside: this.options.cilium !== undefined,
       addressesOfNames: (pattern) => this.options.cilium?.names.addressesOf(pattern) ?? [],
     };

@@ -1,5 +1,5 @@
 /** Where a node's policies come from: for each API that its plugin enforces, informers and what their objects say. */
-import type { Service } from 'kubernetes-types/core/v1.d.ts';
+import type { Service, ServiceAccount } from 'kubernetes-types/core/v1.d.ts';
 import type { EndpointSlice } from 'kubernetes-types/discovery/v1.d.ts';
 import type { NetworkPolicy } from 'kubernetes-types/networking/v1.d.ts';
 import { CALICO_POLICIES, CALICO_SETS, CILIUM_POLICIES, CLUSTER_POLICIES } from '../../shared/api/policy-resources.ts';
@@ -9,13 +9,16 @@ import {
   CILIUMCIDRGROUPS,
   ENDPOINTSLICES,
   NETWORKPOLICIES,
+  SERVICEACCOUNTS,
   SERVICES,
 } from '../../shared/api/resources.ts';
 import type { Bus } from '../../shared/bus/connection.ts';
 import { createInformer, type Informer } from '../../shared/bus/informer.ts';
+import { accountLabels } from '../../shared/policy/calico-cluster.ts';
 import { type CalicoPolicyObject, type CalicoTier, calicoPoliciesOf } from '../../shared/policy/calico-policy.ts';
 import { type CiliumCidrGroup, type CiliumPolicyObject, ciliumPoliciesOf } from '../../shared/policy/cilium-policy.ts';
 import { type ClusterPolicyObject, clusterPolicyOf } from '../../shared/policy/cluster-policy.ts';
+import type { ClusterState } from '../../shared/policy/compile.ts';
 import { policyOf } from '../../shared/policy/network-policy.ts';
 import type { CalicoNetworkSet } from '../../shared/policy/network-set.ts';
 import type { Policy } from '../../shared/policy/policy-rule.ts';
@@ -24,8 +27,8 @@ import type { PolicyApi } from '../../shared/runtime/cni-plugins.ts';
 
 export interface PolicySource {
   readonly informers: readonly Informer<object>[];
-  /** As the objects are now. */
-  readonly list: () => readonly Policy[];
+  /** As the objects are now; `namespaces`: labels by name. */
+  readonly list: (namespaces: ClusterState['namespaces']) => readonly Policy[];
 }
 
 /** NetworkPolicy's, and those of `apis`. `nodeName`: of a node of cilium, whose policies may mean it. */
@@ -56,7 +59,7 @@ function clusterSource(bus: Bus): PolicySource {
   return objectSource(bus, CLUSTER_POLICIES, (kind, object: ClusterPolicyObject) => [clusterPolicyOf(kind, object)]);
 }
 
-/** Names and tiers order the objects of both kinds among each other. */
+/** Selectors may mean network sets, and service accounts. Names and tiers order the objects of both kinds among each other. */
 function calicoSource(bus: Bus): PolicySource {
   const tiers = createInformer<CalicoTier>(bus, CALICO_TIERS);
   const kinds = CALICO_POLICIES.map((resource) => ({
@@ -64,12 +67,17 @@ function calicoSource(bus: Bus): PolicySource {
     informer: createInformer<CalicoPolicyObject>(bus, resource),
   }));
   const sets = CALICO_SETS.map((resource) => createInformer<CalicoNetworkSet>(bus, resource));
+  const accounts = createInformer<ServiceAccount>(bus, SERVICEACCOUNTS, { transform: trimmedAccount });
   return {
-    informers: [tiers, ...sets, ...kinds.map(({ informer }) => informer)],
-    list() {
+    informers: [tiers, accounts, ...sets, ...kinds.map(({ informer }) => informer)],
+    list(namespaces) {
       const objects = kinds.flatMap(({ kind, informer }) => informer.list().map((object) => ({ ...object, kind })));
       const known = sets.flatMap((informer) => informer.list());
-      return calicoPoliciesOf(objects, tiers.list(), known);
+      return calicoPoliciesOf(objects, tiers.list(), {
+        sets: known,
+        accounts: accountLabels(accounts.list()),
+        namespaces,
+      });
     },
   };
 }
@@ -93,6 +101,11 @@ function ciliumSource(bus: Bus, nodeName: string | undefined): PolicySource {
       );
     },
   };
+}
+
+function trimmedAccount({ metadata }: ServiceAccount): ServiceAccount {
+  const { namespace, name, labels } = metadata ?? {};
+  return { metadata: { namespace, name, labels } };
 }
 
 function trimmedService({ metadata, spec }: Service): Service {

@@ -38,6 +38,15 @@ const PODS = [
   pod('lab', 'other', { role: 'web' }),
 ];
 
+const NAMESPACES = new Map([
+  ['shop', { team: 'a' }],
+  ['lab', { team: 'b' }],
+]);
+const ACCOUNTS = new Map([
+  ['shop/web-account', { tier: 'front' }],
+  ['shop/db-account', { tier: 'back' }],
+]);
+
 type Kind = 'GlobalNetworkPolicy' | 'NetworkPolicy';
 const calico = (kind: Kind, name: string, spec: CalicoPolicySpec): CalicoPolicyObject & { kind: Kind } => ({
   kind,
@@ -55,10 +64,7 @@ function whoMay(policies: readonly Policy[], protocol = TCP, port = 5432): strin
   const compiler = new PolicyCompiler({
     policies,
     pods: PODS,
-    namespaces: new Map([
-      ['shop', { team: 'a' }],
-      ['lab', { team: 'b' }],
-    ]),
+    namespaces: NAMESPACES,
   });
   const ingress = compiler.endpoint(PODS[1]!)?.ingress;
   const names = ['web', 'other', 'outside'];
@@ -72,7 +78,7 @@ function allowed(
   tiers: readonly CalicoTier[] = [],
   sets: readonly CalicoNetworkSet[] = [],
 ): string[] {
-  return whoMay(calicoPoliciesOf(objects, tiers, sets));
+  return whoMay(calicoPoliciesOf(objects, tiers, { sets, accounts: ACCOUNTS, namespaces: NAMESPACES }));
 }
 
 describe('calico policies', () => {
@@ -117,7 +123,7 @@ describe('calico policies', () => {
       namespaces: new Map(),
     });
     const decision = decide(compiler.endpoint(PODS[1]!)!.ingress!, parseIpv4(WHO.web!)!, TCP, 5432);
-    expect(decision).toMatchObject({ cause: 'calico GlobalNetworkPolicy a', rule: 'ingress rule 2' });
+    expect(decision).toMatchObject({ cause: 'calico GlobalNetworkPolicy a', rule: 'ingress rule 2', logs: 1 });
   });
 
   it('Pass hands on to the next tier, whose end denies unless it passes', () => {
@@ -201,6 +207,10 @@ describe('calico policies', () => {
     expect(from('NetworkPolicy', lab, [set('lab', '203.0.113.9/32'), set('shop', '10.244.1.5/32')])).toEqual([
       'outside',
     ]);
+    const teamB = { ...partner, namespaceSelector: "team == 'b'" };
+    expect(from('NetworkPolicy', teamB, [set('lab', '203.0.113.9/32'), set('shop', '10.244.1.5/32')])).toEqual([
+      'outside',
+    ]);
   });
 
   it('mean pods by their service accounts', () => {
@@ -210,6 +220,58 @@ describe('calico policies', () => {
     expect(from({ serviceAccounts: { names: ['other-account'] }, selector: 'has(env)' })).toEqual([]);
     expect(from({ serviceAccounts: {} })).toEqual(['web', 'other']);
     expect(from({ selector: "projectcalico.org/serviceaccount == 'web-account'" })).toEqual(['web']);
+    expect(from({ serviceAccounts: { selector: "tier == 'front'" } })).toEqual(['web']);
+    expect(from({ serviceAccounts: { selector: "tier == 'front'", names: ['other-account'] } })).toEqual([]);
+    expect(from({ selector: "pcsa.tier == 'front'" })).toEqual(['web']);
+    const to = (serviceAccountSelector: string) =>
+      allowed([global('a', { serviceAccountSelector, ingress: [{ action: 'Deny' }] })]);
+    expect(to("tier == 'back'")).toEqual([]);
+    expect(to("projectcalico.org/name == 'db-account'")).toEqual([]);
+    expect(to("tier == 'front'")).toEqual(['web', 'other', 'outside']);
+  });
+
+  it('mean pods and network sets by selectors and nets at once', () => {
+    const partner: CalicoNetworkSet = {
+      metadata: { name: 'partners', labels: { role: 'web' } },
+      spec: { nets: ['203.0.112.0/22'] },
+    };
+    const from = (source: object) =>
+      allowed([global('a', { selector: "role == 'db'", ingress: [{ action: 'Allow', source }] })], [], [partner]);
+    const web = { selector: "role == 'web'" };
+    expect(from(web)).toEqual(['web', 'other', 'outside']);
+    expect(from({ ...web, nets: ['10.244.1.0/24'] })).toEqual(['web']);
+    expect(from({ ...web, notNets: ['10.244.1.0/24'] })).toEqual(['other', 'outside']);
+    expect(from({ ...web, nets: ['203.0.113.0/24'] })).toEqual(['outside']);
+    expect(from({ ...web, nets: ['203.0.0.0/16'], notNets: ['203.0.113.9/32'] })).toEqual([]);
+    expect(from({ serviceAccounts: { names: ['web-account'] }, nets: ['10.244.2.0/24'] })).toEqual([]);
+  });
+
+  it('mean all but some', () => {
+    const partner: CalicoNetworkSet = {
+      metadata: { name: 'partners', labels: { env: 'prod' } },
+      spec: { nets: ['203.0.113.0/24'] },
+    };
+    const from = (kind: Kind, source: object, sets: CalicoNetworkSet[] = []) =>
+      allowed([calico(kind, 'a', { selector: "role == 'db'", ingress: [{ action: 'Allow', source }] })], [], sets);
+    const notProd = { notSelector: "env == 'prod'" };
+    expect(from('GlobalNetworkPolicy', notProd)).toEqual(['other', 'outside']);
+    expect(from('GlobalNetworkPolicy', notProd, [partner])).toEqual(['other']);
+    expect(from('GlobalNetworkPolicy', { ...notProd, nets: ['203.0.0.0/8'] })).toEqual(['outside']);
+    expect(from('GlobalNetworkPolicy', { ...notProd, namespaceSelector: 'all()' })).toEqual(['other']);
+    expect(from('NetworkPolicy', notProd)).toEqual([]); // its own namespace's
+    expect(from('NetworkPolicy', { notSelector: "env == 'test'" })).toEqual(['web']);
+  });
+
+  it('cover all protocols but one, and all types of ICMP but one', () => {
+    const rule = (more: object) => calicoPoliciesOf([global('a', { ingress: [{ action: 'Allow', ...more }] })], []);
+    const notTcp = rule({ notProtocol: 'TCP' });
+    expect([TCP, UDP, ICMP, 47].filter((protocol) => whoMay(notTcp, protocol, 80).length > 0)).toEqual([UDP, ICMP, 47]);
+    expect(whoMay(rule({ protocol: 'UDP', notProtocol: 'TCP' }), UDP, 80).length).toBe(3);
+    expect(whoMay(rule({ protocol: 'TCP', notProtocol: 'TCP' }), TCP, 80)).toEqual([]);
+    const notEcho = rule({ protocol: 'ICMP', notICMP: { type: ECHO_REQUEST } });
+    expect([ECHO_REQUEST, TIMESTAMP].filter((type) => whoMay(notEcho, ICMP, type).length > 0)).toEqual([TIMESTAMP]);
+    // What opens a connection of ICMP has code 0.
+    expect(whoMay(rule({ protocol: 'ICMP', icmp: { type: ECHO_REQUEST, code: 3 } }), ICMP, ECHO_REQUEST)).toEqual([]);
   });
 
   it('speak of the directions that they name, or that their rules have', () => {

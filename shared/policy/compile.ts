@@ -51,7 +51,7 @@ export class PolicyCompiler {
   private readonly refusals = new Map<string, OrderedRule>();
   private readonly selected = new Map<string, ReadonlySet<PolicyPod>>();
   private readonly directions = new Map<string, DirectionPolicy>();
-  private readonly blocks = new Map<PolicyRule, AddressSet>();
+  private readonly sets = new Map<PolicyRule | RulePeer, AddressSet>();
   private nextId = 0;
 
   constructor(state: ClusterState) {
@@ -137,7 +137,7 @@ export class PolicyCompiler {
     for (const pod of this.podsToKnow(rules, serverPorts === undefined)) {
       for (const address of pod.addresses) {
         const place = placeOf(address);
-        const covering = rules.filter(({ rule }) => this.peersOf(rule).has(pod) || this.coversPod(rule, place));
+        const covering = rules.filter(({ rule }) => this.coversPod(rule, pod, place));
         known.set(address, tableOf(covering, serverPorts ?? pod.ports));
       }
     }
@@ -156,12 +156,21 @@ export class PolicyCompiler {
     const asksForNames = rules.some(({ rule }) => rule.ports?.some((port) => 'name' in port));
     if (peerIsServer && asksForNames) return this.state.pods;
     if (this.state.blocksAreOutside && rules.some(({ rule }) => hasBlocks(rule))) return this.state.pods;
-    return new Set(rules.flatMap(({ rule }) => [...this.peersOf(rule)]));
+    return new Set(rules.flatMap(({ rule }) => [...this.peersOf(rule), ...this.exceptedBy(rule)]));
   }
 
-  /** By where the pod's address lies. */
-  private coversPod(rule: PolicyRule, place: Place): boolean {
+  /** As a pod, or by where its address lies. */
+  private coversPod(rule: PolicyRule, pod: PolicyPod, place: Place): boolean {
+    if (rule.peers?.some(isConditional)) return rule.peers.some((peer) => this.peerCovers(peer, pod, place));
+    if (this.peersOf(rule).has(pod)) return true;
     return this.state.blocksAreOutside ? rule.peers === null : this.coversPlace(rule, place);
+  }
+
+  private peerCovers(peer: RulePeer, pod: PolicyPod, place: Place): boolean {
+    if ('pods' in peer)
+      return this.podsIn(peer.pods).has(pod) && (peer.within === undefined || this.setOf(peer, peer.within).has(place));
+    if ('block' in peer && peer.notPods !== undefined && this.podsIn(peer.notPods).has(pod)) return false;
+    return this.setOf(peer, this.addressBlocks(peer)).has(place);
   }
 
   private coversPlace(rule: PolicyRule, place: Place): boolean {
@@ -169,12 +178,18 @@ export class PolicyCompiler {
   }
 
   private blocksOf(rule: PolicyRule): AddressSet {
-    let blocks = this.blocks.get(rule);
-    if (blocks === undefined) {
-      blocks = new AddressSet((rule.peers ?? []).flatMap((peer) => this.addressBlocks(peer)));
-      this.blocks.set(rule, blocks);
+    const blocks = () => (rule.peers ?? []).flatMap((peer) => this.addressBlocks(peer));
+    return this.sets.get(rule) ?? this.setOf(rule, blocks());
+  }
+
+  /** `blocks`: always the same for one rule or peer. */
+  private setOf(key: PolicyRule | RulePeer, blocks: readonly AddressBlock[]): AddressSet {
+    let set = this.sets.get(key);
+    if (set === undefined) {
+      set = new AddressSet(blocks);
+      this.sets.set(key, set);
     }
-    return blocks;
+    return set;
   }
 
   private addressBlocks(peer: RulePeer): AddressBlock[] {
@@ -207,6 +222,13 @@ export class PolicyCompiler {
     return new Set(scopes.flatMap((scope) => [...this.podsIn(scope)]));
   }
 
+  /** Pods that a rule does not mean, though their addresses are in its blocks. */
+  private exceptedBy({ peers }: PolicyRule): PolicyPod[] {
+    return (peers ?? []).flatMap((peer) =>
+      'block' in peer && peer.notPods !== undefined ? [...this.podsIn(peer.notPods)] : [],
+    );
+  }
+
   podsIn(scope: PodScope): ReadonlySet<PolicyPod> {
     const key = scopeText(scope);
     let pods = this.selected.get(key);
@@ -228,6 +250,11 @@ export class PolicyCompiler {
 }
 
 const NOBODY: ReadonlySet<PolicyPod> = new Set();
+
+/** Whom it covers depends on the pod and on its address. */
+function isConditional(peer: RulePeer): boolean {
+  return ('pods' in peer && peer.within !== undefined) || ('block' in peer && peer.notPods !== undefined);
+}
 
 function hasBlocks({ peers }: PolicyRule): boolean {
   return peers?.some((peer) => 'block' in peer || 'names' in peer) ?? false;

@@ -3,6 +3,8 @@
  * they mean pods.
  */
 import type { ObjectMeta } from '../api/object.ts';
+import type { CalicoCluster, Labels } from './calico-cluster.ts';
+import type { EntitySelectors } from './calico-expression.ts';
 import { type LabelLookup, parseCalicoSelector } from './calico-selector.ts';
 
 export interface CalicoNetworkSet {
@@ -10,44 +12,47 @@ export interface CalicoNetworkSet {
   readonly spec?: { readonly nets?: readonly string[] };
 }
 
-/** Of one side of a rule. */
-export interface EntitySelectors {
-  readonly selector?: string;
-  readonly notSelector?: string;
-  readonly namespaceSelector?: string;
-}
-
 const NAMESPACE_LABEL = 'projectcalico.org/namespace';
-/** Of a namespace, whose other labels a set's are not known with. */
+/** What a namespace is called among its own labels. */
 const NAMESPACE_NAMES = ['projectcalico.org/name', 'kubernetes.io/metadata.name'];
+const NAMESPACE_PREFIX = 'pcns.';
 /** Means what has no namespace; it stands alone. */
 const GLOBAL = 'global()';
 
 /** The blocks of all sets that are meant. `namespace`: of a policy that has one. Throws SelectorSyntaxError. */
 export function netsOf(
-  sets: readonly CalicoNetworkSet[],
+  { sets, namespaces }: CalicoCluster,
   { selector = '', notSelector, namespaceSelector }: EntitySelectors,
   namespace: string | undefined,
 ): string[] {
   const wanted = parseCalicoSelector(selector);
   const unwanted = notSelector === undefined ? undefined : parseCalicoSelector(notSelector);
   const meant = sets.filter((set) => {
-    const labels = labelsOf(set);
+    const own = set.metadata?.namespace;
+    const ofNamespace = own === undefined ? {} : (namespaces.get(own) ?? {});
+    const labels = labelsOf(set, ofNamespace);
     return (
-      isWithin(set.metadata?.namespace, namespaceSelector, namespace) &&
-      wanted.matches(labels) &&
-      !unwanted?.matches(labels)
+      isWithin(own, ofNamespace, namespaceSelector, namespace) && wanted.matches(labels) && !unwanted?.matches(labels)
     );
   });
   return meant.flatMap(({ spec }) => spec?.nets ?? []);
 }
 
-function isWithin(own: string | undefined, selector: string | undefined, ofPolicy: string | undefined): boolean {
+function isWithin(
+  own: string | undefined,
+  labels: Labels,
+  selector: string | undefined,
+  ofPolicy: string | undefined,
+): boolean {
   if (selector === undefined) return ofPolicy === undefined || own === ofPolicy;
   if (own === undefined) return selector.trim() === GLOBAL;
-  return parseCalicoSelector(selector).matches((key) => (NAMESPACE_NAMES.includes(key) ? own : undefined));
+  return parseCalicoSelector(selector).matches((key) => (NAMESPACE_NAMES.includes(key) ? own : labels[key]));
 }
 
-function labelsOf({ metadata }: CalicoNetworkSet): LabelLookup {
-  return (key) => (key === NAMESPACE_LABEL ? metadata?.namespace : metadata?.labels?.[key]);
+function labelsOf({ metadata }: CalicoNetworkSet, ofNamespace: Labels): LabelLookup {
+  return (key) => {
+    if (key === NAMESPACE_LABEL) return metadata?.namespace;
+    if (key.startsWith(NAMESPACE_PREFIX)) return ofNamespace[key.slice(NAMESPACE_PREFIX.length)];
+    return metadata?.labels?.[key];
+  };
 }

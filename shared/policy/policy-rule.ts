@@ -2,6 +2,7 @@
 import type { LabelSelector } from '../api/label-selector.ts';
 import type { L7Rules, NamePattern } from './l7-rules.ts';
 import type { PolicyPod } from './policy-pod.ts';
+import type { PortRange } from './port-verdicts.ts';
 
 /**
  * Lower tiers are asked first. A tier says nothing of a connection that none of its rules covers. The numbers are calico's
@@ -34,16 +35,18 @@ export interface AddressBlock {
 }
 
 export type RulePeer =
-  | { readonly pods: PodScope }
-  | { readonly block: AddressBlock }
+  /** `within`: as far as their addresses are in one of these blocks. */
+  | { readonly pods: PodScope; readonly within?: readonly AddressBlock[] }
+  /** `notPods`: whoever is in the block but these. */
+  | { readonly block: AddressBlock; readonly notPods?: PodScope }
   /** The addresses of nodes with these labels. */
   | { readonly nodes: LabelSelector }
   /** The addresses that names have, as far as the node was told. */
   | { readonly names: NamePattern };
 
-/** A range of numbers (of ICMP: of types), or a port by the name that the server's pod gives it. */
+/** A range of numbers (of ICMP: of types), all that is not of a protocol, or a port by the name that the server's pod gives it. */
 export type RulePort =
-  | { readonly protocol: number; readonly first: number; readonly last: number }
+  | PortRange
   /** A null protocol: whichever the pod's port has. */
   | { readonly protocol: number | null; readonly name: string };
 
@@ -52,7 +55,8 @@ export interface PolicyRule {
   readonly name?: string;
   /** Which of its object's rules it is part of, from 1, where it is not the place in the list. */
   readonly number?: number;
-  readonly action: 'allow' | 'deny' | 'pass';
+  /** `log` goes on with the next rule, once the kernel's log has a line of it. */
+  readonly action: 'allow' | 'deny' | 'pass' | 'log';
   /** null: everybody. */
   readonly peers: readonly RulePeer[] | null;
   /** null: every protocol and port. */

@@ -10,17 +10,20 @@ export const POLICY_DENIED = 'policy-denied';
 export const PROTOCOL_SCTP = 132;
 
 /** Both ends belong to it. Of ICMP, types stand for ports. */
-export interface PortRange {
+interface PortsOfProtocol {
   readonly protocol: number;
   readonly first: number;
   readonly last: number;
 }
 
+/** `notProtocol`: all ports of all others. */
+export type PortRange = PortsOfProtocol | { readonly notProtocol: number };
+
 /** One rule as it applies to one peer. */
 export interface PortRule {
   /** Rules of a tier stand together; `pass` leaves the rest of its tier out. */
   readonly tier: number;
-  readonly action: 'allow' | 'deny' | 'pass';
+  readonly action: 'allow' | 'deny' | 'pass' | 'log';
   /** null: every protocol and port, ICMP too. */
   readonly ports: readonly PortRange[] | null;
   /** Who says so: `NetworkPolicy default/web`. */
@@ -38,6 +41,8 @@ export interface PolicyDecision {
   readonly rule: string | null;
   /** It depends on what the connection carries. */
   readonly l7?: L7Decision;
+  /** How many rules before it want a line in the kernel's log; absent for none. */
+  readonly logs?: number;
 }
 
 export interface PortEntry {
@@ -60,15 +65,17 @@ export class PortVerdicts {
   constructor(rules: readonly PortRule[]) {
     const decisions = new Map<PortRule, PolicyDecision>(rules.map((rule) => [rule, decisionOf(rule)]));
     const first = (covers: (rule: PortRule) => boolean): PolicyDecision => {
-      const rule = firstDeciding(rules, covers);
-      if (rule === undefined) return NO_POLICY;
-      return withL7(rules, rule, covers) ?? decisions.get(rule)!;
+      const { rule, logs } = firstDeciding(rules, covers);
+      const decision = rule === undefined ? NO_POLICY : (withL7(rules, rule, covers) ?? decisions.get(rule)!);
+      return logs === 0 ? decision : { ...decision, logs };
     };
-    this.others = first(({ ports }) => ports === null);
+    this.others = first(({ ports }) => ports?.some((range) => 'notProtocol' in range) ?? true);
     const named = rules.flatMap(({ ports }) => ports ?? []);
-    for (const protocol of new Set(named.map((range) => range.protocol))) {
-      const ranges = named.filter((range) => range.protocol === protocol);
-      const boundaries = ranges.flatMap((range) => [range.first, range.last + 1]);
+    const protocols = named.map((range) => ('notProtocol' in range ? range.notProtocol : range.protocol));
+    for (const protocol of new Set(protocols)) {
+      const boundaries = named.flatMap((range) =>
+        'notProtocol' in range || range.protocol !== protocol ? [] : [range.first, range.last + 1],
+      );
       const steps = new StepFunction(0, boundaries, (port) => first((rule) => covers(rule, protocol, port)));
       this.byProtocol.set(protocol, steps);
     }
@@ -94,14 +101,22 @@ export class PortVerdicts {
   }
 }
 
-function firstDeciding(rules: readonly PortRule[], covers: (rule: PortRule) => boolean): PortRule | undefined {
+interface Deciding {
+  readonly rule: PortRule | undefined;
+  /** Rules before it that want to be logged. */
+  readonly logs: number;
+}
+
+function firstDeciding(rules: readonly PortRule[], covers: (rule: PortRule) => boolean): Deciding {
   let passedTier: number | undefined;
+  let logs = 0;
   for (const rule of rules) {
     if (rule.tier === passedTier || !covers(rule)) continue;
-    if (rule.action !== 'pass') return rule;
-    passedTier = rule.tier;
+    if (rule.action === 'log') logs++;
+    else if (rule.action !== 'pass') return { rule, logs };
+    else passedTier = rule.tier;
   }
-  return undefined;
+  return { rule: undefined, logs };
 }
 
 /**
@@ -123,7 +138,11 @@ function withL7(
 
 function covers({ ports }: PortRule, protocol: number, port: number): boolean {
   return (
-    ports === null || ports.some((range) => range.protocol === protocol && range.first <= port && port <= range.last)
+    ports === null ||
+    ports.some((range) => {
+      if ('notProtocol' in range) return range.notProtocol !== protocol;
+      return range.protocol === protocol && range.first <= port && port <= range.last;
+    })
   );
 }
 

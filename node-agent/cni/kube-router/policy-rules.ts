@@ -66,6 +66,7 @@ class RuleCompiler {
     const own = this.podSet(this.context.direction === 'ingress' ? 'dst' : 'src', 'subject', this.subjects);
     if (rule.ports === null) return peers.flatMap((peer) => this.allow([own, ...peer]));
     return rule.ports.flatMap((port) => {
+      if ('notProtocol' in port) throw new Error('NetworkPolicy has no ports of all protocols but one');
       if (!('name' in port)) return peers.flatMap((peer) => this.allow([own, ...peer], port));
       return this.named(rule, port.name, port.protocol).flatMap(({ servers, number }) =>
         this.context.direction === 'ingress'

@@ -25,6 +25,7 @@ const SELECTOR =
 
 const selector: JSONSchemaProps = { ...text, pattern: SELECTOR };
 const flag: JSONSchemaProps = { type: 'boolean' };
+const icmp: JSONSchemaProps = object({ type: whole(0, 254), code: whole(0, 255) });
 const order: JSONSchemaProps = { type: 'number', format: 'double' };
 const port = { 'x-kubernetes-int-or-string': true } as JSONSchemaProps; // whose type does not know the extension
 
@@ -36,23 +37,11 @@ function entity(isPeer: boolean, portsOfServer: boolean): JSONSchemaProps {
     selector,
     notSelector: selector,
     namespaceSelector: selector,
-    serviceAccounts: refusing(object({ names: list(text) }), 'selector'),
+    serviceAccounts: object({ names: list(text), selector }),
   };
   const fields = { ...(isPeer ? peer : {}), ...(portsOfServer ? { ports: list(port), notPorts: list(port) } : {}) };
   const never = [...(isPeer ? [] : Object.keys(peer)), ...(portsOfServer ? [] : ['ports', 'notPorts']), 'services'];
-  const schema = refusing(object(fields), ...never);
-  if (!isPeer) return schema;
-  return checked(
-    schema,
-    {
-      rule: '!((has(self.nets) || has(self.notNets)) && (has(self.selector) || has(self.namespaceSelector) || has(self.serviceAccounts)))',
-      message: 'nets beside a selector: this emulation knows one of them in a rule, so it is refused',
-    },
-    {
-      rule: '!has(self.notSelector) || has(self.selector)',
-      message: 'notSelector without selector: this emulation does not enforce it yet, so it is refused',
-    },
-  );
+  return refusing(object(fields), ...never);
 }
 
 function rules(direction: 'ingress' | 'egress'): JSONSchemaProps {
@@ -63,17 +52,26 @@ function rules(direction: 'ingress' | 'egress'): JSONSchemaProps {
       metadata: anything,
       ipVersion: { ...whole(4, 6), enum: [4, 6] } as JSONSchemaProps, // of numbers, where the type has texts alone
       protocol: port,
-      icmp: object({ type: whole(0, 254), code: whole(0, 255) }),
+      notProtocol: port,
+      icmp,
+      notICMP: icmp,
       source: entity(isIngress, false),
       destination: entity(!isIngress, true),
     },
     ['action'],
   );
   return list(
-    checked(refusing(rule, 'http', 'notICMP', 'notProtocol'), {
-      rule: '!has(self.destination) || !(has(self.destination.ports) || has(self.destination.notPorts)) || has(self.protocol)',
-      message: 'rules that specify ports must set protocol to TCP or UDP or SCTP',
-    }),
+    checked(
+      refusing(rule, 'http'),
+      {
+        rule: '!has(self.destination) || !(has(self.destination.ports) || has(self.destination.notPorts)) || has(self.protocol)',
+        message: 'rules that specify ports must set protocol to TCP or UDP or SCTP',
+      },
+      {
+        rule: "!(has(self.icmp) || has(self.notICMP)) || (has(self.protocol) && string(self.protocol) in ['ICMP', 'ICMPv6', '1', '58'])",
+        message: 'rules that specify ICMP fields must set protocol to ICMP or ICMPv6',
+      },
+    ),
   );
 }
 
@@ -86,10 +84,10 @@ function policySpec(isGlobal: boolean): JSONSchemaProps {
     types: list(oneWord('Ingress', 'Egress')),
     ingress: rules('ingress'),
     egress: rules('egress'),
+    serviceAccountSelector: selector,
     performanceHints: list(text),
   });
-  const ofHosts = isGlobal ? ['applyOnForward', 'preDNAT', 'doNotTrack'] : [];
-  return refusing(spec, 'serviceAccountSelector', ...ofHosts);
+  return isGlobal ? refusing(spec, 'applyOnForward', 'preDNAT', 'doNotTrack') : spec;
 }
 
 const policyColumns = { Tier: '.spec.tier', Order: '.spec.order' };
