@@ -25,6 +25,7 @@ import type { CniPlugin } from './cni/plugin.ts';
 import type { CreatePlugin } from './cni/registry.ts';
 import { encodeUnderlay } from './cni/underlay-annotations.ts';
 import { PolicyEngine } from './datapath/policy/policy-engine.ts';
+import { policyLog } from './datapath/policy/policy-log.ts';
 import { wallClockNs } from './io/wall-clock.ts';
 import type { NodeKernel } from './kernel.ts';
 import { nodeKernelView, podKernelView } from './kernel-view/kernel-view.ts';
@@ -199,7 +200,8 @@ function enforcePolicy(
 ): PolicyAgent {
   const { datapath, loop, memory } = kernel;
   const isNodeAddress = (address: number) => datapath.root.isLocal(address);
-  const engine = new PolicyEngine({ memory, isNodeAddress, established: context.config.policyEstablished });
+  const { policyEstablished: established } = context.config;
+  const engine = new PolicyEngine({ memory, isNodeAddress, established, log: policyLog(datapath) });
   datapath.setPolicy(engine);
   return new PolicyAgent({
     bus,

@@ -38,6 +38,7 @@ import { FaultyLink } from './faults/faulty-link.ts';
 import { LinkFaults } from './faults/link-faults.ts';
 import { forgetConnections } from './forget-connections.ts';
 import { ServiceAddresses } from './ipvs/service-addresses.ts';
+import { KernelLog } from './kernel-log.ts';
 import { Netfilter } from './netfilter.ts';
 import type { NetworkParts, NodeNetwork } from './network/node-network.ts';
 import type { NodeCounters, NodeDatapathOptions } from './node-options.ts';
@@ -69,6 +70,7 @@ export class NodeDatapath implements AddressHolder {
   readonly rules: RuleFamilies;
   private readonly recent = new RecentLists();
   readonly drops = new DropLedger();
+  readonly kernelLog: KernelLog;
   readonly underlay: Underlay;
   readonly peers: PeerTable;
   readonly faults: LinkFaults;
@@ -88,6 +90,7 @@ export class NodeDatapath implements AddressHolder {
     this.nodeName = options.nodeName;
     this.internalIp = options.internalIp;
     this.bootId = options.bootId;
+    this.kernelLog = new KernelLog(() => engine.nowUs);
     this.conntrack = new Conntrack({ engine, memory, maxConnections: options.maxConnections });
     this.rules = new RuleFamilies(options.bootId, memory.view, {
       random: engine.random,

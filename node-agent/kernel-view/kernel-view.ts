@@ -8,6 +8,7 @@ import { bridgeCommand } from './bridge-command.ts';
 import { type CommandOutput, failed, printed } from './command-output.ts';
 import { conntrackCommand } from './conntrack-command.ts';
 import { DENIED } from './denied-commands.ts';
+import { dmesgCommand } from './dmesg-command.ts';
 import { EMPTY_TABLES } from './empty-tables.ts';
 import { ethtoolCommand, ifconfigCommand, tcCommand } from './interface-commands.ts';
 import { ipCommand } from './ip/ip-command.ts';
@@ -41,6 +42,7 @@ export const NODE_ONLY_COMMANDS = [
   'ipset',
   'cilium-dbg',
   'wg',
+  'dmesg',
 ] as const;
 
 export interface PodViewOptions {
@@ -94,6 +96,7 @@ export function nodeKernelView(datapath: NodeDatapath, options: NodeViewOptions 
     'cilium-dbg': (words) => ciliumCommand(datapath, words),
     ipset: (words) => ipsetCommand(datapath, words),
     wg: (words) => wgCommand(datapath, words),
+    dmesg: (words) => dmesgCommand(datapath.kernelLog, root.engine.nowUs, words),
     ...(administrator ? {} : DENIED),
     ...Object.fromEntries(added),
     ...commands,

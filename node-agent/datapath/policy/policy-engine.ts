@@ -40,6 +40,8 @@ export interface PolicyEngineOptions {
   /** The node's own addresses. */
   readonly isNodeAddress: (address: number) => boolean;
   readonly established?: Established;
+  /** Writes a line about a connection's first packet, for each rule that asks for one. */
+  readonly log?: (packet: Packet, inDevice: NetDevice, outDevice: NetDevice | null) => void;
 }
 
 /** What decided, on either side; null where no policy of this node speaks. */
@@ -70,9 +72,11 @@ interface Judgement {
   readonly drop: DropReason | null;
   /** null: nobody asks what it carries. */
   readonly l7: AskedInside | null;
+  /** How many rules want a line in the log. */
+  readonly logs: number;
 }
 
-const ALLOWED: Judgement = { drop: null, l7: null };
+const ALLOWED: Judgement = { drop: null, l7: null, logs: 0 };
 
 export class PolicyEngine implements PacketPolicy, AddressHolder {
   observer: VerdictObserver | null = null;
@@ -130,7 +134,8 @@ export class PolicyEngine implements PacketPolicy, AddressHolder {
     const wasJudged = connection.policyGeneration !== 0;
     if (connection.confirmed && wasJudged && this.options.established === 'keep') return null;
     const opened = this.proxy === null || connection.confirmed ? null : this.proxy.opens(inDevice);
-    const { drop: refused, l7 } = this.judgeConnection(connection, opened);
+    const { drop: refused, l7, logs } = this.judgeConnection(connection, opened);
+    if (logs > 0 && !connection.confirmed) this.log(logs, packet, inDevice, outDevice);
     if (l7 !== null && refused === null) return this.lookInside(packet, flow, outDevice, l7, opened);
     if (refused !== null || !wasJudged) this.tell(packet, connection, refused);
     if (refused !== null) return refused;
@@ -230,15 +235,23 @@ export class PolicyEngine implements PacketPolicy, AddressHolder {
     const into = opened === 'ingress' ? null : (this.endpoints.get(server)?.ingress ?? null);
     if ((out === null && into === null) || this.options.isNodeAddress(client)) return ALLOWED;
     const port = portOf(connection);
+    let logs = 0;
     if (out !== null) {
       const decision = decide(out, server, protocol, port);
-      if (decision.drop !== null) return { drop: decision.drop, l7: null };
-      if (decision.l7 !== undefined) return { drop: null, l7: { side: 'egress', decision } };
+      logs = decision.logs ?? 0;
+      if (decision.drop !== null) return { drop: decision.drop, l7: null, logs };
+      if (decision.l7 !== undefined) return { drop: null, l7: { side: 'egress', decision }, logs };
     }
-    if (into === null) return ALLOWED;
+    if (into === null) return logs === 0 ? ALLOWED : { ...ALLOWED, logs };
     const decision = decide(into, client, protocol, port);
-    if (decision.drop !== null) return { drop: decision.drop, l7: null };
-    return decision.l7 === undefined ? ALLOWED : { drop: null, l7: { side: 'ingress', decision } };
+    logs += decision.logs ?? 0;
+    if (decision.drop !== null) return { drop: decision.drop, l7: null, logs };
+    if (decision.l7 !== undefined) return { drop: null, l7: { side: 'ingress', decision }, logs };
+    return logs === 0 ? ALLOWED : { ...ALLOWED, logs };
+  }
+
+  private log(lines: number, packet: Packet, inDevice: NetDevice, outDevice: NetDevice | null): void {
+    for (let i = 0; i < lines; i++) this.options.log?.(packet, inDevice, outDevice);
   }
 
   /** What the policy of one side says now of a connection that a proxy looks into; null where none speaks. */

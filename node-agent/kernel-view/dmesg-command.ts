@@ -1,0 +1,46 @@
+/** `dmesg` (util-linux): the messages of the node's kernel, which are those of netfilter's LOG. */
+import type { KernelLog, KernelLogLine } from '../datapath/kernel-log.ts';
+import { type CommandOutput, failed, printed } from './command-output.ts';
+
+/** Where to go on, of a command that follows. */
+const AFTER = '--after';
+const FLAGS: Readonly<Record<string, Flag>> = {
+  '-w': 'follow',
+  '--follow': 'follow',
+  '-W': 'follow-new',
+  '--follow-new': 'follow-new',
+  '-T': 'times',
+  '--ctime': 'times',
+  '-t': 'no-times',
+  '--notime': 'no-times',
+  '-c': 'read-clear',
+  '--read-clear': 'read-clear',
+  '-C': 'clear',
+  '--clear': 'clear',
+};
+type Flag = 'follow' | 'follow-new' | 'times' | 'no-times' | 'read-clear' | 'clear';
+
+/** `nowUs`: on the node's clock. */
+export function dmesgCommand(log: KernelLog, nowUs: number, words: readonly string[]): CommandOutput {
+  const after = words.indexOf(AFTER);
+  const asked = after < 0 ? words : words.slice(0, after);
+  const unknown = asked.find((word) => FLAGS[word] === undefined);
+  if (unknown !== undefined)
+    return failed(`dmesg: unrecognized option '${unknown}'\nTry 'dmesg --help' for more information.`);
+  const flags = new Set(asked.map((word) => FLAGS[word]));
+  const from = after < 0 ? 0 : Number(words[after + 1]);
+  const { lines, next } = log.since(flags.has('follow-new') && after < 0 ? Number.POSITIVE_INFINITY : from);
+  if (flags.has('clear') || flags.has('read-clear')) log.clear();
+  if (flags.has('clear')) return printed('');
+  const output = printed(lines.map((line) => `${stamp(line, nowUs, flags)}${line.text}\n`).join(''));
+  if (!flags.has('follow') && !flags.has('follow-new')) return output;
+  return { ...output, next: ['dmesg', ...asked, AFTER, String(next)] };
+}
+
+function stamp({ atUs }: KernelLogLine, nowUs: number, flags: ReadonlySet<Flag | undefined>): string {
+  if (flags.has('no-times')) return '';
+  if (!flags.has('times')) return `[${(atUs / 1_000_000).toFixed(6).padStart(12)}] `;
+  const date = new Date(Date.now() - (nowUs - atUs) / 1000);
+  const [weekday, month, day, year, time] = date.toString().split(' ');
+  return `[${weekday} ${month} ${String(Number(day)).padStart(2)} ${time} ${year}] `;
+}
