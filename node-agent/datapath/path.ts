@@ -70,7 +70,7 @@ export class NodeDatapath implements AddressHolder {
   readonly rules: RuleFamilies;
   private readonly recent = new RecentLists();
   readonly drops = new DropLedger();
-  readonly kernelLog: KernelLog;
+  readonly kernelLog = new KernelLog(() => this.root.engine.nowUs);
   readonly underlay: Underlay;
   readonly peers: PeerTable;
   readonly faults: LinkFaults;
@@ -90,7 +90,6 @@ export class NodeDatapath implements AddressHolder {
     this.nodeName = options.nodeName;
     this.internalIp = options.internalIp;
     this.bootId = options.bootId;
-    this.kernelLog = new KernelLog(() => engine.nowUs);
     this.conntrack = new Conntrack({ engine, memory, maxConnections: options.maxConnections });
     this.rules = new RuleFamilies(options.bootId, memory.view, {
       random: engine.random,
@@ -128,14 +127,13 @@ export class NodeDatapath implements AddressHolder {
     const underlay = new Underlay(engine, memory, link, this.drops);
     this.underlay = underlay;
     const mtuBytes = options.mtuBytes ?? 1500;
-    const underlayMac = underlayMacOf(options.internalIp);
     this.eth0 = new UnderlayDevice({
       memory,
       underlay,
       drops: this.drops,
       name: 'eth0',
       index: ETH0_INDEX,
-      macAddress: underlayMac,
+      macAddress: underlayMacOf(options.internalIp),
       mtuBytes,
     });
     underlay.addEnd(this.eth0.vni, this.eth0);
