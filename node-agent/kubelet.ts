@@ -261,6 +261,7 @@ async function followCluster(options: KubeletOptions, parts: KubeletParts): Prom
     onPeerGone: (name) => kernel.loop.run(() => cni.removePeer(name)),
   });
   context.shutdown.onStop('nodes', () => nodes.stop());
+  kernel.loop.run(() => cni.nodesKnown());
 }
 
 /** Of an address whose network is routed elsewhere. */

@@ -42,6 +42,7 @@ describe('NodeCni', () => {
       setPeer: ({ name }: PeerNode) => calls.push(`setPeer ${name}`),
       removePeer: (name: string) => calls.push(`removePeer ${name}`),
       retainOnly: () => calls.push('retainOnly'),
+      nodesKnown: () => calls.push('nodesKnown'),
     } as unknown as CniPlugin;
     const cni = new NodeCni({
       wanted: ({ name, backend }) => {
@@ -60,9 +61,10 @@ describe('NodeCni', () => {
     cni.setPeer({ ...peer, name: 'worker-3' });
     cni.removePeer('worker-3');
     cni.retainOnly(new Set());
+    cni.nodesKnown();
     expect(cni.isUp).toBe(false);
     cni.install('flannel', () => plugin);
-    expect(calls).toEqual(['installed flannel', 'retainOnly', 'setUpNode', 'up', 'setPeer worker-2']);
+    expect(calls).toEqual(['installed flannel', 'retainOnly', 'setUpNode', 'up', 'setPeer worker-2', 'nodesKnown']);
     expect(cni.isUp).toBe(true);
   });
 

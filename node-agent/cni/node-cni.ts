@@ -39,6 +39,7 @@ export class NodeCni {
   private configured: readonly CniPluginName[] = [];
   private daemon: CniDaemon | undefined;
   private isSetUp = false;
+  private areNodesKnown = false;
 
   constructor(options: NodeCniOptions) {
     this.options = options;
@@ -54,6 +55,7 @@ export class NodeCni {
     if (this.self !== undefined) plugin.setSelf?.(this.self);
     this.setUp();
     for (const peer of this.peers.values()) plugin.setPeer(peer);
+    if (this.areNodesKnown) plugin.nodesKnown?.();
   }
 
   /** What is in /etc/cni/net.d now. */
@@ -84,6 +86,12 @@ export class NodeCni {
   setPeer(peer: PeerNode): void {
     this.peers.set(peer.name, peer);
     this.plugin?.setPeer(peer);
+  }
+
+  /** All nodes that there are have been told of. */
+  nodesKnown(): void {
+    this.areNodesKnown = true;
+    this.plugin?.nodesKnown?.();
   }
 
   removePeer(name: string): void {

@@ -98,6 +98,8 @@ export interface CniPlugin {
   /** This node's own object, with each change of it. */
   setSelf?(self: PeerNode): void;
   setPeer(peer: PeerNode): void;
+  /** Of all nodes that there are the plugin was told; called at start. */
+  nodesKnown?(): void;
   removePeer(name: string): void;
   /** Files of the node that the plugin keeps, by path, in folders of `pods/node-folders.ts`; made when they are read. */
   files?(): Readonly<Record<string, () => string>>;

@@ -179,6 +179,25 @@ describe('what is freed while the API is away', () => {
     expect(handles(world)).toEqual(['k8s-pod-network.new']);
   });
 
+  it('is what a node holds that left while no other one ran, once all nodes are known', async () => {
+    const world = await calico('none');
+    await world.startPod(2, 'pod');
+    const view = world.store.node();
+    const gone = new CalicoIpam({ node: 'worker-9', store: view, preferred: () => null, avoided: () => [] });
+    const secondary = { node: 'worker-9', timestamp: 'before' };
+    await gone.assign({ holder: { handle_id: 'k8s-pod-network.gone', secondary } });
+    world.cluster.advance(10 * SECOND_US);
+    await world.settled();
+    expect(handles(world)).toContain('k8s-pod-network.gone');
+    for (const plugin of world.plugins) plugin.nodesKnown();
+    await world.settled();
+    world.cluster.advance(5 * SECOND_US);
+    await world.settled();
+    expect(handles(world)).toEqual(['k8s-pod-network.pod']);
+    const affinities = [...world.store.blocks.values()].map(({ spec }) => spec.affinity);
+    expect(affinities).not.toContain('host:worker-9');
+  });
+
   it('is not what a node holds that left and is back', async () => {
     const world = await calico('none');
     await world.startPod(2, 'pod');

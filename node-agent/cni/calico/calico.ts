@@ -22,7 +22,7 @@ import { birdc } from './birdc.ts';
 import { BlockRoutes } from './block-routes.ts';
 import { type CalicoctlView, calicoctl } from './calicoctl.ts';
 import type { CalicoDatastore } from './datastore.ts';
-import { addressOf, type Holder } from './ipam/block.ts';
+import { addressOf, type Holder, heldAddresses, nodeOf } from './ipam/block.ts';
 import { CalicoIpam } from './ipam/calico-ipam.ts';
 import { asOf, clusterIdOf, peeringsOf } from './peerings.ts';
 import { podHandle, podRequest } from './pod-request.ts';
@@ -32,6 +32,8 @@ const ADDRESS_ANNOTATION = 'projectcalico.org/IPv4Address';
 const VTEP_ANNOTATION = 'projectcalico.org/VXLANTunnelMACAddr';
 /** What could not be written is tried again after this long. */
 const RETRY_US = 500_000;
+/** Who holds blocks and is no node this long after the start has left: news of nodes and of blocks come on different ways. */
+const STRANGERS_US = 5_000_000;
 
 /** On a node of a cluster, whose API has the addresses. */
 export function calico(context: CniContext, encapsulation: Encapsulation): Calico {
@@ -60,6 +62,7 @@ export class Calico implements CniPlugin {
   /** What could not be done while the API was away. */
   private unfinished: (() => Promise<void>)[] = [];
   private readonly again: Alarm;
+  private readonly strangers: Alarm;
 
   constructor(context: CniContext, encapsulation: Encapsulation, datastore: CalicoDatastore) {
     const { datapath } = context;
@@ -86,6 +89,7 @@ export class Calico implements CniPlugin {
       vxlanNode: (name, prefix) => this.vxlanNode(name, prefix),
     });
     this.again = new Alarm(datapath.root.engine, () => this.tryAgain());
+    this.strangers = new Alarm(datapath.root.engine, () => this.forgetStrangers());
   }
 
   annotations(): Record<string, string> {
@@ -175,6 +179,29 @@ export class Calico implements CniPlugin {
     this.peers.delete(name);
     datapath.removePeer(name);
     this.follow();
+    this.forget(name);
+  }
+
+  /** What nodes hold that left the cluster while nobody ran who would have noticed. */
+  nodesKnown(): void {
+    this.untilDone(async () => {
+      await this.datastore.start();
+      this.datastore.inTurn(() => this.strangers.set(this.context.datapath.root.engine.nowUs + STRANGERS_US));
+    });
+  }
+
+  private forgetStrangers(): void {
+    const { nodeName: own } = this.context.datapath;
+    const holders = [...this.datastore.blocks.values()].flatMap((block) => [
+      nodeOf(block),
+      ...heldAddresses(block).map(({ holder }) => holder.secondary.node),
+    ]);
+    for (const name of new Set(holders)) {
+      if (name !== undefined && name !== own && !this.peers.has(name)) this.forget(name);
+    }
+  }
+
+  private forget(name: string): void {
     this.untilDone(async () => {
       // One that is back by the time of another try frees for itself what it no longer needs.
       if (!this.peers.has(name)) await this.ipam.forgetNode(name);
