@@ -76,9 +76,31 @@ describe('calico with IP-in-IP', () => {
     const protocols = world.run(1, 'birdc', 'show', 'protocols');
     expect(protocols).toMatch(/Mesh_192_168_1_11 +BGP +master +up +00:00:0\d +Established/);
     expect(protocols.match(/Established/g)).toHaveLength(NODES - 1);
-    expect(world.run(1, 'birdc', 'show', 'route')).toContain(
-      '10.244.3.0/26      via 192.168.1.12 on eth0 [Mesh_192_168_1_12]',
+    expect(protocols).toMatch(/^static1 +Static +master +up +00:00:0\d$/m);
+    const routes = world.run(1, 'birdc', 'show', 'route');
+    expect(routes).toMatch(
+      /^10\.244\.3\.0\/26 {6}via 192\.168\.1\.12 on eth0 \[Mesh_192_168_1_12 00:00:\d\d\] \* \(100\/0\) \[i\]$/m,
     );
+    expect(routes).toMatch(/^0\.0\.0\.0\/0 {10}via 192\.168\.1\.1 on eth0 \[kernel1 00:00:\d\d\] \* \(10\)$/m);
+    expect(routes).toMatch(/^192\.168\.1\.0\/24 {5}dev eth0 \[direct1 00:00:\d\d\] \* \(240\)$/m);
+    expect(routes).toMatch(/^10\.244\.1\.0\/26 {6}blackhole \[static1 00:00:\d\d\] \* \(200\)$/m);
+  });
+
+  it('birdc shows one session, and one route, in full', () => {
+    const peer = world.run(1, 'birdc', 'show', 'protocols', 'all', 'Mesh_192_168_1_11');
+    expect(peer).toMatch(/Routes: +1 imported, 1 exported\n/);
+    expect(peer).toMatch(/Neighbor AS: +64512\n +Neighbor ID: +192\.168\.1\.11\n +Session: +internal multihop AS4\n/);
+    expect(peer).not.toContain('192.168.1.12');
+    const route = (...words: string[]) =>
+      world
+        .run(1, 'birdc', 'show', 'route', ...words)
+        .split('\n')
+        .slice(1, -1);
+    expect(route('for', '10.244.2.9')).toEqual([expect.stringMatching(/^10\.244\.2\.0\/26 /)]);
+    expect(route('10.244.3.0/26', 'all')).toContain('\tBGP.local_pref: 100');
+    expect(route('protocol', 'Mesh_192_168_1_12')).toHaveLength(1);
+    expect(route('10.99.0.0/16')).toEqual(['Network not in table']);
+    expect(world.run(1, 'birdc', 'show', 'protocols', 'nobody')).toContain('syntax error');
   });
 
   it('a silent node keeps its routes for the hold time, then they are gone, and come back with it', () => {
@@ -289,9 +311,11 @@ describe('BGP without the mesh', () => {
     await reflectRoutes(world);
     expect(world.routes(1)).toContain('10.244.2.0/26 via 192.168.1.11 dev tunl0 proto bird onlink');
     expect(world.run(1, 'birdc', 'show', 'protocols')).toMatch(/Node_192_168_1_12 +BGP +master +up .*Established/);
-    expect(world.run(1, 'birdc', 'show', 'route')).toContain(
-      'via 192.168.1.11 on eth0 [Node_192_168_1_12 from 192.168.1.12]',
+    const route = world.run(1, 'birdc', 'show', 'route', 'all', 'for', '10.244.2.1');
+    expect(route).toMatch(
+      /via 192\.168\.1\.11 on eth0 \[Node_192_168_1_12 00:00:\d\d from 192\.168\.1\.12\] \* \(100\/0\) \[i\]/,
     );
+    expect(route).toContain('\tBGP.originator_id: 192.168.1.11\n\tBGP.cluster_list: 244.0.0.1\n');
     expect(world.run(3, 'calicoctl', 'node', 'status')).toMatch(/\| 192\.168\.1\.10 +\| node specific \| up/);
     expect(world.cluster.ask(client.host, formatIpv4(server.address), 80).answer).toContain('server heard');
     world.cluster.node(3).eth0.up = false;

@@ -32,7 +32,9 @@ export interface PeerStatus {
   readonly address: number;
   readonly session: BgpSession;
   readonly sinceUs: number;
+  readonly as: number;
   readonly imported: number;
+  readonly exported: number;
 }
 
 /** A prefix that is reached through this node. */
@@ -147,12 +149,14 @@ export class BgpSpeaker {
   }
 
   status(): PeerStatus[] {
-    return [...this.peers.values()].map(({ name, address, session, sinceUs }) => ({
+    return [...this.peers.values()].map(({ name, address, session, sinceUs, as, told }) => ({
       name,
+      as,
       address,
       session,
       sinceUs,
       imported: this.routes.countOf(address),
+      exported: told.size,
     }));
   }
 

@@ -61,6 +61,7 @@ export class Calico implements CniPlugin {
   private readonly wanted = new Set<string>();
   /** What could not be done while the API was away. */
   private unfinished: (() => Promise<void>)[] = [];
+  private readonly startedUs: number;
   private readonly again: Alarm;
   private readonly strangers: Alarm;
 
@@ -88,6 +89,7 @@ export class Calico implements CniPlugin {
       speaker: this.speaker,
       vxlanNode: (name, prefix) => this.vxlanNode(name, prefix),
     });
+    this.startedUs = datapath.root.engine.nowUs;
     this.again = new Alarm(datapath.root.engine, () => this.tryAgain());
     this.strangers = new Alarm(datapath.root.engine, () => this.forgetStrangers());
   }
@@ -214,8 +216,9 @@ export class Calico implements CniPlugin {
     const { root, internalIp } = this.context.datapath;
     const control = (words: readonly string[]) => calicoctl(this.view(), words);
     if (speaker === undefined) return { calicoctl: control };
-    const nowUs = () => root.engine.nowUs;
-    return { calicoctl: control, birdc: (words) => birdc({ speaker, nowUs: nowUs(), internalIp }, words) };
+    const { startedUs } = this;
+    const bird = () => ({ speaker, startedUs, nowUs: root.engine.nowUs, internalIp, routes: root.routes.list() });
+    return { calicoctl: control, birdc: (words) => birdc(bird(), words) };
   }
 
   /** Blocks, BGP's configuration or the nodes changed. */
