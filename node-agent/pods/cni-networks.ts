@@ -4,6 +4,8 @@ import type { Host } from '../../shared/netstack/host.ts';
 import type { PodNetwork } from '../../shared/podnet/pod-network.ts';
 import { formatIpv4 } from '../../shared/wire/address.ts';
 import { formatAddress } from '../../shared/wire/ip-address.ts';
+import { addFailed } from '../cni/add-failed.ts';
+import { AddressesExhaustedError } from '../cni/ipam/host-local.ts';
 import type { NodeCni } from '../cni/node-cni.ts';
 import { hostPortsOf, type PortMap } from '../cni/portmap/portmap.ts';
 import type { PodAttachment, SandboxNetworks } from './sandbox.ts';
@@ -42,8 +44,14 @@ export class CniNetworks implements SandboxNetworks {
 
   async attach(pod: Pod): Promise<PodAttachment> {
     const { namespace = '', name = '', uid = '', annotations = {} } = pod.metadata ?? {};
-    await this.options.cni.plugin?.reserve?.({ uid, id: `${namespace}/${name}`, namespace, name, annotations });
-    return this.options.inTurn(() => this.attachNow(pod));
+    const { plugin } = this.options.cni;
+    try {
+      await plugin?.reserve?.({ uid, id: `${namespace}/${name}`, namespace, name, annotations });
+      return this.options.inTurn(() => this.attachNow(pod));
+    } catch (error) {
+      if (plugin === undefined || !(error instanceof AddressesExhaustedError)) throw error;
+      throw new AddressesExhaustedError(addFailed(plugin.configuration(), uid, error.message));
+    }
   }
 
   private attachNow(pod: Pod): PodAttachment {

@@ -101,7 +101,7 @@ test('addresses of another pool are borrowed, run out, and are given back', asyn
   await waitFor('all four addresses to be in use', async () => (await ready()).length === 4);
   await waitFor('the fifth pod to say why it waits', async () =>
     (await c.kubectlOut(['get', 'events', '--field-selector', 'reason=FailedCreatePodSandBox'])).includes(
-      'no IPs available in pool small',
+      'No IPs available in pools: [',
     ),
   );
   const calicoctl = async (...words: string[]) =>

@@ -60,7 +60,7 @@ export class EniPods implements FabricPods {
       };
       return { ...attachment, detach };
     } catch (error) {
-      if (error instanceof AddressesExhaustedError) throw new AddressesExhaustedError(addFailed(request, error));
+      if (error instanceof AddressesExhaustedError) throw new AddressesExhaustedError(`add cmd: ${error.message}`);
       throw error;
     } finally {
       this.followChanges();
@@ -86,7 +86,3 @@ export class EniPods implements FabricPods {
 }
 
 /** As the container runtime says it, which the kubelet shows; a sandbox's name is 64 digits long. */
-function addFailed({ uid }: PodAttachRequest, { message }: Error): string {
-  const sandbox = uid.replaceAll('-', '').repeat(2);
-  return `rpc error: code = Unknown desc = failed to setup network for sandbox "${sandbox}": plugin type="aws-cni" name="aws-cni" failed (add): add cmd: ${message}`;
-}

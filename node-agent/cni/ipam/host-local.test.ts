@@ -43,6 +43,9 @@ describe('host-local', () => {
     const pool = ipam(new MemoryStore(), 30);
     pool.allocate('a');
     expect(() => pool.allocate('b')).toThrow(AddressesExhaustedError);
+    expect(() => pool.allocate('b')).toThrow(
+      /^failed to allocate for range 0: no IP addresses available in range set: [\d.]+\.1-[\d.]+\.2$/,
+    );
     pool.release('a');
     expect(pool.allocate('b')).toBe(NETWORK + 2);
   });

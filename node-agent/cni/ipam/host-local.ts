@@ -6,6 +6,7 @@
  * Addresses are given out in a circle behind the last one, so that a freed address rests as long as possible: peers may
  * still hold neighbour and connection entries for it. A pod that asks again (its node rebooted) gets the address it had.
  */
+import { formatIpv4 } from '../../../shared/wire/address.ts';
 import { HeldAddresses } from './held-addresses.ts';
 
 /** IPv4 addresses are uint32 numbers. */
@@ -75,7 +76,10 @@ export class HostLocalIpam {
     const held = this.held.of(owner);
     if (held !== undefined) return held;
     if (this.held.size >= this.capacity) {
-      throw new AddressesExhaustedError(`no IP addresses available in range set: all ${this.capacity} are in use`);
+      const range = `${formatIpv4(this.gateway)}-${formatIpv4(this.last)}`;
+      throw new AddressesExhaustedError(
+        `failed to allocate for range 0: no IP addresses available in range set: ${range}`,
+      );
     }
     let address = this.after(this.lastGiven);
     while (this.held.has(address)) address = this.after(address);

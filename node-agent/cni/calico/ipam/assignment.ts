@@ -9,7 +9,7 @@
  *
  * Pure: what it makes of the blocks is written by compare-and-swap, or planned anew.
  */
-import { type IpPrefix, isInNetwork, networkOf } from '../../../../shared/wire/ip-address.ts';
+import { formatPrefix, type IpPrefix, isInNetwork, networkOf } from '../../../../shared/wire/ip-address.ts';
 import { AddressesExhaustedError } from '../../ipam/host-local.ts';
 import { addressOf, type Block, blockName, give, type Holder, isFree, newBlock, nodeOf } from './block.ts';
 import { type IpPool, isForNode } from './ip-pool.ts';
@@ -57,9 +57,12 @@ export function assign(state: IpamState, request: AddressRequest): Assignment {
     firstGiven(claimable(state, pools), holder) ??
     (state.strictAffinity ? undefined : firstGiven(rotated(foreign(present, state.node), state.node), holder));
   if (given !== undefined) return given;
-  const names = pools.map(({ name }) => name).join(', ');
+  const cidrs = pools.map(({ cidr }) => formatPrefix(cidr)).join(' ');
+  const reason = state.strictAffinity
+    ? 'No more free affine blocks and strict affinity enabled'
+    : `No IPs available in pools: [${cidrs}]`;
   throw new AddressesExhaustedError(
-    `failed to request IPv4 addresses: no IPs available in pool ${names}: all are in use${state.strictAffinity ? ', and strictAffinity forbids to borrow' : ''}`,
+    `failed to request IPv4 addresses: Assigned 0 out of 1 requested IPv4 addresses; ${reason}`,
   );
 }
 
