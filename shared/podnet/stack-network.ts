@@ -24,6 +24,7 @@ import type {
   TcpListenOptions,
   UdpBindOptions,
 } from './pod-network.ts';
+import { countReceived } from './received-memory.ts';
 import { isSocketErrorCode, SocketError, type SocketErrorCode, socketErrorCode } from './socket-error.ts';
 import { holdSocket, letGoOfSocket } from './socket-owner.ts';
 import { type TcpEndpoints, TcpSocket, type TcpTransport } from './tcp-socket.ts';
@@ -261,6 +262,7 @@ class StackTransport implements TcpTransport, Closable {
     connection.onData = (bytes, isLent) => {
       this.holdBack(bytes.length);
       const own = isLent ? connection.host.memory.copyOf(bytes) : bytes;
+      countReceived(own.length);
       deliveries.add(() => this.deliver(own));
     };
     connection.onEnd = () => deliveries.add(() => this.socket.deliverEnd());

@@ -48,6 +48,9 @@ export function growsWhenBusy(name: string): boolean {
  */
 const REQUESTS_IN_FLIGHT = ['--optimize-for-size', '--max-semi-space-size=4'];
 
+/** A node knows better than V8 when its pods have dropped what they received (`shared/podnet/received-memory.ts`). */
+const COLLECTS_BY_ITSELF = ['--expose-gc'];
+
 /** Options for Node that keep a small process small: its heap, one helper thread, and no compilers before there is work. */
 export function nodeOptions(name: ProcessName): readonly string[] {
   return [...busyNodeOptions(name), ...COMPILERS_LATER];
@@ -56,7 +59,7 @@ export function nodeOptions(name: ProcessName): readonly string[] {
 /** The same for a process that has work from its start: what a long-running one has once it was busy. */
 export function busyNodeOptions(name: ProcessName): readonly string[] {
   const own = MANY_REQUESTS.has(name) ? REQUESTS_IN_FLIGHT : [...SMALL_HEAP, ...INLINE_MORE];
-  return [...own, '--v8-pool-size=1'];
+  return [...own, '--v8-pool-size=1', ...(name === 'node-agent' ? COLLECTS_BY_ITSELF : [])];
 }
 
 /** The file to run with Node for this process. */
