@@ -20,6 +20,11 @@ const ALLOWED: Readonly<Record<string, readonly string[] | 'seconds'>> = {
   'encryption.type': ['wireguard'],
   policyEnforcementMode: ENFORCEMENT_MODES,
   'dnsProxy.minTtl': 'seconds',
+  // What there is, whether somebody says so or not.
+  autoDirectNodeRoutes: ['true'],
+  'ipam.mode': ['kubernetes'],
+  'hubble.enabled': ['true'],
+  'hubble.relay.enabled': ['true'],
 };
 const CONFIG_MAP_NAMES: Readonly<Record<string, string>> = {
   policyEnforcementMode: 'enable-policy',
@@ -34,12 +39,14 @@ export function ciliumValues(assignments: readonly string[]): CiliumValues {
     throw new UserError('--set tunnelProtocol: with routingMode=native there is no tunnel: leave one of the two out');
   }
   const cniBackend = backendOf(values, isNative);
-  const cniSettings = Object.fromEntries(
-    Object.entries(CONFIG_MAP_NAMES).flatMap(([name, key]) => {
+  const isSealedTunnel = values.get('encryption.enabled') === 'true' && !isNative;
+  const cniSettings = Object.fromEntries([
+    ...Object.entries(CONFIG_MAP_NAMES).flatMap(([name, key]) => {
       const value = values.get(name);
       return value === undefined ? [] : [[key, value]];
     }),
-  );
+    ...(isSealedTunnel ? [['enable-wireguard', 'true']] : []),
+  ]);
   return {
     ...(Object.keys(cniSettings).length === 0 ? {} : { cniSettings }),
     ...(cniBackend === undefined ? {} : { cniBackend }),
@@ -56,11 +63,10 @@ function backendOf(values: ReadonlyMap<string, string>, isNative: boolean): CniC
         '--set encryption.enabled=true: say encryption.type=wireguard too, as there is no IPsec here',
       );
     }
-    if (!isNative) throw new UserError('--set encryption.enabled=true: it needs routingMode=native here');
-    return 'wireguard';
+    if (isNative) return 'wireguard';
   }
   if (isNative) return 'native';
-  const saysTunnel = values.has('routingMode') || values.has('tunnelProtocol');
+  const saysTunnel = ['routingMode', 'tunnelProtocol', 'encryption.enabled'].some((name) => values.has(name));
   if (!saysTunnel) return undefined;
   return values.get('tunnelProtocol') === 'geneve' ? 'geneve' : 'vxlan';
 }

@@ -32,13 +32,13 @@ export class CiliumWorld {
   private readonly serverNode: number;
 
   /** `serverNode`: 1 or 2. */
-  constructor(routing: CiliumRouting = 'vxlan', serverNode = 2) {
+  constructor(routing: CiliumRouting = 'vxlan', serverNode = 2, settings: Readonly<Record<string, string>> = {}) {
     this.serverNode = serverNode;
     this.cluster = new TestCluster(NODES, 1, {
       traced: false,
       prepare: (datapath) => {
         const plugin = new Cilium(
-          { datapath, leases: memoryLeases(), bgpHoldSeconds: 4, pods: () => [], up: () => undefined },
+          { datapath, leases: memoryLeases(), bgpHoldSeconds: 4, pods: () => [], up: () => undefined, settings },
           routing,
         );
         const { root } = datapath;

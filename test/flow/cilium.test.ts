@@ -226,6 +226,18 @@ describe('with encryption', () => {
     );
   });
 
+  it.each(['vxlan', 'geneve'] as const)('as it does with a %s tunnel, which stands idle', (routing) => {
+    const sealed = new CiliumWorld(routing, 2, { 'enable-wireguard': 'true' });
+    const { answer } = sealed.cluster.ask(sealed.client.host, '10.244.2.3', 80);
+    expect(answer).toContain('server heard question');
+    expect(sealed.cluster.captured.some((datagram) => text(datagram).includes('question'))).toBe(false);
+    expect(sealed.command(1, 'cilium-dbg', 'status')).toMatch(
+      /Network: Tunnel \[\w+\][\s\S]*Encryption: +Wireguard .* Peers: 1\)\]/,
+    );
+    const routes = formatRoutes(routeRows(sealed.cluster.node(1).root, 'ipv4'));
+    expect(routes).toContain('10.244.2.0/24 dev cilium_wg0 proto kernel ');
+  });
+
   it('policies are in force behind it', () => {
     const sealed = new CiliumWorld('wireguard');
     sealed.apply({ endpointSelector: {}, ingress: [{}] });

@@ -55,7 +55,7 @@ export class Cilium implements CniPlugin {
   private readonly proxy: CiliumProxy;
   private readonly network: CiliumNetwork;
   private readonly routing: CiliumRouting;
-  /** Of `wireguard` alone. */
+  /** Where packets between nodes are sealed. */
   private readonly keys: WireguardKeys | undefined;
   private readonly repository = new PolicyRepository();
   private ipam: HostLocalIpam | undefined;
@@ -64,7 +64,9 @@ export class Cilium implements CniPlugin {
   constructor(context: CniContext, routing: CiliumRouting) {
     this.context = context;
     this.routing = routing;
-    this.keys = routing === 'wireguard' ? createNodeKeys() : undefined;
+    const { settings = {} } = context;
+    const isSealed = routing === 'wireguard' || settings['enable-wireguard'] === 'true';
+    this.keys = isSealed ? createNodeKeys() : undefined;
     const { root, conntrack, drops, eth0 } = context.datapath;
     this.network = context.datapath.use((parts) => new CiliumNetwork(parts, routing, this.keys));
     this.directory = new EndpointDirectory(this.network.ipCache);
@@ -74,7 +76,6 @@ export class Cilium implements CniPlugin {
     const local = new FqdnIdentities(this.names, this.network.ipCache);
     this.names.onIdentities = () => local.follow();
     this.directory.local = local;
-    const { settings = {} } = context;
     this.enforcement = enforcementMode(settings['enable-policy']);
     this.names.minTtlSeconds = secondsOf(settings['tofqdns-min-ttl']);
     this.gate = new DnsGate(decodeDnsMessage, this.names, this.flows);

@@ -5,7 +5,7 @@
  *                                                             -> endpoint map -> lxc...
  *                                                             -> tunnel map -> cilium_vxlan | cilium_geneve   (tunnel)
  *                                                          -- 10.244.2.0/24 via 192.168.1.11 dev eth0         (native)
- *                                                          -- 10.244.2.0/24 dev cilium_wg0, sealed            (wireguard)
+ *                                                          -- 10.244.2.0/24 dev cilium_wg0, sealed            (with keys)
  *
  * Cables have the MTU of eth0, and what must leave room for a tunnel says so in its route. IPv4 alone.
  */
@@ -34,7 +34,7 @@ import { cableName, plugPod } from './pod-cable.ts';
 
 /**
  * `routingMode: tunnel` with `tunnelProtocol`, or `routingMode: native` with `autoDirectNodeRoutes`; `wireguard` is the latter
- * with `encryption.enabled`.
+ * with `encryption.enabled`. With it a tunnel stands idle: what is sealed is a tunnel already.
  */
 export type CiliumRouting = 'vxlan' | 'geneve' | 'native' | 'wireguard';
 
@@ -59,7 +59,7 @@ export class CiliumNetwork implements NodeNetwork {
   /** Of `cilium_host`: every pod's gateway. 0 before there is one. */
   private routerAddress = 0;
 
-  /** `keys` are those of `wireguard`. */
+  /** With `keys` what goes to other nodes' pods is sealed. */
   constructor(parts: NetworkParts, routing: CiliumRouting, keys?: WireguardKeys) {
     const { engine, memory, root, eth0 } = parts;
     this.parts = parts;
@@ -189,8 +189,8 @@ export class CiliumNetwork implements NodeNetwork {
     const { wireguard, routerAddress } = this;
     if (publicKey !== undefined) wireguard?.setPeer(publicKey, gateway, podCidrsOf(peer.options));
     for (const podCidr of podCidrsOf(peer.options)) {
-      if (this.tunnel !== null) {
-        this.tunnelMap.set(podCidr, peer);
+      if (this.tunnel !== null) this.tunnelMap.set(podCidr, peer);
+      if (this.tunnel !== null && wireguard === null) {
         this.routeThroughCiliumHost(podCidr, this.routeMtuBytes);
         continue;
       }

@@ -34,8 +34,8 @@ export const ciliumAgent = networkDaemon({
   ],
 });
 
-/** What the node's policies want to know. */
-const SETTINGS = ['enable-policy', 'tofqdns-min-ttl'];
+/** What the node wants to know beside. */
+const SETTINGS = ['enable-policy', 'tofqdns-min-ttl', 'enable-wireguard'];
 
 function settingsOf(context: ProgramContext): Record<string, string> {
   return Object.fromEntries(SETTINGS.map((name) => [name, configured(context, name) ?? '']));
@@ -53,7 +53,6 @@ function backendOf(context: ProgramContext): string {
   const isEncrypted = value('enable-wireguard', 'false') === 'true';
   if (mode === 'native') return isEncrypted ? 'wireguard' : 'native';
   if (mode !== 'tunnel') throw new DaemonConfigurationError(`routing-mode=${mode}: there are tunnel and native`);
-  if (isEncrypted) throw new DaemonConfigurationError('enable-wireguard=true needs routing-mode=native here');
   if (protocol === 'vxlan' || protocol === 'geneve') return protocol;
   throw new DaemonConfigurationError(`tunnel-protocol=${protocol}: there are vxlan and geneve`);
 }
