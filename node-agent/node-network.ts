@@ -73,7 +73,10 @@ export class NodeNetwork {
   }
 
   /** For pods on the node's own network. */
-  readonly commands: Readonly<Record<string, Command>> = { 'cni-daemon': (words) => this.daemonStarted(words) };
+  readonly commands: Readonly<Record<string, Command>> = {
+    'cni-daemon': (words) => this.daemonStarted(words),
+    'cni-command': (words) => this.pluginCommand(words),
+  };
 
   /** `create` is the daemon's plugin, as it was loaded; undefined (of `none`) waits for files. */
   start(daemon: CniDaemon, create: CreatePlugin | undefined): void {
@@ -101,6 +104,14 @@ export class NodeNetwork {
     return podCidr === undefined
       ? failed('failed to acquire lease: node pod cidr not assigned')
       : printed(formatPrefix(podCidr));
+  }
+
+  /** `cni-command NAME WORDS...`: a command of the plugin. */
+  private pluginCommand([name = '', ...words]: readonly string[]): CommandOutput {
+    const output = this.cni.plugin?.commands?.()[name]?.(words);
+    if (output === undefined) return failed(`${name}: the node has no network that knows it`);
+    if (typeof output === 'string') return printed(output);
+    return { ...printed(output.text), next: ['cni-command', name, ...output.next] };
   }
 
   private install(daemon: CniDaemon, create: CreatePlugin): void {

@@ -19,6 +19,12 @@ const BROUGHT: Readonly<Record<string, string>> = {
   'cilium.yaml': 'crd/ciliumnetworkpolicies.cilium.io',
 };
 
+/** What its daemon's pods show of the network. */
+const TOOLS: Readonly<Record<string, readonly [command: readonly string[], shown: RegExp]>> = {
+  'calico.yaml': [['ds/calico-node', '--', 'birdcl', 'show', 'protocols'], /Mesh_192_168_1_1\d .*Established/],
+  'weave.yaml': [['ds/weave-net', '--', '/home/weave/weave', '--local', 'status', 'peers'], /worker-2/],
+};
+
 const PODS = ['worker-1', 'worker-2']
   .map(
     (node) => `
@@ -48,6 +54,11 @@ describe.each(tested)('labs/cni/%s', (name) => {
     const far = await c.kubectlOut(['get', 'pod', 'on-worker-2', '-o', 'jsonpath={.status.podIP}']);
     const connect = ['exec', 'on-worker-1', '--', '/agnhost', 'connect', `${far}:8080`, '--timeout=2s'];
     await waitFor('the pods to reach each other', async () => (await c.kubectl(connect)).code === 0);
+    const [command, shown] = TOOLS[name] ?? [];
+    if (command !== undefined)
+      await waitFor(`${command.join(' ')} to show ${shown}`, async () =>
+        shown!.test((await c.kubectl(['exec', '-n', 'kube-system', ...command])).stdout),
+      );
     const brought = BROUGHT[name];
     if (brought !== undefined)
       await waitFor(`${brought} to be served`, async () => (await c.kubectl(['get', brought])).code === 0);

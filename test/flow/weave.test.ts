@@ -113,6 +113,7 @@ describe('what a node shows', () => {
     const status = world.run(1, 'weave', 'status');
     expect(status).toMatch(/Connections: 2 \(2 established\)\n +Peers: 3 \(with 6 established connections\)/);
     expect(status).toMatch(/Status: ready\n +Range: 10\.244\.0\.0\/16/);
+    expect(world.run(1, 'weave', 'status', 'targets')).toBe('192.168.1.11\n192.168.1.12\n');
     expect(world.run(1, 'weave', 'status', 'connections')).toMatch(
       /^<- 192\.168\.1\.11:6783 +established fastdp [0-9a-f:]{17}\(worker-2\) mtu=1376$/m,
     );

@@ -1,9 +1,10 @@
 /** `weave status`, `weave status connections|peers|ipam`: in the form of weave 2.8. */
+import { formatIpv4 } from '../../../shared/wire/address.ts';
 import { formatPrefix } from '../../../shared/wire/ip-address.ts';
 import { type MeshTarget, socketText } from './mesh.ts';
 import type { WeaveView } from './weave-view.ts';
 
-const USAGE = 'Usage: weave status [connections | peers | ipam]\n';
+const USAGE = 'Usage: weave status [targets | connections | peers | dns | ipam]\n';
 
 export function weaveStatus(view: WeaveView, what: string): string {
   switch (what) {
@@ -15,6 +16,14 @@ export function weaveStatus(view: WeaveView, what: string): string {
       return peers(view);
     case 'ipam':
       return ipam(view);
+    case 'targets':
+      return view.mesh
+        .list()
+        .map(({ address }) => `${formatIpv4(address)}\n`)
+        .join('');
+    // Kubernetes has a DNS of its own, and weave's is off.
+    case 'dns':
+      return '';
     default:
       return USAGE;
   }

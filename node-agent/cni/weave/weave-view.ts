@@ -23,7 +23,7 @@ export interface WeaveView {
 }
 
 const USAGE = `Usage:
-weave status [connections | peers | ipam]
+weave status [targets | connections | peers | dns | ipam]
 weave report
 weave rmpeer <peer> [<peer> ...]
 `;
