@@ -29,7 +29,7 @@ export function compileAddress(primitive: AddressPrimitive, layers: PacketLayers
     case 'port':
       return compilePort(primitive, layers);
     case 'group':
-      return primitive.layer === 'ip' ? ipGroup(primitive.what, layers) : etherGroup(primitive.what, layers);
+      return compileGroup(primitive, layers);
   }
 }
 
@@ -87,6 +87,17 @@ function compilePort(port: Extract<Primitive, { kind: 'port' }>, layers: PacketL
   );
   return () =>
     layers.transport >= 0 && layers.transport + 4 <= layers.end && transports.includes(layers.ipProtocol) && matches();
+}
+
+function compileGroup({ layer, what }: Extract<Primitive, { kind: 'group' }>, layers: PacketLayers): Test {
+  switch (layer) {
+    case 'ether':
+      return etherGroup(what, layers);
+    case 'ip':
+      return ipGroup(what, layers);
+    case 'ip6':
+      return () => layers.ipVersion === 6 && layers.view.getUint8(layers.network + IPV6_DESTINATION) === 0xff;
+  }
 }
 
 function etherGroup(what: 'broadcast' | 'multicast', layers: PacketLayers): Test {

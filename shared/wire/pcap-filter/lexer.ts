@@ -11,7 +11,9 @@ export interface Token {
 }
 
 const PATTERNS: readonly (readonly [kind: TokenKind, pattern: RegExp])[] = [
-  ['mac', /[0-9a-fA-F]{1,2}(?::[0-9a-fA-F]{1,2}){5}(?![0-9a-fA-F:])/y],
+  // a:b:c:d:e:f with one separator of three, or as Cisco writes it.
+  ['mac', /[0-9a-fA-F]{1,2}([:.-])[0-9a-fA-F]{1,2}(?:\1[0-9a-fA-F]{1,2}){4}(?![\w:.-])/y],
+  ['mac', /[0-9a-fA-F]{4}(?:\.[0-9a-fA-F]{4}){2}(?![\w.])/y],
   ['ipv6', /(?=[0-9a-fA-F]*:[0-9a-fA-F]*:)[0-9a-fA-F:.]+/y],
   ['ipv4', /\d+(?:\.\d+){1,3}(?![\w.])/y],
   ['range', /\d+-\d+(?!\w)/y],

@@ -27,7 +27,46 @@ export const IP_PROTOCOLS: Readonly<Record<string, { readonly family: 4 | 6 | 'a
   esp: { family: 'any', protocol: 50 },
   ah: { family: 'any', protocol: 51 },
   ipip: { family: 4, protocol: 4 },
+  igrp: { family: 4, protocol: 9 },
+  pim: { family: 'any', protocol: 103 },
+  vrrp: { family: 4, protocol: 112 },
 };
+
+/** tcpdump's words for what no network here carries. */
+export const UNSUPPORTED: ReadonlySet<string> = new Set([
+  ...[
+    'mpls',
+    'pppoed',
+    'pppoes',
+    'protochain',
+    'gateway',
+    'carp',
+    'decnet',
+    'atalk',
+    'aarp',
+    'ipx',
+    'iso',
+    'clnp',
+    'esis',
+  ],
+  ...[
+    'isis',
+    'stp',
+    'netbeui',
+    'lat',
+    'sca',
+    'moprc',
+    'mopdl',
+    'type',
+    'subtype',
+    'dir',
+    'wlan',
+    'ppp',
+    'slip',
+    'ifname',
+  ],
+  ...['on', 'rnr', 'rulenum', 'reason', 'rset', 'ruleset', 'srnr', 'subrulenum', 'action', 'lane', 'llc', 'fddi', 'tr'],
+]);
 
 export const SERVICES: Readonly<Record<string, number>> = {
   'ftp-data': 20,

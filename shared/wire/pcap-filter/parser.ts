@@ -3,6 +3,7 @@
  * an address without a keyword takes the keywords before it (`port 80 or 443`). Names of hosts are not resolved.
  */
 import { beginsRelation, parseRelation } from './arithmetic.ts';
+import { FilterError } from './filter-error.ts';
 import { ETHERTYPES, IP_PROTOCOLS } from './names.ts';
 import { parseIdentifier, parseProtocolNumber, type Qualifiers } from './primitive.ts';
 import type { Direction, Expression, Primitive } from './syntax.ts';
@@ -95,7 +96,8 @@ class Parser {
     const direction = this.direction();
     const type = this.type();
     if (type === 'broadcast' || type === 'multicast') {
-      const layer = protocol === 'ip' ? 'ip' : 'ether';
+      const layer = protocol === 'ip' || protocol === 'ip6' ? protocol : 'ether';
+      if (layer === 'ip6' && type === 'broadcast') throw new FilterError('IPv6 has no broadcast', begin.position);
       return { kind: 'group', layer, what: type };
     }
     if (type === 'proto') return parseProtocolNumber(tokens, protocol);

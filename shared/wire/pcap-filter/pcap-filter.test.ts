@@ -48,6 +48,12 @@ const TABLE: readonly (readonly [filter: string, frames: readonly string[]])[] =
   ['ip[8] < 63', ['overlay']],
   ['ether host 0a:58:0a:f4:01:05', ['syn', 'http', 'synAck', 'ping', 'arpRequest']],
   ['ether src a:58:a:f4:1:5 and arp', ['arpRequest']],
+  ['ether host 0a-58-0a-f4-01-05 and arp', ['arpRequest']],
+  ['ether src 0a58.0af4.0105 and arp', ['arpRequest']],
+  ['host 10.244', ['syn', 'synAck', 'http', 'ping', 'arpRequest']],
+  ['dst host 10.244.2 and tcp', ['syn', 'http']],
+  ['vrrp or pim or igrp', []],
+  ['ip6 multicast', []],
   ['ether broadcast', ['arpRequest']],
   ['ether proto 0x0806', ['arpRequest']],
   ['ip proto 17', ['dnsQuery', 'dnsAnswer', 'laterFragment', 'overlay']],
@@ -87,6 +93,16 @@ describe('filters', () => {
     expect(passes(new DataView(buffer), 0, length, length, false)).toBe(false);
   });
 
+  test("IPv6 multicast is the address's, not Ethernet's", () => {
+    const bytes = FRAMES.ping6.slice();
+    const passes = compileFilter('ip6 multicast');
+    const judge = () => passes(new DataView(bytes.buffer), 0, bytes.length);
+    bytes[0] = 0x33;
+    expect(judge()).toBe(false);
+    bytes[38] = 0xff; // first octet of the destination
+    expect(judge()).toBe(true);
+  });
+
   test('a frame that was cut off does not pass where bytes are missing', () => {
     const bytes = FRAMES.syn.subarray(0, 40);
     const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
@@ -109,6 +125,10 @@ describe('filters', () => {
     ['tcp;', "';' begins no word of a filter (character 4"],
     ['vlan and', 'the filter ends where'],
     ['1 + 1', 'a comparison'],
+    ['ip6 broadcast', 'IPv6 has no broadcast'],
+    ['tcp or mpls 100', "'mpls' is not among what filters know here (character 8 of the filter)"],
+    ['host 1.2.3.4.5', "'.' begins no word of a filter (character 7"],
+    ['host 999.1', 'an address is expected'],
   ])('%s is refused', (filter, message) => {
     expect(() => compileFilter(filter)).toThrow(FilterError);
     expect(() => compileFilter(filter)).toThrow(message);

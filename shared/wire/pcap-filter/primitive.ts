@@ -1,9 +1,9 @@
 /** Addresses, networks, ports and protocol numbers with the keywords before them. */
-import { networkOf, parseIpv4, parseMac, prefixMask } from '../address.ts';
+import { networkOf, parseIpv4, prefixMask } from '../address.ts';
 import { ipv6MaskWord, parseIpv6Words } from '../ipv6-address.ts';
 import { FilterError } from './filter-error.ts';
 import type { Token } from './lexer.ts';
-import { ETHERTYPES, IP_PROTOCOLS, SCTP, SERVICES, TCP, UDP } from './names.ts';
+import { ETHERTYPES, IP_PROTOCOLS, SCTP, SERVICES, TCP, UDP, UNSUPPORTED } from './names.ts';
 import type { Direction, Primitive } from './syntax.ts';
 import type { TokenReader } from './token-reader.ts';
 
@@ -38,16 +38,17 @@ export function parseProtocolNumber(tokens: TokenReader, layer: string | undefin
 
 function parseHost(tokens: TokenReader, token: Token, qualifiers: Qualifiers): Primitive {
   const { direction } = qualifiers;
-  if (token.kind === 'mac') return { kind: 'mac', direction, address: parseMac(padded(token.text))! };
+  if (token.kind === 'mac') return { kind: 'mac', direction, address: macOf(token.text) };
   if (qualifiers.protocol === 'ether') throw tokens.wrong(token, 'a MAC address');
   if (tokens.peek().text === '/') return parseNet(tokens, token, qualifiers);
   if (token.kind === 'ipv6') return { kind: 'net6', direction, address: ipv6Words(token), mask: maskWords(128) };
-  if (token.kind === 'word') {
-    throw new FilterError(`unknown host '${token.text}': names are not resolved, give an address`, token.position);
-  }
-  const address = token.kind === 'ipv4' ? parseIpv4(token.text) : undefined;
-  if (address === undefined) throw tokens.wrong(token, 'an address');
-  return { kind: 'net', direction, within: familyOf(tokens, token, qualifiers), address, mask: 0xffff_ffff };
+  if (token.kind === 'word') throw unknownWord(token);
+  // Of an address without its last octets tcpdump makes their network.
+  const octets = token.kind === 'ipv4' ? token.text.split('.') : [];
+  const address = parseIpv4([...octets, '0', '0', '0'].slice(0, 4).join('.'));
+  if (octets.length === 0 || address === undefined) throw tokens.wrong(token, 'an address');
+  const mask = prefixMask(octets.length * 8);
+  return { kind: 'net', direction, within: familyOf(tokens, token, qualifiers), address, mask };
 }
 
 function parseNet(tokens: TokenReader, token: Token, qualifiers: Qualifiers): Primitive {
@@ -115,16 +116,20 @@ function familyOf(tokens: TokenReader, token: Token, { protocol }: Qualifiers): 
   }
 }
 
+function unknownWord({ text, position }: Token): FilterError {
+  if (UNSUPPORTED.has(text)) return new FilterError(`'${text}' is not among what filters know here`, position);
+  return new FilterError(`unknown host '${text}': names are not resolved, give an address`, position);
+}
+
 function hostBitsSet(token: Token, text: string): FilterError {
   return new FilterError(`non-network bits set in '${text}'`, token.position);
 }
 
-/** `a:b:c:d:e:f` with two digits each. */
-function padded(mac: string): string {
-  return mac
-    .split(':')
-    .map((octet) => octet.padStart(2, '0'))
-    .join(':');
+/** Six octets of one or two digits, or three words of four. */
+function macOf(text: string): number {
+  const parts = text.split(/[:.-]/);
+  const digits = 12 / parts.length;
+  return Number.parseInt(parts.map((part) => part.padStart(digits, '0')).join(''), 16);
 }
 
 function ipv6Words(token: Token): number[] {

@@ -47,7 +47,7 @@ export type Primitive =
     }
   | { readonly kind: 'ethertype'; readonly type: number }
   | { readonly kind: 'ip-protocol'; readonly family: 4 | 6 | 'any'; readonly protocol: number }
-  | { readonly kind: 'group'; readonly layer: 'ether' | 'ip'; readonly what: 'broadcast' | 'multicast' }
+  | { readonly kind: 'group'; readonly layer: 'ether' | 'ip' | 'ip6'; readonly what: 'broadcast' | 'multicast' }
   /** What stands after it in the text is about the packet inside. */
   | { readonly kind: 'inside'; readonly what: 'vlan' | 'vxlan' | 'geneve'; readonly id?: number }
   | { readonly kind: 'travels'; readonly outbound: boolean }
