@@ -14,9 +14,8 @@ if (major > 22 || (major === 22 && minor >= 18)) {
   await import(main);
 } else if (existsSync(own)) {
   const child = spawn(own, [main, ...process.argv.slice(2)], { stdio: 'inherit' });
-  // Ctrl-C reaches both; the child decides when it is over. Others come to us alone.
-  process.on('SIGINT', () => undefined);
-  for (const signal of ['SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal));
+  // The child decides when it is over. Ctrl-C reaches both, `kill -INT` us alone; two at once are one (cli/stop-signals.ts).
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal));
   child.on('exit', (code, signal) => process.exit(code ?? (signal === 'SIGINT' ? 130 : 1)));
 } else {
   process.stderr.write(

@@ -56,6 +56,7 @@ export class CaptureSession {
   private sources: NodeSource[] = [];
   private interfaces = 0;
   private captured = 0;
+  private begun = false;
   private stopped = false;
   /** Writes go one after the other. */
   private output: Promise<void> = Promise.resolve();
@@ -67,7 +68,6 @@ export class CaptureSession {
   /** Resolves once every node that accepts captures. Throws UserError when none does. */
   async start(): Promise<void> {
     const { targets, warn } = this.options;
-    await this.options.write(sectionHeader('podwire'));
     const refusals: string[] = [];
     const opened = await Promise.all(
       targets.map(async (target) => {
@@ -125,11 +125,19 @@ export class CaptureSession {
 
   private async open({ node, request }: NodeTarget): Promise<NodeSource> {
     const stream = await openStream(this.options.bus, NODE_STREAM, { node }, request);
+    this.begin();
     const reader = new PcapngReader();
     const source = { node, stream, reader, ids: new Map(), isAsked: false, received: 0, dropped: 0 };
     this.order.open(source);
     stream.onData((channel, data) => (channel === STREAM_CHANNEL.stdout ? this.take(source, data) : undefined));
     return source;
+  }
+
+  /** The file's beginning, once there is a capture. */
+  private begin(): void {
+    if (this.begun) return;
+    this.begun = true;
+    void this.enqueue([sectionHeader('podwire')]);
   }
 
   private async endOf(source: NodeSource): Promise<{ readonly node: string; readonly error: Error | undefined }> {

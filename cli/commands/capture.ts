@@ -4,6 +4,7 @@ import { parseGoDuration } from '../../shared/api/duration.ts';
 import type { Bus } from '../../shared/bus/connection.ts';
 import type { CaptureSelection } from '../capture/capture-targets.ts';
 import { withClusterSession } from '../cluster-session.ts';
+import { onStopSignals } from '../stop-signals.ts';
 import { messageOf, UserError } from '../user-error.ts';
 import { type ClusterOptions, clusterCommand, wholeNumber } from './cluster-option.ts';
 
@@ -106,14 +107,11 @@ async function podFinder(bus: Bus) {
 
 /** Ctrl-C and the end of the time let the nodes send what waits there; a second Ctrl-C does not. */
 function endWith(session: { stop(): void; abort(): void }, durationMs: number | undefined): void {
-  let interrupted = false;
-  const interrupt = (): void => {
-    if (interrupted) session.abort();
-    interrupted = true;
-    session.stop();
-  };
-  process.on('SIGINT', interrupt);
-  process.on('SIGTERM', interrupt);
+  onStopSignals(
+    ['SIGINT', 'SIGTERM'],
+    () => session.stop(),
+    () => session.abort(),
+  );
   if (durationMs !== undefined) setTimeout(() => session.stop(), durationMs).unref();
 }
 

@@ -22,6 +22,7 @@ import type { ClusterFolder } from '../cluster-folder.ts';
 import { PROXY_MODES, TIMINGS } from '../cluster-settings.ts';
 import { print, whenNobodyReads } from '../output.ts';
 import { imageFiles } from '../own-images.ts';
+import { onStopSignals } from '../stop-signals.ts';
 import { REPORT_TO_PARENT, startDetached } from '../supervisor/detach.ts';
 import type { RunningCluster } from '../supervisor/running-cluster.ts';
 import type { RequestedSettings } from '../supervisor/start-plan.ts';
@@ -230,21 +231,12 @@ async function run(folder: ClusterFolder, options: UpOptions, reporter: StartRep
   }
 }
 
-/** npm passes the terminal's Ctrl-C on once more; only what comes later is the user's second one. */
-const SECOND_SIGNAL_MS = 1000;
-
 /** The first Ctrl-C ends everything in order, a second one at once. When nobody reads what is printed, that too is the end. */
 function stopOnSignals(cluster: RunningCluster): void {
   whenNobodyReads(() => void cluster.stop());
-  let firstMs: number | undefined;
   const stop = (): void => {
-    if (firstMs !== undefined) {
-      if (performance.now() - firstMs > SECOND_SIGNAL_MS) void cluster.killAll();
-      return;
-    }
-    firstMs = performance.now();
     if (process.stdout.isTTY) print('\nstopping');
     void cluster.stop();
   };
-  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, stop);
+  onStopSignals(['SIGINT', 'SIGTERM', 'SIGHUP'], stop, () => void cluster.killAll());
 }

@@ -29,9 +29,13 @@ interface RunningCapture {
   interrupt(): Promise<string>;
 }
 
-async function capture(...args: string[]): Promise<RunningCapture> {
+function capture(...args: string[]): Promise<RunningCapture> {
+  return startCapture([process.execPath, join(ROOT, 'cli/main.ts')], args);
+}
+
+async function startCapture([program = '', ...before]: string[], args: readonly string[]): Promise<RunningCapture> {
   const env = { ...process.env, PODWIRE_HOME: cluster!.home, PODWIRE_CLUSTER: 'e2e' };
-  const child = spawn(process.execPath, [join(ROOT, 'cli/main.ts'), 'capture', ...args], { env, stdio: 'pipe' });
+  const child = spawn(program, [...before, 'capture', ...args], { env, stdio: 'pipe' });
   let text = '';
   child.stderr.on('data', (data: Buffer) => {
     text += data.toString();
@@ -176,6 +180,17 @@ describe.skipIf(cluster === undefined)('podwire capture', () => {
     const ended = once(child, 'close');
     child.stdout.destroy();
     expect((await ended)[0]).toBe(0);
+  });
+
+  it('ends in order with a signal to the command alone, whatever Node runs it', async () => {
+    const running = await startCapture([join(ROOT, 'cli/bin/podwire.mjs')], ['-o', join(folder, 'signal.pcapng')]);
+    expect(await running.interrupt()).toContain('packets captured');
+    expect(running.process.exitCode).toBe(0);
+  });
+
+  it('writes nothing when it cannot begin', async () => {
+    const { code, stdout } = await cluster!.podwire(['capture', '--node', 'worker-1', '--device', 'eth7']);
+    expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
   });
 
   it('refuses what it cannot do with one sentence', async () => {
