@@ -104,26 +104,28 @@ export function treatsAllAlike(impairment: Impairment): boolean {
 }
 
 /** What says how something happens, and that something. */
-const MODIFIERS: Partial<Record<keyof Impairment, readonly [flag: string, goesWith: string]>> = {
-  delayCorrelation: ['--delay-correlation', '--jitter'],
-  distribution: ['--distribution', '--jitter'],
-  keepOrder: ['--keep-order', '--jitter'],
-  lossCorrelation: ['--loss-correlation', '--loss'],
-  duplicateCorrelation: ['--duplicate-correlation', '--duplicate'],
-  reorderCorrelation: ['--reorder-correlation', '--reorder'],
-  reorderGap: ['--reorder-gap', '--reorder'],
-  corruptCorrelation: ['--corrupt-correlation', '--corrupt'],
-  limitPackets: ['--limit', '--rate'],
-  limitBytes: ['--limit-bytes', '--rate'],
-};
+const MODIFIERS: Partial<Record<keyof Impairment, readonly [flag: string, goesWith: string, base: keyof Impairment]>> =
+  {
+    delayCorrelation: ['--delay-correlation', '--jitter', 'jitterUs'],
+    distribution: ['--distribution', '--jitter', 'jitterUs'],
+    keepOrder: ['--keep-order', '--jitter', 'jitterUs'],
+    lossCorrelation: ['--loss-correlation', '--loss', 'loss'],
+    duplicateCorrelation: ['--duplicate-correlation', '--duplicate', 'duplicate'],
+    reorderCorrelation: ['--reorder-correlation', '--reorder', 'reorder'],
+    reorderGap: ['--reorder-gap', '--reorder', 'reorder'],
+    corruptCorrelation: ['--corrupt-correlation', '--corrupt', 'corrupt'],
+    limitPackets: ['--limit', '--rate', 'rateBitsPerSecond'],
+    limitBytes: ['--limit-bytes', '--rate', 'rateBitsPerSecond'],
+  };
 
-/** A change that gives a well link nothing to suffer from, as a sentence for the user; undefined when it does, or clears. */
-export function emptyChangeDefect(change: ImpairmentChange, effective: Impairment): string | undefined {
-  if (!isUnimpaired(effective)) return undefined;
+/** What of a change would have no effect on the link as it is then, as a sentence for the user; undefined when all has. */
+export function changeDefect(change: ImpairmentChange, effective: Impairment): string | undefined {
+  if (change.loss && change.burstLoss) return '--loss and --gemodel are two kinds of loss: name one of them';
   for (const [field, modifier] of Object.entries(MODIFIERS)) {
     const value = change[field as keyof Impairment];
     if (value === undefined || value === UNIMPAIRED[field as keyof Impairment]) continue;
-    const [flag, goesWith] = modifier;
+    const [flag, goesWith, base] = modifier;
+    if (effective[base] !== 0) continue;
     return `${flag} alone changes nothing: it goes with ${goesWith}`;
   }
   return undefined;

@@ -298,6 +298,18 @@ describe('what cannot be is refused, and changes nothing', () => {
       /^worker-1 -> worker-2: --limit alone changes nothing: it goes with --rate/,
     ],
     [
+      'a correlation of what there is not',
+      peer('worker-2'),
+      { delayUs: 1000, lossCorrelation: 0.25 },
+      /--loss-correlation alone changes nothing: it goes with --loss/,
+    ],
+    [
+      'two kinds of loss',
+      peer('worker-2'),
+      { loss: 0.01, burstLoss: { toBad: 0.01, toGood: 0.1, lossInBad: 1, lossInGood: 0 } },
+      /--loss and --gemodel are two kinds of loss: name one of them/,
+    ],
+    [
       'reordering without a delay',
       peer('worker-2'),
       { reorder: 0.1 },

@@ -6,7 +6,7 @@ import { Alarm } from '../../../shared/netstack/alarm.ts';
 import type { Engine } from '../../../shared/netstack/engine.ts';
 import type { DropReason } from '../../../shared/netstack/hooks.ts';
 import {
-  emptyChangeDefect,
+  changeDefect,
   type ImpairmentChange,
   impairmentDefect,
   isUnimpaired,
@@ -158,7 +158,7 @@ export class LinkFaults {
     const name = `${point.from} -> ${point.to}`;
     const before = this.faults.get(point.key)?.layers ?? new LayeredImpairment();
     const layers = before.at(this.options.engine.nowUs).with(change, untilUs);
-    const defect = impairmentDefect(layers.effective) ?? emptyChangeDefect(change, layers.effective);
+    const defect = impairmentDefect(layers.effective) ?? changeDefect(change, layers.effective);
     if (defect !== undefined) throw new LinkFaultError(`${name}: ${defect}`);
     if (before.isFull && untilUs !== Number.POSITIVE_INFINITY) {
       throw new LinkFaultError(`${name}: ${MAX_LAYERS} changes with --for are under way: wait or clear them`);
