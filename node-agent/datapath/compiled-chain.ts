@@ -27,6 +27,8 @@ export interface MatchContext {
   readonly isNodeAddress: (address: number) => boolean;
   /** By the name that `-m set` gives; a set that is not there contains nothing. */
   readonly ipSet?: (name: string) => IpSet | undefined;
+  /** Writes a line into the kernel's log. */
+  readonly log?: (line: string) => void;
 }
 
 export type Test = (facts: PacketFacts) => boolean;

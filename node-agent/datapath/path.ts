@@ -54,8 +54,7 @@ import { TunnelDevice } from './tunnel-device.ts';
 import { Underlay } from './underlay.ts';
 import { UnderlayDevice } from './underlay-device.ts';
 
-const LOOPBACK_INDEX = 1;
-const ETH0_INDEX = LOOPBACK_INDEX + 1;
+const ETH0_INDEX = 2; // behind lo
 const DEFAULT_PREFIX_LENGTH = 24;
 
 export class NodeDatapath implements AddressHolder {
@@ -98,6 +97,7 @@ export class NodeDatapath implements AddressHolder {
       isAddressOf: (device, address) => this.root.hasAddress(device, address),
       isNodeAddress: (address) => this.root.isLocal(address) || this.peers.hasAddress(address),
       recent: this.recent,
+      log: (line) => this.kernelLog.add(line),
     });
     this.netfilter = new Netfilter({
       memory,

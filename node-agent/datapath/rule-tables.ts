@@ -18,6 +18,7 @@ import { IpvsTable } from './ipvs/ipvs-table.ts';
 import { OwnedSets } from './ipvs/owned-sets.ts';
 import { NFT_TABLE, NftTable } from './nft/nft-table.ts';
 import { PacketFacts } from './packet-facts.ts';
+import { packetLogLine } from './packet-log-line.ts';
 
 /** Jumps inside jumps; the loader refuses circles, so that only a ladder of chains this long would be cut short. */
 const MAX_DEPTH = 64;
@@ -204,6 +205,9 @@ export class RuleTables {
           facts.packet.mark = ((facts.packet.mark & ~target.mask) | bits) >>> 0;
           break;
         }
+        case 'log':
+          this.context.log?.(packetLogLine(this.view, facts.packet, target.prefix, facts.inDevice, facts.outDevice));
+          break;
         case 'return':
           index = chain.rules.length;
           break;

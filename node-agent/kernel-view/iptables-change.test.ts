@@ -32,6 +32,24 @@ function pings(): boolean {
   return cluster.ping(pod.host, { to: '10.244.2.7', timeoutUs: 1_900_000 }).kind === 'reply';
 }
 
+test('LOG writes into the kernel log, and goes on with the next rule', () => {
+  expect(run('iptables -I FORWARD -p icmp -j LOG --log-prefix "icmp: " --log-level notice')).toBe('');
+  expect(run('iptables -S FORWARD')).toContain('-A FORWARD -p icmp -j LOG --log-prefix "icmp: " --log-level 5\n');
+  expect(run('iptables -L FORWARD')).toMatch(
+    /^LOG +icmp -- +anywhere +anywhere +LOG flags 0 level 5 prefix "icmp: "$/m,
+  );
+  expect(pings()).toBe(true);
+  const lines = run('dmesg -t').split('\n').slice(0, -1);
+  expect(lines[0]).toMatch(
+    /^icmp: IN=cni0 OUT=flannel\.1 .*SRC=10\.244\.1\.5 DST=10\.244\.2\.7 .*PROTO=ICMP TYPE=8 CODE=0 ID=\d+ SEQ=\d+ $/,
+  );
+  expect(lines[1]).toMatch(/^icmp: IN=flannel\.1 OUT=cni0 .*PROTO=ICMP TYPE=0 CODE=0 /);
+  expect(run('iptables -D FORWARD -p icmp -j LOG --log-prefix "icmp: " --log-level 5')).toBe('');
+  expect(run('iptables -A FORWARD -j LOG --log-level loud')).toContain('log-level "loud" unknown');
+  expect(run('iptables -A FORWARD -j LOG')).toBe('');
+  expect(run('iptables -S FORWARD')).toMatch(/^-A FORWARD -j LOG$/m);
+});
+
 test.each([
   ['-I FORWARD 9 -p tcp --dport 80 -j ACCEPT', 'iptables: Index of insertion too big.\n=> 1\n'],
   ['-C FORWARD -s 10.0.0.6 -j DROP', 'iptables: Bad rule (does a matching rule exist in that chain?).\n=> 1\n'],

@@ -36,6 +36,11 @@ const targets: Readonly<Record<Target['kind'], (fields: Fields, path: string) =>
     mask: integer(fields, 'mask', path, 0, MAX_UINT32),
   }),
   'restore-mark': (fields, path) => ({ kind: 'restore-mark', mask: integer(fields, 'mask', path, 0, MAX_UINT32) }),
+  log: (fields, path) => ({
+    kind: 'log',
+    prefix: text(fields, 'prefix', path),
+    level: integer(fields, 'level', path, 0, 7),
+  }),
   jump: (fields, path) => ({ kind: 'jump', chain: text(fields, 'chain', path) }),
   goto: (fields, path) => ({ kind: 'goto', chain: text(fields, 'chain', path) }),
 };

@@ -206,6 +206,10 @@ function targetText(target: Target | undefined): string {
       return ` CONNMARK ${markText(target.value, target.mask)}`;
     case 'restore-mark':
       return ` CONNMARK restore mask 0x${target.mask.toString(16)}`;
+    case 'log': {
+      const prefix = target.prefix === '' ? '' : ` prefix "${target.prefix}"`;
+      return ` LOG flags 0 level ${target.level}${prefix}`;
+    }
     default:
       return '';
   }

@@ -4,7 +4,7 @@ import type { Match, PortMatch, PortRange } from './match.ts';
 import type { PrefixMatch, Rule } from './rule.ts';
 import type { Ruleset } from './ruleset.ts';
 import { BUILT_IN_CHAINS, isBuiltInChain, type TableName } from './table.ts';
-import type { Target } from './target.ts';
+import { DEFAULT_LOG_LEVEL, type Target } from './target.ts';
 
 export interface RuleCounter {
   readonly packets: number;
@@ -163,6 +163,10 @@ function formatTarget(target: Target): string {
     case 'restore-mark': {
       const mask = `0x${target.mask.toString(16)}`;
       return `-j CONNMARK --restore-mark --nfmask ${mask} --ctmask ${mask}`;
+    }
+    case 'log': {
+      const prefix = target.prefix === '' ? '' : ` --log-prefix ${quote(target.prefix)}`;
+      return `-j LOG${prefix}${target.level === DEFAULT_LOG_LEVEL ? '' : ` --log-level ${target.level}`}`;
     }
     case 'jump':
       return `-j ${target.chain}`;

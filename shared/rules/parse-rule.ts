@@ -3,7 +3,7 @@ import { parseIpv4 } from '../wire/address.ts';
 import { addressBits, familyOf, type IpFamily, parseAddress, parsePrefix } from '../wire/ip-address.ts';
 import type { ConnectionState, Match, PortMatch, PortRange } from './match.ts';
 import type { PrefixMatch, ProtocolName, Rule } from './rule.ts';
-import type { RejectWith, Target } from './target.ts';
+import { DEFAULT_LOG_LEVEL, MAX_LOG_PREFIX_LENGTH, type RejectWith, type Target } from './target.ts';
 
 /** What iptables says of words that are no rule, without its name and version. */
 export class RuleSyntaxError extends Error {}
@@ -254,6 +254,7 @@ class RuleParser {
       case 'MARK':
         return this.markTarget();
       case 'LOG':
+        return this.logTarget();
       case 'NFLOG':
       case 'TRACE':
       case 'CONNMARK':
@@ -290,6 +291,18 @@ class RuleParser {
     return { kind: 'dnat', address, ...(port === undefined ? {} : { port: portNamed(port) }) };
   }
 
+  private logTarget(): Target {
+    let [prefix, level] = ['', DEFAULT_LOG_LEVEL];
+    for (;;) {
+      const [text, name] = [this.optional('--log-prefix'), this.optional('--log-level')];
+      if (text === undefined && name === undefined) return { kind: 'log', prefix, level };
+      prefix = text ?? prefix;
+      if (name !== undefined) level = logLevel(name);
+      if (prefix.length > MAX_LOG_PREFIX_LENGTH)
+        throw new RuleSyntaxError(`podwire: a prefix of LOG has at most ${MAX_LOG_PREFIX_LENGTH} characters`);
+    }
+  }
+
   private markTarget(): Target {
     const option = this.next() ?? '';
     const [value, mask] = bits(this.value(option));
@@ -321,6 +334,15 @@ function portRange(text: string): PortRange {
   const last = to === '' ? 65_535 : portNamed(to);
   if (first > last) throw new RuleSyntaxError('invalid portrange (min > max)');
   return { first, last };
+}
+
+const LOG_LEVELS: readonly string[] = ['emerg', 'alert', 'crit', 'error', 'warning', 'notice', 'info', 'debug'];
+
+/** A name, or a number. */
+function logLevel(text: string): number {
+  const level = /^\d$/.test(text) ? Number(text) : LOG_LEVELS.indexOf(text);
+  if (level < 0 || level >= LOG_LEVELS.length) throw new RuleSyntaxError(`log-level "${text}" unknown`);
+  return level;
 }
 
 function portNamed(text: string): number {

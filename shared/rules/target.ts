@@ -63,6 +63,14 @@ export interface RestoreMarkTarget {
   readonly mask: number;
 }
 
+/** `LOG --log-prefix prefix --log-level level`: a line in the kernel's log, and on to the next rule. */
+export interface LogTarget {
+  readonly kind: 'log';
+  readonly prefix: string;
+  /** As syslog counts, from 0 (emerg) to 7 (debug). */
+  readonly level: number;
+}
+
 /** `-j CHAIN`: evaluation comes back after the chain unless it gave a verdict. */
 export interface JumpTarget {
   readonly kind: 'jump';
@@ -86,8 +94,14 @@ export type Target =
   | MarkTarget
   | ConnmarkTarget
   | RestoreMarkTarget
+  | LogTarget
   | JumpTarget
   | GotoTarget;
+
+/** LOG's own: warning. */
+export const DEFAULT_LOG_LEVEL = 4;
+/** Of LOG's prefix. */
+export const MAX_LOG_PREFIX_LENGTH = 29;
 
 export function jump(chain: string): JumpTarget {
   return { kind: 'jump', chain };
