@@ -4,6 +4,7 @@ import type { PluginOutput } from '../../node-agent/cni/plugin.ts';
 import { addressRows, formatAddresses } from '../../node-agent/datapath/show/address.ts';
 import { nodeNamespace, podNamespace } from '../../node-agent/datapath/show/namespace.ts';
 import { formatRoutes, routeRows } from '../../node-agent/datapath/show/route.ts';
+import { parseIpv4 } from '../../shared/wire/address.ts';
 import * as vxlan from '../../shared/wire/vxlan.ts';
 import { CiliumWorld, CLIENT_ID, SERVER_ID } from './cilium-world.testkit.ts';
 
@@ -71,6 +72,23 @@ describe('cilium-dbg', () => {
     expect(dbg('endpoint get 4711')).toBe('Error: Cannot get endpoint 4711: endpoint not found\n');
     expect(JSON.parse(dbg('identity get 1'))).toEqual([{ id: 1, labels: ['reserved:host'] }]);
     expect(JSON.parse(dbg('identity list -o json')).at(-1)).toMatchObject({ id: SERVER_ID });
+  });
+
+  it('lists Services and nodes', () => {
+    expect(dbg('status')).toMatch(/^KubeProxyReplacement: +False$/m);
+    expect(dbg('service list')).toMatch(/^ID +Frontend +Service Type +Backend\n$/);
+    const { rules, bootId } = world.cluster.node(2);
+    const web = { protocol: 'tcp', address: parseIpv4('10.96.0.7')!, port: 80, type: 'ClusterIP' } as const;
+    const backends = ['10.244.2.3', '10.244.1.3'].map((text) => ({ address: parseIpv4(text)!, port: 8080 }));
+    const bpf = { set: [{ ...web, internal: backends, external: backends }] };
+    rules.apply({ owner: 'kube-proxy', family: 'ipv4', bootId, base: null, tables: {}, bpf });
+    expect(dbg('service list')).toMatch(
+      /\n1 +10\.96\.0\.7:80\/TCP +ClusterIP +1 => 10\.244\.2\.3:8080\/TCP \(active\)\n +2 => 10\.244\.1\.3:8080\/TCP \(active\)\n$/,
+    );
+    expect(dbg('status')).toMatch(/^KubeProxyReplacement: +True +\[eth0 +192\.168\.1\.11 \(Direct Routing\)\]$/m);
+    expect(dbg('node list')).toMatch(
+      /\ndefault\/worker-1 +192\.168\.1\.10 +10\.244\.1\.0\/24 +custom-resource\ndefault\/worker-2 .* local\n$/,
+    );
   });
 
   it('says what there is', () => {

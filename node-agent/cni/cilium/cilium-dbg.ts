@@ -18,6 +18,7 @@ import { fqdnCacheClean, fqdnCacheJson, fqdnCacheList } from './fqdn-commands.ts
 import { identityLabels } from './identity-labels.ts';
 import { bpfPolicyGet, redirectsOf } from './policy-maps.ts';
 import type { PolicyRepository } from './policy-repository.ts';
+import { nodeList, serviceList } from './service-list.ts';
 import { textTable } from './text-table.ts';
 
 export interface CiliumView {
@@ -41,6 +42,8 @@ const COMMANDS: Readonly<Record<string, (view: CiliumView) => string>> = {
   'identity list': identityList,
   'identity list -o json': (view) => identitiesJson(view),
   'policy get': ({ repository }) => repository.text,
+  'service list': serviceList,
+  'node list': nodeList,
   'encrypt status': ({ network }) => encryptStatus(network),
   'bpf endpoint list': bpfEndpoints,
   'bpf ipcache list': bpfIpCache,
@@ -82,7 +85,10 @@ function status(view: CiliumView): string {
   const cidr = network.podCidr === null ? 'none' : formatPrefix(network.podCidr);
   const rows = [
     ['KVStore:', 'Disabled'],
-    ['KubeProxyReplacement:', bpf === null ? 'False' : 'True'],
+    [
+      'KubeProxyReplacement:',
+      bpf === null ? 'False' : `True   [eth0   ${formatIpv4(datapath.internalIp)} (Direct Routing)]`,
+    ],
     ['Host firewall:', 'Disabled'],
     ['CNI Chaining:', 'none'],
     ['Cilium:', 'Ok   OK'],
