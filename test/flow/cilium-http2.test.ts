@@ -10,13 +10,10 @@ import {
   type ServerHttp2Session,
 } from 'node:http2';
 import { afterEach, beforeEach, expect, it } from 'vitest';
-import type { PodNetwork, PodTcpSocket } from '../../shared/podnet/pod-network.ts';
-import { TestLoop } from '../../shared/podnet/pod-pair.testkit.ts';
-import { StackNetwork } from '../../shared/podnet/stack-network.ts';
+import type { PodTcpSocket } from '../../shared/podnet/pod-network.ts';
 import type { CiliumPolicySpec } from '../../shared/policy/cilium-policy.ts';
-import { formatAddress } from '../../shared/wire/ip-address.ts';
 import { waitFor } from '../wait-for.ts';
-import { CiliumWorld } from './cilium-world.testkit.ts';
+import { CiliumPods } from './cilium-pods.testkit.ts';
 
 const BIG_BYTES = 1_000_000;
 const GRPC = { 'content-type': 'application/grpc', te: 'trailers' };
@@ -27,10 +24,7 @@ interface Answer {
   readonly body: string;
 }
 
-let world: CiliumWorld;
-let loop: TestLoop;
-let client: PodNetwork;
-let server: PodNetwork;
+let pods: CiliumPods;
 let session: ClientHttp2Session;
 let sessions: ServerHttp2Session[];
 let seen: IncomingHttpHeaders[];
@@ -38,20 +32,13 @@ let seen: IncomingHttpHeaders[];
 let closed: string[];
 
 beforeEach(async () => {
-  world = new CiliumWorld('vxlan', 2);
-  loop = new TestLoop(world.cluster.engine);
-  const networkOf = (host: (typeof world.client)['host']) => new StackNetwork({ host, loop });
-  for (const [i, plugin] of world.plugins.entries()) {
-    await plugin.lookInside(world.engines[i]!, { networkOf, inTurn: (call) => loop.run(call) });
-  }
-  client = networkOf(world.client.host);
-  server = networkOf(world.server.host);
+  pods = await CiliumPods.create();
   await serve();
 });
 afterEach(() => {
   session.destroy();
   for (const one of sessions) one.destroy();
-  loop.close();
+  pods.close();
 });
 
 /** Answers with what it was asked, and gRPC's status behind it; what it is asked to do otherwise stands in the path. */
@@ -77,7 +64,7 @@ async function serve(): Promise<void> {
     stream.write(`${headers[':method']} ${path} `);
     stream.pipe(stream);
   });
-  (await server.listenTcp({ port: 80 })).on('connection', (socket) => origin.emit('connection', socket));
+  (await pods.server.listenTcp({ port: 80 })).on('connection', (socket) => origin.emit('connection', socket));
 }
 
 const web = (...http: object[]) => [{ ports: [{ port: '80', protocol: 'TCP' }], rules: { http } }];
@@ -85,11 +72,11 @@ const rules = (side: 'ingress' | 'egress', ...http: object[]): CiliumPolicySpec 
   endpointSelector: { matchLabels: { app: side === 'ingress' ? 'server' : 'client' } },
   [side]: [{ toPorts: web(...http) }],
 });
-const apply = (...specs: CiliumPolicySpec[]) => loop.run(() => world.apply(...specs));
-const hubble = (...words: string[]) => world.command(2, 'hubble', 'observe', ...words);
+const apply = (...specs: CiliumPolicySpec[]) => pods.apply(...specs);
+const hubble = (...words: string[]) => pods.hubble(2, ...words);
 
 async function open(): Promise<ClientHttp2Session> {
-  const socket: PodTcpSocket = await client.connectTcp({ host: formatAddress(world.server.address), port: 80 });
+  const socket: PodTcpSocket = await pods.client.connectTcp({ host: pods.serverAddress, port: 80 });
   session = connect('http://web', { createConnection: () => socket });
   session.on('error', () => undefined);
   return session;
@@ -198,13 +185,13 @@ it('a server that speaks HTTP/1.1 alone, and one that is not there', async () =>
     endpointSelector: { matchLabels: { app: 'client' } },
     egress: [{ toPorts: [{ ports: [{ port: '81' }, { port: '82' }], rules: { http: [{}] } }] }],
   });
-  (await server.listenTcp({ port: 81 })).on('connection', (socket: PodTcpSocket) => {
+  (await pods.server.listenTcp({ port: 81 })).on('connection', (socket: PodTcpSocket) => {
     socket.on('error', () => undefined);
     socket.end('HTTP/1.1 400 Bad Request\r\n\r\n');
   });
   const answers: Record<number, Answer> = {};
   for (const port of [81, 82]) {
-    const socket = await client.connectTcp({ host: formatAddress(world.server.address), port });
+    const socket = await pods.client.connectTcp({ host: pods.serverAddress, port });
     session = connect('http://web', { createConnection: () => socket });
     session.on('error', () => undefined);
     answers[port] = await ask('/', port === 82 ? GRPC : {});

@@ -1,14 +1,10 @@
-/** cilium's rules about content on two nodes: real HTTP and DNS between pods, through the proxies of one node or of both. */
+/** cilium's rules about HTTP on two nodes: real requests between pods, through the proxies of one node or of both. */
 import { Agent, createServer, type IncomingMessage, request } from 'node:http';
-import dnsPacket from 'dns-packet';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { PodNetwork, PodTcpSocket } from '../../shared/podnet/pod-network.ts';
-import { TestLoop } from '../../shared/podnet/pod-pair.testkit.ts';
-import { StackNetwork } from '../../shared/podnet/stack-network.ts';
+import type { PodTcpSocket } from '../../shared/podnet/pod-network.ts';
 import type { CiliumPolicySpec } from '../../shared/policy/cilium-policy.ts';
-import { formatAddress, parseAddress } from '../../shared/wire/ip-address.ts';
 import { waitFor } from '../wait-for.ts';
-import { CiliumWorld } from './cilium-world.testkit.ts';
+import { CiliumPods } from './cilium-pods.testkit.ts';
 
 const SERVER = '10.244.2.3';
 const CLIENT = '10.244.1.3';
@@ -22,28 +18,11 @@ const RAW_ANSWERS: Readonly<Record<string, string>> = {
   '/none': 'NONSENSE',
 };
 
-let world: CiliumWorld;
-let loop: TestLoop;
-let client: PodNetwork;
-let server: PodNetwork;
-let serverAddress = SERVER;
-beforeEach(() => build(2));
-afterEach(() => loop.close());
-
-async function build(serverNode: number): Promise<void> {
-  world = new CiliumWorld('vxlan', serverNode);
-  loop = new TestLoop(world.cluster.engine);
-  const networkOf = (host: (typeof world.client)['host']) => new StackNetwork({ host, loop });
-  for (const [i, plugin] of world.plugins.entries()) {
-    await plugin.lookInside(world.engines[i]!, { networkOf, inTurn: (call) => loop.run(call) });
-  }
-  client = networkOf(world.client.host);
-  server = networkOf(world.server.host);
-  serverAddress = formatAddress(world.server.address);
-}
-
-const apply = (...specs: CiliumPolicySpec[]) => loop.run(() => world.apply(...specs));
-const hubble = (node: number, ...words: string[]) => world.command(node, 'hubble', 'observe', ...words);
+let pods: CiliumPods;
+beforeEach(async () => {
+  pods = await CiliumPods.create();
+});
+afterEach(() => pods.close());
 
 interface Answer {
   readonly status: number;
@@ -57,7 +36,7 @@ class PodAgent extends Agent {
     _options: object,
     callback?: (error: Error | null, stream: PodTcpSocket) => void,
   ): undefined {
-    client.connectTcp({ host: serverAddress, port: 80 }).then((socket) => callback?.(null, socket));
+    pods.client.connectTcp({ host: pods.serverAddress, port: 80 }).then((socket) => callback?.(null, socket));
   }
 }
 
@@ -116,7 +95,7 @@ describe('HTTP', () => {
       socket.write('HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n');
       socket.pipe(socket);
     });
-    (await server.listenTcp({ port: 80, allowHalfOpen: true })).on('connection', (socket) =>
+    (await pods.server.listenTcp({ port: 80, allowHalfOpen: true })).on('connection', (socket) =>
       origin.emit('connection', socket),
     );
   }
@@ -127,7 +106,7 @@ describe('HTTP', () => {
     ['on the way out', [egress({ method: 'GET', path: '/public/.*' })]],
     ['on both', [ingress({ path: '/public/.*' }), egress({ method: 'GET' })]],
   ])('is asked about %s', async (_, specs) => {
-    apply(...specs);
+    pods.apply(...specs);
     const allowed = await ask(agent, 'GET', '/public/1?q=2');
     expect(allowed).toMatchObject({ status: 200, body: 'GET /public/1?q=2', headers: { server: 'envoy' } });
     const denied = await ask(agent, 'GET', '/private');
@@ -143,7 +122,9 @@ describe('HTTP', () => {
   });
 
   it('asks about hosts and headers', async () => {
-    apply(ingress({ host: 'we.', headers: ['X-Token: s3cret'], headerMatches: [{ name: 'x-user', value: 'ann' }] }));
+    pods.apply(
+      ingress({ host: 'we.', headers: ['X-Token: s3cret'], headerMatches: [{ name: 'x-user', value: 'ann' }] }),
+    );
     const token = { 'x-token': 's3cret', 'x-user': 'ann' };
     expect(await ask(agent, 'GET', '/', token)).toMatchObject({ status: 200 });
     expect(await ask(agent, 'GET', '/', { ...token, host: 'web.shop' })).toMatchObject({ status: 403 });
@@ -152,7 +133,7 @@ describe('HTTP', () => {
   });
 
   it('asks about paths as servers understand them', async () => {
-    apply(ingress({ path: '/public/.*' }));
+    pods.apply(ingress({ path: '/public/.*' }));
     expect(await ask(agent, 'GET', '/public/../private')).toMatchObject({ status: 403 });
     expect(await ask(agent, 'GET', '/private/%2e%2E//public//a')).toMatchObject({ body: 'GET /public/a' });
     const slash = await ask(agent, 'GET', '/public/..%2Fprivate');
@@ -162,7 +143,7 @@ describe('HTTP', () => {
   });
 
   it('passes what is large in either direction, and what changes the protocol', async () => {
-    apply(ingress({ path: '/big|/chat' }), egress({}));
+    pods.apply(ingress({ path: '/big|/chat' }), egress({}));
     expect((await ask(agent, 'GET', '/big')).body).toHaveLength(BIG_BYTES);
     await ask(agent, 'POST', '/big', { 'transfer-encoding': 'chunked' }, 'y'.repeat(BIG_BYTES));
     expect(seen[1]).toMatchObject({ method: 'POST', bytes: BIG_BYTES });
@@ -175,7 +156,7 @@ describe('HTTP', () => {
   });
 
   it('answers requests that were sent before the answers, in their order', async () => {
-    apply(ingress({ path: '/[13]' }));
+    pods.apply(ingress({ path: '/[13]' }));
     const text = ['/1', '/2', '/3'].map((path) => `GET ${path} HTTP/1.1\r\nHost: web\r\n\r\n`).join('');
     expect(await exchange({}, text, /GET \/1[\s\S]*Access denied[\s\S]*GET \/3/)).toMatch(
       /200 OK[\s\S]*403 Forbidden[\s\S]*200 OK/,
@@ -183,79 +164,85 @@ describe('HTTP', () => {
   });
 
   it('follows the rules as they change, within a connection too', async () => {
-    apply(ingress({ path: '/one' }));
+    pods.apply(ingress({ path: '/one' }));
     expect(await ask(agent, 'GET', '/two')).toMatchObject({ status: 403 });
-    apply(ingress({ path: '/two' }));
+    pods.apply(ingress({ path: '/two' }));
     expect(await ask(agent, 'GET', '/two')).toMatchObject({ status: 200 });
-    apply();
+    pods.apply();
     expect(await ask(agent, 'GET', '/three')).toMatchObject({ status: 200 });
     expect(await ask(agent, 'GET', '/three')).toMatchObject({ status: 200 });
   });
 
   it('a connection that is looked into is cut when its port is forbidden', async () => {
-    apply(ingress({}), egress({}));
+    pods.apply(ingress({}), egress({}));
     expect(await ask(agent, 'GET', '/')).toMatchObject({ status: 200 });
-    apply({ ...serverSelector, ingress: [{}] });
+    pods.apply({ ...serverSelector, ingress: [{}] });
     const late = ask(agent, 'GET', '/');
-    await waitFor('packets to be refused', async () => hubble(2, '--verdict', 'DROPPED').includes('Policy denied'));
-    apply(ingress({}));
+    await waitFor('packets to be refused', async () =>
+      pods.hubble(2, '--verdict', 'DROPPED').includes('Policy denied'),
+    );
+    pods.apply(ingress({}));
     expect(await late).toMatchObject({ status: 200 }); // TCP sends again
   });
 
   it('a connection that nobody looked into from its beginning on is reset when rules ask', async () => {
     expect(await ask(agent, 'GET', '/')).toMatchObject({ status: 200 });
-    apply(ingress({}));
+    pods.apply(ingress({}));
     await expect(ask(agent, 'GET', '/')).rejects.toMatchObject({ code: 'ECONNRESET' });
     expect(await ask(agent, 'GET', '/')).toMatchObject({ status: 200 });
   });
 
   it('rules that ask nothing let everything through, and hubble sees it', async () => {
-    apply(ingress({ method: 'GET' }), { ...serverSelector, ingress: [{ fromEntities: ['cluster'] }] });
+    pods.apply(ingress({ method: 'GET' }), { ...serverSelector, ingress: [{ fromEntities: ['cluster'] }] });
     expect(await ask(agent, 'DELETE', '/all')).toMatchObject({ status: 200 });
-    expect(hubble(2)).toMatch(
+    expect(pods.hubble(2)).toMatch(
       /default\/client:\d+ \(ID:1000\) -> default\/server:80 \(ID:2000\) to-proxy FORWARDED \(TCP Flags: SYN\)/,
     );
-    expect(hubble(2, '--protocol', 'http')).toMatch(
+    expect(pods.hubble(2, '--protocol', 'http')).toMatch(
       /-> default\/server:80 \(ID:2000\) http-request FORWARDED \(HTTP\/1\.1 DELETE http:\/\/web\/all\)\n.*<- .*http-response FORWARDED \(HTTP\/1\.1 200 \d+ms \(DELETE http:\/\/web\/all\)\)\n$/,
     );
   });
 
   it('says whom it denied, and by which policy', async () => {
-    apply(ingress({ method: 'GET' }));
+    pods.apply(ingress({ method: 'GET' }));
     await ask(agent, 'PUT', '/v1');
-    expect(hubble(2, '--verdict', 'DROPPED')).toMatch(/http-request DROPPED \(HTTP\/1\.1 PUT http:\/\/web\/v1\)\n$/);
-    const [line = ''] = hubble(2, '--verdict', 'DROPPED', '-o', 'json').split('\n');
+    expect(pods.hubble(2, '--verdict', 'DROPPED')).toMatch(
+      /http-request DROPPED \(HTTP\/1\.1 PUT http:\/\/web\/v1\)\n$/,
+    );
+    const [line = ''] = pods.hubble(2, '--verdict', 'DROPPED', '-o', 'json').split('\n');
     expect(JSON.parse(line).flow).toMatchObject({
       verdict: 'DROPPED',
       Type: 'L7',
       l7: { type: 'REQUEST', http: { method: 'PUT', url: 'http://web/v1', protocol: 'HTTP/1.1' } },
       ingress_denied_by: [{ kind: 'CiliumNetworkPolicy', namespace: 'default', name: 'guard' }],
     });
-    expect(hubble(2, '--http-status', '403')).toContain('http-response FORWARDED (HTTP/1.1 403');
-    expect(hubble(2, '--http-method', 'GET')).toBe('');
-    expect(world.command(2, 'cilium-dbg', 'status')).toMatch(/Proxy Status: +OK, ip 10\.244\.2\.2, 1 redirects active/);
-    const maps = world.command(2, 'cilium-dbg', 'bpf', 'policy', 'get', '--all');
+    expect(pods.hubble(2, '--http-status', '403')).toContain('http-response FORWARDED (HTTP/1.1 403');
+    expect(pods.hubble(2, '--http-method', 'GET')).toBe('');
+    expect(pods.world.command(2, 'cilium-dbg', 'status')).toMatch(
+      /Proxy Status: +OK, ip 10\.244\.2\.2, 1 redirects active/,
+    );
+    const maps = pods.world.command(2, 'cilium-dbg', 'bpf', 'policy', 'get', '--all');
     expect(maps).toMatch(/Allow +Ingress +reserved:world +80\/TCP +10000 +disabled/);
     expect(maps).toMatch(/Allow +Egress +ANY +ANY +NONE/);
-    expect(world.command(2, 'cilium-dbg', 'bpf', 'policy', 'get', '4711')).toMatch(/^Error: no endpoint 4711/);
+    expect(pods.world.command(2, 'cilium-dbg', 'bpf', 'policy', 'get', '4711')).toMatch(/^Error: no endpoint 4711/);
   });
 
   it('a server that refuses connections is 503', async () => {
-    apply({ ...clientSelector, egress: [{ toPorts: [{ ports: [{ port: '81' }], rules: { http: [{}] } }] }] });
+    pods.apply({ ...clientSelector, egress: [{ toPorts: [{ ports: [{ port: '81' }], rules: { http: [{}] } }] }] });
     const answer = await exchange({ port: 81 }, 'GET / HTTP/1.1\r\nHost: web\r\n\r\n', /reset reason: \w+ \w+$/);
     expect(answer).toMatch(/^HTTP\/1\.1 503 [\s\S]*reset reason: connection failure$/);
   });
 
   it('what is no HTTP is 400', async () => {
-    apply(ingress({}));
+    pods.apply(ingress({}));
     expect(await exchange({}, 'SSH-2.0-OpenSSH\r\n\r\n', /\r\n\r\n/)).toMatch(/^HTTP\/1\.1 400 /);
     const long = `GET / HTTP/1.1\r\nHost: web\r\nX: ${'x'.repeat(70_000)}\r\n\r\n`;
     expect(await exchange({}, long, /\r\n\r\n/)).toMatch(/^HTTP\/1\.1 431 /);
   });
 
   it('what is no HTTP does not end up in an answer that is under way', async () => {
-    apply(ingress({}));
-    const socket = await client.connectTcp({ host: serverAddress, port: 80 });
+    pods.apply(ingress({}));
+    const socket = await pods.client.connectTcp({ host: pods.serverAddress, port: 80 });
     let heard = '';
     socket.on('data', (piece: Buffer) => {
       heard += piece.toString('latin1');
@@ -267,7 +254,7 @@ describe('HTTP', () => {
   });
 
   it('what would no longer be looked into does not begin', async () => {
-    apply(ingress({ path: '/chat' }));
+    pods.apply(ingress({ path: '/chat' }));
     const ask = (protocol: string, more = '') =>
       `GET /chat HTTP/1.1\r\nHost: web\r\nUpgrade: ${protocol}\r\nConnection: Upgrade\r\n${more}\r\n`;
     expect(await exchange({}, ask('spdy'), /denied/)).toContain('403 Forbidden');
@@ -277,7 +264,7 @@ describe('HTTP', () => {
   });
 
   it('lives with what servers and clients may say', async () => {
-    apply(ingress({}));
+    pods.apply(ingress({}));
     expect(await ask(agent, 'GET', '/zero')).toMatchObject({ status: 502 });
     expect(await ask(agent, 'GET', '/words')).toMatchObject({ status: 200 });
     expect(await ask(agent, 'GET', '/trailer')).toMatchObject({ status: 200 });
@@ -288,7 +275,7 @@ describe('HTTP', () => {
     });
     const trailer = 'GET /t HTTP/1.1\r\nHost: web\r\nTrailer: x\r\n\r\n';
     expect(await exchange({}, trailer, /GET \/t/)).toContain('200 OK');
-    apply(ingress({ headers: ['constructor', '__proto__: x'] }));
+    pods.apply(ingress({ headers: ['constructor', '__proto__: x'] }));
     expect(await ask(agent, 'GET', '/')).toMatchObject({ status: 403 });
   });
 
@@ -296,12 +283,12 @@ describe('HTTP', () => {
     ['the way out too', [ingress({})], [ingress({}), egress({ path: '/new' })]],
     ['the way in too', [egress({})], [egress({}), ingress({ path: '/new' })]],
   ])('a connection within a node is not looked into by half when rules ask about %s', async (_, before, after) => {
-    loop.close();
-    await build(1);
+    pods.close();
+    pods = await CiliumPods.create(1);
     await serve();
-    apply(...before);
+    pods.apply(...before);
     expect(await ask(agent, 'GET', '/old')).toMatchObject({ status: 200 });
-    apply(...after);
+    pods.apply(...after);
     const said = await ask(agent, 'GET', '/old').then(
       ({ status }) => status,
       ({ code }: NodeJS.ErrnoException) => code,
@@ -313,7 +300,7 @@ describe('HTTP', () => {
 
   /** What a connection says in answer to each text, once it says what is waited for. */
   async function exchange({ port = 80 }, ...steps: (string | RegExp)[]): Promise<string> {
-    const socket = await client.connectTcp({ host: SERVER, port });
+    const socket = await pods.client.connectTcp({ host: SERVER, port });
     let heard = '';
     socket.on('error', () => undefined);
     for (let i = 0; i < steps.length; i += 2) {
@@ -332,138 +319,4 @@ describe('HTTP', () => {
     socket.destroy();
     return heard;
   }
-});
-
-describe('DNS', () => {
-  const WORLD = '203.0.113.7';
-  const TTL_SECONDS = 60;
-  const dns = (...patterns: object[]) => ({
-    toEndpoints: [{ matchLabels: { app: 'server' } }],
-    toPorts: [{ ports: [{ port: '53', protocol: 'ANY' }], rules: { dns: patterns } }],
-  });
-  const rules = (...egress: object[]): CiliumPolicySpec => ({
-    endpointSelector: { matchLabels: { app: 'client' } },
-    egress: egress as CiliumPolicySpec['egress'],
-  });
-
-  beforeEach(async () => {
-    const answerTo = (message: Uint8Array): Buffer => {
-      const { id, questions = [] } = dnsPacket.decode(Buffer.from(message));
-      const name = questions[0]?.name ?? '';
-      return dnsPacket.encode({
-        type: 'response',
-        id,
-        questions,
-        answers: [{ type: 'A', name, ttl: TTL_SECONDS, data: WORLD }],
-      });
-    };
-    const udp = await server.bindUdp({ port: 53 });
-    udp.on('message', (message, from) => void udp.send(answerTo(message), from.port, from.address));
-    (await server.listenTcp({ port: 53 })).on('connection', (socket: PodTcpSocket) => {
-      socket.on('data', (bytes: Uint8Array) => {
-        const answer = answerTo(bytes.subarray(2));
-        socket.write(Buffer.concat([Buffer.from([answer.length >> 8, answer.length & 255]), answer]));
-        if (Buffer.from(bytes).includes('last')) socket.end();
-      });
-    });
-  });
-
-  async function resolve(name: string): Promise<dnsPacket.DecodedPacket> {
-    const socket = await client.bindUdp({ remote: { address: SERVER, port: 53 } });
-    const query = dnsPacket.encode({ type: 'query', id: 7, flags: 256, questions: [{ type: 'A', name }] });
-    const answer = new Promise<Uint8Array>((told) => socket.on('message', told));
-    await socket.send(query, 53, SERVER);
-    const message = dnsPacket.decode(Buffer.from(await answer));
-    socket.close();
-    return message;
-  }
-
-  /** A connection on which names were asked for, in one message. */
-  async function connectAndAsk(...names: string[]): Promise<PodTcpSocket> {
-    const socket = await client.connectTcp({ host: SERVER, port: 53 });
-    const questions = names.map((name) => ({ type: 'A' as const, name }));
-    const query = dnsPacket.encode({ type: 'query', id: 8, flags: 256, questions });
-    socket.write(Buffer.concat([Buffer.from([0, query.length]), query]));
-    return socket;
-  }
-
-  async function resolveOverTcp(name: string): Promise<dnsPacket.DecodedPacket> {
-    const socket = await connectAndAsk(name);
-    const answer = new Promise<Uint8Array>((told) => socket.once('data', told));
-    const message = dnsPacket.decode(Buffer.from((await answer).subarray(2)));
-    socket.destroy();
-    return message;
-  }
-
-  const command = (...words: string[]) => world.command(1, 'cilium-dbg', ...words);
-  const rcodeOf = (message: object) => ('rcode' in message ? message.rcode : undefined);
-  const mayReach = (address: string, port: number) => {
-    const policy = world.engines[0]!;
-    const decision = policy.decisionOf('egress', parseAddress(CLIENT)!, parseAddress(address)!, 6, port);
-    return decision === null || decision.drop === null;
-  };
-
-  it.each([
-    ['UDP', resolve],
-    ['TCP', resolveOverTcp],
-  ])('over %s: names that rules do not allow are refused', async (_, query) => {
-    apply(rules(dns({ matchName: 'api.example.com' }, { matchPattern: '*.cilium.io' })));
-    expect(rcodeOf(await query('api.example.com'))).toBe('NOERROR');
-    expect(rcodeOf(await query('Docs.Cilium.IO'))).toBe('NOERROR');
-    const refused = await query('a.docs.cilium.io');
-    expect(rcodeOf(refused)).toBe('REFUSED');
-    expect(refused).toMatchObject({ type: 'response', questions: [{ name: 'a.docs.cilium.io' }] });
-  });
-
-  it('over TCP: the server may end, and a message has one question', async () => {
-    apply(rules(dns({ matchName: 'last.example.com' })));
-    const last = await connectAndAsk('last.example.com');
-    await new Promise((ended) => last.once('end', ended).resume());
-    const two = await connectAndAsk('last.example.com', 'no.example.com');
-    const error = await new Promise((failed) => two.once('error', failed));
-    expect(error).toMatchObject({ code: 'ECONNRESET' });
-  });
-
-  it('an answer opens the way to its addresses, for as long as it holds', async () => {
-    const https = [{ ports: [{ port: '443', protocol: 'TCP' }] }];
-    apply(rules(dns({ matchPattern: '*' }), { toFQDNs: [{ matchName: 'api.example.com' }], toPorts: https }));
-    expect(mayReach(WORLD, 443)).toBe(false);
-    await resolve('other.example.com');
-    expect(mayReach(WORLD, 443)).toBe(false);
-    await resolve('api.example.com');
-    expect([mayReach(WORLD, 443), mayReach(WORLD, 80)]).toEqual([true, false]);
-    expect(world.command(1, 'cilium-dbg', 'fqdn', 'cache', 'list')).toMatch(
-      /lookup +api\.example\.com\. +60 +\S+Z +203\.0\.113\.7/,
-    );
-    const [, identity = ''] = /203\.0\.113\.7\/32 +identity=(\d+)/.exec(command('bpf', 'ipcache', 'list')) ?? [];
-    expect(identity).toMatch(/^1677721\d$/);
-    expect(command('identity', 'list')).toMatch(
-      new RegExp(`${identity} +fqdn:api.example.com\\n +fqdn:other.example.com\\n +reserved:world`),
-    );
-    loop.run(() => world.cluster.advance(2 * 60_000_000));
-    expect(mayReach(WORLD, 443)).toBe(false);
-    expect(command('fqdn', 'cache', 'list')).not.toContain('api.example.com.');
-    expect(command('identity', 'list')).not.toContain('fqdn:');
-    expect(command('bpf', 'ipcache', 'list')).not.toContain('203.0.113.7');
-  });
-
-  it('hubble shows questions and answers', async () => {
-    apply(rules(dns({ matchName: 'api.example.com' })));
-    await resolve('api.example.com');
-    await resolve('no.example.com');
-    const flows = hubble(1, '--protocol', 'dns');
-    expect(flows).toMatch(
-      /-> default\/server:53 \(ID:2000\) dns-request proxy FORWARDED \(DNS Query api\.example\.com\. A\)\n/,
-    );
-    expect(flows).toMatch(
-      /<- default\/server:53 \(ID:2000\) dns-response proxy FORWARDED \(DNS Answer "203\.0\.113\.7" TTL: 60 \(Proxy api\.example\.com\. A\)\)\n/,
-    );
-    expect(flows).toMatch(/dns-request proxy DROPPED \(DNS Query no\.example\.com\. A\)\n$/);
-    const lines = hubble(1, '--protocol', 'dns', '-o', 'json').trim().split('\n');
-    expect(JSON.parse(lines[1]!).flow).toMatchObject({
-      Type: 'L7',
-      is_reply: true,
-      l7: { type: 'RESPONSE', dns: { query: 'api.example.com.', ips: [WORLD], ttl: 60, rcode: 0, qtypes: ['A'] } },
-    });
-  });
 });
