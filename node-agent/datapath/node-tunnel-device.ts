@@ -5,20 +5,13 @@
  *   transmitNow: choose an end -> `routeTo` it -> `depart` -> encapsulate -> `sendDatagram`, or as the tunnel does
  *   from the stack: decapsulate -> `forgetOuter`, `frameInner` -> `arrive`
  */
-import {
-  type DeviceCounters,
-  type FrameTap,
-  type FrameUpcall,
-  type NetDevice,
-  type QueueDiscipline,
-  type QueuedDevice,
-  zeroCounters,
-} from '../../shared/netstack/device.ts';
+import type { QueueDiscipline } from '../../shared/netstack/device.ts';
 import * as drop from '../../shared/netstack/drop-reasons.ts';
 import type { DropReason } from '../../shared/netstack/hooks.ts';
 import type { Host } from '../../shared/netstack/host.ts';
 import { DEFAULT_TTL, routeError, sendIp } from '../../shared/netstack/ip-output.ts';
 import type { NextHop } from '../../shared/netstack/next-hop.ts';
+import { WiredDevice } from '../../shared/netstack/wired-device.ts';
 import { completeChecksums } from '../../shared/wire/complete-checksums.ts';
 import * as ethernet from '../../shared/wire/ethernet.ts';
 import * as ipv4 from '../../shared/wire/ipv4.ts';
@@ -35,21 +28,10 @@ export interface NodeTunnelOptions {
   readonly local: number;
 }
 
-export abstract class NodeTunnelDevice implements NetDevice, QueuedDevice {
-  abstract readonly kind: NetDevice['kind'];
-  readonly name: string;
-  readonly index: number;
-  readonly macAddress: number;
-  readonly superSegmentBytes = 0;
-  readonly counters: DeviceCounters = zeroCounters();
+export abstract class NodeTunnelDevice extends WiredDevice {
   readonly local: number;
-  mtuBytes: number;
-  up = true;
-  upcall: FrameUpcall | null = null;
-  tap: FrameTap | null = null;
   observer: FrameObserver | null = null;
-  qdisc: QueueDiscipline | null = null;
-  /** The same for what arrives; its output is `receive`. */
+  /** As `qdisc`, for what arrives; its output is `receive`. */
   ingress: QueueDiscipline | null = null;
   protected readonly host: Host;
   /** Of each frame, that the counters leave out: a device without link addresses counts packets. */
@@ -57,21 +39,15 @@ export abstract class NodeTunnelDevice implements NetDevice, QueuedDevice {
 
   /** A MAC address of 0: it has none, and carries packets instead of frames. */
   constructor(options: NodeTunnelOptions, macAddress = 0) {
+    super({ ...options, macAddress });
     this.host = options.host;
-    this.name = options.name;
-    this.index = options.index;
-    this.mtuBytes = options.mtuBytes;
     this.local = options.local;
-    this.macAddress = macAddress;
     this.uncountedBytes = macAddress === 0 ? ethernet.HEADER_BYTES : 0;
   }
 
-  transmit(frame: Packet): void {
-    if (this.qdisc === null) this.transmitNow(frame);
-    else this.qdisc.enqueue(frame);
+  override get superSegmentBytes(): number {
+    return 0;
   }
-
-  abstract transmitNow(frame: Packet): void;
 
   /** `peer`: the node's address at the other end. */
   protected arrive(frame: Packet, peer: number): void {

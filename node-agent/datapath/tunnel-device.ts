@@ -1,16 +1,8 @@
 /** What the two devices over the underlay share: counters, MTU, and the way to the peer that has a MAC. */
-import {
-  type DeviceCounters,
-  type FrameTap,
-  type FrameUpcall,
-  type NetDevice,
-  type QueueDiscipline,
-  type QueuedDevice,
-  zeroCounters,
-} from '../../shared/netstack/device.ts';
+import type { QueueDiscipline } from '../../shared/netstack/device.ts';
 import * as drop from '../../shared/netstack/drop-reasons.ts';
 import type { DropReason } from '../../shared/netstack/hooks.ts';
-import { SUPER_SEGMENT_BYTES } from '../../shared/netstack/super-segment.ts';
+import { WiredDevice } from '../../shared/netstack/wired-device.ts';
 import * as ethernet from '../../shared/wire/ethernet.ts';
 import type { Packet, PacketMemory } from '../../shared/wire/packet-memory.ts';
 import type { DropLedger } from './drop-ledger.ts';
@@ -30,20 +22,11 @@ export interface TunnelOptions {
   readonly mtuBytes: number;
 }
 
-export abstract class TunnelDevice implements NetDevice, QueuedDevice, TunnelEnd {
-  abstract readonly kind: 'vxlan' | 'ethernet';
+export abstract class TunnelDevice extends WiredDevice implements TunnelEnd {
+  abstract override readonly kind: 'vxlan' | 'ethernet';
   abstract readonly vni: number;
-  readonly name: string;
-  readonly index: number;
-  readonly macAddress: number;
-  readonly counters: DeviceCounters = zeroCounters();
-  mtuBytes: number;
-  up = true;
-  upcall: FrameUpcall | null = null;
-  tap: FrameTap | null = null;
   observer: FrameObserver | null = null;
-  qdisc: QueueDiscipline | null = null;
-  /** The same for what arrives; its output is `receive`. */
+  /** As `qdisc`, for what arrives; its output is `receive`. */
   ingress: QueueDiscipline | null = null;
   protected readonly memory: PacketMemory;
   protected readonly underlay: Underlay;
@@ -52,17 +35,10 @@ export abstract class TunnelDevice implements NetDevice, QueuedDevice, TunnelEnd
   private readonly fdb = new Map<number, Peer>();
 
   constructor(options: TunnelOptions) {
+    super(options);
     this.memory = options.memory;
     this.underlay = options.underlay;
     this.drops = options.drops;
-    this.name = options.name;
-    this.index = options.index;
-    this.macAddress = options.macAddress;
-    this.mtuBytes = options.mtuBytes;
-  }
-
-  get superSegmentBytes(): number {
-    return this.qdisc === null || this.qdisc.takesSuperSegments ? SUPER_SEGMENT_BYTES : 0;
   }
 
   setFdbEntry(macAddress: number, peer: Peer): void {
@@ -75,11 +51,6 @@ export abstract class TunnelDevice implements NetDevice, QueuedDevice, TunnelEnd
 
   fdbEntries(): ReadonlyMap<number, Peer> {
     return this.fdb;
-  }
-
-  transmit(frame: Packet): void {
-    if (this.qdisc === null) this.transmitNow(frame);
-    else this.qdisc.enqueue(frame);
   }
 
   transmitNow(frame: Packet): void {

@@ -1,16 +1,7 @@
 import * as ethernet from '../wire/ethernet.ts';
 import type { Packet, PacketMemory } from '../wire/packet-memory.ts';
-import {
-  type DeviceCounters,
-  type FrameTap,
-  type FrameUpcall,
-  type NetDevice,
-  type QueueDiscipline,
-  type QueuedDevice,
-  zeroCounters,
-} from './device.ts';
 import type { Engine } from './engine.ts';
-import { SUPER_SEGMENT_BYTES } from './super-segment.ts';
+import { WiredDevice } from './wired-device.ts';
 
 export interface VethOptions {
   readonly name: string;
@@ -21,38 +12,17 @@ export interface VethOptions {
 }
 
 /** One end of a virtual Ethernet cable: what is transmitted here is received by the peer, by way of the backlog. */
-export class VethDevice implements NetDevice, QueuedDevice {
+export class VethDevice extends WiredDevice {
   readonly kind = 'veth';
-  readonly name: string;
-  readonly index: number;
-  readonly macAddress: number;
-  readonly counters: DeviceCounters = zeroCounters();
-  mtuBytes: number;
-  up = true;
-  upcall: FrameUpcall | null = null;
-  qdisc: QueueDiscipline | null = null;
-  tap: FrameTap | null = null;
   /** null once the pair was deleted. */
   peer: VethDevice | null = null;
   private readonly engine: Engine;
   private readonly memory: PacketMemory;
 
   constructor(engine: Engine, memory: PacketMemory, options: VethOptions) {
+    super({ ...options, mtuBytes: options.mtuBytes ?? 1500 });
     this.engine = engine;
     this.memory = memory;
-    this.name = options.name;
-    this.index = options.index;
-    this.macAddress = options.macAddress;
-    this.mtuBytes = options.mtuBytes ?? 1500;
-  }
-
-  get superSegmentBytes(): number {
-    return this.qdisc === null || this.qdisc.takesSuperSegments ? SUPER_SEGMENT_BYTES : 0;
-  }
-
-  transmit(frame: Packet): void {
-    if (this.qdisc === null) this.transmitNow(frame);
-    else this.qdisc.enqueue(frame);
   }
 
   transmitNow(frame: Packet): void {
