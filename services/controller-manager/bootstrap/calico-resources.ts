@@ -17,13 +17,9 @@ import type { CniBackend } from '../../../shared/runtime/cni-plugins.ts';
 import { checked, customDefinition, refusing } from './custom-definition.ts';
 import { anything, list, object, oneWord, text, whole } from './custom-schema.ts';
 import type { Manifest } from './manifest.ts';
+import { SELECTOR_PATTERN } from './selector-pattern.ts';
 
-/** Words of the selector language; in which order they may stand, the policy's compiler knows. */
-const SELECTOR =
-  /^(\s*(&&|\|\||==|!=|!|\(|\)|\{|\}|,|"[^"]*"|'[^']*'|all\(\)|global\(\)|has\(\s*[\w./-]+\s*\)|\w[\w./-]*))*\s*$/
-    .source;
-
-const selector: JSONSchemaProps = { ...text, pattern: SELECTOR };
+const selector: JSONSchemaProps = { ...text, pattern: SELECTOR_PATTERN };
 const flag: JSONSchemaProps = { type: 'boolean' };
 const icmp: JSONSchemaProps = object({ type: whole(0, 254), code: whole(0, 255) });
 const order: JSONSchemaProps = { type: 'number', format: 'double' };
