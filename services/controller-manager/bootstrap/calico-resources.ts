@@ -116,9 +116,17 @@ const bgpPeer = checked(
 
 const networkSet = object({ nets: { ...list(text), maxItems: 10_000 } });
 
+/** As the original's API server has them. */
+const SHORT_NAMES: ReadonlyMap<ResourceRef, readonly string[]> = new Map([
+  [CALICO_GLOBALNETWORKPOLICIES, ['gnp', 'cgnp', 'calicoglobalnetworkpolicies']],
+  [CALICO_NETWORKPOLICIES, ['cnp', 'caliconetworkpolicy', 'caliconetworkpolicies']],
+  [CALICO_NETWORKSETS, ['netsets']],
+  [CALICO_BGPCONFIGURATIONS, ['bgpconfig', 'bgpconfigs']],
+]);
+
 function calicoDefinitions(): Manifest[] {
   const define = (resource: ResourceRef, spec: JSONSchemaProps, columns: Readonly<Record<string, string>>) =>
-    customDefinition(resource, { fields: { spec }, columns });
+    customDefinition(resource, { fields: { spec }, columns, shortNames: SHORT_NAMES.get(resource) });
   return [
     define(CALICO_GLOBALNETWORKPOLICIES, policySpec(true), policyColumns),
     define(CALICO_NETWORKPOLICIES, policySpec(false), policyColumns),
