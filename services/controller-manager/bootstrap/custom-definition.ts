@@ -16,11 +16,28 @@ export interface DefinitionOptions {
   readonly lastColumns?: Readonly<Record<string, string>>;
   readonly annotations?: Readonly<Record<string, string>>;
   readonly hasStatus?: boolean;
+  /** Over the whole object. */
+  readonly validations?: readonly SchemaRule[];
+}
+
+/** `rule` is CEL over `self`. */
+export interface SchemaRule {
+  readonly rule: string;
+  readonly message: string;
 }
 
 export function customDefinition(resource: ResourceRef, options: DefinitionOptions): Manifest {
   const { group, version, kind, resource: plural, namespaced } = resource;
-  const { shortNames = [], fields, required = [], columns = {}, lastColumns = {}, annotations, hasStatus } = options;
+  const {
+    shortNames = [],
+    fields,
+    required = [],
+    columns = {},
+    lastColumns = {},
+    annotations,
+    hasStatus,
+    validations = [],
+  } = options;
   const manifest: CustomResourceDefinition = {
     apiVersion: 'apiextensions.k8s.io/v1',
     kind: 'CustomResourceDefinition',
@@ -35,10 +52,13 @@ export function customDefinition(resource: ResourceRef, options: DefinitionOptio
           served: true,
           storage: true,
           schema: {
-            openAPIV3Schema: object({ apiVersion: text, kind: text, metadata: { type: 'object' }, ...fields }, [
-              'metadata',
-              ...required,
-            ]),
+            openAPIV3Schema: checked(
+              object({ apiVersion: text, kind: text, metadata: { type: 'object' }, ...fields }, [
+                'metadata',
+                ...required,
+              ]),
+              ...validations,
+            ),
           },
           ...(hasStatus === true ? { subresources: { status: {} } } : {}),
           additionalPrinterColumns: [
@@ -57,6 +77,10 @@ function textColumns(columns: Readonly<Record<string, string>>) {
   return Object.entries(columns).map(([name, jsonPath]) => ({ name, type: 'string', jsonPath }));
 }
 
+export function notEnforced(field: string): string {
+  return `${field}: this emulation does not enforce it yet, so it is refused`;
+}
+
 /**
  * Fields that are not enforced here are refused with a sentence, never dropped: a rule that lost a condition would allow more
  * than its author wrote. `kafka[]` is a field that holds a list.
@@ -66,16 +90,13 @@ export function refusing(schema: JSONSchemaProps, ...fields: readonly string[]):
   const refused = Object.fromEntries(named.map(({ name, isList }) => [name, isList ? list(anything) : anything]));
   const validations = named.map(({ name }) => ({
     rule: `!has(self.${name})`,
-    message: `${name}: this emulation does not enforce it yet, so it is refused`,
+    message: notEnforced(name),
   }));
   return checked({ ...schema, properties: { ...schema.properties, ...refused } }, ...validations);
 }
 
-/** `rule` is CEL over `self`. */
-export function checked(
-  schema: JSONSchemaProps,
-  ...validations: readonly { readonly rule: string; readonly message: string }[]
-): JSONSchemaProps {
+export function checked(schema: JSONSchemaProps, ...validations: readonly SchemaRule[]): JSONSchemaProps {
+  if (validations.length === 0) return schema;
   const present = (schema as { 'x-kubernetes-validations'?: readonly object[] })['x-kubernetes-validations'] ?? [];
   return { ...schema, 'x-kubernetes-validations': [...present, ...validations] } as JSONSchemaProps; // whose type does not know the extension
 }

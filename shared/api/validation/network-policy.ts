@@ -14,7 +14,7 @@ import { dns1123SubdomainErrors, wildcardSubdomainErrors } from '../name-format.
 import type { FieldError } from '../status.ts';
 import { forbiddenValue, invalidValue, requiredValue } from './field-error.ts';
 import { isCidr, isIp } from './ip.ts';
-import { cidr, dnsSubdomain, each, oneOf, portReference, type TypeRules } from './rule.ts';
+import { cidr, dnsSubdomain, each, oneOf, portNumber, portReference, type TypeRules } from './rule.ts';
 
 function peerErrors({ podSelector, namespaceSelector, ipBlock }: NetworkPolicyPeer, path: string): FieldError[] {
   const selects = podSelector !== undefined || namespaceSelector !== undefined;
@@ -24,6 +24,15 @@ function peerErrors({ podSelector, namespaceSelector, ipBlock }: NetworkPolicyPe
     : [];
 }
 
+const MAX_POLICY_TYPES = 2;
+
+function policyTypesErrors(types: unknown, path: string): FieldError[] {
+  if (!Array.isArray(types)) return [];
+  return types.length > MAX_POLICY_TYPES
+    ? [invalidValue(path, types, 'may not specify more than two policyTypes')]
+    : each(oneOf('Ingress', 'Egress'))(types, path);
+}
+
 function portErrors({ port, endPort }: NetworkPolicyPort, path: string): FieldError[] {
   if (endPort === undefined) return [];
   if (port === undefined)
@@ -31,7 +40,11 @@ function portErrors({ port, endPort }: NetworkPolicyPort, path: string): FieldEr
   if (typeof port === 'string') {
     return [invalidValue(`${path}.endPort`, endPort, 'may not be specified when `port` is non-numeric')];
   }
-  return endPort < port ? [invalidValue(`${path}.endPort`, endPort, 'must be greater than or equal to `port`')] : [];
+  return [
+    // The value that the original names is the port's.
+    ...(endPort < port ? [invalidValue(`${path}.endPort`, port, 'must be greater than or equal to `port`')] : []),
+    ...portNumber(endPort, `${path}.endPort`),
+  ];
 }
 
 function ipBlockErrors({ cidr: range, except = [] }: IPBlock, path: string): FieldError[] {
@@ -105,10 +118,10 @@ function backendErrors({ service, resource }: IngressBackend, path: string): Fie
 }
 
 export const NETWORK_POLICY_RULES: Readonly<Record<string, TypeRules>> = {
-  'networking.v1.NetworkPolicySpec': { fields: { policyTypes: each(oneOf('Egress', 'Ingress')) } },
+  'networking.v1.NetworkPolicySpec': { fields: { policyTypes: policyTypesErrors } },
   'networking.v1.NetworkPolicyPeer': { object: peerErrors },
   'networking.v1.NetworkPolicyPort': {
-    fields: { port: portReference, protocol: oneOf('SCTP', 'TCP', 'UDP') },
+    fields: { port: portReference, protocol: oneOf('TCP', 'UDP', 'SCTP') },
     object: portErrors,
   },
   'networking.v1.IPBlock': { fields: { cidr, except: each(cidr) }, object: ipBlockErrors },

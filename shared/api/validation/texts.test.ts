@@ -118,10 +118,38 @@ describe('specifications', () => {
       'NetworkPolicy',
       { podSelector: {}, ingress: [{ ports: [{ port: 80, endPort: 70 }, { port: 70000 }, { endPort: 5 }] }] },
       [
-        'spec.ingress[0].ports[0].endPort: Invalid value: 70: must be greater than or equal to `port`',
+        'spec.ingress[0].ports[0].endPort: Invalid value: 80: must be greater than or equal to `port`',
         'spec.ingress[0].ports[1].port: Invalid value: 70000: must be between 1 and 65535, inclusive',
         'spec.ingress[0].ports[2].endPort: Invalid value: 5: may not be specified when `port` is not specified',
       ],
+    ],
+    [
+      'networking.k8s.io/v1',
+      'NetworkPolicy',
+      {
+        podSelector: { matchExpressions: [{ key: 'a', operator: 'Is' }] },
+        policyTypes: ['Both'],
+        egress: [
+          {
+            ports: [
+              { port: 80, endPort: 70000 },
+              { port: 80, protocol: 'ICMP' },
+            ],
+          },
+        ],
+      },
+      [
+        'spec.egress[0].ports[0].endPort: Invalid value: 70000: must be between 1 and 65535, inclusive',
+        'spec.egress[0].ports[1].protocol: Unsupported value: "ICMP": supported values: "TCP", "UDP", "SCTP"',
+        'spec.podSelector.matchExpressions[0].operator: Invalid value: "Is": not a valid selector operator',
+        'spec.policyTypes[0]: Unsupported value: "Both": supported values: "Ingress", "Egress"',
+      ],
+    ],
+    [
+      'networking.k8s.io/v1',
+      'NetworkPolicy',
+      { podSelector: {}, policyTypes: ['Ingress', 'Egress', 'Ingress'] },
+      ['spec.policyTypes: Invalid value: ["Ingress","Egress","Ingress"]: may not specify more than two policyTypes'],
     ],
     ['networking.k8s.io/v1', 'Ingress', ingress({ path: '/a', pathType: 'Prefix' }), []],
     ['networking.k8s.io/v1', 'Ingress', ingress({ pathType: 'ImplementationSpecific' }), []],
