@@ -13,6 +13,11 @@ describe('tableText', () => {
       ),
     ).toBe('NAME         X\na-long-name  1\nb            -');
   });
+
+  it('has room for more rows than a call takes arguments', () => {
+    const rows = Array.from({ length: 300_000 }, (_, i) => [`${i}`]);
+    expect(tableText(['N'], rows).split('\n')).toHaveLength(300_001);
+  });
 });
 
 describe('ageText', () => {

@@ -37,7 +37,8 @@ export function printJson(value: unknown): void {
 /** Columns as wide as their widest cell, two spaces between them. */
 export function tableText(header: readonly string[], rows: readonly (readonly string[])[]): string {
   const lines = [header, ...rows];
-  const widths = header.map((_, column) => Math.max(...lines.map((line) => line[column]?.length ?? 0)));
+  // More rows than a call takes arguments: what a policy changes among many pods.
+  const widths = header.map((_, column) => lines.reduce((most, line) => Math.max(most, line[column]?.length ?? 0), 0));
   return lines
     .map((line) =>
       line

@@ -108,15 +108,22 @@ async function explainOne(pod: string | undefined, target: string | undefined, o
 async function whatIf(options: ExplainOptions): Promise<void> {
   const { filename, namespace } = options;
   if (filename === undefined) throw new UserError('--what-if needs the policies: -f policy.yaml');
-  const [{ changesBetween, withoutPolicies, withPolicies }, { changesText }, { readPolicyFile }] = await Promise.all([
-    import('../explain/what-if.ts'),
-    import('../explain/changes-table.ts'),
-    import('../explain/policy-file.ts'),
-  ]);
+  const [{ changesBetween, withoutPolicies, withPolicies }, { changesText }, { readPolicyFile }, { acceptedPolicies }] =
+    await Promise.all([
+      import('../explain/what-if.ts'),
+      import('../explain/changes-table.ts'),
+      import('../explain/policy-file.ts'),
+      import('../explain/accepted-policies.ts'),
+    ]);
   const named = readPolicyFile(filename, namespace);
-  const objects = await withClusterSession(options, ({ bus }) => objectsOf(bus, options));
-  const policies =
-    options.delete === true ? withoutPolicies(objects.policies, named) : withPolicies(objects.policies, named);
+  const { objects, policies } = await withClusterSession(options, async ({ bus }) => {
+    const objects = await objectsOf(bus, options);
+    if (options.delete === true) return { objects, policies: withoutPolicies(objects.policies, named) };
+    const { createApiClient } = await import('../../shared/bus/api-client.ts');
+    const api = createApiClient(bus, { user: 'podwire-cli' });
+    const accepted = await acceptedPolicies(api, filename, objects.policies, named);
+    return { objects, policies: withPolicies(objects.policies, accepted) };
+  });
   const changes = changesBetween(objects, policies);
   if (options.output === 'json') printJson({ changes });
   else print(changesText(changes));

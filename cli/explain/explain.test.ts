@@ -167,6 +167,12 @@ describe('explain', () => {
       {},
       /there is a pod of that name too: pod\/shop\/web$/,
     ],
+    [
+      'an address of the other family',
+      'fd00:10:244:2::7',
+      {},
+      /has no address of the family of fd00:10:244:2::7|which port/,
+    ],
     ['a URL', 'http://web/index.html', {}, 'yes'],
     ['a URL of another port', 'https://web', {}, /Service shop\/web has no port 443/],
     ['the client itself, by its loopback', '127.0.0.1:8080', {}, 'yes'],

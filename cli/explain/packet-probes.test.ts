@@ -37,7 +37,7 @@ it('says where it was lost, by the hops of that protocol', () => {
   expect(told({ outcome: 'timeout' }, arp, ['worker-2 forward', 'dropped: rule-drop by filter FORWARD rule 1'])).toBe(
     'was dropped on worker-2 at forward: rule-drop by filter FORWARD rule 1',
   );
-  expect(told({ outcome: 'timeout' }, ['flannel.1', 'encapsulated for worker-3'])).toBe(
+  expect(told({ outcome: 'timeout' }, ['flannel.1', 'encapsulated for worker-3'], ['nft t c', 'return'])).toBe(
     'was not answered; it was last seen on worker-2 at flannel.1, encapsulated for worker-3',
   );
   expect(told({ outcome: 'timeout' }, ['outside ip-forward', 'dropped: not-forwarding'])).toBe(

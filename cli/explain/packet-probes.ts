@@ -139,10 +139,15 @@ function endpointOf({ address, port, protocol }: WantedProbe): string {
   return protocol === 'icmp' ? address : formatEndpoint(parseAddress(address) ?? 0, port);
 }
 
+/** A rule that the packet matched, and went on from. */
+function isRule({ stage, event }: Hop): boolean {
+  return event.startsWith('-A ') || (stage.startsWith('nft ') && !event.startsWith(DROPPED));
+}
+
 /** Where it was dropped, or was seen last. */
 function lastPlace({ hops }: Journey, probe: WantedProbe): string | undefined {
   const protocol = probe.protocol.toUpperCase();
-  const own = hops.filter(({ packet, event }) => packet.startsWith(protocol) && !event.startsWith('-A '));
+  const own = hops.filter((hop) => hop.packet.startsWith(protocol) && !isRule(hop));
   const drop = own.find(({ event }) => event.startsWith(DROPPED));
   if (drop?.stage.startsWith(OUTSIDE)) return `left the cluster by the default route of ${drop.node}`;
   if (drop !== undefined) return `was dropped ${placeOf(drop)}: ${drop.event.slice(DROPPED.length)}`;

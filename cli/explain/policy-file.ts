@@ -39,6 +39,5 @@ function policyObject(value: unknown, path: string, namespace: string): PolicyOb
   const metadata: JsonObject = isJsonObject(value.metadata) ? value.metadata : {};
   if (typeof metadata.name !== 'string') throw new UserError(`${path} has a ${resource.kind} without a name`);
   const placed = resource.namespaced ? { namespace, ...metadata } : metadata;
-  // What a policy says is read as the apiserver would store it; kubectl apply --dry-run=server tells of mistakes in it.
   return { resource, object: { ...value, metadata: placed } as PolicyObject['object'] };
 }

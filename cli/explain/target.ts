@@ -116,7 +116,7 @@ function dnsTarget(labels: readonly string[]): Target | undefined {
 
 function splitPort(text: string): { host: string; port?: number; portName?: string } {
   const bracketed = /^\[(.+)\](?::(.*))?$/.exec(text);
-  const plain = /^([^:]+)(?::(.*))?$/.exec(text);
+  const plain = /^([^:]+)(?::([^:]*))?$/.exec(text);
   const [, host = text, asked] = bracketed ?? plain ?? [];
   if (asked === undefined) return { host };
   if (!/^\d+$/.test(asked)) {

@@ -51,6 +51,10 @@ function without(present: readonly PolicyObject[], others: readonly PolicyObject
   return present.filter((policy) => !keys.has(keyOf(policy)));
 }
 
+export function isSamePolicy(one: PolicyObject, other: PolicyObject): boolean {
+  return keyOf(one) === keyOf(other);
+}
+
 function keyOf({ resource, object: { metadata } }: PolicyObject): string {
   const place = metadata?.namespace === undefined ? '' : `${metadata.namespace}/`;
   return `${groupResourceText(resource)} ${place}${metadata?.name}`;

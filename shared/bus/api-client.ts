@@ -50,12 +50,17 @@ export interface DeleteOptions {
  * While no apiserver answers, a request is repeated until the time limit; then BusUnavailableError. A write whose answer
  * was lost is not repeated, as it may have been carried out: BusTimeoutError or BusUnavailableError (`maybeDelivered`).
  */
+export interface WriteOptions {
+  /** Answers what would be stored, or why nothing would, unknown fields included; nothing is. */
+  readonly tryOut?: boolean;
+}
+
 export interface ApiClient {
   get<T>(resource: ResourceRef, name: string, namespace?: string): Promise<T>;
   list<T>(resource: ResourceRef, options?: ListOptions): Promise<ListResult<T>>;
-  create<T>(resource: ResourceRef, object: T, options?: { readonly namespace?: string }): Promise<T>;
+  create<T>(resource: ResourceRef, object: T, options?: WriteOptions & { readonly namespace?: string }): Promise<T>;
   /** Replaces the object named in `metadata`; a conflict when its resourceVersion is not the present one. */
-  update<T>(resource: ResourceRef, object: T): Promise<T>;
+  update<T>(resource: ResourceRef, object: T, options?: WriteOptions): Promise<T>;
   updateStatus<T>(resource: ResourceRef, object: T): Promise<T>;
   /** Replaces through a subresource: `namespaces/finalize`. */
   updateSubresource<T>(resource: ResourceRef, object: T, subresource: string): Promise<T>;
@@ -162,13 +167,17 @@ class BusApiClient implements ApiClient {
     return { items, resourceVersion };
   }
 
-  create<T>(resource: ResourceRef, object: T, options: { readonly namespace?: string } = {}): Promise<T> {
+  create<T>(
+    resource: ResourceRef,
+    object: T,
+    options: WriteOptions & { readonly namespace?: string } = {},
+  ): Promise<T> {
     const namespace = options.namespace ?? metadataOf(object).namespace;
-    return this.call(resource, { verb: 'create', namespace, body: object });
+    return this.call(resource, { verb: 'create', namespace, query: writeQuery(options), body: object });
   }
 
-  update<T>(resource: ResourceRef, object: T): Promise<T> {
-    return this.call(resource, { verb: 'update', ...metadataOf(object), body: object });
+  update<T>(resource: ResourceRef, object: T, options: WriteOptions = {}): Promise<T> {
+    return this.call(resource, { verb: 'update', ...metadataOf(object), query: writeQuery(options), body: object });
   }
 
   updateStatus<T>(resource: ResourceRef, object: T): Promise<T> {
@@ -279,6 +288,10 @@ function decodePage<T>(body: unknown): Page<T> {
     resourceVersion: typeof resourceVersion === 'string' ? resourceVersion : '',
     continueToken: typeof token === 'string' && token !== '' ? token : undefined,
   };
+}
+
+function writeQuery({ tryOut }: WriteOptions): Record<string, string> {
+  return tryOut === true ? { dryRun: 'All', fieldValidation: 'Strict' } : {};
 }
 
 function definedOnly(query: Readonly<Record<string, string | undefined>>): Record<string, string> {
