@@ -202,6 +202,8 @@ describe('hubble observe', () => {
     ['--since yesterday', 'invalid time "yesterday"'],
     ['--ip 10.244.0.0/99', 'invalid CIDR address: 10.244.0.0/99'],
     ['--identity nobody', 'invalid identity "nobody"'],
+    ['--verdict REFUSED', 'invalid argument "REFUSED" for "--verdict" flag: there are FORWARDED, DROPPED here'],
+    ['-t policy-verdict', 'invalid argument "policy-verdict" for "--type" flag: there are trace, drop, l7 here'],
     ['--first x', 'invalid argument "x" for "--first" flag'],
     ['--http-path (', 'invalid argument "(" for "--http-path" flag'],
   ])('%s is wrong', (filters, expected) => {

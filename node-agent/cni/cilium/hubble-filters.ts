@@ -14,6 +14,8 @@ import { l7Kind, passesHttpMethod, passesHttpPath, passesHttpStatus } from './hu
 export const PROTOCOL_NAMES: Readonly<Record<number, string>> = { 1: 'ICMPv4', 6: 'TCP', 17: 'UDP', 132: 'SCTP' };
 export const TCP_FLAG_NAMES = ['FIN', 'SYN', 'RST', 'PSH', 'ACK', 'URG', 'ECE', 'CWR'];
 
+const VERDICTS = ['FORWARDED', 'DROPPED'];
+const TYPES = ['trace', 'drop', 'l7'];
 const DEFAULT_LAST = 20;
 const NS_PER_MS = 1e6;
 
@@ -33,9 +35,15 @@ const PARTY_FILTERS: Readonly<Record<string, PartyFilter>> = {
 
 const FILTERS: Readonly<Record<string, Filter>> = {
   ...Object.fromEntries(Object.entries(PARTY_FILTERS).flatMap(([name, filter]) => sides(name, filter))),
-  verdict: (value) => (flow) => verdictOf(flow) === value.toUpperCase(),
+  verdict: (value) => {
+    const wanted = oneOf('verdict', value.toUpperCase(), VERDICTS);
+    return (flow) => verdictOf(flow) === wanted;
+  },
   protocol: (value) => (flow) => protocolsOf(flow).some((one) => one.toUpperCase().startsWith(value.toUpperCase())),
-  type: (value) => (flow) => typeOf(flow) === value.toLowerCase(),
+  type: (value) => {
+    const wanted = oneOf('type', value.toLowerCase(), TYPES);
+    return (flow) => typeOf(flow) === wanted;
+  },
   'traffic-direction': (value) => (flow) => (flow.isIngress ? 'ingress' : 'egress') === value.toLowerCase(),
   'tcp-flags': (value) => (flow) => value.split(',').every((flag) => flagsOf(flow).includes(flag.trim().toUpperCase())),
   'http-method': (value) => (flow) => passesHttpMethod(flow.record, value),
@@ -156,6 +164,13 @@ class FilterSet {
   hold(flow: ShownFlow): boolean {
     return [...this.byName.values()].every((alternatives) => alternatives.some((holds) => holds(flow)));
   }
+}
+
+function oneOf(option: string, value: string, known: readonly string[]): string {
+  if (!known.includes(value)) {
+    throw new Error(`invalid argument "${value}" for "--${option}" flag: there are ${known.join(', ')} here`);
+  }
+  return value;
 }
 
 function countOf(option: string, text: string): number {
