@@ -66,15 +66,17 @@ describe.skipIf(cluster === undefined)('podwire link', () => {
   });
 
   it('a partition for a while cuts, ends on the node by itself, and leaves the delay', async () => {
-    const cutFor = (duration: string) =>
-      podwire(['link', 'set', 'worker-1', 'all', '--partition', '--direction', 'to', '--for', duration]);
-    await cutFor('60s');
-    expect(await curlCode()).toBe(28);
-    const cut = (await show()).find(({ impairment }) => impairment.partition);
+    // On a busy machine it may be over before all has been looked at: then it is cut again.
+    const cut = await waitFor('a request during the partition', async () => {
+      await podwire(['link', 'set', 'worker-1', 'all', '--partition', '--direction', 'to', '--for', '15s']);
+      const code = await curlCode();
+      const row = (await show()).find(({ impairment }) => impairment.partition);
+      if (row !== undefined) expect(code).toBe(28);
+      return row;
+    });
     expect(cut).toMatchObject({ from: 'worker-1', to: 'worker-2' });
-    expect(cut!.remainingMs).toBeLessThanOrEqual(60_000);
-    expect(cut!.counters.dropped['link-partition']).toBeGreaterThan(0);
-    await cutFor('1s');
+    expect(cut.remainingMs).toBeLessThanOrEqual(15_000);
+    expect(cut.counters.dropped['link-partition']).toBeGreaterThan(0);
     await waitFor(
       'the end of the partition',
       async () => !(await show()).some(({ impairment }) => impairment.partition),
