@@ -1,5 +1,5 @@
 /** Captures on nodes and pods: what is seen where, with which comments, and what a slow reader costs. */
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import type { Capture, CaptureOptions } from '../../node-agent/datapath/capture/capture.ts';
 import type { CapturedFrame } from '../../node-agent/datapath/capture/capture-queue.ts';
 import type { NodeDatapath } from '../../node-agent/datapath/path.ts';
@@ -156,6 +156,18 @@ describe('a capture', () => {
     expect(node.drops.tap).toBeNull();
     cluster.ping(client.host, { to: '10.244.1.6' });
     expect(capture.queue.take()).toEqual([]);
+  });
+
+  it('copies no packet that the filter refuses, or that finds no room', () => {
+    const { cluster, client, node } = serviceCluster();
+    start(node, { text: 'icmp' });
+    start(node, { text: 'udp', queueBytes: 0 });
+    const clone = vi.spyOn(cluster.memory, 'clone');
+    cluster.ask(client.host, '10.96.12.3', 80);
+    expect(clone).not.toHaveBeenCalled();
+    start(node, { text: 'udp' });
+    cluster.ask(client.host, '10.96.12.3', 80);
+    expect(clone).toHaveBeenCalled();
   });
 
   it('keeps the bytes of the snapshot length', () => {

@@ -84,7 +84,9 @@ export class CaptureTaps implements FrameTap, OverlayTap, DropObserver {
   frame(device: NetDevice, frame: Packet, outbound: boolean): void {
     const tapped = this.tapped.get(device);
     if (tapped === undefined) return;
-    this.offer(tapped.captures, tapped.place, device, this.whole(frame), outbound, frame);
+    const { view } = this.options.memory;
+    const lent = { view, offset: frame.offset, length: frame.length };
+    this.offer(tapped.captures, tapped.place, device, lent, outbound, frame);
   }
 
   datagram(peer: Peer, datagram: Packet, outbound: boolean): void {
@@ -125,10 +127,13 @@ export class CaptureTaps implements FrameTap, OverlayTap, DropObserver {
     outbound: boolean,
     packet: Packet | null,
   ): void {
+    let whole: LentFrame | undefined;
     for (const capture of captures) {
       if (!capture.passes(frame, outbound)) continue;
+      // Copied and completed once, and only for who keeps it.
+      if (packet !== null && capture.hasRoomFor(frame)) whole ??= this.whole(packet);
       const accepted = outbound && place.host === this.options.root && packet !== null;
-      capture.keep(place, device, frame, outbound, () =>
+      capture.keep(place, device, whole ?? frame, outbound, () =>
         [accepted ? 'accepted' : '', this.aboutConnection(frame)].filter(Boolean).join('; '),
       );
     }

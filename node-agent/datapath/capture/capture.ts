@@ -68,6 +68,10 @@ export class Capture {
     return this.options.filter(view, offset, length, length, outbound);
   }
 
+  hasRoomFor({ length }: LentFrame): boolean {
+    return this.queue.hasRoom(this.keptBytes(length));
+  }
+
   /** A frame that passed. `comment` is asked only when there is room. */
   keep(
     place: CapturePlace,
@@ -78,7 +82,7 @@ export class Capture {
   ): void {
     this.received++;
     const { view, offset, length } = frame;
-    const kept = Math.min(length, this.options.snapBytes ?? DEFAULT_SNAP_BYTES);
+    const kept = this.keptBytes(length);
     if (!this.queue.hasRoom(kept)) {
       this.queue.dropped++;
       return;
@@ -92,5 +96,9 @@ export class Capture {
       outbound,
       comment: this.options.comments || device === null ? comment() : undefined,
     });
+  }
+
+  private keptBytes(length: number): number {
+    return Math.min(length, this.options.snapBytes ?? DEFAULT_SNAP_BYTES);
   }
 }
