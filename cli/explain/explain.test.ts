@@ -356,6 +356,22 @@ describe('explain', () => {
     expect(across(fault('worker-1', 'worker-2'))).toBe('no: the link worker-1 -> worker-2 is cut: podwire link show');
     expect(across(fault('worker-2', 'worker-1'))).toMatch(/^no: the link worker-2 -> worker-1 is cut/);
     expect(across(fault('worker-1', 'worker-3'))).toBe('yes');
+    const elsewhere = (from: string, to: string, target: LinkFault['target']) =>
+      across({ ...fault(from, to), target, to });
+    const eth0 = { kind: 'device', device: 'eth0' } as const;
+    expect(elsewhere('worker-2:eth0', 'worker-2', { ...eth0, direction: 'from' })).toMatch(
+      /^no: the link worker-2:eth0/,
+    );
+    expect(elsewhere('worker-1', 'worker-1:eth0', { ...eth0, direction: 'to' })).toMatch(
+      /^no: the name cannot be asked/,
+    );
+    expect(elsewhere('worker-3', 'worker-3:eth0', { ...eth0, direction: 'to' })).toBe('yes');
+    const cable = (name: string) =>
+      elsewhere('worker-2', `shop/${name}`, { kind: 'pod', namespace: 'shop', pod: name, direction: 'to' });
+    expect([cable('web'), cable('other')]).toEqual([
+      expect.stringMatching(/^no: the link worker-2 -> shop\/web/),
+      'yes',
+    ]);
   });
 
   it('says that a policy has no effect where none is enforced', () => {

@@ -2,7 +2,7 @@
  * Would a packet pass, and what decides: the Service, its endpoints, the way there, policies on either side, and whether somebody
  * listens; last, what became of a test packet, as much that drops packets is known to nobody but the node. Pure.
  */
-import type { Node } from 'kubernetes-types/core/v1.js';
+import type { Node, Pod } from 'kubernetes-types/core/v1.js';
 import { isNodeReady } from '../../shared/api/node-condition.ts';
 import { policyPodOf } from '../../shared/policy/policy-pod.ts';
 import type { PolicyDecision } from '../../shared/policy/port-verdicts.ts';
@@ -236,11 +236,23 @@ function forwardingSteps({ client, facts = NO_FACTS }: ExplainQuestion, { addres
   });
 }
 
-/** Faults of the link between the two nodes, either way: an answer must come back. */
+/** Faults of the link between the two nodes, of their cards, and of the pods' cables, either way: an answer must come back. */
 function linkSteps({ client, facts = NO_FACTS }: ExplainQuestion, { pod }: Backend): Step[] {
   const [here, there] = [client.spec?.nodeName, pod?.spec?.nodeName];
-  const isOnTheWay = ({ target, from }: LinkFault): boolean =>
-    target.kind === 'peer' && ((from === here && target.node === there) || (from === there && target.node === here));
+  const isOf = ({ metadata }: Pod, name: string, namespace: string): boolean =>
+    metadata?.name === name && metadata.namespace === namespace;
+  const isOnTheWay = ({ target, from, to }: LinkFault): boolean => {
+    switch (target.kind) {
+      case 'peer':
+        return (from === here && target.node === there) || (from === there && target.node === here);
+      case 'pod':
+        return [client, ...(pod === undefined ? [] : [pod])].some((end) => isOf(end, target.pod, target.namespace));
+      case 'device': {
+        const node = target.direction === 'to' ? from : to;
+        return target.device === 'eth0' && here !== there && [here, there].includes(node);
+      }
+    }
+  };
   return facts.faults.filter(isOnTheWay).map((fault) => {
     const { from, to, impairment } = fault;
     const cut = impairment.partition || impairment.loss >= 1;
