@@ -186,7 +186,8 @@ describe('packets that are too long', () => {
     expect(connection.path.mssBytes()).toBe(1280 - 60);
   });
 
-  test('overlapping fragments discard the datagram (RFC 5722)', () => {
+  /** Sends fragments of one datagram from host a to b by their start and size, in bytes. */
+  function fragmentSender() {
     const { net, b, link } = pair();
     const send = (start: number, more: boolean, size: number) => {
       const total = 40 + 8 + size;
@@ -197,13 +198,28 @@ describe('packets that are too long', () => {
       ipv6.encode(view, network, total, 64, ipv6.FRAGMENT, ip('fd00::1'), ip('fd00::2'));
       ipv6.encodeFragment(view, network + 40, 17, start, more, 99);
       link[0].transmit(frame);
+      net.settle();
     };
+    return { net, b, send };
+  }
+
+  test('overlapping fragments discard the datagram (RFC 5722)', () => {
+    const { net, b, send } = fragmentSender();
     send(0, true, 64);
     send(32, false, 64);
-    net.settle();
     expect(b.drops.get('fragment-malformed')).toBe(2);
     expect(b.reassembly.size).toBe(0);
     expect(net.memory.inUse).toBe(0);
+  });
+
+  test('an atomic fragment is whole, and leaves alone what has its name (RFC 6946)', () => {
+    const { b, send } = fragmentSender();
+    send(0, true, 64);
+    send(0, false, 64);
+    expect([b.counters.reassembled, b.reassembly.size]).toEqual([1, 1]);
+    send(64, false, 64);
+    expect([b.counters.reassembled, b.reassembly.size]).toEqual([2, 0]);
+    expect(b.drops.get('fragment-malformed')).toBeUndefined();
   });
 });
 

@@ -61,6 +61,7 @@ export class Reassembly {
       this.host.drop(fragment, drop.FRAGMENT_MALFORMED, 'reassembly');
       return null;
     }
+    if (start === 0 && !more) return this.join([fragment], size); // an atomic fragment: whole by itself, whatever has its name (RFC 6946)
     const datagram = this.datagramOf(fragment);
     if (datagram.fragments.length >= MAX_FRAGMENTS) {
       this.host.drop(fragment, drop.REASSEMBLY_FULL, 'reassembly');
@@ -69,7 +70,8 @@ export class Reassembly {
     }
     if (!this.insert(datagram, fragment, start, start + size, more)) return null;
     if (datagram.receivedBytes !== datagram.totalBytes) return null;
-    return this.join(datagram);
+    this.forget(datagram);
+    return this.join(datagram.fragments, datagram.totalBytes);
   }
 
   private datagramOf(fragment: Packet): Datagram {
@@ -120,23 +122,23 @@ export class Reassembly {
     return true;
   }
 
-  private join(datagram: Datagram): Packet | null {
+  /** All fragments of a datagram in order, and the bytes of data in them. */
+  private join(fragments: readonly Packet[], totalBytes: number): Packet | null {
     const { memory } = this.host;
     const { view, bytes } = memory;
-    this.forget(datagram);
-    const first = datagram.fragments[0]!;
+    const first = fragments[0]!;
     const isIpv6 = ip.isIpv6(view, first.offset);
     const header = isIpv6
       ? ipv6.fragmentHeader(view, first.offset) - first.offset
       : ipv4.headerBytes(view, first.offset);
-    const whole = memory.allocate(header + datagram.totalBytes);
+    const whole = memory.allocate(header + totalBytes);
     if (whole === undefined) {
-      for (const fragment of datagram.fragments) this.host.drop(fragment, drop.NO_PACKET_MEMORY, 'reassembly');
+      for (const fragment of fragments) this.host.drop(fragment, drop.NO_PACKET_MEMORY, 'reassembly');
       return null;
     }
     bytes.copyWithin(whole.offset, first.offset, first.offset + header);
     if (isIpv6) dropFragmentHeader(view, first, whole, header);
-    for (const fragment of datagram.fragments) {
+    for (const fragment of fragments) {
       const from = fragment.offset + this.headerOf(fragment);
       const to = whole.offset + header + this.startOf(fragment);
       bytes.copyWithin(to, from, fragment.offset + fragment.length);

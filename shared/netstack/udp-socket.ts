@@ -1,4 +1,3 @@
-import * as icmp from '../wire/icmp.ts';
 import { bindingCovers, isUnspecified } from '../wire/ip-address.ts';
 import * as ipv4 from '../wire/ipv4.ts';
 import { ANY_IPV6 } from '../wire/ipv6-address.ts';
@@ -10,7 +9,7 @@ import type { Host } from './host.ts';
 import type { IcmpErrorReport } from './icmp-error.ts';
 import { DEFAULT_TTL, routeError, type SendError, sendIp } from './ip-output.ts';
 import { type SocketBackend, SocketTranslations } from './socket-balancer.ts';
-import { unreachableError } from './socket-error.ts';
+import { icmpErrorCode, isPassing } from './socket-error.ts';
 
 /** Bytes a paused socket keeps before it drops (Linux' rmem_default). */
 export const RECEIVE_QUEUE_BYTES = 212_992;
@@ -205,11 +204,10 @@ export class UdpSocket {
     return true;
   }
 
-  /** An unconnected socket is not told (RFC 1122 section 4.1.3.3 leaves it to the socket; Linux does the same). */
+  /** As Linux tells a socket without IP_RECVERR: only a connected one, and only of what is not likely to pass by itself. */
   icmpError(report: IcmpErrorReport): void {
     if (this.remotePort === 0) return;
-    if (report.type !== icmp.DESTINATION_UNREACHABLE) return;
-    const tooLong = report.code === icmp.CODE_FRAGMENTATION_NEEDED;
-    this.onError?.(tooLong ? 'EMSGSIZE' : unreachableError(report.code));
+    const error = icmpErrorCode(report);
+    if (error !== null && !isPassing(report)) this.onError?.(error);
   }
 }

@@ -7,14 +7,14 @@
  * Callbacks run inside the stack: they may write, end, pause and abort, and must not throw.
  */
 
-import * as icmp from '../../wire/icmp.ts';
 import type { Packet } from '../../wire/packet-memory.ts';
 import * as tcp from '../../wire/tcp.ts';
 import { Alarm } from '../alarm.ts';
 import type { Host } from '../host.ts';
 import type { IcmpErrorReport } from '../icmp-error.ts';
 import type { SocketBackend } from '../socket-balancer.ts';
-import { unreachableError } from '../socket-error.ts';
+import { icmpErrorCode } from '../socket-error.ts';
+import type { TokenBucket } from '../token-bucket.ts';
 import { TurnEndCall } from '../turn-end.ts';
 import { ConnectionCounters } from './connection-counters.ts';
 import type { TcpEndpoint } from './endpoint-table.ts';
@@ -25,7 +25,7 @@ import { Receiver } from './receiver.ts';
 import type { Segment } from './segment.ts';
 import { processSegment } from './segment-input.ts';
 import { sendReset, sendSyn } from './segment-output.ts';
-import { DEFAULT_MSS_BYTES, Sender } from './sender.ts';
+import { DEFAULT_MSS_BYTES, MIN_MSS_BYTES, Sender } from './sender.ts';
 import * as seq from './seq.ts';
 import type { TcpErrorCode, TcpState } from './state.ts';
 
@@ -36,6 +36,8 @@ export interface TcpConnectionOptions {
   readonly remotePort: number;
   /** The listener that a passive connection goes to once it is established. */
   readonly listener?: TcpListener;
+  /** By RFC 6528 when absent. */
+  readonly initialSequence?: number;
 }
 
 export class TcpConnection implements TcpEndpoint {
@@ -74,10 +76,12 @@ export class TcpConnection implements TcpEndpoint {
   /** An ICMP error that does not end an established connection, but says why it timed out (RFC 1122 section 4.2.3.9). */
   private softError: TcpErrorCode | null = null;
   private listener: TcpListener | null;
+  /** Bounds how often the peer is challenged; null until it is. */
+  challenges: TokenBucket | null = null;
   private readonly timestampOffset: number;
   private writeRefused = false;
   /** The program called `close`: nobody reads what comes. */
-  private readerGone = false;
+  readerGone = false;
   private closeReported = false;
   private keepAlive: KeepAlive | null = null;
   private finWait2: Alarm | null = null;
@@ -99,7 +103,9 @@ export class TcpConnection implements TcpEndpoint {
     const { nowUs } = host.engine;
     this.path = new TcpPath(host, localAddress, remoteAddress);
     this.outputSoon = new TurnEndCall(host.engine, () => this.sender.output());
-    this.sender = new Sender(this, secrets.initialSequence(nowUs, localAddress, localPort, remoteAddress, remotePort));
+    const { initialSequence = secrets.initialSequence(nowUs, localAddress, localPort, remoteAddress, remotePort) } =
+      options;
+    this.sender = new Sender(this, initialSequence);
     this.receiver = new Receiver(this, settings.receiveBufferBytes);
   }
 
@@ -214,8 +220,7 @@ export class TcpConnection implements TcpEndpoint {
     this.windowScalingEnabled = this.windowScalingEnabled && options.windowScale >= 0;
     this.sender.window.shift = this.windowScalingEnabled ? Math.min(options.windowScale, 14) : 0;
     const peerMss = options.mss === 0 ? DEFAULT_MSS_BYTES : options.mss;
-    const mss = Math.min(peerMss, this.path.mssBytes()) - this.optionBytes;
-    this.sender.synchronize(segment, mss);
+    this.sender.synchronize(segment, this.dataBytesOf(Math.min(peerMss, this.path.mssBytes())));
   }
 
   /** False while the listener's program has too many to accept. */
@@ -251,7 +256,7 @@ export class TcpConnection implements TcpEndpoint {
   transmit(packet: Packet): void {
     this.counters.segmentsSent++;
     const error = this.path.transmit(packet);
-    if (error === 'EMSGSIZE') this.sender.reduceMss(this.path.mssBytes() - this.optionBytes);
+    if (error === 'EMSGSIZE') this.sender.reduceMss(this.dataBytesOf(this.path.mssBytes()));
   }
 
   hasInFlight(sequence: number): boolean {
@@ -259,13 +264,10 @@ export class TcpConnection implements TcpEndpoint {
   }
 
   icmpError(report: IcmpErrorReport): void {
-    if (report.type !== icmp.DESTINATION_UNREACHABLE) return;
-    if (report.code === icmp.CODE_FRAGMENTATION_NEEDED) {
-      this.sender.reduceMss(this.path.mssBytes() - this.optionBytes);
-      return;
-    }
-    const error = unreachableError(report.code);
-    if (this.state === 'SYN-SENT' || this.state === 'SYN-RECEIVED') this.finish(error);
+    const error = icmpErrorCode(report);
+    if (error === 'EMSGSIZE') this.sender.reduceMss(this.dataBytesOf(this.path.mssBytes()));
+    else if (error === null) return;
+    else if (this.state === 'SYN-SENT' || this.state === 'SYN-RECEIVED') this.finish(error);
     else this.softError = error;
   }
 
@@ -387,7 +389,8 @@ export class TcpConnection implements TcpEndpoint {
     this.finWait2.set(this.host.engine.nowUs + this.host.tcp.settings.finWait2Us);
   }
 
-  private get optionBytes(): number {
-    return this.timestampsEnabled ? tcp.TIMESTAMPS_BYTES : 0;
+  /** What a segment of that MSS has room for beside the options that each one carries. */
+  private dataBytesOf(mssBytes: number): number {
+    return Math.max(mssBytes, MIN_MSS_BYTES) - (this.timestampsEnabled ? tcp.TIMESTAMPS_BYTES : 0);
   }
 }

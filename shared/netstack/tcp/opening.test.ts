@@ -122,3 +122,31 @@ test('TIME-WAIT is bounded: the oldest gives way, counted', () => {
   peer.net.advance(61_000_000);
   expect(peer.host.tcp.list()).toEqual([]);
 });
+
+describe('a SYN-ACK that was lost', () => {
+  function afterLosing(times: number): { peer: ScriptedPeer; segments: number } {
+    const peer = new ScriptedPeer();
+    peer.host.tcp.listen({ port: 80 }).onConnection = (connection) => connection.write(new Uint8Array(20_000));
+    peer.send({ flags: 'S', mss: 1000 });
+    const { seq } = peer.takeOne();
+    for (let i = 0; i < times; i++) {
+      peer.net.advance(2 ** i * 1_000_000);
+      peer.takeOne();
+    }
+    peer.send({ flags: '.', seq: peer.seq + 1, ack: seq + 1 });
+    return { peer, segments: peer.take().length };
+  }
+
+  test('once, leaves a time-out of 3 s for the data (RFC 6298 section 5.7)', () => {
+    const { peer, segments } = afterLosing(1);
+    expect(segments).toBe(10);
+    peer.net.advance(2_900_000);
+    expect(peer.take()).toEqual([]);
+    peer.net.advance(200_000);
+    expect(peer.take()).not.toEqual([]);
+  });
+
+  test('twice, leaves a window of one segment (RFC 5681 section 3.1)', () => {
+    expect(afterLosing(2).segments).toBe(1);
+  });
+});

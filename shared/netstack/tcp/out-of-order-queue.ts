@@ -19,9 +19,28 @@ export class OutOfOrderQueue {
   private pieces: Piece[] = [];
   /** Where data came last: its block is reported first (RFC 2018 section 4). */
   private recent: number[] = [];
+  /** What came twice, until it was reported; both edges equal when nothing did. */
+  private duplicateLeft = 0;
+  private duplicateRight = 0;
 
   get isEmpty(): boolean {
     return this.pieces.length === 0;
+  }
+
+  /** Whether the next acknowledgement has blocks to carry. */
+  get hasReport(): boolean {
+    return this.pieces.length > 0 || this.duplicateLeft !== this.duplicateRight;
+  }
+
+  /** Bytes that were there already: the next acknowledgement says so (RFC 2883 section 4), and only that one. */
+  noteDuplicate(left: number, right: number): void {
+    this.duplicateLeft = left;
+    this.duplicateRight = right;
+  }
+
+  /** An acknowledgement is on its way. */
+  reported(): void {
+    this.duplicateLeft = this.duplicateRight;
   }
 
   /** Keeps what of `bytes` is not there yet. `bytes` is owned from now on. */
@@ -31,6 +50,7 @@ export class OutOfOrderQueue {
     let index = this.pieces.length;
     while (index > 0 && seq.after(this.pieces[index - 1]!.sequence, sequence)) index--;
     const previous = this.pieces[index - 1];
+    const piecesBefore = this.pieces.length;
     let start = sequence;
     if (previous !== undefined) start = seq.later(start, endOf(previous));
     // Between the pieces that are there, only the gaps are filled: the first copy of a byte stays.
@@ -51,6 +71,7 @@ export class OutOfOrderQueue {
       start = seq.later(start, endOf(next));
       index++;
     }
+    if (this.pieces.length === piecesBefore) this.noteDuplicate(sequence, end);
   }
 
   /** The next bytes in order from `sequence`, or undefined while the hole is there. */
@@ -69,17 +90,24 @@ export class OutOfOrderQueue {
     this.pieces = [];
     this.recent = [];
     this.bytes = 0;
+    this.reported();
   }
 
   /** Writes up to `limit` blocks as left and right edges, the one that changed last first; answers how many. */
   sackBlocks(edges: Uint32Array, limit: number): number {
     let blocks = 0;
+    if (this.duplicateLeft !== this.duplicateRight) {
+      edges[0] = this.duplicateLeft;
+      edges[1] = this.duplicateRight;
+      blocks = 1;
+    }
+    const first = blocks;
     for (const sequence of this.recent) {
       if (blocks === limit) break;
       const index = this.pieceAt(sequence);
       if (index < 0) continue;
       const [left, right] = this.blockAround(index);
-      if (contains(edges, blocks, left)) continue;
+      if (contains(edges, first, blocks, left)) continue;
       edges[2 * blocks] = left;
       edges[2 * blocks + 1] = right;
       blocks++;
@@ -121,7 +149,7 @@ function endOf(piece: Piece): number {
   return seq.add(piece.sequence, piece.bytes.length);
 }
 
-function contains(edges: Uint32Array, blocks: number, left: number): boolean {
-  for (let i = 0; i < blocks; i++) if (edges[2 * i] === left) return true;
+function contains(edges: Uint32Array, first: number, blocks: number, left: number): boolean {
+  for (let i = first; i < blocks; i++) if (edges[2 * i] === left) return true;
   return false;
 }

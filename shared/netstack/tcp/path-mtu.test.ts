@@ -4,7 +4,7 @@ import * as icmp from '../../wire/icmp.ts';
 import { ScriptedPeer } from './peer.testkit.ts';
 
 const data = (length: number): Uint8Array => new TextEncoder().encode('x'.repeat(length));
-const { CODE_FRAGMENTATION_NEEDED, CODE_HOST_UNREACHABLE, CODE_PORT_UNREACHABLE } = icmp;
+const { CODE_FRAGMENTATION_NEEDED, CODE_HOST_UNREACHABLE, CODE_PORT_UNREACHABLE, TIME_EXCEEDED } = icmp;
 
 describe('"fragmentation needed" (RFC 1191)', () => {
   test('makes segments that fit, of what is in flight too, and of connections that follow', () => {
@@ -62,6 +62,15 @@ describe('"unreachable" (RFC 1122 section 4.2.3.9)', () => {
     connection.onClose = (reason) => ends.push(reason);
     peer.sendUnreachable(code, syn.seq);
     expect(ends).toEqual([error]);
+  });
+
+  test('a time to live that ran out ends a connection that is being opened', () => {
+    const peer = new ScriptedPeer();
+    const { connection, syn } = peer.connectFromHost();
+    const ends: unknown[] = [];
+    connection.onClose = (reason) => ends.push(reason);
+    peer.sendError(TIME_EXCEEDED, 0, syn.seq);
+    expect(ends).toEqual(['EHOSTUNREACH']);
   });
 
   test('leaves an established connection alone, and says why it timed out', () => {

@@ -21,6 +21,10 @@ export interface SegmentSpec {
   readonly sackPermitted?: boolean;
   readonly timestamp?: readonly [number, number];
   readonly windowScale?: number;
+  /** Urgent pointer. */
+  readonly urgent?: number;
+  /** The host by default. */
+  readonly to?: number;
 }
 
 /** As the host sent it; sequence numbers are absolute. */
@@ -38,14 +42,22 @@ export interface SentSegment {
   readonly windowScale: number;
 }
 
+/** ECE and CWR (RFC 3168). */
+const ECN_ECHO = 0x40;
+const WINDOW_REDUCED = 0x80;
+
 const FLAG_LETTERS: readonly (readonly [string, number])[] = [
   ['S', tcp.SYN],
   ['F', tcp.FIN],
   ['R', tcp.RST],
   ['P', tcp.PSH],
   ['.', tcp.ACK],
+  ['U', tcp.URG],
+  ['E', ECN_ECHO],
+  ['W', WINDOW_REDUCED],
 ];
 
+const URGENT = 18;
 const HOST_ADDRESS = ip('10.0.0.1');
 const PEER_ADDRESS = ip('10.0.0.2');
 
@@ -129,7 +141,9 @@ export class ScriptedPeer {
     const ack = spec.ack ?? 0;
     const window = spec.window ?? 65_535;
     tcp.encode(view, transport, this.peerPort, this.hostPort, seq, ack, header, flagBits(spec.flags), window);
-    ipv4.encode(view, network, ipv4.HEADER_BYTES + size, 1, false, 64, ipv4.PROTOCOL_TCP, PEER_ADDRESS, HOST_ADDRESS);
+    view.setUint16(transport + URGENT, spec.urgent ?? 0);
+    const to = spec.to ?? HOST_ADDRESS;
+    ipv4.encode(view, network, ipv4.HEADER_BYTES + size, 1, false, 64, ipv4.PROTOCOL_TCP, PEER_ADDRESS, to);
     ethernet.encode(view, packet.offset, this.device.macAddress, 0x0200_0000_0002, ethernet.TYPE_IPV4);
     packet.length = at + data.length - packet.offset;
     packet.checksumTrusted = true;
@@ -139,6 +153,11 @@ export class ScriptedPeer {
 
   /** A router's "destination unreachable" about a segment of the host with this sequence number. */
   sendUnreachable(code: number, sequence: number, nextHopMtuBytes = 0): void {
+    this.sendError(icmp.DESTINATION_UNREACHABLE, code, sequence, nextHopMtuBytes);
+  }
+
+  /** A router's error about a segment of the host with this sequence number. */
+  sendError(type: number, code: number, sequence: number, nextHopMtuBytes = 0): void {
     const { memory } = this.net;
     const { view } = memory;
     const quotedBytes = ipv4.HEADER_BYTES + 8;
@@ -151,7 +170,7 @@ export class ScriptedPeer {
     view.setUint16(quoted + ipv4.HEADER_BYTES, this.hostPort);
     view.setUint16(quoted + ipv4.HEADER_BYTES + 2, this.peerPort);
     view.setUint32(quoted + ipv4.HEADER_BYTES + 4, sequence);
-    icmp.encode(view, message, icmp.DESTINATION_UNREACHABLE, code, nextHopMtuBytes);
+    icmp.encode(view, message, type, code, nextHopMtuBytes);
     ipv4.encode(view, network, ipv4.HEADER_BYTES + size, 1, false, 64, ipv4.PROTOCOL_ICMP, PEER_ADDRESS, HOST_ADDRESS);
     ethernet.encode(view, packet.offset, this.device.macAddress, 0x0200_0000_0002, ethernet.TYPE_IPV4);
     packet.checksumTrusted = true;

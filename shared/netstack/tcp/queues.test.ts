@@ -79,6 +79,7 @@ describe('pieces out of order', () => {
           for (let i = start; i < start + length; i++) model.add(i);
         }
         const edges = new Uint32Array(8);
+        queue.reported();
         const blocks = queue.sackBlocks(edges, 3);
         expect(blocks).toBeGreaterThan(0);
         const [last] = spans.at(-1)!;
@@ -91,6 +92,18 @@ describe('pieces out of order', () => {
         }
       }),
     );
+  });
+
+  test('that came before are reported once, with the block that holds them (RFC 2883 section 4)', () => {
+    const queue = new OutOfOrderQueue();
+    const edges = new Uint32Array(8);
+    queue.insert(10, piece(10, 20));
+    queue.insert(15, piece(15, 5));
+    expect(queue.sackBlocks(edges, 3)).toBe(2);
+    expect([...edges.subarray(0, 4)]).toEqual([15, 20, 10, 30]);
+    queue.reported();
+    expect(queue.sackBlocks(edges, 3)).toBe(1);
+    expect([...edges.subarray(0, 2)]).toEqual([10, 30]);
   });
 
   test('are bounded', () => {

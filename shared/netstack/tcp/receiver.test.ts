@@ -144,3 +144,30 @@ test('data in order is lent to the program, data that had to wait is its own', (
     ['wait', false, false],
   ]);
 });
+
+describe('what came twice is reported (RFC 2883 section 4)', () => {
+  test('below what is acknowledged: with a block of its own, once', () => {
+    const peer = new ScriptedPeer();
+    const { hostSeq } = peer.connectToHost({ sackPermitted: true });
+    peer.send({ flags: '.', ack: hostSeq, data: 'hello' });
+    peer.net.advance(50_000);
+    peer.take();
+    peer.send({ flags: '.', ack: hostSeq, data: 'hello' });
+    expect(peer.takeOne()).toMatchObject({ ack: peer.seq + 5, sack: [[peer.seq, peer.seq + 5]] });
+    peer.send({ flags: '.', ack: hostSeq, seq: peer.seq + 5, data: 'world' });
+    peer.net.advance(50_000);
+    expect(peer.takeOne()).toMatchObject({ ack: peer.seq + 10, sack: [] });
+  });
+
+  test('beyond it: before the block that holds it', () => {
+    const peer = new ScriptedPeer();
+    const { hostSeq } = peer.connectToHost({ sackPermitted: true });
+    peer.send({ flags: '.', ack: hostSeq, seq: peer.seq + 5, data: 'world' });
+    peer.take();
+    peer.send({ flags: '.', ack: hostSeq, seq: peer.seq + 5, data: 'wo' });
+    expect(peer.takeOne().sack).toEqual([
+      [peer.seq + 5, peer.seq + 7],
+      [peer.seq + 5, peer.seq + 10],
+    ]);
+  });
+});

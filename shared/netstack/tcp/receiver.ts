@@ -40,6 +40,8 @@ export class Receiver {
   /** Where the FIN stands that came before what precedes it; -1 when none did. */
   private finSequence = -1;
   private endDelivered = false;
+  /** Of the urgent byte that has not come to its turn; -1 when there is none. */
+  private urgentSequence = -1;
 
   constructor(connection: TcpConnection, bufferBytes: number) {
     this.connection = connection;
@@ -92,6 +94,7 @@ export class Receiver {
   acknowledgementSent(acknowledgement: number): void {
     this.advertisedEdge = seq.later(this.advertisedEdge, seq.add(acknowledgement, this.windowBytes()));
     this.lastAcknowledged = acknowledgement;
+    this.outOfOrder.reported();
     this.unacknowledgedBytes = 0;
     this.acknowledgeNow = false;
     this.acknowledgeSoon = false;
@@ -107,7 +110,8 @@ export class Receiver {
     const length = segment.length;
     const start = seq.distance(segment.sequence, this.next);
     if (length === 0) return start >= 0 && start <= window;
-    if (window === 0) return false;
+    // A FIN needs no room: the peer that filled the window must not wait with its end until the program reads.
+    if (window === 0) return start === 0 && segment.dataBytes === 0;
     return start < window && start + length > 0;
   }
 
@@ -120,7 +124,7 @@ export class Receiver {
     // What is beyond the window is cut off; the sender had no right to send it.
     const usable = Math.min(dataBytes, seq.distance(this.advertisedEdge, sequence));
     if (usable < dataBytes) this.finSequence = -1;
-    if (dataBytes > 0 && known >= dataBytes) this.acknowledgeNow = true;
+    if (dataBytes > 0 && known >= dataBytes) this.refused(segment);
     else if (usable > Math.max(known, 0)) {
       const { memory } = this.connection.host;
       const from = segment.dataOffset;
@@ -140,6 +144,23 @@ export class Receiver {
       const { engine, tcp: layer } = this.connection.host;
       this.delayedAck.set(engine.nowUs + layer.settings.delayedAckUs);
     }
+  }
+
+  /** A segment outside the window is acknowledged again; that it came twice is reported (RFC 2883). */
+  refused(segment: Segment): void {
+    this.acknowledgeNow = true;
+    const end = seq.add(segment.sequence, segment.dataBytes);
+    if (segment.dataBytes > 0 && !seq.after(end, this.next)) this.outOfOrder.noteDuplicate(segment.sequence, end);
+  }
+
+  /**
+   * The byte before the pointer is urgent (RFC 1122 section 4.2.2.4 would have it the one at it; nobody does, RFC 6093). Linux
+   * takes it out of the stream for whoever did not set SO_OOBINLINE, and nobody here can.
+   */
+  takeUrgentPointer(segment: Segment): void {
+    const sequence = seq.add(segment.sequence, Math.max(segment.urgentPointer, 1) - 1);
+    if (seq.before(sequence, this.next)) return;
+    if (this.urgentSequence < 0 || seq.after(sequence, this.urgentSequence)) this.urgentSequence = sequence;
   }
 
   requestAcknowledgement(): void {
@@ -182,21 +203,35 @@ export class Receiver {
   /** `bytes`, lent by packet memory, are the next in order, and may fill a hole. */
   private advance(bytes: Uint8Array): void {
     const fillsHole = !this.outOfOrder.isEmpty;
-    this.next = seq.add(this.next, bytes.length);
+    const from = this.next;
+    this.next = seq.add(from, bytes.length);
     this.unacknowledgedBytes += bytes.length;
     if (fillsHole) this.acknowledgeNow = true;
     else if (this.unacknowledgedBytes >= SEGMENTS_PER_ACKNOWLEDGEMENT * this.connection.sender.mssBytes) {
       if (this.unacknowledgedBytes >= this.bufferBytes >>> ACKNOWLEDGED_SHARE_SHIFT) this.acknowledgeNow = true;
       else this.acknowledgeSoon = true;
     }
-    this.pass(bytes, true);
+    this.passInOrder(from, bytes, true);
     if (!fillsHole) return;
     for (;;) {
       const more = this.outOfOrder.take(this.next);
       if (more === undefined || this.connection.state === 'CLOSED') return;
-      this.next = seq.add(this.next, more.length);
-      this.pass(more, false);
+      const start = this.next;
+      this.next = seq.add(start, more.length);
+      this.passInOrder(start, more, false);
     }
+  }
+
+  /** Passes on what stands at `from`, but for the urgent byte. */
+  private passInOrder(from: number, bytes: Uint8Array, isLent: boolean): void {
+    if (this.urgentSequence < 0 || !seq.before(this.urgentSequence, this.next)) {
+      this.pass(bytes, isLent);
+      return;
+    }
+    const urgent = seq.distance(this.urgentSequence, from);
+    this.urgentSequence = -1;
+    if (urgent > 0) this.pass(bytes.subarray(0, urgent), isLent);
+    if (urgent + 1 < bytes.length && this.connection.state !== 'CLOSED') this.pass(bytes.subarray(urgent + 1), isLent);
   }
 
   private pass(bytes: Uint8Array, isLent: boolean): void {

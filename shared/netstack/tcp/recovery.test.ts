@@ -116,3 +116,26 @@ test('RFC 5681 section 3.1: what a loss halves is never more than the window', (
   acknowledge(12_000, [13_000, 16_000]);
   expect(connection.sender.congestion.slowStartThresholdBytes).toBeLessThan(before);
 });
+
+test('an acknowledgement that reports nothing new is no sign of loss where there are reports (RFC 6675 section 2)', () => {
+  const { acknowledge } = flight(10_000);
+  // What came twice is reported, and stands below what is acknowledged (RFC 2883).
+  for (let i = 0; i < 5; i++) expect(acknowledge(1000, [0, 1000]).includes(1000)).toBe(false);
+  for (let i = 0; i < 5; i++) expect(acknowledge(1000, [3000, 4000]).includes(1000)).toBe(false);
+});
+
+test('a peer that no longer has what it reported is sent it again after the time-out (RFC 2018 section 8)', () => {
+  const { peer, acknowledge } = flight(4000);
+  acknowledge(0, [1000, 4000]);
+  peer.net.advance(10_000_000);
+  peer.take();
+  // It acknowledges what was sent again and has nothing of what it reported.
+  const again = new Set<number>();
+  for (let upTo = 1000; upTo < 4000; upTo += 1000) {
+    for (const offset of acknowledge(upTo)) again.add(offset);
+    peer.net.advance(30_000_000);
+    peer.take();
+  }
+  expect(acknowledge(4000)).toEqual([]);
+  expect(again.has(1000)).toBe(true);
+});

@@ -1,6 +1,8 @@
 /** The retransmission time-out from measured round-trip times (RFC 6298), in microseconds. */
 
 const INITIAL_RTO_US = 1_000_000;
+/** For data, when the SYN had to go again and measured nothing (section 5.7). */
+const FALLBACK_RTO_US = 3_000_000;
 export const MAX_RTO_US = 120_000_000;
 /** The clock is finer than this; RFC 6298's G. */
 const GRANULARITY_US = 1000;
@@ -48,7 +50,12 @@ export class RetransmissionTimeout {
     this.backoff++;
   }
 
-  /** New data was acknowledged: the way works again. */
+  /** The SYN that is acknowledged was sent more than once. */
+  synTimedOut(): void {
+    if (this.smoothedRttUs === 0) this.baseUs = FALLBACK_RTO_US;
+  }
+
+  /** New data was acknowledged, or is allowed again: the way works. */
   progressed(): void {
     this.backoff = 0;
   }

@@ -24,6 +24,17 @@ describe('no connection (RFC 9293 section 3.10.7.1)', () => {
     peer.send({ flags: 'R.', seq: 500, ack: 777 });
     expect(peer.take()).toEqual([]);
   });
+
+  test('nothing to everybody is answered (RFC 1122 section 4.2.3.10)', () => {
+    const peer = new ScriptedPeer();
+    peer.host.tcp.listen({ port: 80 });
+    for (const to of ['10.0.0.255', '255.255.255.255', '224.0.0.1']) {
+      peer.send({ flags: 'S', to: ip(to) });
+      peer.send({ flags: '.', ack: 1, to: ip(to) });
+    }
+    expect(peer.take()).toEqual([]);
+    expect(peer.host.tcp.list()).toEqual([]);
+  });
 });
 
 describe('SYN-SENT (section 3.10.7.3)', () => {
@@ -78,6 +89,24 @@ describe('SYN-SENT (section 3.10.7.3)', () => {
 });
 
 describe('SYN-RECEIVED', () => {
+  test('a repeated SYN that offers ECN (RFC 3168) gets the SYN-ACK again, and no more than that', () => {
+    const peer = new ScriptedPeer();
+    peer.host.tcp.listen({ port: 80 });
+    peer.send({ flags: 'SEW' });
+    const first = peer.takeOne();
+    expect(first.flags).toBe('S.');
+    peer.send({ flags: 'SEW' });
+    expect(peer.takeOne()).toMatchObject({ flags: 'S.', seq: first.seq, ack: first.ack });
+  });
+
+  test('a SYN with a FIN begins nothing', () => {
+    const peer = new ScriptedPeer();
+    peer.host.tcp.listen({ port: 80 });
+    peer.send({ flags: 'SF' });
+    expect(peer.take()).toEqual([]);
+    expect(peer.host.tcp.list()).toEqual([]);
+  });
+
   test('a repeated SYN gets the SYN-ACK again', () => {
     const peer = new ScriptedPeer();
     peer.host.tcp.listen({ port: 80 });
@@ -188,11 +217,19 @@ describe('resets (RFC 5961 section 3)', () => {
     expect(connection.state).toBe('ESTABLISHED');
   });
 
-  test('challenges are bounded per second', () => {
+  test('challenges are bounded: ten in a row and two a second for one connection, a thousand a second for all', () => {
     const peer = new ScriptedPeer();
-    peer.connectToHost();
-    for (let i = 0; i < 1500; i++) peer.send({ flags: 'R', seq: peer.seq + 10 });
-    expect(peer.take()).toHaveLength(1000);
+    const { hostSeq } = peer.connectToHost();
+    for (let i = 0; i < 50; i++) peer.send({ flags: i % 2 === 0 ? 'R' : 'S', seq: peer.seq + 10 });
+    // A SYN and an empty segment outside the window count too: two ends that disagree do not answer each other for ever.
+    for (let i = 0; i < 50; i++) peer.send({ flags: i % 2 === 0 ? '.' : 'S', seq: peer.seq - 10, ack: hostSeq });
+    expect(peer.take()).toHaveLength(10);
+    peer.net.advance(5_000_000);
+    for (let i = 0; i < 50; i++) peer.send({ flags: 'R', seq: peer.seq + 10 });
+    expect(peer.take()).toHaveLength(10);
+    const { tcp } = peer.host;
+    peer.net.advance(1_000_000);
+    expect(Array.from({ length: 1500 }, () => tcp.mayChallenge()).filter(Boolean)).toHaveLength(1000);
   });
 });
 
@@ -352,11 +389,30 @@ describe('TIME-WAIT', () => {
     expect(peer.take()).toEqual([]);
   });
 
-  test('a SYN beyond the old sequence numbers begins a new connection', () => {
-    const { peer } = timeWait();
-    peer.send({ flags: 'S', seq: peer.seq + 5000 });
-    expect(peer.takeOne()).toMatchObject({ flags: 'S.', ack: peer.seq + 5001 });
+  test('a SYN beyond the old sequence numbers begins a new connection, beyond its own (section 3.6.1)', () => {
+    const { peer, hostSeq } = timeWait();
+    peer.send({ flags: 'SEW', seq: peer.seq + 5000 });
+    const answer = peer.takeOne();
+    expect(answer).toMatchObject({ flags: 'S.', ack: peer.seq + 5001 });
+    expect((answer.seq - hostSeq) | 0).toBeGreaterThan(0xffff);
     expect(peer.host.tcp.list().map((endpoint) => endpoint.state)).toEqual(['SYN-RECEIVED']);
+  });
+});
+
+describe('TIME-WAIT with timestamps (RFC 6191)', () => {
+  test.each([
+    ['newer', 51, -500, 'S.'],
+    ['the same, beyond in sequence', 50, 500, 'S.'],
+    ['the same, not beyond in sequence', 50, -500, '.'],
+    ['older, though beyond in sequence', 49, 500, '.'],
+  ])('a SYN whose timestamp is %s', (_name, timestamp, offset, flags) => {
+    const peer = new ScriptedPeer({ timestamps: true });
+    const { connection, hostSeq } = peer.connectToHost({ timestamp: [40, 0] });
+    connection.end();
+    peer.send({ flags: 'F.', ack: hostSeq + 1, timestamp: [50, 0] });
+    peer.take();
+    peer.send({ flags: 'S', seq: peer.seq + offset, timestamp: [timestamp, 0] });
+    expect(peer.takeOne().flags).toBe(flags);
   });
 });
 

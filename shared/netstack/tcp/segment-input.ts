@@ -1,10 +1,15 @@
 /** What a segment does to a connection: RFC 9293 section 3.10.7, in its order, with RFC 5961's and RFC 7323's checks. */
 import * as tcp from '../../wire/tcp.ts';
+import { TokenBucket } from '../token-bucket.ts';
 import { sendBareSegment } from './bare-segment.ts';
 import type { TcpConnection } from './connection.ts';
 import type { Segment } from './segment.ts';
 import { sendAcknowledgement, sendSyn } from './segment-output.ts';
 import * as seq from './seq.ts';
+
+/** Of one connection: as many in a row, and as often then (the figures of RFC 5961 section 7). */
+const CHALLENGES_BURST = 10;
+const CHALLENGES_PER_SECOND = 2;
 
 export function processSegment(connection: TcpConnection, segment: Segment): void {
   if (connection.state === 'SYN-SENT') processInSynSent(connection, segment);
@@ -64,13 +69,14 @@ function processSynchronized(connection: TcpConnection, segment: Segment): void 
   }
   takeTimestamp(connection, segment);
   if (!segment.has(tcp.ACK) || !processAcknowledgement(connection, segment)) return;
+  if (segment.has(tcp.URG)) receiver.takeUrgentPointer(segment);
   if (segment.length > 0 && takesData(connection)) receiver.receive(segment);
   finishProcessing(connection);
 }
 
 /** Our SYN-ACK was lost and the peer asks again. */
 function isRepeatedSyn(connection: TcpConnection, segment: Segment): boolean {
-  return segment.flags === tcp.SYN && segment.sequence === connection.receiver.initialSequence;
+  return segment.isPlainSyn && segment.sequence === connection.receiver.initialSequence;
 }
 
 /** Protection against wrapped sequence numbers (RFC 7323 section 5.3). */
@@ -82,10 +88,10 @@ function isOldByTimestamp(connection: TcpConnection, segment: Segment): boolean 
   );
 }
 
-/** Old data is acknowledged again, for its acknowledgement may be lost; so is a probe of the window or of life. */
+/** Old data is acknowledged again, for its acknowledgement may be lost; so is, less often, a probe of the window or of life. */
 function answerUnacceptable(connection: TcpConnection, segment: Segment): void {
-  if (segment.length > 0 || !segment.has(tcp.ACK)) {
-    connection.receiver.requestAcknowledgement();
+  if (segment.length > 0 && !segment.has(tcp.SYN)) {
+    connection.receiver.refused(segment);
     connection.receiver.acknowledge();
   } else sendChallenge(connection);
 }
@@ -128,7 +134,8 @@ function processAcknowledgement(connection: TcpConnection, segment: Segment): bo
     return false;
   }
   if (seq.before(segment.acknowledgement, sender.unacknowledged)) {
-    if (!seq.before(segment.acknowledgement, sender.oldestAcceptable)) return true;
+    const oldest = seq.add(sender.unacknowledged, -sender.window.maxBytes);
+    if (!seq.before(segment.acknowledgement, oldest)) return true;
     sendChallenge(connection);
     return false;
   }
@@ -155,9 +162,14 @@ function isClosed(connection: TcpConnection): boolean {
   return connection.state === 'CLOSED';
 }
 
-/** RFC 5961: an acknowledgement that asks the peer to prove itself, within the host's rate. */
+/**
+ * RFC 5961: an acknowledgement that asks the peer to prove itself, within the host's rate and the connection's, so that two
+ * ends which disagree do not answer each other for ever.
+ */
 function sendChallenge(connection: TcpConnection): void {
-  if (connection.host.tcp.mayChallenge()) sendAcknowledgement(connection);
+  const { engine, tcp: layer } = connection.host;
+  connection.challenges ??= new TokenBucket(engine, CHALLENGES_PER_SECOND, CHALLENGES_BURST);
+  if (connection.challenges.take() && layer.mayChallenge()) sendAcknowledgement(connection);
 }
 
 function resetAt(connection: TcpConnection, sequence: number): void {

@@ -95,7 +95,7 @@ export function sendReset(connection: TcpConnection): void {
 
 /** What the SACK blocks that are to be reported now take from a segment. */
 export function sackOptionBytes(connection: TcpConnection): number {
-  if (!connection.sackEnabled || connection.receiver.outOfOrder.isEmpty) return 0;
+  if (!connection.sackEnabled || !connection.receiver.outOfOrder.hasReport) return 0;
   const limit = connection.timestampsEnabled ? MAX_SACK_BLOCKS_BESIDE_TIMESTAMPS : tcp.MAX_SACK_BLOCKS;
   sackBlocks = connection.receiver.outOfOrder.sackBlocks(sackEdges, limit);
   return sackBlocks === 0 ? 0 : 4 + 8 * sackBlocks;

@@ -8,6 +8,8 @@ export class Segment {
   flags = 0;
   /** As it stands in the header, not scaled. */
   window = 0;
+  /** As it stands in the header; counts where URG is set. */
+  urgentPointer = 0;
   /** Where the data begins in packet memory, and how long it is. */
   dataOffset = 0;
   dataBytes = 0;
@@ -21,6 +23,7 @@ export class Segment {
     this.acknowledgement = tcp.acknowledgement(view, offset);
     this.flags = tcp.flags(view, offset);
     this.window = tcp.window(view, offset);
+    if (this.has(tcp.URG)) this.urgentPointer = tcp.urgentPointer(view, offset);
     this.dataOffset = offset + header;
     this.dataBytes = length - header;
     return tcp.readOptions(view, offset, this.options);
@@ -28,6 +31,11 @@ export class Segment {
 
   has(flag: number): boolean {
     return (this.flags & flag) !== 0;
+  }
+
+  /** A SYN of an active open. ECE and CWR, which offer ECN with it (RFC 3168 section 6.1.1), do not count. */
+  get isPlainSyn(): boolean {
+    return (this.flags & (tcp.SYN | tcp.ACK | tcp.RST | tcp.FIN)) === tcp.SYN;
   }
 
   /** Sequence numbers it takes up: data, SYN and FIN (SEG.LEN). */

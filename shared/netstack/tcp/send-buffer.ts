@@ -5,6 +5,7 @@
 
 import { Alarm } from '../alarm.ts';
 import type { Engine } from '../engine.ts';
+import * as seq from './seq.ts';
 
 const INITIAL_BYTES = 4096;
 /** More than this an empty buffer gives back, once it has been empty for so long: a busy sender fills it again at once. */
@@ -14,6 +15,8 @@ const IDLE_US = 1_000_000;
 export class SendBuffer {
   /** Bytes kept. */
   length = 0;
+  /** Sequence number of position 0. */
+  sequence = 0;
   private readonly limitBytes: number;
   private readonly engine: Engine;
   private readonly idle: Alarm;
@@ -26,6 +29,11 @@ export class SendBuffer {
     this.limitBytes = limitBytes;
     this.engine = engine;
     this.idle = new Alarm(engine, () => this.giveBack());
+  }
+
+  /** Sequence number behind all that was written: the FIN's. */
+  get endSequence(): number {
+    return seq.add(this.sequence, this.length);
   }
 
   /** Memory taken, data or not. */
@@ -70,9 +78,16 @@ export class SendBuffer {
     return this.head;
   }
 
+  /** Forgets what the peer acknowledged. */
+  acknowledged(sequence: number): void {
+    const bytes = Math.min(seq.distance(sequence, this.sequence), this.length);
+    if (bytes > 0) this.release(bytes);
+  }
+
   /** Forgets the oldest bytes. */
   release(bytes: number): void {
     this.length -= bytes;
+    this.sequence = seq.add(this.sequence, bytes);
     if (this.length > 0) this.start = (this.start + bytes) & (this.ring.length - 1);
     else {
       this.start = 0;

@@ -26,6 +26,17 @@ describe('segments', () => {
     expect(peer.take()[0]!.data).toHaveLength(536);
   });
 
+  test('are not longer than a very small MSS, down to what the longest options leave room in', () => {
+    const peer = new ScriptedPeer();
+    const { connection } = peer.connectToHost({ mss: 60 });
+    connection.write(data(600));
+    expect(peer.take().map(({ data: sent }) => sent.length)).toEqual(Array(10).fill(60));
+    const tiny = new ScriptedPeer({ timestamps: true });
+    const opened = tiny.connectToHost({ mss: 1, timestamp: [1, 0] });
+    opened.connection.write(data(600));
+    expect(tiny.take()[0]!.data).toHaveLength(48 - 12);
+  });
+
   test('announce the MSS of the device', () => {
     const peer = new ScriptedPeer();
     expect(peer.connectFromHost().syn.mss).toBe(1460);

@@ -8,17 +8,18 @@ import { LossDetection } from './loss-detection.ts';
 import { ReorderingWindow } from './reordering.ts';
 import { RetransmissionTimer } from './retransmission-timer.ts';
 import { RoundTripMeter } from './round-trip.ts';
-import { RetransmissionTimeout } from './rto.ts';
+import { MAX_RTO_US, RetransmissionTimeout } from './rto.ts';
 import type { Segment } from './segment.ts';
 import { sackOptionBytes, sendSegment } from './segment-output.ts';
 import { SendBuffer } from './send-buffer.ts';
 import { SendWindow } from './send-window.ts';
 import * as seq from './seq.ts';
+import { WindowProbes } from './window-probes.ts';
 
 /** What a peer that says nothing takes (RFC 9293 section 3.7.1). */
 export const DEFAULT_MSS_BYTES = 536;
-/** The least MSS that is used, whatever a peer or a path says. */
-const MIN_MSS_BYTES = 88;
+/** The least MSS that is used, whatever a peer or a path says (Linux' tcp_min_snd_mss); the longest options fit in it. */
+export const MIN_MSS_BYTES = 48;
 
 /** The sending half of a connection: what was written, what is in flight, and when which of it goes out. */
 export class Sender {
@@ -40,13 +41,11 @@ export class Sender {
   private readonly reordering = new ReorderingWindow();
   private readonly reorderingTimer: Alarm;
   private readonly eifel = new EifelDetection();
-  /** Sequence number of position 0 of the buffer. */
-  private bufferSequence: number;
   /** End of the last segment sent that was not full (Minshall's variant of Nagle's algorithm). */
   private smallSegmentEnd: number;
   private readonly roundTrip: RoundTripMeter;
   private lastSentUs = 0;
-  private probes = 0;
+  private readonly probes = new WindowProbes();
   /** Data that fits a segment now: the MSS but for the SACK blocks that go with it. */
   private payloadBytes = DEFAULT_MSS_BYTES;
 
@@ -65,7 +64,7 @@ export class Sender {
     this.initialSequence = initialSequence;
     this.unacknowledged = initialSequence;
     this.next = initialSequence;
-    this.bufferSequence = seq.add(initialSequence, 1);
+    this.buffer.sequence = seq.add(initialSequence, 1);
     this.smallSegmentEnd = initialSequence;
   }
 
@@ -80,12 +79,17 @@ export class Sender {
 
   /** The FIN was sent, and acknowledged. */
   get finAcknowledged(): boolean {
-    return this.finQueued && this.buffer.length === 0 && seq.after(this.unacknowledged, this.bufferSequence);
+    return this.finQueued && this.buffer.length === 0 && seq.after(this.unacknowledged, this.buffer.sequence);
   }
 
   /** Written and not yet sent. */
   get unsentBytes(): number {
-    return Math.max(this.buffer.length - seq.distance(this.next, this.bufferSequence), 0);
+    return Math.max(this.buffer.length - seq.distance(this.next, this.buffer.sequence), 0);
+  }
+
+  /** All data was sent, and the FIN was not. */
+  private get finWaits(): boolean {
+    return this.finQueued && this.next === this.buffer.endSequence;
   }
 
   /** The SYN goes out now: it takes a sequence number and is timed. */
@@ -99,7 +103,7 @@ export class Sender {
 
   /** The peer's SYN is known: its MSS bounds ours, and its window begins. */
   synchronize(segment: Segment, mssBytes: number): void {
-    this.mssBytes = Math.max(mssBytes, MIN_MSS_BYTES);
+    this.mssBytes = mssBytes;
     this.congestion = createCongestionControl(this.connection.host.tcp.settings.congestionControl, this.mssBytes);
     this.window.begin(segment);
   }
@@ -107,7 +111,7 @@ export class Sender {
   /** The path takes less than thought: what is in flight and too long is sent again in smaller segments. */
   reduceMss(mssBytes: number): void {
     if (mssBytes >= this.mssBytes) return;
-    this.mssBytes = Math.max(mssBytes, MIN_MSS_BYTES);
+    this.mssBytes = mssBytes;
     this.congestion.mssChanged(this.mssBytes);
     if (this.inFlightBytes === 0) return;
     this.loss.beginTimeoutRecovery(this.unacknowledged, this.next, false);
@@ -124,9 +128,12 @@ export class Sender {
     const advance = seq.distance(acknowledgement, this.unacknowledged);
     const windowMoved = this.window.update(segment);
     const reported = this.connection.sackEnabled && this.loss.recordSack(segment.options, acknowledgement, this.next);
-    this.probes = 0;
+    const usable = this.window.usable(acknowledgement, this.next);
+    this.probes.answered(usable);
     if (advance > 0) this.advance(segment, advance);
-    else if (this.inFlightBytes > 0 && segment.length === 0 && (reported || !windowMoved)) this.loss.duplicates++;
+    else if (this.inFlightBytes === 0) {
+      if (usable > 0) this.rto.progressed();
+    } else if (segment.length === 0 && (this.connection.sackEnabled ? reported : !windowMoved)) this.loss.duplicates++;
     if (this.inFlightBytes > 0) this.recover();
   }
 
@@ -138,7 +145,9 @@ export class Sender {
     pipe = this.resendLost(pipe);
     if (this.buffer.length > 0) pipe = this.sendNew(pipe, restWaits);
     if (this.loss.recovery === 'fast' && this.connection.sackEnabled) this.resendDoubtful(pipe);
-    if (this.finQueued && this.unsentBytes === 0) this.sendFin();
+    if (this.finWaits && this.window.usable(this.unacknowledged, this.next) > 0) {
+      this.next = seq.add(this.next, this.sendAt(this.next, 0));
+    }
     this.armTimer();
   }
 
@@ -152,9 +161,10 @@ export class Sender {
     const { host } = this.connection;
     const { nowUs } = host.engine;
     const flightBefore = this.inFlightBytes;
+    if (this.unacknowledged === this.initialSequence) this.synAcknowledged();
     this.measure(segment, nowUs);
     this.unacknowledged = segment.acknowledgement;
-    this.releaseAcknowledged();
+    this.buffer.acknowledged(this.unacknowledged);
     this.rto.progressed();
     this.connection.path.confirm();
     this.timer.clear();
@@ -171,11 +181,10 @@ export class Sender {
     }
   }
 
-  private releaseAcknowledged(): void {
-    const bytes = Math.min(seq.distance(this.unacknowledged, this.bufferSequence), this.buffer.length);
-    if (bytes <= 0) return;
-    this.buffer.release(bytes);
-    this.bufferSequence = seq.add(this.bufferSequence, bytes);
+  /** A SYN that had to go again leaves care behind: RFC 6298 section 5.7, and RFC 5681 section 3.1 from the second time on as Linux. */
+  private synAcknowledged(): void {
+    if (this.rto.expirations > 0) this.rto.synTimedOut();
+    if (this.rto.expirations > 1) this.congestion.timedOut(0, false, this.connection.host.engine.nowUs);
   }
 
   private measure(segment: Segment, nowUs: number): void {
@@ -226,11 +235,6 @@ export class Sender {
     this.congestion.undoLoss();
     this.loss.cancelRecovery(this.unacknowledged);
     return true;
-  }
-
-  /** How far back an acknowledgement may lie and still be believed (RFC 5961 section 5.2). */
-  get oldestAcceptable(): number {
-    return seq.add(this.unacknowledged, -this.window.maxBytes);
   }
 
   private resendLost(inFlight: number): number {
@@ -324,20 +328,14 @@ export class Sender {
     return 0;
   }
 
-  private sendFin(): void {
-    const finSequence = seq.add(this.bufferSequence, this.buffer.length);
-    if (this.next !== finSequence) return;
-    this.sendAt(finSequence, 0);
-    this.next = seq.add(finSequence, 1);
-  }
-
   /** Sends up to `length` bytes from `sequence`, with the FIN if it follows at once; answers the sequence numbers used. */
   private sendAt(sequence: number, length: number): number {
-    const position = seq.distance(sequence, this.bufferSequence);
+    const position = seq.distance(sequence, this.buffer.sequence);
     const available = this.buffer.length - position;
     const bytes = Math.max(Math.min(length, available), 0);
     const last = bytes === available;
-    const fin = last && this.finQueued;
+    // What is sent again takes the FIN along only if that was sent before.
+    const fin = last && this.finQueued && (sequence === this.next || !this.finWaits);
     const flags = tcp.ACK | (last && bytes > 0 ? tcp.PSH : 0) | (fin ? tcp.FIN : 0);
     sendSegment(this.connection, flags, sequence, position, bytes);
     this.connection.counters.bytesSent += bytes;
@@ -346,7 +344,7 @@ export class Sender {
   }
 
   private armTimer(): void {
-    const waits = this.unsentBytes > 0 ? 'window' : 'nothing';
+    const waits = this.unsentBytes > 0 || this.finWaits ? 'window' : 'nothing';
     this.timer.arm(this.inFlightBytes > 0 ? 'acknowledgement' : waits);
   }
 
@@ -358,7 +356,7 @@ export class Sender {
   /** RFC 6298 section 5.4 to 5.6. */
   private timedOut(): void {
     const repeated = this.rto.expirations > 0;
-    if (this.rto.expirations >= this.connection.retryLimit()) {
+    if (this.rto.expirations >= this.connection.retryLimit() && !this.probes.takeBack()) {
       this.connection.timedOut();
       return;
     }
@@ -379,19 +377,21 @@ export class Sender {
   /**
    * RFC 9293 section 3.8.6.1. The probe carries no data and an old sequence number: the peer must answer it with its
    * window and has nothing to keep, so that a probe never has to be sent again. A window that is open but smaller than is
-   * worth while is used after this long all the same (the override of section 3.8.6.2.1).
+   * worth while is used after this long all the same (the override of section 3.8.6.2.1). Once the program is gone a peer
+   * that reads nothing is given up when the pauses are at their longest.
    */
   private probeWindow(): void {
-    if (this.unsentBytes === 0) return;
+    if (this.unsentBytes === 0 && !this.finWaits) return;
     const usable = this.window.usable(this.unacknowledged, this.next);
+    const isLong = this.rto.currentUs >= MAX_RTO_US;
     if (usable > 0) {
-      const sent = this.sendAt(this.next, Math.min(usable, this.unsentBytes, this.payloadBytes));
-      this.next = seq.add(this.next, sent);
-    } else if (this.probes >= this.connection.retryLimit()) {
+      const bytes = Math.min(usable, this.unsentBytes, this.payloadBytes);
+      this.next = seq.add(this.next, this.sendAt(this.next, bytes));
+    } else if (this.probes.silent(this.connection.retryLimit()) || (isLong && this.connection.readerGone)) {
       this.connection.timedOut();
       return;
     } else {
-      this.probes++;
+      this.probes.sent();
       this.rto.expired();
       sendSegment(this.connection, tcp.ACK, seq.add(this.unacknowledged, -1), 0, 0);
     }

@@ -1,7 +1,7 @@
 /** TCP of one host (RFC 9293): connections, listeners, TIME-WAIT, and segments in. */
 import { transportChecksum } from '../../wire/complete-checksums.ts';
 import * as ip from '../../wire/ip.ts';
-import { bindingCovers, isUnspecified } from '../../wire/ip-address.ts';
+import { bindingCovers, isMulticast, isUnspecified } from '../../wire/ip-address.ts';
 import { PROTOCOL_TCP } from '../../wire/ipv4.ts';
 import type { Packet } from '../../wire/packet-memory.ts';
 import * as tcp from '../../wire/tcp.ts';
@@ -19,6 +19,7 @@ import { EndpointTable, type TcpEndpoint } from './endpoint-table.ts';
 import { EndpointSecrets } from './isn.ts';
 import { DEFAULT_BACKLOG, TcpListener } from './listener.ts';
 import { Segment } from './segment.ts';
+import * as seq from './seq.ts';
 import { defaultTcpSettings, type TcpSettings } from './settings.ts';
 import { TimeWait } from './time-wait.ts';
 
@@ -26,6 +27,8 @@ import { TimeWait } from './time-wait.ts';
 export const MAX_CONNECTIONS = 65_536;
 /** Connections in TIME-WAIT; the oldest gives way (Linux' tcp_max_tw_buckets). */
 export const MAX_TIME_WAIT = 16_384;
+/** A new connection in the place of one in TIME-WAIT begins so far beyond it, out of reach of what may still come late. */
+const SEQUENCE_GAP_AFTER_TIME_WAIT = 0x1_0001;
 /** Challenge acknowledgements (RFC 5961 section 7; Linux' tcp_challenge_ack_limit). */
 const CHALLENGES_PER_SECOND = 1000;
 
@@ -197,7 +200,8 @@ export class TcpLayer {
     if (endpoint === null) this.inputWithoutEndpoint(packet, local, localPort, remote, remotePort);
     else if (endpoint instanceof TimeWait && endpoint.admitsNew(this.segment) && this.hasListener(local, localPort)) {
       this.forgetTimeWait(endpoint);
-      this.inputWithoutEndpoint(packet, local, localPort, remote, remotePort);
+      const initialSequence = seq.add(endpoint.sendNext, SEQUENCE_GAP_AFTER_TIME_WAIT);
+      this.inputWithoutEndpoint(packet, local, localPort, remote, remotePort, initialSequence);
     } else {
       endpoint.input(this.segment);
       memory.free(packet);
@@ -267,23 +271,33 @@ export class TcpLayer {
     this.endpoints.remove(connection);
   }
 
-  /** A listener's SYN begins a connection; anything else is answered with a reset. */
+  /** A listener's SYN begins a connection; anything else to this host alone is answered with a reset (RFC 1122 section 4.2.3.10). */
   private inputWithoutEndpoint(
     packet: Packet,
     local: number,
     localPort: number,
     remote: number,
     remotePort: number,
+    initialSequence?: number,
   ): void {
     const { segment } = this;
+    if (this.host.isBroadcast(local) || isMulticast(local)) {
+      this.host.drop(packet, drop.TCP_NO_SOCKET, 'tcp');
+      return;
+    }
     const listener = this.findListener(local, localPort);
     const isSyn = (segment.flags & (tcp.SYN | tcp.ACK | tcp.RST)) === tcp.SYN;
-    if (listener === undefined || !isSyn || this.host.isBroadcast(local)) {
+    if (listener === undefined || !isSyn) {
       const answersProbe = this.host.probes.answered(packet);
       this.counters.resetsSent++;
       sendResetFor(this.host, packet.networkOffset, packet.offset, packet.length, packet.mark);
       if (answersProbe) this.host.memory.free(packet);
       else this.host.drop(packet, drop.TCP_NO_SOCKET, 'tcp');
+      return;
+    }
+    if (segment.has(tcp.FIN)) {
+      // It begins nothing and ends nothing; Linux says as little.
+      this.host.drop(packet, drop.TCP_MALFORMED, 'tcp');
       return;
     }
     if (!listener.admits() || this.endpoints.size - this.timeWaits.size >= MAX_CONNECTIONS) {
@@ -292,7 +306,7 @@ export class TcpLayer {
     }
     this.host.memory.free(packet);
     const ends = { localAddress: local, localPort, remoteAddress: remote, remotePort };
-    const connection = new TcpConnection(this.host, { ...ends, listener });
+    const connection = new TcpConnection(this.host, { ...ends, listener, initialSequence });
     this.endpoints.add(connection);
     this.counters.passiveOpens++;
     listener.begun(connection);

@@ -16,7 +16,8 @@ export class TimeWait implements TcpEndpoint {
   nextInBucket: TcpEndpoint | null = null;
   expiresUs: number;
   private readonly host: Host;
-  private readonly sendNext: number;
+  /** SND.NXT: what begins anew on these endpoints begins beyond it (RFC 9293 section 3.6.1). */
+  readonly sendNext: number;
   private readonly receiveNext: number;
   private readonly window: number;
   private readonly timestampsEnabled: boolean;
@@ -40,13 +41,14 @@ export class TimeWait implements TcpEndpoint {
   }
 
   /**
-   * A SYN that can only be of a new connection (RFC 9293 section 3.10.7.4, RFC 6191): its timestamp or its sequence number
-   * is beyond all that the old one had.
+   * A SYN that can only be of a new connection (RFC 9293 section 3.10.7.4, RFC 6191): its timestamp, or if that says nothing
+   * its sequence number, is beyond all that the old one had.
    */
   admitsNew(segment: Segment): boolean {
-    if (segment.flags !== tcp.SYN) return false;
+    if (!segment.isPlainSyn) return false;
     if (this.timestampsEnabled && segment.options.hasTimestamps) {
-      if (seq.after(segment.options.timestampValue, this.timestampRecent)) return true;
+      const newer = seq.distance(segment.options.timestampValue, this.timestampRecent);
+      if (newer !== 0) return newer > 0;
     }
     return seq.after(segment.sequence, this.receiveNext);
   }

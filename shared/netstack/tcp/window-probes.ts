@@ -1,0 +1,32 @@
+/**
+ * What an answer of the peer means for a window that is closed. The peer that answers lives, and may keep its window shut as long
+ * as it wants (RFC 9293 section 3.8.6.1): only silence is counted.
+ */
+export class WindowProbes {
+  private unanswered = 0;
+  private tookBack = false;
+
+  sent(): void {
+    this.unanswered++;
+  }
+
+  /** An acknowledgement came; `usableBytes` is the window now, negative when it ends before what is in flight. */
+  answered(usableBytes: number): void {
+    this.unanswered = 0;
+    this.tookBack = usableBytes < 0;
+  }
+
+  silent(limit: number): boolean {
+    return this.unanswered >= limit;
+  }
+
+  /**
+   * Since this was asked last the peer said that it takes nothing of what is in flight: that this goes unacknowledged says
+   * nothing of the path (RFC 1122 section 4.2.2.16).
+   */
+  takeBack(): boolean {
+    const { tookBack } = this;
+    this.tookBack = false;
+    return tookBack;
+  }
+}
