@@ -39,6 +39,8 @@ export class UdpSocket {
   ttl = DEFAULT_TTL;
   dontFragment = false;
   broadcast = false;
+  /** Bound to `::`, it speaks IPv6 alone (IPV6_V6ONLY). */
+  ipv6Only = false;
   closed = false;
   /** Datagrams dropped because the queue of the paused socket was full. */
   receiveDrops = 0;
@@ -67,7 +69,7 @@ export class UdpSocket {
 
   /** A socket bound to an address speaks the version of that address; one bound to `::` both. */
   private reaches(destination: number): boolean {
-    return this.localAddress === ANY_IPV6 || isIpv6(this.localAddress) === isIpv6(destination);
+    return (this.localAddress === ANY_IPV6 && !this.ipv6Only) || isIpv6(this.localAddress) === isIpv6(destination);
   }
 
   /** From now on only this peer's datagrams come in, and its ICMP errors are reported. Null, or ENETUNREACH and the like. */
@@ -175,7 +177,7 @@ export class UdpSocket {
 
   /** How well a datagram fits: -1 not at all; a peer counts more than an address. For UdpLayer. */
   matchScore(local: number, remote: number, remotePort: number): number {
-    if (!bindingCovers(this.localAddress, local)) return -1;
+    if (!bindingCovers(this.localAddress, local, this.ipv6Only)) return -1;
     let score = this.localAddress === local ? 1 : 0;
     if (this.remotePort !== 0) {
       if (this.remoteAddress !== remote || this.remotePort !== remotePort) return -1;

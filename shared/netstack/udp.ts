@@ -20,6 +20,8 @@ export interface UdpBindOptions {
   readonly address?: number;
   /** 0, the default, takes a free ephemeral port. */
   readonly port?: number;
+  /** Of `::`: hears IPv6 alone. */
+  readonly ipv6Only?: boolean;
 }
 
 export class UdpLayer {
@@ -41,9 +43,11 @@ export class UdpLayer {
       throw new SocketError('EADDRNOTAVAIL', 'bind', localAddress, options.port ?? 0);
     }
     if (this.sockets >= MAX_UDP_SOCKETS) throw new SocketError('ENOBUFS', 'bind', localAddress, options.port ?? 0);
-    const port = options.port || this.freePort(localAddress);
-    if (this.inUse(localAddress, port)) throw new SocketError('EADDRINUSE', 'bind', localAddress, port);
+    const ipv6Only = options.ipv6Only ?? false;
+    const port = options.port || this.freePort(localAddress, ipv6Only);
+    if (this.inUse(localAddress, port, ipv6Only)) throw new SocketError('EADDRINUSE', 'bind', localAddress, port);
     const socket = new UdpSocket(this.host, localAddress, port, () => this.release(socket));
+    socket.ipv6Only = ipv6Only;
     this.recent = null;
     const others = this.ports.get(port);
     if (others === undefined) this.ports.set(port, [socket]);
@@ -143,16 +147,18 @@ export class UdpLayer {
     this.host.drop(packet, drop.UDP_NO_SOCKET, 'udp');
   }
 
-  private inUse(localAddress: number, port: number): boolean {
+  private inUse(localAddress: number, port: number, ipv6Only: boolean): boolean {
     const others = this.ports.get(port);
     if (others === undefined) return false;
     return others.some(
-      (other) => bindingCovers(localAddress, other.localAddress) || bindingCovers(other.localAddress, localAddress),
+      (other) =>
+        bindingCovers(localAddress, other.localAddress, ipv6Only) ||
+        bindingCovers(other.localAddress, localAddress, other.ipv6Only),
     );
   }
 
-  private freePort(localAddress: number): number {
-    const port = randomPort(this.host.engine.random, (candidate) => !this.inUse(localAddress, candidate));
+  private freePort(localAddress: number, ipv6Only: boolean): number {
+    const port = randomPort(this.host.engine.random, (candidate) => !this.inUse(localAddress, candidate, ipv6Only));
     if (port === 0) throw new SocketError('EADDRINUSE', 'bind', localAddress, 0);
     return port;
   }

@@ -60,6 +60,8 @@ export interface TcpListenOptions {
   /** 0 takes a free one. */
   readonly port: number;
   readonly backlog?: number;
+  /** Of `::`: hears IPv6 alone. */
+  readonly ipv6Only?: boolean;
   readonly allowHalfOpen?: boolean;
   /** The program whose socket it is to be; in this process only. */
   readonly owner?: SocketOwner;
@@ -131,6 +133,8 @@ export interface UdpBindOptions {
   readonly port?: number;
   /** By default all of IPv4, and of IPv6 where the pod has it. */
   readonly address?: string;
+  /** Of `::`: hears IPv6 alone. */
+  readonly ipv6Only?: boolean;
   /** A connected socket: it hears only this peer, and of ICMP errors (ECONNREFUSED). */
   readonly remote?: SocketAddress;
   /** The program whose socket it is to be; in this process only. */

@@ -129,18 +129,18 @@ export class SocketNetwork implements PodNetwork, ChannelLink {
 
   private listening(options: TcpListenOptions): Opening<PodTcpServer> {
     const channel = this.takeChannel();
-    const { host, port, backlog } = options;
+    const { host, port, backlog, ipv6Only } = options;
     const opened = (message: Record<string, unknown>): PodTcpServer => {
       const server = new TcpServer(decodeSocketAddress(message), () => this.release(channel));
       this.listeners.set(channel, { server, allowHalfOpen: options.allowHalfOpen ?? false });
       return server;
     };
-    return { channel, request: { op: 'listen', host, port, backlog }, opened };
+    return { channel, request: { op: 'listen', host, port, backlog, ipv6Only }, opened };
   }
 
   private binding(options: UdpBindOptions): Opening<PodUdpSocket> {
     const channel = this.takeChannel();
-    const { address, port = 0, remote } = options;
+    const { address, port = 0, remote, ipv6Only } = options;
     const opened = (message: Record<string, unknown>): PodUdpSocket => {
       const sends = new Map<number, PendingSend>();
       let nextSend = 1;
@@ -159,7 +159,7 @@ export class SocketNetwork implements PodNetwork, ChannelLink {
       this.datagrams.set(channel, { socket, sends });
       return socket;
     };
-    return { channel, request: { op: 'bind-udp', address, port, remote }, opened };
+    return { channel, request: { op: 'bind-udp', address, port, remote, ipv6Only }, opened };
   }
 
   ping(options: PingOptions, signal?: AbortSignal): Promise<PingOutcome> {

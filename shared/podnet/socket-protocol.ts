@@ -111,12 +111,19 @@ export type PodRequest =
       readonly localAddress?: string;
       readonly localPort?: number;
     }
-  | { readonly op: 'listen'; readonly host?: string; readonly port: number; readonly backlog?: number }
+  | {
+      readonly op: 'listen';
+      readonly host?: string;
+      readonly port: number;
+      readonly backlog?: number;
+      readonly ipv6Only?: boolean;
+    }
   | {
       readonly op: 'bind-udp';
       readonly address?: string;
       readonly port: number;
       readonly remote?: { readonly address: string; readonly port: number };
+      readonly ipv6Only?: boolean;
     }
   | {
       readonly op: 'ping';
@@ -177,6 +184,7 @@ export function decodeRequest(payload: Uint8Array): PodRequest {
         host: message.host === undefined ? undefined : text(message, 'host'),
         port: port(message, 'port'),
         backlog: optionalNumber(message, 'backlog'),
+        ipv6Only: message.ipv6Only === true,
       };
     case 'bind-udp':
       return {
@@ -184,6 +192,7 @@ export function decodeRequest(payload: Uint8Array): PodRequest {
         address: message.address === undefined ? undefined : text(message, 'address'),
         port: port(message, 'port'),
         remote: isRecord(message.remote) ? decodeSocketAddress(message.remote) : undefined,
+        ipv6Only: message.ipv6Only === true,
       };
     case 'ping':
       return {

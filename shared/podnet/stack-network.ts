@@ -87,11 +87,11 @@ export class StackNetwork implements PodNetwork {
   }
 
   async listenTcp(options: TcpListenOptions): Promise<PodTcpServer> {
-    const { host: address = this.everywhere, port, backlog } = options;
+    const { host: address = this.everywhere, port, backlog, ipv6Only } = options;
     this.assertOpen('listen', address, port);
     const local = this.addressOf(address, 'listen', port);
     try {
-      const listener = this.loop.run(() => this.host.tcp.listen({ address: local, port, backlog }));
+      const listener = this.loop.run(() => this.host.tcp.listen({ address: local, port, backlog, ipv6Only }));
       const server = new TcpServer({ address, port: listener.localPort }, () => {
         this.open.delete(closable);
         letGoOfSocket(listener);
@@ -117,12 +117,12 @@ export class StackNetwork implements PodNetwork {
   }
 
   async bindUdp(options: UdpBindOptions = {}): Promise<PodUdpSocket> {
-    const { port = 0, remote } = options;
+    const { port = 0, remote, ipv6Only } = options;
     const { address = remote === undefined ? this.everywhere : anyOf(remote.address) } = options;
     this.assertOpen('bind', address, port);
     const local = this.addressOf(address, 'bind', port);
     try {
-      const bound = this.loop.run(() => this.host.udp.bind({ address: local, port }));
+      const bound = this.loop.run(() => this.host.udp.bind({ address: local, port, ipv6Only }));
       if (remote !== undefined) this.connectUdp(bound, remote);
       const socket = new UdpSocket(
         { address, port: bound.localPort },
@@ -238,6 +238,9 @@ export class StackNetwork implements PodNetwork {
   }
 }
 
+/** What libuv sets beside the idle time it is given. */
+const LIBUV_KEEP_ALIVE = { intervalUs: 1_000_000, probes: 10 };
+
 /** A connection of the stack as the bytes' carrier of a TcpSocket. */
 class StackTransport implements TcpTransport, Closable {
   readonly socket: TcpSocket;
@@ -303,7 +306,8 @@ class StackTransport implements TcpTransport, Closable {
   }
 
   setKeepAlive(on: boolean, idleMs: number): void {
-    this.loop.run(() => this.connection.setKeepAlive(on, idleMs > 0 ? idleMs * 1000 : undefined));
+    const times = idleMs > 0 ? { ...LIBUV_KEEP_ALIVE, idleUs: idleMs * 1000 } : undefined;
+    this.loop.run(() => this.connection.setKeepAlive(on, times));
   }
 
   /** Gives the attempt up. */

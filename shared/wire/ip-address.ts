@@ -90,9 +90,10 @@ export function isUnspecified(address: number): boolean {
   return address === ipv4.ANY_ADDRESS || address === ipv6.ANY_IPV6;
 }
 
-/** Whether what is bound to `bound` hears what is for `local`: 0.0.0.0 all of IPv4, `::` all of both. */
-export function bindingCovers(bound: number, local: number): boolean {
-  if (bound === local || bound === ipv6.ANY_IPV6) return true;
+/** Whether what is bound to `bound` hears what is for `local`: 0.0.0.0 all of IPv4, `::` all of both, or of IPv6 only (IPV6_V6ONLY). */
+export function bindingCovers(bound: number, local: number, ipv6Only = false): boolean {
+  if (bound === local) return true;
+  if (bound === ipv6.ANY_IPV6) return !ipv6Only || isIpv6(local);
   return bound === ipv4.ANY_ADDRESS && !isIpv6(local);
 }
 

@@ -135,7 +135,7 @@ class Soak {
       if (manner < 0.98) connection.end();
     };
     // Of a client that is gone without a word nothing else would ever tell.
-    connection.setKeepAlive(true, 60 * SECOND_US);
+    connection.setKeepAlive(true, { idleUs: 60 * SECOND_US, intervalUs: 75_000_000, probes: 9 });
   }
 
   private connect(): void {

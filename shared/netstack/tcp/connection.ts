@@ -18,7 +18,7 @@ import type { TokenBucket } from '../token-bucket.ts';
 import { TurnEndCall } from '../turn-end.ts';
 import { ConnectionCounters } from './connection-counters.ts';
 import type { TcpEndpoint } from './endpoint-table.ts';
-import { KeepAlive } from './keep-alive.ts';
+import { KeepAlive, type KeepAliveTimes } from './keep-alive.ts';
 import type { TcpListener } from './listener.ts';
 import { TcpPath } from './path.ts';
 import { Receiver } from './receiver.ts';
@@ -181,10 +181,10 @@ export class TcpConnection implements TcpEndpoint {
     if (on) this.sender.output();
   }
 
-  /** Probes a silent peer (RFC 1122 section 4.2.3.6), first after `idleUs`. */
-  setKeepAlive(on: boolean, idleUs: number = this.host.tcp.settings.keepAliveIdleUs): void {
+  /** Probes a silent peer (RFC 1122 section 4.2.3.6), in the pauses of `times` or else of the host. */
+  setKeepAlive(on: boolean, times?: KeepAliveTimes): void {
     this.keepAlive?.dispose();
-    this.keepAlive = on && this.state !== 'CLOSED' ? new KeepAlive(this, idleUs) : null;
+    this.keepAlive = on && this.state !== 'CLOSED' ? new KeepAlive(this, times) : null;
   }
 
   /** Smoothed round-trip time; 0 before the first measurement. */

@@ -4,21 +4,28 @@ import type { TcpConnection } from './connection.ts';
 import { sendSegment } from './segment-output.ts';
 import * as seq from './seq.ts';
 
+/** TCP_KEEPIDLE, TCP_KEEPINTVL and TCP_KEEPCNT of one socket. */
+export interface KeepAliveTimes {
+  readonly idleUs: number;
+  readonly intervalUs: number;
+  readonly probes: number;
+}
+
 /** Probes a peer that has been silent for long (RFC 1122 section 4.2.3.6), and gives the connection up when none is answered. */
 export class KeepAlive {
   private readonly connection: TcpConnection;
-  private readonly idleUs: number;
+  private readonly times: KeepAliveTimes | undefined;
   private readonly alarm: Alarm;
   private heardUs: number;
   private probes = 0;
 
-  constructor(connection: TcpConnection, idleUs: number) {
+  constructor(connection: TcpConnection, times?: KeepAliveTimes) {
     const { engine } = connection.host;
     this.connection = connection;
-    this.idleUs = idleUs;
+    this.times = times;
     this.heardUs = engine.nowUs;
     this.alarm = new Alarm(engine, () => this.due());
-    this.alarm.set(engine.nowUs + idleUs);
+    this.alarm.set(engine.nowUs + this.current().idleUs);
   }
 
   /** A segment came. */
@@ -32,20 +39,26 @@ export class KeepAlive {
   }
 
   private due(): void {
-    const { engine, tcp: layer } = this.connection.host;
-    const { keepAliveIntervalUs, keepAliveProbes } = layer.settings;
-    const idleUntil = this.heardUs + this.idleUs;
+    const { engine } = this.connection.host;
+    const { idleUs, intervalUs, probes } = this.current();
+    const idleUntil = this.heardUs + idleUs;
     // What is in flight probes by itself.
     if (idleUntil > engine.nowUs || this.connection.sender.inFlightBytes > 0) {
-      this.alarm.set(Math.max(idleUntil, engine.nowUs + keepAliveIntervalUs));
+      this.alarm.set(Math.max(idleUntil, engine.nowUs + intervalUs));
       return;
     }
-    if (this.probes >= keepAliveProbes) {
+    if (this.probes >= probes) {
       this.connection.timedOut();
       return;
     }
     this.probes++;
     sendSegment(this.connection, tcp.ACK, seq.add(this.connection.sender.unacknowledged, -1), 0, 0);
-    this.alarm.set(engine.nowUs + keepAliveIntervalUs);
+    this.alarm.set(engine.nowUs + intervalUs);
+  }
+
+  private current(): KeepAliveTimes {
+    const { settings } = this.connection.host.tcp;
+    const { keepAliveIdleUs: idleUs, keepAliveIntervalUs: intervalUs, keepAliveProbes: probes } = settings;
+    return this.times ?? { idleUs, intervalUs, probes };
   }
 }

@@ -4,11 +4,21 @@ import type { TcpConnection } from './connection.ts';
 export const DEFAULT_BACKLOG = 511;
 export const MAX_BACKLOG = 4096;
 
+export interface TcpListenerOptions {
+  readonly localAddress: number;
+  readonly localPort: number;
+  readonly ipv6Only: boolean;
+  readonly backlog: number;
+  /** Gives the port back. */
+  readonly release: () => void;
+}
+
 /** A port that accepts connections. `onConnection` runs inside the stack, when a handshake is complete. */
 export class TcpListener {
   /** 0 for any. */
   readonly localAddress: number;
   readonly localPort: number;
+  readonly ipv6Only: boolean;
   readonly backlog: number;
   onConnection: ((connection: TcpConnection) => void) | null = null;
   /** SYNs dropped because the backlog was full, and handshakes that were not completed because the accept queue was. */
@@ -20,11 +30,12 @@ export class TcpListener {
   private readonly pending = new Set<TcpConnection>();
   private readonly release: () => void;
 
-  constructor(localAddress: number, localPort: number, backlog: number, release: () => void) {
-    this.localAddress = localAddress;
-    this.localPort = localPort;
-    this.backlog = Math.max(1, Math.min(backlog, MAX_BACKLOG));
-    this.release = release;
+  constructor(options: TcpListenerOptions) {
+    this.localAddress = options.localAddress;
+    this.localPort = options.localPort;
+    this.ipv6Only = options.ipv6Only;
+    this.backlog = Math.max(1, Math.min(options.backlog, MAX_BACKLOG));
+    this.release = options.release;
   }
 
   /** Handshakes under way. */

@@ -94,7 +94,6 @@ export class Receiver {
   acknowledgementSent(acknowledgement: number): void {
     this.advertisedEdge = seq.later(this.advertisedEdge, seq.add(acknowledgement, this.windowBytes()));
     this.lastAcknowledged = acknowledgement;
-    this.outOfOrder.reported();
     this.unacknowledgedBytes = 0;
     this.acknowledgeNow = false;
     this.acknowledgeSoon = false;
@@ -211,20 +210,22 @@ export class Receiver {
       if (this.unacknowledgedBytes >= this.bufferBytes >>> ACKNOWLEDGED_SHARE_SHIFT) this.acknowledgeNow = true;
       else this.acknowledgeSoon = true;
     }
-    this.passInOrder(from, bytes, true);
+    if (this.urgentSequence < 0) this.pass(bytes, true);
+    else this.passAroundUrgent(from, bytes, true);
     if (!fillsHole) return;
     for (;;) {
       const more = this.outOfOrder.take(this.next);
       if (more === undefined || this.connection.state === 'CLOSED') return;
       const start = this.next;
       this.next = seq.add(start, more.length);
-      this.passInOrder(start, more, false);
+      if (this.urgentSequence < 0) this.pass(more, false);
+      else this.passAroundUrgent(start, more, false);
     }
   }
 
   /** Passes on what stands at `from`, but for the urgent byte. */
-  private passInOrder(from: number, bytes: Uint8Array, isLent: boolean): void {
-    if (this.urgentSequence < 0 || !seq.before(this.urgentSequence, this.next)) {
+  private passAroundUrgent(from: number, bytes: Uint8Array, isLent: boolean): void {
+    if (!seq.before(this.urgentSequence, this.next)) {
       this.pass(bytes, isLent);
       return;
     }

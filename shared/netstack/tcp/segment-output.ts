@@ -107,5 +107,7 @@ function writeOptions(connection: TcpConnection, offset: number, sackBytes: numb
   if (connection.timestampsEnabled) {
     at = tcp.writeTimestamps(view, at, connection.timestampNow(), connection.timestampRecent);
   }
-  if (sackBytes > 0) tcp.writeSack(view, at, sackEdges, sackBlocks);
+  if (sackBytes === 0) return;
+  tcp.writeSack(view, at, sackEdges, sackBlocks);
+  connection.receiver.outOfOrder.reported();
 }

@@ -269,14 +269,22 @@ describe('write', () => {
 });
 
 describe('keepalive (RFC 1122 section 4.2.3.6)', () => {
-  test('probes a silent peer and gives up', () => {
-    const peer = new ScriptedPeer({ keepAliveProbes: 2, keepAliveIntervalUs: 1_000_000 });
+  const times = { idleUs: 5_000_000, intervalUs: 1_000_000, probes: 2 };
+  test.each([
+    [
+      'the host',
+      { keepAliveIdleUs: times.idleUs, keepAliveIntervalUs: times.intervalUs, keepAliveProbes: 2 },
+      undefined,
+    ],
+    ['the socket', {}, times],
+  ])('probes a silent peer and gives up, by the times of %s', (_name, settings, own) => {
+    const peer = new ScriptedPeer(settings);
     const { connection, hostSeq } = peer.connectToHost();
     let closed: string | null = null;
     connection.onClose = (error) => {
       closed = error;
     };
-    connection.setKeepAlive(true, 5_000_000);
+    connection.setKeepAlive(true, own);
     peer.net.advance(4_900_000);
     expect(peer.take()).toEqual([]);
     peer.net.advance(100_000);

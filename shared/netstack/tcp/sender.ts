@@ -8,7 +8,7 @@ import { LossDetection } from './loss-detection.ts';
 import { ReorderingWindow } from './reordering.ts';
 import { RetransmissionTimer } from './retransmission-timer.ts';
 import { RoundTripMeter } from './round-trip.ts';
-import { MAX_RTO_US, RetransmissionTimeout } from './rto.ts';
+import { RetransmissionTimeout } from './rto.ts';
 import type { Segment } from './segment.ts';
 import { sackOptionBytes, sendSegment } from './segment-output.ts';
 import { SendBuffer } from './send-buffer.ts';
@@ -128,12 +128,14 @@ export class Sender {
     const advance = seq.distance(acknowledgement, this.unacknowledged);
     const windowMoved = this.window.update(segment);
     const reported = this.connection.sackEnabled && this.loss.recordSack(segment.options, acknowledgement, this.next);
-    const usable = this.window.usable(acknowledgement, this.next);
-    this.probes.answered(usable);
     if (advance > 0) this.advance(segment, advance);
-    else if (this.inFlightBytes === 0) {
-      if (usable > 0) this.rto.progressed();
-    } else if (segment.length === 0 && (this.connection.sackEnabled ? reported : !windowMoved)) this.loss.duplicates++;
+    else {
+      const usable = this.window.usable(this.unacknowledged, this.next);
+      this.probes.answered(usable);
+      const isDuplicate = segment.length === 0 && (this.connection.sackEnabled ? reported : !windowMoved);
+      if (this.inFlightBytes === 0 && usable > 0) this.rto.progressed();
+      else if (this.inFlightBytes > 0 && isDuplicate) this.loss.duplicates++;
+    }
     if (this.inFlightBytes > 0) this.recover();
   }
 
@@ -377,17 +379,15 @@ export class Sender {
   /**
    * RFC 9293 section 3.8.6.1. The probe carries no data and an old sequence number: the peer must answer it with its
    * window and has nothing to keep, so that a probe never has to be sent again. A window that is open but smaller than is
-   * worth while is used after this long all the same (the override of section 3.8.6.2.1). Once the program is gone a peer
-   * that reads nothing is given up when the pauses are at their longest.
+   * worth while is used after this long all the same (the override of section 3.8.6.2.1).
    */
   private probeWindow(): void {
     if (this.unsentBytes === 0 && !this.finWaits) return;
     const usable = this.window.usable(this.unacknowledged, this.next);
-    const isLong = this.rto.currentUs >= MAX_RTO_US;
     if (usable > 0) {
       const bytes = Math.min(usable, this.unsentBytes, this.payloadBytes);
       this.next = seq.add(this.next, this.sendAt(this.next, bytes));
-    } else if (this.probes.silent(this.connection.retryLimit()) || (isLong && this.connection.readerGone)) {
+    } else if (this.probes.givesUp(this.connection, this.rto.currentUs)) {
       this.connection.timedOut();
       return;
     } else {

@@ -47,6 +47,8 @@ export interface TcpListenOptions {
   /** 0, the default, takes a free ephemeral port. */
   readonly port?: number;
   readonly backlog?: number;
+  /** Of `::`: hears IPv6 alone. */
+  readonly ipv6Only?: boolean;
 }
 
 export interface TcpCounters {
@@ -129,6 +131,9 @@ export class TcpLayer {
     if (this.endpoints.size - this.timeWaits.size >= MAX_CONNECTIONS) {
       throw new SocketError('ENOBUFS', 'connect', remoteAddress, remotePort);
     }
+    if (options.localPort && this.isListening(localAddress, options.localPort)) {
+      throw new SocketError('EADDRINUSE', 'bind', localAddress, options.localPort);
+    }
     const localPort = options.localPort || this.freePort(localAddress, remoteAddress, remotePort);
     if (localPort === 0) throw new SocketError('EADDRNOTAVAIL', 'connect', remoteAddress, remotePort);
     if (this.endpoints.find(localAddress, localPort, remoteAddress, remotePort) !== null) {
@@ -143,17 +148,16 @@ export class TcpLayer {
 
   /** Throws SocketError: EADDRINUSE or EADDRNOTAVAIL. */
   listen(options: TcpListenOptions = {}): TcpListener {
-    const localAddress = options.address ?? 0;
-    const port = options.port || this.freeListenPort(localAddress);
+    const { address: localAddress = 0, ipv6Only = false, backlog = DEFAULT_BACKLOG } = options;
+    const port = options.port || this.freeListenPort(localAddress, ipv6Only);
     if (!isUnspecified(localAddress) && !this.host.isLocal(localAddress)) {
       throw new SocketError('EADDRNOTAVAIL', 'listen', localAddress, port);
     }
-    if (port === 0 || this.isListening(localAddress, port)) {
+    if (port === 0 || this.isListening(localAddress, port, ipv6Only)) {
       throw new SocketError('EADDRINUSE', 'listen', localAddress, port);
     }
-    const listener = new TcpListener(localAddress, port, options.backlog ?? DEFAULT_BACKLOG, () =>
-      this.releaseListener(listener),
-    );
+    const release = (): void => this.releaseListener(listener);
+    const listener = new TcpListener({ localAddress, localPort: port, ipv6Only, backlog, release });
     const others = this.listeners.get(port);
     if (others === undefined) this.listeners.set(port, [listener]);
     else others.push(listener);
@@ -322,15 +326,17 @@ export class TcpLayer {
     if (candidates === undefined) return undefined;
     return (
       candidates.find((listener) => listener.localAddress === local) ??
-      candidates.find((listener) => bindingCovers(listener.localAddress, local))
+      candidates.find((listener) => bindingCovers(listener.localAddress, local, listener.ipv6Only))
     );
   }
 
-  private isListening(localAddress: number, port: number): boolean {
+  private isListening(localAddress: number, port: number, ipv6Only = false): boolean {
     const others = this.listeners.get(port);
     if (others === undefined) return false;
     return others.some(
-      (other) => bindingCovers(localAddress, other.localAddress) || bindingCovers(other.localAddress, localAddress),
+      (other) =>
+        bindingCovers(localAddress, other.localAddress, ipv6Only) ||
+        bindingCovers(other.localAddress, localAddress, other.ipv6Only),
     );
   }
 
@@ -341,9 +347,9 @@ export class TcpLayer {
     return hashedPort(offset, this.portCounter++, isFree);
   }
 
-  private freeListenPort(localAddress: number): number {
+  private freeListenPort(localAddress: number, ipv6Only: boolean): number {
     const start = Math.floor(this.host.engine.random() * 0xffff);
-    return hashedPort(start, 0, (port) => !this.isListening(localAddress, port));
+    return hashedPort(start, 0, (port) => !this.isListening(localAddress, port, ipv6Only));
   }
 
   private releaseListener(listener: TcpListener): void {

@@ -1,3 +1,6 @@
+import type { TcpConnection } from './connection.ts';
+import { MAX_RTO_US } from './rto.ts';
+
 /**
  * What an answer of the peer means for a window that is closed. The peer that answers lives, and may keep its window shut as long
  * as it wants (RFC 9293 section 3.8.6.1): only silence is counted.
@@ -16,8 +19,9 @@ export class WindowProbes {
     this.tookBack = usableBytes < 0;
   }
 
-  silent(limit: number): boolean {
-    return this.unanswered >= limit;
+  /** The peer is silent; or it answers and reads nothing, the program is gone, and the pauses are at their longest. */
+  givesUp(connection: TcpConnection, pauseUs: number): boolean {
+    return this.unanswered >= connection.retryLimit() || (connection.readerGone && pauseUs >= MAX_RTO_US);
   }
 
   /**

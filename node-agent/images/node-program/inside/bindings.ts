@@ -4,6 +4,7 @@
  */
 import { AsyncResource } from 'node:async_hooks';
 import { getSystemErrorMap } from 'node:util';
+import type { SocketAddress } from '../../../../shared/podnet/pod-network.ts';
 import { socketErrorCode } from '../../../../shared/podnet/socket-error.ts';
 
 /** A request of libuv's: called once with 0 or a negative error number. */
@@ -19,6 +20,7 @@ export interface SocketName {
 
 /** The part of libuv's TCP, UDP and other handles that all of them have. */
 export interface NativeHandle {
+  getProviderType(): number;
   onread: (bytes: ArrayBuffer | undefined) => Uint8Array | undefined;
 }
 
@@ -34,6 +36,24 @@ export interface JsStream extends NativeHandle {
   finishShutdown(request: RequestWrap, status: number): void;
 }
 
+const MAPPED = '::ffff:';
+
+/** An address of IPv4 as a socket of IPv6 writes it (RFC 4291 section 2.5.5.2). */
+export function mapped({ address, port }: SocketAddress): SocketAddress {
+  return { address: address.includes(':') ? address : `${MAPPED}${address}`, port };
+}
+
+/** The address that a mapped one stands for; any other is itself. */
+export function unmapped(address: string): string {
+  const bare = address.slice(MAPPED.length);
+  return address.toLowerCase().startsWith(MAPPED) && !bare.includes(':') ? bare : address;
+}
+
+/** An end of a socket as `getsockname` and `getpeername` tell it. */
+export function named({ address, port }: SocketAddress): { address: string; family: string; port: number } {
+  return { address, family: address.includes(':') ? 'IPv6' : 'IPv4', port };
+}
+
 type Methods = Record<string, (this: never, ...values: never[]) => unknown>;
 
 interface Constructor<T> {
@@ -44,7 +64,7 @@ interface Constructor<T> {
 interface Bindings {
   tcp_wrap: {
     readonly TCP: Constructor<NativeHandle>;
-    readonly constants: { readonly SOCKET: number; readonly UV_TCP_IPV6ONLY: number };
+    readonly constants: { readonly SOCKET: number; readonly SERVER: number; readonly UV_TCP_IPV6ONLY: number };
   };
   udp_wrap: { readonly UDP: Constructor<NativeHandle> };
   js_stream: { readonly JSStream: Constructor<JsStream> };

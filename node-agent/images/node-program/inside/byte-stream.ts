@@ -1,6 +1,8 @@
 /** One connection of the pod behind a handle of Node's: bytes, shutdown and errors as libuv tells them. */
-import type { PodTcpSocket } from '../../../../shared/podnet/pod-network.ts';
+import type { PodTcpSocket, SocketAddress } from '../../../../shared/podnet/pod-network.ts';
+import { socketErrorCode } from '../../../../shared/podnet/socket-error.ts';
 import { errorNumber, errorNumberOf } from './bindings.ts';
+import { inOwnTurn } from './own-turn.ts';
 
 /** Told of what arrives: bytes, then 0 for the peer's FIN or the number of an error. */
 export interface ByteSink {
@@ -17,8 +19,8 @@ export class ByteStream {
   constructor(socket: PodTcpSocket) {
     this.socket = socket;
     socket.pause();
-    // Each in a tick of its own: what a program throws is its own matter, and frames behind it arrive all the same.
-    socket.on('data', (chunk: Uint8Array) => process.nextTick(() => this.sink?.bytes(chunk)));
+    // Each in a turn of its own: what a program throws is its own matter, and frames behind it arrive all the same.
+    socket.on('data', (chunk: Uint8Array) => inOwnTurn(() => this.sink?.bytes(chunk)));
     socket.on('end', () => this.over(0));
     socket.on('error', (error) => this.over(errorNumberOf(error)));
     // It may be over before anybody could listen.
@@ -41,13 +43,18 @@ export class ByteStream {
   write(chunks: readonly Uint8Array[], done: (status: number) => void): void {
     const [first] = chunks;
     const bytes = chunks.length === 1 && first !== undefined ? first : Buffer.concat(chunks);
-    this.socket.write(bytes, (error) => process.nextTick(done, statusOf(error)));
+    this.socket.write(bytes, (error) => {
+      // Whoever reads hears of a reset there, as the machine's sockets tell it; what was to be written is called off by that.
+      const isTold = this.reading && socketErrorCode(error) === 'ECONNRESET';
+      if (isTold) this.over(errorNumberOf(error));
+      inOwnTurn(done, isTold ? errorNumber('ECANCELED') : statusOf(error));
+    });
   }
 
   shutdown(done: (status: number) => void): void {
     // A peer that is gone has heard all that it ever will.
-    if (this.socket.destroyed || this.socket.writableEnded) process.nextTick(done, errorNumber('ENOTCONN'));
-    else this.socket.end(() => process.nextTick(done, 0));
+    if (this.socket.destroyed || this.socket.writableEnded) inOwnTurn(done, errorNumber('ENOTCONN'));
+    else this.socket.end(() => inOwnTurn(done, 0));
   }
 
   close(): void {
@@ -68,20 +75,18 @@ export class ByteStream {
     this.socket.setKeepAlive(on, initialDelayMs);
   }
 
-  get local(): { address: string; port: number; family: string } {
-    const { localAddress: address, localPort: port, localFamily: family } = this.socket;
-    return { address, port, family };
+  get local(): SocketAddress {
+    return { address: this.socket.localAddress, port: this.socket.localPort };
   }
 
-  get remote(): { address: string; port: number; family: string } {
-    const { remoteAddress: address, remotePort: port, remoteFamily: family } = this.socket;
-    return { address, port, family };
+  get remote(): SocketAddress {
+    return { address: this.socket.remoteAddress, port: this.socket.remotePort };
   }
 
   private over(status: number): void {
     if (this.ended) return;
     this.ended = true;
-    process.nextTick(() => this.sink?.end(status));
+    inOwnTurn(() => this.sink?.end(status));
   }
 }
 

@@ -4,6 +4,7 @@ import type { DnsAnswer } from '../../../../shared/podnet/dns-query.ts';
 import type { Resolver } from '../../../../shared/podnet/resolver.ts';
 import { reverseName } from '../../../../shared/podnet/reverse-name.ts';
 import { binding, inContext, type RequestWrap, replaceMethods } from './bindings.ts';
+import { inOwnTurn } from './own-turn.ts';
 import type { PodLink } from './pod-link.ts';
 
 type Server = readonly [family: number, address: string, port: number];
@@ -74,7 +75,7 @@ export function installDnsChannel(link: PodLink, resolver: Resolver): void {
         questions.delete(stop);
         link.release();
       })
-      .then((values) => process.nextTick(finish, ...values));
+      .then((values) => inOwnTurn(finish, ...values));
     return 0;
   };
   const methods: Record<string, (this: object, request: RequestWrap, name: string) => number> = {};

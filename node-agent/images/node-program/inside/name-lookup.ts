@@ -3,6 +3,7 @@ import dns, { type LookupAddress, type LookupOptions } from 'node:dns';
 import dnsPromises from 'node:dns/promises';
 import { ResolveError, type Resolver } from '../../../../shared/podnet/resolver.ts';
 import { binding, errorNumber, inContext, type RequestWrap } from './bindings.ts';
+import { inOwnTurn } from './own-turn.ts';
 import type { PodLink } from './pod-link.ts';
 
 /** libuv's order of results: as they come, IPv4 first, IPv6 first. */
@@ -37,10 +38,10 @@ async function answer(link: PodLink, request: RequestWrap, find: () => Promise<u
   const complete = inContext((...values: unknown[]) => request.oncomplete?.(...values));
   link.retain();
   try {
-    process.nextTick(complete, null, ...(await find()));
+    inOwnTurn(complete, null, ...(await find()));
   } catch (error) {
     const again = error instanceof ResolveError && error.code === 'EAI_AGAIN';
-    process.nextTick(complete, errorNumber(again ? 'EAI_AGAIN' : 'EAI_NONAME'));
+    inOwnTurn(complete, errorNumber(again ? 'EAI_AGAIN' : 'EAI_NONAME'));
   } finally {
     link.release();
   }

@@ -1,22 +1,20 @@
-/**
- * libuv's TCP handle over the pod's network: the methods that `net` calls on it. The native object is still made, and never
- * opens a descriptor, as none of its own methods can be reached any more.
- */
-import { AsyncResource } from 'node:async_hooks';
-import type { PodTcpServer, PodTcpSocket } from '../../../../shared/podnet/pod-network.ts';
-import type { SocketNetwork } from '../../../../shared/podnet/socket-client.ts';
+import type { PodTcpSocket } from '../../../../shared/podnet/pod-network.ts';
 import {
   binding,
   errorNumber,
   errorNumberOf,
   inContext,
   type NativeHandle,
+  named,
   type RequestWrap,
   replaceMethods,
   type SocketName,
+  unmapped,
 } from './bindings.ts';
 import { type ByteSink, ByteStream } from './byte-stream.ts';
+import { inOwnTurn } from './own-turn.ts';
 import type { PodLink } from './pod-link.ts';
+import { TcpState } from './tcp-state.ts';
 import { isBeingWrapped } from './tls-wrapping.ts';
 
 interface ServerHandle extends NativeHandle {
@@ -24,57 +22,11 @@ interface ServerHandle extends NativeHandle {
 }
 
 const { TCP, constants } = binding('tcp_wrap');
+/** What handles that `listen` makes are known by. */
+const SERVER_PROVIDER = new TCP(constants.SERVER).getProviderType();
 const { streamBaseState, kReadBytesOrError, kArrayBufferOffset, kBytesWritten, kLastWriteWasAsync } =
   binding('stream_wrap');
 const END_OF_FILE = -4095;
-
-/** What stands behind one native handle. */
-class TcpState {
-  stream: ByteStream | undefined;
-  /** Takes what arrives; the native handle's `onread` by default. */
-  sink: ByteSink | undefined;
-  bound: { readonly address: string; readonly port: number } | undefined;
-  server: { readonly listener: PodTcpServer; readonly network: SocketNetwork } | undefined;
-  attempt: AbortController | undefined;
-  userBuffer: Uint8Array | undefined;
-  readonly resource = new AsyncResource('POD_TCP');
-  /** Connections of a listener that are open. */
-  accepted = 0;
-  bytesRead = 0;
-  bytesWritten = 0;
-  closed = false;
-  reading = false;
-  noDelay = false;
-  private readonly link: PodLink;
-  private wantsProcess = true;
-  private holdsLink = false;
-
-  constructor(link: PodLink) {
-    this.link = link;
-  }
-
-  get referenced(): boolean {
-    return this.wantsProcess && !this.closed;
-  }
-
-  setReferenced(on: boolean): void {
-    this.wantsProcess = on;
-    this.settleReferences();
-  }
-
-  settleReferences(): void {
-    const { server } = this;
-    if (server !== undefined) {
-      if (this.referenced) server.network.ref();
-      else server.network.unref();
-    }
-    const holds = this.referenced && (this.stream !== undefined || this.attempt !== undefined);
-    if (holds === this.holdsLink) return;
-    this.holdsLink = holds;
-    if (holds) this.link.retain();
-    else this.link.release();
-  }
-}
 
 const states = new WeakMap<NativeHandle, TcpState>();
 let podLink: PodLink;
@@ -121,14 +73,22 @@ const tcpMethods = {
   getTypeOfService: () => 0,
   setTypeOfService: () => 0,
 
-  bind(this: NativeHandle, address: string, port: number): number {
-    stateOf(this).bound = { address, port };
-    return 0;
+  bind(this: NativeHandle, address: string, port?: number): number {
+    const state = stateOf(this);
+    if (state.stream !== undefined) return errorNumber('EINVAL');
+    // Who names an address alone names no port.
+    state.bound = { address, port: port ?? 0 };
+    return isServer(this) ? 0 : tryBinding(address, port ?? 0);
   },
 
   /** Where the pod has IPv4 alone, the wildcard of both families is that of IPv4. */
   bind6(this: NativeHandle, address: string, port: number, flags: number): number {
-    if (podHasIpv6 || address === '::1') return tcpMethods.bind.call(this, address, port);
+    if (podHasIpv6 || address === '::1') {
+      const state = stateOf(this);
+      state.ipv6Only = (flags & constants.UV_TCP_IPV6ONLY) !== 0;
+      state.isIpv6 = true;
+      return tcpMethods.bind.call(this, unmapped(address), port);
+    }
     const isWildcard = address === '::' && (flags & constants.UV_TCP_IPV6ONLY) === 0;
     return isWildcard ? tcpMethods.bind.call(this, '0.0.0.0', port) : errorNumber('EAFNOSUPPORT');
   },
@@ -138,7 +98,7 @@ const tcpMethods = {
     const { address: host, port } = state.bound ?? { address: '0.0.0.0', port: 0 };
     try {
       const { opened: listener, network } = podLink.openNow((link) =>
-        link.listenTcpNow({ host, port, backlog, allowHalfOpen: true }),
+        link.listenTcpNow({ host, port, backlog, ipv6Only: state.ipv6Only, allowHalfOpen: true }),
       );
       state.bound = listener.address();
       state.server = { listener, network };
@@ -156,22 +116,23 @@ const tcpMethods = {
   },
 
   connect6(this: NativeHandle, request: RequestWrap, address: string, port: number): number {
-    connect(this, request, address, port);
+    stateOf(this).isIpv6 = true;
+    connect(this, request, unmapped(address), port);
     return 0;
   },
 
   getsockname(this: NativeHandle, name: SocketName): number {
     const state = stateOf(this);
-    if (state.stream !== undefined) Object.assign(name, state.stream.local);
+    if (state.stream !== undefined) Object.assign(name, state.name(state.stream.local));
     else if (state.bound === undefined) return errorNumber('EBADF');
-    else Object.assign(name, state.bound, { family: state.bound.address.includes(':') ? 'IPv6' : 'IPv4' });
+    else Object.assign(name, named(state.bound));
     return 0;
   },
 
   getpeername(this: NativeHandle, name: SocketName): number {
-    const { stream } = stateOf(this);
-    if (stream === undefined) return errorNumber('ENOTCONN');
-    Object.assign(name, stream.remote);
+    const state = stateOf(this);
+    if (state.stream === undefined) return errorNumber('ENOTCONN');
+    Object.assign(name, state.name(state.stream.remote));
     return 0;
   },
 
@@ -184,7 +145,9 @@ const tcpMethods = {
 
   /** The delay comes in seconds. */
   setKeepAlive(this: NativeHandle, on: boolean, initialDelaySeconds: number): number {
-    stateOf(this).stream?.setKeepAlive(on, initialDelaySeconds * 1000);
+    const state = stateOf(this);
+    state.keepAliveDelayMs = on ? initialDelaySeconds * 1000 : undefined;
+    state.stream?.setKeepAlive(on, initialDelaySeconds * 1000);
     return 0;
   },
 
@@ -248,6 +211,21 @@ const tcpMethods = {
   },
 };
 
+function isServer(handle: NativeHandle): boolean {
+  return handle.getProviderType() === SERVER_PROVIDER;
+}
+
+/** Whether a connection may come from there; what listens for a moment finds out. */
+function tryBinding(host: string, port: number): number {
+  try {
+    const { network } = podLink.openNow((link) => link.listenTcpNow({ host, port, backlog: 1 }));
+    podLink.end(network);
+    return 0;
+  } catch (error) {
+    return errorNumberOf(error);
+  }
+}
+
 function connect(handle: NativeHandle, request: RequestWrap, host: string, port: number): void {
   const state = stateOf(handle);
   const attempt = new AbortController();
@@ -266,10 +244,10 @@ function connect(handle: NativeHandle, request: RequestWrap, host: string, port:
       }
       state.attempt = undefined;
       // Before whatever has arrived by now.
-      process.nextTick(complete, 0);
+      inOwnTurn(complete, 0);
       open(handle, state, socket);
     },
-    (error: unknown) => process.nextTick(complete, state.closed ? errorNumber('ECANCELED') : errorNumberOf(error)),
+    (error: unknown) => inOwnTurn(complete, state.closed ? errorNumber('ECANCELED') : errorNumberOf(error)),
   );
 }
 
@@ -278,6 +256,7 @@ function open(handle: NativeHandle, state: TcpState, socket: PodTcpSocket): void
   state.stream = stream;
   stream.sink = state.sink ?? readerOf(handle, state);
   if (state.noDelay) stream.setNoDelay(true);
+  if (state.keepAliveDelayMs !== undefined) stream.setKeepAlive(true, state.keepAliveDelayMs);
   if (state.reading) stream.readStart();
   state.settleReferences();
 }
@@ -303,13 +282,14 @@ export function divert(handle: NativeHandle, sink: ByteSink): void {
 
 function accept(server: ServerHandle, state: TcpState, socket: PodTcpSocket): void {
   const client = new TCP(constants.SOCKET);
+  stateOf(client).isIpv6 = state.isIpv6;
   state.accepted += 1;
   socket.once('close', () => {
     state.accepted -= 1;
     if (state.closed && state.accepted === 0) state.server?.network.finish();
   });
   open(client, stateOf(client), socket);
-  process.nextTick(() => {
+  inOwnTurn(() => {
     if (state.closed) stateOf(client).stream?.reset();
     else state.resource.runInAsyncScope(() => server.onconnection(0, client));
   });
@@ -385,6 +365,7 @@ function end(handle: NativeHandle, callback: (() => void) | undefined, finish: (
   state.settleReferences();
   if (callback !== undefined) {
     const done = inContext(() => callback.call(handle));
-    process.nextTick(done);
+    // As late as libuv's: whoever closes for an error tells of that first.
+    setImmediate(done);
   }
 }

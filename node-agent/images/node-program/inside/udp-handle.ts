@@ -6,15 +6,26 @@ import {
   errorNumber,
   errorNumberOf,
   inContext,
+  mapped,
   type NativeHandle,
+  named,
   type RequestWrap,
   replaceMethods,
   type SocketName,
+  unmapped,
 } from './bindings.ts';
+import { inOwnTurn } from './own-turn.ts';
 import type { PodLink } from './pod-link.ts';
 
 interface UdpHandle extends NativeHandle {
   onmessage(status: number, handle: UdpHandle, data?: Buffer, from?: SocketAddress & { family: string }): void;
+}
+
+interface BufferSizeContext {
+  errno?: number;
+  code?: string;
+  message?: string;
+  syscall?: string;
 }
 
 interface UdpState {
@@ -22,12 +33,18 @@ interface UdpState {
   network?: SocketNetwork;
   /** Of a connected socket: where datagrams go and whose are heard. */
   peer?: SocketAddress;
+  /** A socket of IPv6, which writes addresses of IPv4 as its own. */
+  isIpv6: boolean;
+  /** Bytes of both buffers, as Linux keeps them: twice what it was told. */
+  bufferBytes: [receive: number, send: number];
   receiving: boolean;
   referenced: boolean;
   closed: boolean;
 }
 
-const RECEIVE_BUFFER_BYTES = 212_992;
+/** Linux' net.core.rmem_default and wmem_default. */
+const BUFFER_BYTES = 212_992;
+const UV_UDP_IPV6ONLY = 1;
 
 const { UDP } = binding('udp_wrap');
 const states = new WeakMap<NativeHandle, UdpState>();
@@ -43,7 +60,13 @@ export function installUdp(link: PodLink, hasIpv6: boolean): void {
 function stateOf(handle: NativeHandle): UdpState {
   let state = states.get(handle);
   if (state === undefined) {
-    state = { receiving: false, referenced: true, closed: false };
+    state = {
+      receiving: false,
+      referenced: true,
+      closed: false,
+      isIpv6: false,
+      bufferBytes: [BUFFER_BYTES, BUFFER_BYTES],
+    };
     states.set(handle, state);
   }
   return state;
@@ -51,6 +74,17 @@ function stateOf(handle: NativeHandle): UdpState {
 
 const accepted = (): number => 0;
 const notThere = (): number => errorNumber('ENODEV');
+
+function ofOpenSocket(this: UdpHandle): number {
+  return stateOf(this).socket === undefined ? errorNumber('EBADF') : 0;
+}
+
+function hops(least: number) {
+  return function setHops(this: UdpHandle, ttl: number): number {
+    if (ttl < least || ttl > 255) return errorNumber('EINVAL');
+    return ofOpenSocket.call(this);
+  };
+}
 
 const udpMethods = {
   open: () => errorNumber('EINVAL'),
@@ -61,8 +95,12 @@ const udpMethods = {
     return open(this, state, { address, port });
   },
 
-  bind6(this: UdpHandle, address: string, port: number): number {
-    return podHasIpv6 ? udpMethods.bind.call(this, address, port) : errorNumber('EAFNOSUPPORT');
+  bind6(this: UdpHandle, address: string, port: number, flags: number): number {
+    if (!podHasIpv6) return errorNumber('EAFNOSUPPORT');
+    const state = stateOf(this);
+    if (state.socket !== undefined) return errorNumber('EINVAL');
+    state.isIpv6 = true;
+    return open(this, state, { address: unmapped(address), port, ipv6Only: (flags & UV_UDP_IPV6ONLY) !== 0 });
   },
 
   connect(this: UdpHandle, address: string, port: number): number {
@@ -72,7 +110,7 @@ const udpMethods = {
   },
 
   connect6(this: UdpHandle, address: string, port: number): number {
-    return udpMethods.connect.call(this, address, port);
+    return udpMethods.connect.call(this, unmapped(address), port);
   },
 
   disconnect(this: UdpHandle): number {
@@ -89,21 +127,25 @@ const udpMethods = {
     const address = connected ? state.peer?.address : (rest[1] as string);
     if (port === undefined || address === undefined) return errorNumber('EDESTADDRREQ');
     if (state.socket === undefined) {
-      const failure = udpMethods.bind.call(this, address.includes(':') ? '::' : '0.0.0.0', 0);
+      const failure = udpMethods.bind.call(this, '0.0.0.0', 0);
       if (failure !== 0) return failure;
     }
     const data = Buffer.concat(list);
     const complete = inContext((status: number) => request.oncomplete?.(status, data.length));
     const sent = podLink.afterGoodbyes().then(() => state.socket?.send(data, port, address));
     sent.then(
-      () => process.nextTick(complete, 0),
-      (error: unknown) => process.nextTick(complete, errorNumberOf(error)),
+      () => inOwnTurn(complete, 0),
+      (error: unknown) => inOwnTurn(complete, errorNumberOf(error)),
     );
     return 0;
   },
 
   send6(this: UdpHandle, request: RequestWrap, list: Uint8Array[], count: number, ...rest: unknown[]): number {
-    return udpMethods.send.call(this, request, list, count, ...rest);
+    const failure = stateOf(this).socket === undefined ? udpMethods.bind6.call(this, '::', 0, 0) : 0;
+    if (failure !== 0) return failure;
+    const [port, address, ...more] = rest;
+    const values = typeof address === 'string' ? [port, unmapped(address), ...more] : rest;
+    return udpMethods.send.call(this, request, list, count, ...values);
   },
 
   recvStart(this: UdpHandle): number {
@@ -135,7 +177,7 @@ const udpMethods = {
     if (state.closed) return;
     state.closed = true;
     close(state);
-    if (callback !== undefined) process.nextTick(inContext(() => callback.call(this)));
+    if (callback !== undefined) setImmediate(inContext(() => callback.call(this)));
   },
 
   ref(this: UdpHandle): void {
@@ -155,12 +197,23 @@ const udpMethods = {
     return referenced && !closed;
   },
 
-  bufferSize: () => RECEIVE_BUFFER_BYTES,
+  /** 0 asks. Failures are told in `context`. */
+  bufferSize(this: UdpHandle, size: number, isReceive: boolean, context: BufferSizeContext): number | undefined {
+    const { socket, bufferBytes } = stateOf(this);
+    if (socket === undefined) {
+      const syscall = isReceive ? 'uv_recv_buffer_size' : 'uv_send_buffer_size';
+      Object.assign(context, { errno: errorNumber('EBADF'), code: 'EBADF', message: 'bad file descriptor', syscall });
+      return undefined;
+    }
+    const which = isReceive ? 0 : 1;
+    if (size > 0) bufferBytes[which] = 2 * size;
+    return bufferBytes[which];
+  },
   getSendQueueSize: accepted,
   getSendQueueCount: accepted,
-  setBroadcast: accepted,
-  setTTL: accepted,
-  setMulticastTTL: accepted,
+  setBroadcast: ofOpenSocket,
+  setTTL: hops(1),
+  setMulticastTTL: hops(0),
   setMulticastLoopback: accepted,
   // A pod's network carries no multicast.
   setMulticastInterface: notThere,
@@ -198,18 +251,15 @@ function close(state: UdpState): void {
 }
 
 function fail(handle: UdpHandle, state: UdpState, error: Error): void {
-  process.nextTick(() => {
+  inOwnTurn(() => {
     if (!state.closed) handle.onmessage(errorNumberOf(error), handle);
   });
 }
 
 function receive(handle: UdpHandle, state: UdpState, data: Uint8Array, from: SocketAddress): void {
   const bytes = Buffer.from(data.buffer, data.byteOffset, data.length);
-  process.nextTick(() => {
-    if (state.receiving && !state.closed) handle.onmessage(bytes.length, handle, bytes, named(from));
+  inOwnTurn(() => {
+    if (state.receiving && !state.closed)
+      handle.onmessage(bytes.length, handle, bytes, named(state.isIpv6 ? mapped(from) : from));
   });
-}
-
-function named({ address, port }: SocketAddress): SocketAddress & { family: string } {
-  return { address, port, family: address.includes(':') ? 'IPv6' : 'IPv4' };
 }
