@@ -11,6 +11,7 @@ import type { UdpSocket as StackUdpSocket } from '../netstack/udp-socket.ts';
 import { formatAddress, parseAddress } from '../wire/ip-address.ts';
 import { type Deliveries, deliveriesOf, type StackLoop } from './deliveries.ts';
 import { TcpServer, UdpSocket } from './listener.ts';
+import { pingOutcome } from './ping-outcome.ts';
 import type {
   InterfaceAddress,
   PingOptions,
@@ -368,28 +369,6 @@ function pathProbe(
 ): PathProbe {
   const { address, payloadBytes = 0, ttl = DEFAULT_TTL, dontFragment = false, timeoutUs = 0 } = request;
   return { protocol, address, port, ttl, payloadBytes, dontFragment, timeoutUs };
-}
-
-/** `elapsedMs` by the real clock: the engine's stands still within a turn, in which a pod of the same node answers. */
-function pingOutcome(result: Exclude<PingResult, { kind: 'error' }>, sequence: number, elapsedMs: number): PingOutcome {
-  switch (result.kind) {
-    case 'reply': {
-      const reply = { sequence, bytes: result.bytes, ttl: result.ttl, rttMs: elapsedMs };
-      return { kind: 'reply', from: formatAddress(result.from), reply };
-    }
-    case 'unreachable':
-      return {
-        kind: 'unreachable',
-        from: formatAddress(result.from),
-        code: result.code,
-        mtuBytes: result.mtuBytes,
-        ttl: result.ttl,
-      };
-    case 'time-exceeded':
-      return { kind: 'time-exceeded', from: formatAddress(result.from), ttl: result.ttl };
-    default:
-      return { kind: 'timeout' };
-  }
 }
 
 /** Codes that Node's errors have no name for here are shown as the nearest that they have. */
