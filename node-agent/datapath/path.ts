@@ -81,7 +81,9 @@ export class NodeDatapath implements AddressHolder {
   private readonly attachments = new Map<string, PodAttachment>();
   private readonly podAddresses = new Set<number>();
   private network: NodeNetwork | null = null;
-  private nextIndex = ETH0_INDEX + 1;
+  private lastIndex = ETH0_INDEX;
+  /** For a new device of the root namespace. */
+  readonly nextIndex = (): number => ++this.lastIndex;
 
   constructor(options: NodeDatapathOptions) {
     const { engine, memory } = options;
@@ -122,7 +124,7 @@ export class NodeDatapath implements AddressHolder {
     this.root.reversePathFilter = 'loose';
     this.socketBalancers = new SocketBalancers(this.rules);
     this.socketBalancers.add(this.root, options.internalIp);
-    this.serviceAddresses = new ServiceAddresses(this.root, () => this.nextIndex++);
+    this.serviceAddresses = new ServiceAddresses(this.root, this.nextIndex);
     const link = new FaultyLink(options.link);
     const underlay = new Underlay(engine, memory, link, this.drops);
     this.underlay = underlay;
@@ -221,10 +223,9 @@ export class NodeDatapath implements AddressHolder {
 
   /** All devices of the root namespace in the order of their indexes, bridge ports included. */
   get devices(): NetDevice[] {
-    const { device } = this.serviceAddresses;
-    const made = [...(this.network?.devices ?? []), ...(device === null ? [] : [device])];
     const ports = [...this.attachments.values()].map(({ hostDevice }) => hostDevice);
-    return [this.root.loopback, this.eth0, ...made, ...ports];
+    const all = new Set([...this.root.interfaces.keys(), ...(this.network?.devices ?? []), ...ports]);
+    return [...all].sort((a, b) => a.index - b.index);
   }
 
   /** Of a namespace of this node. */
@@ -355,7 +356,7 @@ export class NodeDatapath implements AddressHolder {
       internalPrefixLength: this.internalPrefixLength,
       clusterCidr,
       clusterCidrIpv6: ipv6?.clusterCidr,
-      nextIndex: () => this.nextIndex++,
+      nextIndex: this.nextIndex,
     };
   }
 

@@ -152,9 +152,10 @@ const HAS_NO_QUEUE: ReadonlySet<NetDevice['kind']> = new Set(['veth', 'vxlan', '
 /** In Linux' order; `near` is the other end of a cable in the same namespace. */
 function flagsOf(device: NetDevice, near: NetDevice | undefined): string[] {
   const kind = FLAGS_OF_KIND[kindOf(device)];
-  if (!device.up) return [...kind];
+  const other = near?.up === false ? ['M-DOWN'] : [];
+  if (!device.up) return [...kind, ...other];
   if (hasCarrier(device)) return [...kind, 'UP', 'LOWER_UP'];
-  return ['NO-CARRIER', ...kind, 'UP', ...(near?.up === false ? ['M-DOWN'] : [])];
+  return ['NO-CARRIER', ...kind, 'UP', ...other];
 }
 
 function details(namespace: ShownNamespace, device: NetDevice): string[] {
@@ -231,7 +232,7 @@ export function formatBridgeLinks(namespace: ShownNamespace): string {
   return asText(
     rows.map(
       (row) =>
-        `${row.ifindex}: ${row.ifname}@if${row.link_index ?? 0}: <${row.flags.join(',')}> mtu ${row.mtu} master ${row.master} state forwarding priority 32 cost 2 `,
+        `${row.ifindex}: ${row.ifname}${peerText(row)}: <${row.flags.join(',')}> mtu ${row.mtu} master ${row.master} state forwarding priority 32 cost 2 `,
     ),
   );
 }

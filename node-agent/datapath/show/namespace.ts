@@ -4,6 +4,7 @@ import type { Host } from '../../../shared/netstack/host.ts';
 import { VethDevice } from '../../../shared/netstack/veth.ts';
 import { BridgeDevice } from '../bridge.ts';
 import type { NodeDatapath } from '../path.ts';
+import { BridgePorts } from '../rule-tables.ts';
 import type { Peer } from '../underlay.ts';
 
 export interface ShownNamespace {
@@ -18,6 +19,11 @@ export interface ShownNamespace {
   readonly named: readonly NamedNamespace[];
   /** Who asks has CAP_NET_ADMIN: it may change what it sees. */
   readonly administrator: boolean;
+  /** For a new device. */
+  readonly nextIndex: () => number;
+  readonly bridgePorts: BridgePorts;
+  /** To be called when one came or went. */
+  readonly devicesChanged: () => void;
 }
 
 export interface NamedNamespace {
@@ -33,12 +39,16 @@ export function nodeNamespace(node: NodeDatapath, administrator = true): ShownNa
     devices: node.devices,
     named: podNamespaces(node),
     administrator,
+    nextIndex: node.nextIndex,
+    bridgePorts: node.rules.ports,
+    devicesChanged: () => node.captures.devicesChanged(),
     peerAt: (address) => node.peers.list().find(({ options }) => options.internalIp === address)?.peer,
     peerAddress: (nodeName) => node.peers.list().find(({ peer }) => peer.nodeName === nodeName)?.options.internalIp,
   };
 }
 
 export function podNamespace(host: Host, administrator = false): ShownNamespace {
+  let lastIndex = Math.max(...[...host.interfaces.keys()].map(({ index }) => index));
   return {
     host,
     devices: [...host.interfaces.keys()],
@@ -46,6 +56,10 @@ export function podNamespace(host: Host, administrator = false): ShownNamespace 
     peerAt: () => undefined,
     named: [],
     administrator,
+    nextIndex: () => ++lastIndex,
+    // It has no rules.
+    bridgePorts: new BridgePorts(),
+    devicesChanged: () => undefined,
   };
 }
 

@@ -13,9 +13,10 @@ import { formatNeighbours, type NeighbourRow, neighbourRows } from '../../datapa
 import { formatRoutingRules, routingRuleRows } from '../../datapath/show/routing-rule.ts';
 import { type CommandOutput, failed, printed } from '../command-output.ts';
 import { ADDRESS_CHANGES, changeAddress } from './address-change.ts';
-import { argumentError, IpError, kernelError, rtnetlinkError, usageError } from './ip-error.ts';
+import { argumentError, IpError, kernelError, usageError } from './ip-error.ts';
 import { type IpOptions, readOptions } from './ip-options.ts';
 import { change, json } from './ip-output.ts';
+import { addLink, deleteLink } from './link-add.ts';
 import { setLink } from './link-change.ts';
 import { AFTER, monitor } from './monitor.ts';
 import { changeNeighbour, flushNeighbours, NEIGHBOUR_CHANGES, readNeighbourFilter } from './neighbour-change.ts';
@@ -135,8 +136,8 @@ function briefAddresses({ addr_info }: LinkWithAddresses): string {
 function linkObject(namespace: ShownNamespace, words: readonly string[], options: IpOptions): CommandOutput {
   const [verb, ...rest] = words;
   if (verb === 'set') return change(namespace, () => setLink(namespace, rest));
-  if (verb === 'add') throw namespace.administrator ? kernelError('Unknown device type.') : notPermitted();
-  if (verb !== undefined && 'delete'.startsWith(verb)) return deleteLink(namespace, rest);
+  if (verb === 'add') return change(namespace, () => addLink(namespace, rest));
+  if (verb !== undefined && 'delete'.startsWith(verb)) return change(namespace, () => deleteLink(namespace, rest));
   if (!isListing(verb)) throw unknownVerb('link', verb ?? '');
   const rows = filtered(namespace, linkRows(namespace), readLinkFilter(rest));
   if (options.json)
@@ -147,16 +148,6 @@ function linkObject(namespace: ShownNamespace, words: readonly string[], options
   if (options.brief) return printed(briefText(rows, briefLink));
   if (!options.oneLine) return printed(formatLinks(rows, options));
   return printed(rows.map((row) => `${formatLinks([row], options).trimEnd().replaceAll('\n', '\\')}\n`).join(''));
-}
-
-/** The devices of a node are its CNI plugin's, and stay. */
-function deleteLink(namespace: ShownNamespace, [first = '', ...rest]: readonly string[]): CommandOutput {
-  deviceNamed(namespace, first === 'dev' ? (rest[0] ?? '') : first);
-  throw namespace.administrator ? rtnetlinkError('Operation not supported') : notPermitted();
-}
-
-function notPermitted(): IpError {
-  return rtnetlinkError('Operation not permitted');
 }
 
 function briefLink({ address, flags }: LinkRow): string {

@@ -49,12 +49,15 @@ function setUp(namespace: ShownNamespace, device: NetDevice, up: boolean): void 
   setLinkUp(host, device, up);
 }
 
-function leaveMaster(namespace: ShownNamespace, device: NetDevice): void {
+export function leaveMaster(namespace: ShownNamespace, device: NetDevice): void {
+  const { host } = namespace;
   masterOf(namespace, device)?.removePort(device);
-  namespace.host.changes?.linkChanged(device);
+  // A device that is no pod's cable has the host's stack behind it.
+  if (host.interfaces.has(device)) device.upcall = host;
+  host.changes?.linkChanged(device);
 }
 
-function mtuChange({ host, devices }: ShownNamespace, device: NetDevice, mtuBytes: number): () => void {
+export function mtuChange({ host, devices }: ShownNamespace, device: NetDevice, mtuBytes: number): () => void {
   if (device.kind !== 'loopback' && mtuBytes < MIN_MTU_BYTES) throw kernelError('mtu less than device minimum.');
   if (mtuBytes > MAX_MTU_BYTES) throw kernelError('mtu greater than device maximum.');
   const carrier = device.kind === 'vxlan' ? devices.find(({ kind }) => kind === 'ethernet') : undefined;

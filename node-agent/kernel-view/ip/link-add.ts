@@ -1,0 +1,149 @@
+/** `ip link add [[name] NAME] [mtu N] [address MAC] [up] type bridge|dummy|veth` and `ip link del` (ip-link(8)). */
+import type { NetDevice } from '../../../shared/netstack/device.ts';
+import { setLinkUp } from '../../../shared/netstack/link-state.ts';
+import { createVethPair, VethDevice } from '../../../shared/netstack/veth.ts';
+import { BridgeDevice } from '../../datapath/bridge.ts';
+import { randomMac } from '../../datapath/device-identity.ts';
+import { DummyDevice } from '../../datapath/ipvs/dummy-device.ts';
+import { nearPeer, type ShownNamespace } from '../../datapath/show/namespace.ts';
+import { argumentError, kernelError, rtnetlinkError, usageError } from './ip-error.ts';
+import { leaveMaster, mtuChange } from './link-change.ts';
+import { deviceNamed, Words } from './words.ts';
+
+/** Linux' IFNAMSIZ, its end included. */
+const MAX_NAME_LENGTH = 15;
+const DEFAULT_MTU_BYTES = 1500;
+/** Kinds that Linux knows and that have no emulation but as the CNI plugin's. */
+const OTHER_TYPES = new Set([
+  ...['vxlan', 'geneve', 'ipip', 'sit', 'gre', 'gretap', 'ip6tnl', 'wireguard', 'vlan', 'macvlan', 'ipvlan'],
+  ...['bond', 'ifb', 'vrf', 'tun', 'team', 'erspan', 'macsec', 'nlmon', 'vti', 'xfrm'],
+]);
+const PREFIXES: Readonly<Record<string, string>> = { veth: 'veth', dummy: 'dummy', bridge: 'bridge' };
+
+/** What an administrator made, and may take away; all others are the CNI plugin's. */
+const made = new WeakSet<NetDevice>();
+
+interface SaidOfLink {
+  name: string | undefined;
+  mtuBytes: number | undefined;
+  macAddress: number | undefined;
+  up: boolean;
+}
+
+export function addLink(namespace: ShownNamespace, given: readonly string[]): void {
+  const words = new Words(given);
+  const said = readLink(words);
+  const type = said.type;
+  if (type === undefined) throw argumentError('Not enough information: "type" argument is required');
+  const peer = type === 'veth' ? readPeer(words) : undefined;
+  if (type !== 'veth') refuseMore(words, type);
+  if (!(type in PREFIXES)) {
+    throw OTHER_TYPES.has(type) ? rtnetlinkError('Operation not supported') : kernelError('Unknown device type.');
+  }
+  const name = freeName(namespace, said.name, type);
+  const devices = peer === undefined ? [create(namespace, type, name, said)] : createPair(namespace, name, said, peer);
+  const { host } = namespace;
+  for (const device of devices) {
+    device.up = false;
+    made.add(device);
+    host.addDevice(device);
+  }
+  const device = devices.at(-1)!;
+  namespace.devicesChanged();
+  if (said.mtuBytes !== undefined) mtuChange(namespace, device, said.mtuBytes)();
+  if (said.up) setLinkUp(host, device, true);
+  host.changes?.linkChanged(device);
+}
+
+export function deleteLink(namespace: ShownNamespace, given: readonly string[]): void {
+  const words = new Words(given);
+  let name: string | undefined;
+  for (let word = words.next(); word !== undefined; word = words.next()) {
+    if (word === 'type') words.value();
+    else name = word === 'dev' ? words.value() : word;
+  }
+  if (name === undefined) throw usageError('Not enough information: "dev" argument is required.');
+  const device = deviceNamed(namespace, name);
+  if (!made.has(device)) throw rtnetlinkError('Operation not supported');
+  const { host } = namespace;
+  const other = nearPeer(namespace, device);
+  for (const end of other === undefined ? [device] : [device, other]) {
+    leaveMaster(namespace, end);
+    if (end instanceof BridgeDevice) for (const port of [...end.ports.keys()]) leaveMaster(namespace, port);
+    host.removeDevice(end);
+  }
+  if (device instanceof VethDevice) device.delete();
+  namespace.devicesChanged();
+  host.changes?.linkChanged(device);
+}
+
+/** As far as `type KIND`; what follows is the kind's. */
+function readLink(words: Words): SaidOfLink & { type: string | undefined } {
+  const said: SaidOfLink = { name: undefined, mtuBytes: undefined, macAddress: undefined, up: false };
+  for (let word = words.next(); word !== undefined; word = words.next()) {
+    if (word === 'type') return { ...said, type: words.value() };
+    readAttribute(said, words, word);
+  }
+  return { ...said, type: undefined };
+}
+
+function readAttribute(said: SaidOfLink, words: Words, word: string): void {
+  if (word === 'name' || word === 'dev') said.name = words.value();
+  else if (word === 'mtu') said.mtuBytes = words.number('mtu');
+  else if (word === 'address') said.macAddress = words.mac();
+  else if (word === 'up') said.up = true;
+  else if (word === 'numtxqueues' || word === 'numrxqueues' || word === 'txqueuelen') words.number(word);
+  else if (word !== 'down') said.name = word;
+}
+
+/** `[peer [name] NAME [address MAC] ...]` */
+function readPeer(words: Words): SaidOfLink {
+  const said: SaidOfLink = { name: undefined, mtuBytes: undefined, macAddress: undefined, up: false };
+  const first = words.next();
+  if (first === undefined) return said;
+  if (first !== 'peer')
+    throw argumentError(
+      `veth: unknown command "${first}"?\nUsage: ip link <options> type veth [peer <options>]\nTo get <options> type 'ip link add help'`,
+    );
+  for (let word = words.next(); word !== undefined; word = words.next()) readAttribute(said, words, word);
+  return said;
+}
+
+/** Of a bridge or a dummy no attribute can be set. */
+function refuseMore(words: Words, type: string): void {
+  const word = words.next();
+  if (word === undefined || !(type in PREFIXES)) return;
+  throw argumentError(`podwire: of a ${type} that is made here nothing can be set, not ${word}`);
+}
+
+/** The name that was asked for, or the kernel's next for the type. */
+function freeName({ devices }: ShownNamespace, asked: string | undefined, type: string, taken?: string): string {
+  const isTaken = (name: string): boolean => name === taken || devices.some((device) => device.name === name);
+  if (asked === undefined) {
+    for (let number = 0; ; number++) if (!isTaken(`${PREFIXES[type]}${number}`)) return `${PREFIXES[type]}${number}`;
+  }
+  if (asked.length > MAX_NAME_LENGTH) throw kernelError('Attribute failed policy validation.');
+  if (/[/\s]/.test(asked) || asked === '.' || asked === '..') throw rtnetlinkError('Invalid argument');
+  if (isTaken(asked)) throw rtnetlinkError('File exists');
+  return asked;
+}
+
+function create(namespace: ShownNamespace, type: string, name: string, { macAddress }: SaidOfLink): NetDevice {
+  const { host, bridgePorts, nextIndex } = namespace;
+  const { engine, memory } = host;
+  const mac = macAddress ?? randomMac(engine.random);
+  if (type === 'dummy') return new DummyDevice(name, nextIndex(), mac, memory);
+  const common = { engine, memory, host, name, index: nextIndex(), macAddress: mac };
+  return new BridgeDevice({ ...common, mtuBytes: DEFAULT_MTU_BYTES, rulePorts: bridgePorts });
+}
+
+/** The peer first, as in Linux. */
+function createPair(namespace: ShownNamespace, name: string, said: SaidOfLink, peer: SaidOfLink): NetDevice[] {
+  const { host, nextIndex } = namespace;
+  const { engine, memory } = host;
+  const end = (endName: string, { macAddress }: SaidOfLink) => {
+    return { name: endName, index: nextIndex(), macAddress: macAddress ?? randomMac(engine.random) };
+  };
+  const peerName = freeName(namespace, peer.name, 'veth', name);
+  return createVethPair(engine, memory, end(peerName, peer), end(name, said));
+}
