@@ -1,4 +1,4 @@
-/** What `ss -i` prints under a connection, in its words and order (iproute2). */
+/** What `ss -i` prints of a connection, in its words and order (iproute2). */
 import type { TcpConnection } from '../../shared/netstack/tcp/connection.ts';
 import { fixedHeaderBytes } from '../../shared/wire/ip.ts';
 import { HEADER_BYTES } from '../../shared/wire/tcp.ts';
@@ -26,7 +26,7 @@ export function connectionInfo(connection: TcpConnection): string {
     counters.retransmits > 0 ? `retrans:0/${counters.retransmits}` : '',
     Number.isFinite(rto.minRttUs) ? `minrtt:${decimal(rto.minRttUs)}` : '',
   ];
-  return `\t ${words.filter((word) => word !== '').join(' ')}`;
+  return words.filter((word) => word !== '').join(' ');
 }
 
 function threshold(bytes: number, mssBytes: number): string {

@@ -32,6 +32,13 @@ describe('devices', () => {
     expect(run('netstat -i')).toMatch(
       /^Kernel Interface table\nIface {13}MTU .*\neth0 {13}1500 .* BMRU\nlo {14}65536 .* LRU\n$/,
     );
+    expect(run('ethtool -k lo')).toMatch(
+      /^Features for lo:\nrx-checksumming: on \[fixed\]\ntx-checksumming: on\n\ttx-checksum-ipv4: off/,
+    );
+    expect(run('ethtool --show-features eth0')).toMatch(
+      /\n\ttx-checksum-sctp: on\nscatter-gather: on\n[\s\S]*\nrx-vlan-offload: on\n/,
+    );
+    expect(run('ethtool -k eth0').split('\n')).toHaveLength(65);
     expect(run('ethtool -i eth0')).toMatch(/^driver: veth\nversion: 1\.0\n/);
     expect(run('ethtool eth0')).toMatch(/^Settings for eth0:\n(\t.*\n)+\tLink detected: yes\n$/);
     expect(run('tc qdisc show dev eth0')).toBe('qdisc noqueue 0: root refcnt 2 \n');

@@ -7,6 +7,7 @@ import { isIpv6 } from '../../shared/wire/ipv6-table.ts';
 import { hasCarrier } from '../datapath/show/carrier.ts';
 import type { ShownNamespace } from '../datapath/show/namespace.ts';
 import { type CommandOutput, failed, printed } from './command-output.ts';
+import { offloadText } from './device-features.ts';
 
 const LOOPBACK_MTU_BYTES = 65_536;
 
@@ -118,12 +119,15 @@ export function interfaceTable(host: Host): string {
 
 const DRIVERS: Readonly<Partial<Record<NetDevice['kind'], string>>> = { ethernet: 'virtio_net', ipip: 'ipip' };
 
-/** `ethtool [-i|-S] DEVICE` */
+/** `ethtool [-i|-S|-k] DEVICE` */
 export function ethtoolCommand({ devices }: ShownNamespace, words: readonly string[]): CommandOutput {
   const name = words.find((word) => !word.startsWith('-'));
   if (name === undefined) return failed('ethtool: bad command line argument(s)\nFor more information run ethtool -h');
   const device = devices.find((candidate) => candidate.name === name);
   if (device === undefined) return failed('netlink error: No such device\nNo data available', 75);
+  if (words.includes('-k') || words.includes('--show-features') || words.includes('--show-offload')) {
+    return printed(offloadText(device));
+  }
   if (words.includes('-i') || words.includes('--driver')) return printed(driverText(device));
   if (words.includes('-S') || words.includes('--statistics')) return printed(statisticsText(device));
   if (words.some((word) => word.startsWith('-'))) return failed('netlink error: Operation not supported', 75);

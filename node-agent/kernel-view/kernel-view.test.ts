@@ -260,3 +260,9 @@ describe('in the format of the originals', () => {
     expect(out(node, 'conntrack -L -o extended -p tcp --dport 80')).toBe('');
   });
 });
+
+test('ss -m shows the buffers of each socket, before the figures of -i', () => {
+  const lines = out(pod, 'ss -tlnmH').split('\n');
+  expect(lines[1]).toBe('\t skmem:(r0,rb1048576,t0,tb1048576,f0,w0,o0,bl0,d0)');
+  expect(out(pod, 'ss -uanmH').split('\n')[1]).toBe('\t skmem:(r0,rb212992,t0,tb212992,f0,w0,o0,bl0,d0)');
+});

@@ -1,6 +1,6 @@
 /**
  * `ss` (ss(8)) with its filters and `netstat` (net-tools), numeric; without options established connections, `-a` all, `-l`
- * listening, `-i` TCP's figures, `-p` the programs.
+ * listening, `-i` TCP's figures, `-m` the buffers, `-p` the programs.
  */
 import type { Host } from '../../shared/netstack/host.ts';
 import { type CommandOutput, failed, printed } from './command-output.ts';
@@ -31,7 +31,8 @@ export function ssCommand(host: Host, words: readonly string[], processes?: Proc
   };
   const users = flags.has('p') ? (row: SocketRow) => ssUsers(row, processes) : undefined;
   const text = ssTable(rows, columns, users);
-  return printed(flags.has('i') ? withInfo(text, rows) : text);
+  const extras = [...(flags.has('m') ? [memoryText] : []), ...(flags.has('i') ? [infoText] : [])];
+  return printed(extras.length === 0 ? text : withExtras(text, rows, extras));
 }
 
 /** `ss -s` */
@@ -58,17 +59,29 @@ function isShown(row: SocketRow, flags: ReadonlySet<string>, { states }: SsFilte
   return states === undefined ? isAsked(row, flags) : states.has(row.state);
 }
 
-/** The figures of each connection under its line; the rows are the last lines of the table. */
-function withInfo(table: string, rows: readonly SocketRow[]): string {
+type Extra = (row: SocketRow) => string | undefined;
+
+/** What more there is of each socket under its line; the rows are the last lines of the table. */
+function withExtras(table: string, rows: readonly SocketRow[], extras: readonly Extra[]): string {
   if (table === '') return '';
   const lines = table.replace(/\n$/, '').split('\n');
   const heading = lines.length - rows.length;
   const shown = lines.map((line, index) => {
-    const info = rows[index - heading]?.info;
-    return info === undefined ? `${line}\n` : `${line}\n${info()}\n`;
+    const row = rows[index - heading];
+    const texts = row === undefined ? [] : extras.map((extra) => extra(row)).filter((text) => text !== undefined);
+    return texts.length === 0 ? `${line}\n` : `${line}\n\t ${texts.join(' ')}\n`;
   });
   return shown.join('');
 }
+
+const infoText: Extra = (row) => row.info?.();
+
+/** `-m`: what waits in the buffers, and how much they take. */
+const memoryText: Extra = ({ memory, state, receiveQueueBytes, sendQueueBytes }) => {
+  const [received, queued] = state === 'LISTEN' ? [0, 0] : [receiveQueueBytes, sendQueueBytes];
+  const { receiveBufferBytes, sendBufferBytes, drops } = memory;
+  return `skmem:(r${received},rb${receiveBufferBytes},t0,tb${sendBufferBytes},f0,w${queued},o0,bl0,d${drops})`;
+};
 
 export function netstatCommand(host: Host, words: readonly string[], processes?: ProcessView): CommandOutput {
   const flags = lettersOf(words);
@@ -95,6 +108,7 @@ function lettersOf(words: readonly string[]): Set<string> {
     udp: 'u',
     numeric: 'n',
     info: 'i',
+    memory: 'm',
     processes: 'p',
     program: 'p',
     programs: 'p',

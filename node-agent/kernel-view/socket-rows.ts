@@ -2,11 +2,18 @@
 import type { Host } from '../../shared/netstack/host.ts';
 import { TcpConnection } from '../../shared/netstack/tcp/connection.ts';
 import type { TcpEndpoint } from '../../shared/netstack/tcp/endpoint-table.ts';
+import { RECEIVE_QUEUE_BYTES } from '../../shared/netstack/udp-socket.ts';
 import { holderOf, type SocketHolder } from '../../shared/podnet/socket-owner.ts';
 import { formatAddress } from '../../shared/wire/ip-address.ts';
 import { ANY_IPV6 } from '../../shared/wire/ipv6-address.ts';
 import { isIpv6 } from '../../shared/wire/ipv6-table.ts';
 import { connectionInfo } from './connection-info.ts';
+
+export interface SocketMemory {
+  readonly receiveBufferBytes: number;
+  readonly sendBufferBytes: number;
+  readonly drops: number;
+}
 
 export interface SocketRow {
   readonly protocol: 'tcp' | 'udp';
@@ -19,11 +26,15 @@ export interface SocketRow {
   readonly remoteAddress: string;
   /** 0 for none. */
   readonly remotePort: number;
+  readonly memory: SocketMemory;
   /** The line of `ss -i`; only open connections have one. */
   readonly info?: () => string;
   /** The program that has it open, where one of this node's has. */
   readonly holder?: SocketHolder;
 }
+
+/** Linux' wmem_default; what is sent here leaves at once. */
+const UDP_SEND_BYTES = 212_992;
 
 export function socketRows(host: Host): SocketRow[] {
   return [...udpRows(host), ...listenRows(host), ...connectionRows(host)];
@@ -39,6 +50,7 @@ function udpRows(host: Host): SocketRow[] {
     localPort: socket.localPort,
     remoteAddress: socket.remotePort === 0 ? anyText(socket.localAddress) : formatAddress(socket.remoteAddress),
     remotePort: socket.remotePort,
+    memory: { receiveBufferBytes: RECEIVE_QUEUE_BYTES, sendBufferBytes: UDP_SEND_BYTES, drops: socket.receiveDrops },
     holder: holderOf(socket),
   }));
 }
@@ -53,6 +65,7 @@ function listenRows(host: Host): SocketRow[] {
     localPort: listener.localPort,
     remoteAddress: anyText(listener.localAddress),
     remotePort: 0,
+    memory: tcpMemory(host),
     holder: holderOf(listener),
   }));
 }
@@ -69,8 +82,14 @@ function connectionRows(host: Host): SocketRow[] {
     localPort: endpoint.localPort,
     remoteAddress: formatAddress(endpoint.remoteAddress),
     remotePort: endpoint.remotePort,
+    memory: tcpMemory(host),
     holder: holderOf(endpoint),
   }));
+}
+
+function tcpMemory({ tcp }: Host): SocketMemory {
+  const { receiveBufferBytes, sendBufferBytes } = tcp.settings;
+  return { receiveBufferBytes, sendBufferBytes, drops: 0 };
 }
 
 /** `*`: a socket that hears both versions. */

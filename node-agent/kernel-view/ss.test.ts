@@ -17,6 +17,7 @@ function tcp(state: string, local: string, remote: string, queues: readonly [num
     localPort: Number(localPort),
     remoteAddress,
     remotePort: remotePort === '*' ? 0 : Number(remotePort),
+    memory: { receiveBufferBytes: 0, sendBufferBytes: 0, drops: 0 },
   };
 }
 

@@ -61,7 +61,7 @@ describe('listings of a node', () => {
   });
 
   it('ip -d link', () => {
-    const text = formatLinks(linkRows(namespace), { details: true, statistics: true });
+    const text = formatLinks(linkRows(namespace), { details: true, statistics: 1 });
     expect(text).toContain('    vxlan id 1 local 192.168.1.10 dev eth0 srcport 0 0 dstport 8472 nolearning ');
     expect(text).toContain('    bridge_slave state forwarding priority 32 cost 2 hairpin on ');
     expect(text).toMatch(/RX: +bytes +packets/);

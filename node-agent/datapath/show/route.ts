@@ -67,6 +67,11 @@ function prefixText(destination: number, prefixLength: number): string {
     : `${formatAddress(destination)}/${prefixLength}`;
 }
 
+/** `-d`: what goes without saying too. */
+export function detailedRow(row: RouteRow): RouteRow {
+  return { ...row, type: row.type ?? 'unicast', protocol: row.protocol ?? 'boot', scope: row.scope ?? 'global' };
+}
+
 export function formatRoutes(rows: readonly RouteRow[]): string {
   return asText(rows.map(formatRoute));
 }
@@ -149,8 +154,14 @@ function pathMtuOf({ pathMtu, engine }: Host, destination: number): ChosenRoute[
   return { mtuBytes: learned.mtuBytes, expiresSeconds: Math.floor((learned.expiresUs - engine.nowUs) / 1e6) };
 }
 
-/** As `ip route get` prints it; `from` is the source that was asked for. */
-export function formatChosenRoute(chosen: ChosenRoute, from?: string): string {
+/** The source, and the device of arrival, that were asked about. */
+export interface AskedRoute {
+  readonly from?: string;
+  readonly inDevice?: string;
+}
+
+/** As `ip route get` prints it. */
+export function formatChosenRoute(chosen: ChosenRoute, { from, inDevice }: AskedRoute = {}): string {
   const { dst, route, gateway, source, isBroadcast, pathMtu } = chosen;
   const isLocal = route.type === 'local';
   const type = isLocal ? 'local ' : isBroadcast ? 'broadcast ' : '';
@@ -164,28 +175,34 @@ export function formatChosenRoute(chosen: ChosenRoute, from?: string): string {
   const origin = from === undefined ? `${via}${dev} src ${source}` : `from ${from} ${via}${dev}`;
   const kind = isLocal ? '<local> ' : isBroadcast ? '<local,brd> ' : '';
   const learned = pathMtu === undefined ? '' : `expires ${pathMtu.expiresSeconds}sec mtu ${pathMtu.mtuBytes} `;
-  const flags = `${kind}${learned}`;
-  return `${type}${dst} ${origin} uid 0 \n    cache ${flags}\n`;
+  const flags = `${kind}${learned}${inDevice === undefined ? '' : `iif ${inDevice} `}`;
+  // What arrives has no user.
+  const user = inDevice === undefined ? 'uid 0 ' : '';
+  return `${type}${dst} ${origin} ${user}\n    cache ${flags}\n`;
 }
 
 /** `ip -j route get` */
-export function chosenRouteJson(chosen: ChosenRoute): Record<string, unknown> {
+export function chosenRouteJson(chosen: ChosenRoute, { from, inDevice }: AskedRoute = {}): Record<string, unknown> {
   const { dst, route, gateway, source, isBroadcast, pathMtu } = chosen;
   const isLocal = route.type === 'local';
   const isIpv6Route = dst.includes(':');
   return {
     type: isLocal ? 'local' : isBroadcast ? 'broadcast' : undefined,
     dst,
-    from: isIpv6Route ? '::' : undefined,
+    from: from ?? (isIpv6Route ? '::' : undefined),
     gateway,
     dev: route.device?.name,
-    prefsrc: source,
+    prefsrc: from === undefined || isIpv6Route ? source : undefined,
     metric: isIpv6Route ? route.metric : undefined,
     flags: [],
     ...(pathMtu === undefined ? {} : { expires: pathMtu.expiresSeconds, metrics: [{ mtu: pathMtu.mtuBytes }] }),
     ...(isIpv6Route
       ? { pref: 'medium' }
-      : { uid: 0, cache: isLocal ? ['local'] : isBroadcast ? ['local', 'brd'] : [] }),
+      : {
+          uid: inDevice === undefined ? 0 : undefined,
+          cache: isLocal ? ['local'] : isBroadcast ? ['local', 'brd'] : [],
+        }),
+    iif: inDevice,
   };
 }
 

@@ -290,3 +290,66 @@ test('the table local, and all tables in the order of Linux', () => {
   expect(run('ip route show table local', view)).toBe(local.replaceAll(' table local', ''));
   expect(run('ip route show table local type broadcast dev lo', view)).toContain('broadcast 127.255.255.255');
 });
+
+describe('details', () => {
+  const queues =
+    'addrgenmode eui64 numtxqueues 1 numrxqueues 1 gso_max_size 65536 gso_max_segs 65535 tso_max_size 524280 tso_max_segs 65535 gro_max_size 65536 \n';
+
+  test('of a tunnel, of lo and of a port', () => {
+    expect(run('ip -d link show flannel.1').split('\n').slice(1).join('\n')).toMatch(
+      new RegExp(
+        `^ {4}link/ether \\S+ brd \\S+ promiscuity 0 {2}allmulti 0 minmtu 68 maxmtu 65535 \n {4}vxlan id 1 local 192\\.168\\.1\\.10 dev eth0 srcport 0 0 dstport \\d+ nolearning ttl auto ageing 300 udpcsum noudp6zerocsumtx noudp6zerocsumrx ${queues}$`,
+      ),
+    );
+    expect(run('ip -d link show lo')).toContain(
+      `link/loopback 00:00:00:00:00:00 brd 00:00:00:00:00:00 promiscuity 0  allmulti 0 minmtu 0 maxmtu 0 ${queues}`,
+    );
+    expect(run('ip -d link show veth1a2b3c4d')).toContain(`learning on flood on ${queues}`);
+  });
+
+  test('as JSON', () => {
+    expect(JSON.parse(run('ip -d -j link show flannel.1'))[0].linkinfo).toMatchObject({
+      info_kind: 'vxlan',
+      info_data: { id: 1, local: '192.168.1.10', link: 'eth0', port: expect.any(Number), learning: false },
+    });
+    expect(JSON.parse(run('ip -d -j link show veth1a2b3c4d'))[0]).toMatchObject({
+      promiscuity: 1,
+      min_mtu: 68,
+      linkinfo: {
+        info_kind: 'veth',
+        info_slave_kind: 'bridge',
+        info_slave_data: { state: 'forwarding', hairpin: true },
+      },
+    });
+    expect(JSON.parse(run('ip -s -s -j link show eth0'))[0].stats64.rx).toMatchObject({ bytes: 0, crc_errors: 0 });
+  });
+
+  test('of routes, and of the way of what arrives', () => {
+    expect(run('ip -d route show 10.244.2.0/24')).toBe(
+      'unicast 10.244.2.0/24 via 10.244.2.0 dev flannel.1 proto boot scope global onlink \n',
+    );
+    expect(run('ip route get 10.244.2.5 from 10.244.1.5 iif cni0')).toBe(
+      '10.244.2.5 from 10.244.1.5 via 10.244.2.0 dev flannel.1 \n    cache iif cni0 \n',
+    );
+    expect(JSON.parse(run('ip -j route get 10.244.2.5 from 10.244.1.5 iif cni0'))).toEqual([
+      {
+        dst: '10.244.2.5',
+        from: '10.244.1.5',
+        gateway: '10.244.2.0',
+        dev: 'flannel.1',
+        flags: [],
+        cache: [],
+        iif: 'cni0',
+      },
+    ]);
+  });
+
+  test('errors by their kinds with -s -s', () => {
+    const lines = run('ip -s -s link show eth0').split('\n');
+    expect(lines.slice(4, 6)).toEqual([
+      '    RX errors:  length    crc   frame    fifo overrun',
+      '                     0      0       0       0       0 ',
+    ]);
+    expect(lines[8]).toBe('    TX errors: aborted   fifo  window heartbt transns');
+  });
+});

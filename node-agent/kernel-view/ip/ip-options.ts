@@ -6,7 +6,8 @@ export interface IpOptions {
   readonly json: boolean;
   readonly pretty: boolean;
   readonly details: boolean;
-  readonly statistics: boolean;
+  /** How often `-s` was said. */
+  readonly statistics: number;
   readonly brief: boolean;
   /** `-o`: a line for each link or address. */
   readonly oneLine: boolean;
@@ -21,8 +22,8 @@ type Said = { -readonly [K in keyof IpOptions]: IpOptions[K] };
 /** By their longest names; any beginning of one is the option too, the first that fits. */
 const OPTIONS: readonly (readonly [name: string, least: number, set: (said: Said) => void])[] = [
   ['details', 1, (said) => (said.details = true)],
-  ['statistics', 1, (said) => (said.statistics = true)],
-  ['stats', 1, (said) => (said.statistics = true)],
+  ['statistics', 1, (said) => said.statistics++],
+  ['stats', 1, (said) => said.statistics++],
   ['json', 1, (said) => (said.json = true)],
   ['pretty', 1, (said) => (said.pretty = true)],
   ['oneline', 1, (said) => (said.oneLine = true)],
@@ -50,7 +51,7 @@ export function readOptions(words: readonly string[]): {
     json: false,
     pretty: false,
     details: false,
-    statistics: false,
+    statistics: 0,
     brief: false,
     oneLine: false,
     timestamps: undefined,

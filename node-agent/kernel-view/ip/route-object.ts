@@ -5,6 +5,7 @@ import type { ShownNamespace } from '../../datapath/show/namespace.ts';
 import {
   chooseRoute,
   chosenRouteJson,
+  detailedRow,
   formatChosenRoute,
   formatRoutes,
   localRouteRows,
@@ -36,7 +37,7 @@ function listRoutes(namespace: ShownNamespace, filter: RouteFilter, options: IpO
   // Of all tables both families are shown, unless one was asked for.
   const families = table === 'all' && options.family === undefined ? (['ipv4', 'ipv6'] as const) : [family];
   const rows = families.flatMap((each) => routeRowsOf(namespace, { ...filter, family: each }));
-  const shown = rows.map((row) => withoutWhatWasAsked(row, filter));
+  const shown = rows.map((row) => withoutWhatWasAsked(options.details ? detailedRow(row) : row, filter));
   return options.json ? json(shown, options) : printed(formatRoutes(shown));
 }
 
@@ -89,9 +90,11 @@ function getRoute(namespace: ShownNamespace, given: readonly string[], options: 
   const words = new Words(given);
   let destination: number | undefined;
   let from: string | undefined;
+  let inDevice: string | undefined;
   for (let word = words.next(); word !== undefined; word = words.next()) {
     if (word === 'from') from = words.value();
-    else if (word === 'oif' || word === 'dev' || word === 'iif') words.device(namespace);
+    else if (word === 'iif') inDevice = words.device(namespace).name;
+    else if (word === 'oif' || word === 'dev') words.device(namespace);
     else if (word !== 'to' && word !== 'fibmatch') {
       destination = parseAddress(word.replace(/\/(32|128)$/, ''));
       if (destination === undefined) throw noPrefix(word);
@@ -102,5 +105,6 @@ function getRoute(namespace: ShownNamespace, given: readonly string[], options: 
   if (chosen === undefined) throw rtnetlinkError('Network is unreachable');
   const refusal = REFUSALS[chosen.route.type];
   if (refusal !== undefined) throw rtnetlinkError(refusal);
-  return options.json ? json([chosenRouteJson(chosen)], options) : printed(formatChosenRoute(chosen, from));
+  const asked = { from, inDevice };
+  return options.json ? json([chosenRouteJson(chosen, asked)], options) : printed(formatChosenRoute(chosen, asked));
 }
