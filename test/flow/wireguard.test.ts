@@ -189,7 +189,7 @@ describe('its listings', () => {
     const { cluster } = running();
     const view = nodeKernelView(cluster.node(1));
     expect(view.run(['ip', '-d', 'link', 'show', 'flannel-wg']).stdout).toMatch(
-      /^\d+: flannel-wg: <POINTOPOINT,NOARP,UP,LOWER_UP> mtu 1420 qdisc noqueue state UNKNOWN mode DEFAULT group default qlen 1000\n {4}link\/none {2}promiscuity 0 .*\n {4}wireguard \n$/,
+      /^\d+: flannel-wg: <POINTOPOINT,NOARP,UP,LOWER_UP> mtu 1420 qdisc noqueue state UNKNOWN mode DEFAULT group default qlen 1000\n {4}link\/none {2}promiscuity 0 .*\n {4}wireguard addrgenmode .*\n$/,
     );
     expect(view.run(['ip', 'route']).stdout).toContain('10.244.0.0/16 dev flannel-wg scope link');
     expect(view.run(['ip', '-br', 'addr', 'show', 'flannel-wg']).stdout).toMatch(

@@ -158,7 +158,7 @@ export function formatLinks(rows: readonly LinkRow[], options: LinkTextOptions =
     const device = [linkHeading(row, 'mode DEFAULT '), linkAddress(row)];
     if (options.details) {
       const [first, ...more] = detailsText(row.details, row.master !== undefined);
-      device[1] = `${device[1]!.trimEnd()} ${first}`;
+      device[1] += ` ${first}`;
       device.push(...more.map((line) => `    ${line}`));
     }
     if (options.statistics) device.push(...statisticsLines(row.stats64, options.statistics > 1));
