@@ -5,12 +5,16 @@
 
 import type { NetDevice } from '../../shared/netstack/device.ts';
 import type { DropReason, Verdict } from '../../shared/netstack/hooks.ts';
+import type { IcmpType } from '../../shared/rules/icmp-type.ts';
 import type { ConnectionState, Match, PortMatch, PortRange } from '../../shared/rules/match.ts';
 import { type DeviceMatch, PROTOCOL_NUMBERS, type PrefixMatch, type Rule } from '../../shared/rules/rule.ts';
 import type { Target } from '../../shared/rules/target.ts';
+import type { TcpFlags } from '../../shared/rules/tcp-flags.ts';
 import { prefixMask } from '../../shared/wire/address.ts';
+import * as icmp from '../../shared/wire/icmp.ts';
 import { addressBits, isInNetwork } from '../../shared/wire/ip-address.ts';
 import { isIpv6 } from '../../shared/wire/ipv6-table.ts';
+import * as tcp from '../../shared/wire/tcp.ts';
 import type { Connection } from './flow.ts';
 import type { IpSet } from './ipvs/ip-set.ts';
 import type { PacketFacts } from './packet-facts.ts';
@@ -128,7 +132,13 @@ function isTested(prefix: PrefixMatch | undefined): boolean {
 function plainPortMatch(rule: Rule): PortMatch | undefined {
   for (const match of rule.matches ?? []) {
     const ported = match.kind === 'tcp' || match.kind === 'udp';
-    if (ported && match.destination !== undefined && !match.destinationNegated && match.source === undefined) {
+    if (
+      ported &&
+      match.flags === undefined &&
+      match.destination !== undefined &&
+      !match.destinationNegated &&
+      match.source === undefined
+    ) {
       return match;
     }
   }
@@ -183,8 +193,13 @@ function addTests(match: Match, context: MatchContext, tests: Test[]): void {
       if (destination !== undefined) {
         tests.push(portTest((facts) => facts.destinationPort, [destination], match.destinationNegated));
       }
+      if (match.flags !== undefined) tests.push(flagsTest(match.flags, match.flagsNegated));
       return;
     }
+    case 'icmp':
+    case 'icmp6':
+      tests.push(icmpTest(match.icmp, negated));
+      return;
     case 'multiport':
       tests.push(
         portTest((facts) => (match.side === 'source' ? facts.sourcePort : facts.destinationPort), match.ports, false),
@@ -230,6 +245,26 @@ function portTest(port: (facts: PacketFacts) => number, ranges: readonly PortRan
     const value = port(facts);
     return value >= 0 && ranges.some(({ first, last }) => value >= first && value <= last) !== negated;
   };
+}
+
+function flagsTest({ mask, set }: TcpFlags, negated = false): Test {
+  return (facts) => {
+    if (transportBytes(facts) < tcp.HEADER_BYTES) return false;
+    return ((tcp.flags(facts.view, facts.packet.transportOffset) & mask) === set) !== negated;
+  };
+}
+
+function icmpTest({ type, code }: IcmpType, negated: boolean): Test {
+  return (facts) => {
+    if (transportBytes(facts) < icmp.HEADER_BYTES) return false;
+    const { view, packet } = facts;
+    const same = icmp.type(view, packet.transportOffset) === type;
+    return (same && (code === undefined || icmp.code(view, packet.transportOffset) === code)) !== negated;
+  };
+}
+
+function transportBytes({ packet, bytes }: PacketFacts): number {
+  return packet.networkOffset + bytes - packet.transportOffset;
 }
 
 function deviceMatches(match: DeviceMatch, device: NetDevice | null): boolean {

@@ -18,6 +18,12 @@ export function firstMacOf(macAddress: number): number {
   return underlayMacOf(macAddress % 2 ** 32);
 }
 
+/** Linux' ifindexes, one after the other. */
+export function indexesFrom(first: number): () => number {
+  let next = first;
+  return () => next++;
+}
+
 /** Unicast, locally administered. */
 export function randomMac(random: () => number): number {
   const mac = Math.floor(random() * 2 ** 40);

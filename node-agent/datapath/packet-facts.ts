@@ -10,6 +10,8 @@ import { isDiscovery } from './tuple.ts';
 
 export class PacketFacts {
   packet!: Packet;
+  /** Of the packet's memory. */
+  view!: DataView;
   flow: Flow | null = null;
   /** Without a flow because nobody tracks its kind. */
   untracked = false;
@@ -31,6 +33,7 @@ export class PacketFacts {
   read(view: DataView, packet: Packet, inDevice: NetDevice | null, outDevice: NetDevice | null): void {
     const { networkOffset, transportOffset } = packet;
     this.packet = packet;
+    this.view = view;
     this.flow = flowOf(packet);
     this.untracked = this.flow === null && isDiscovery(view, packet);
     if (ip.isIpv6(view, networkOffset)) {

@@ -31,7 +31,7 @@ import { SocketBalancers } from './bpf/socket-balancers.ts';
 import type { BridgeDevice } from './bridge.ts';
 import { CaptureTaps } from './capture/capture-taps.ts';
 import { Conntrack } from './conntrack.ts';
-import { underlayMacOf } from './device-identity.ts';
+import { indexesFrom, underlayMacOf } from './device-identity.ts';
 import { DropLedger } from './drop-ledger.ts';
 import { attachPoint, deviceKeys, peerKey } from './faults/attach-points.ts';
 import { FaultyLink } from './faults/faulty-link.ts';
@@ -81,9 +81,8 @@ export class NodeDatapath implements AddressHolder {
   private readonly attachments = new Map<string, PodAttachment>();
   private readonly podAddresses = new Set<number>();
   private network: NodeNetwork | null = null;
-  private lastIndex = ETH0_INDEX;
   /** For a new device of the root namespace. */
-  readonly nextIndex = (): number => ++this.lastIndex;
+  readonly nextIndex = indexesFrom(ETH0_INDEX + 1);
 
   constructor(options: NodeDatapathOptions) {
     const { engine, memory } = options;

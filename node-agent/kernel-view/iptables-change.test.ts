@@ -73,6 +73,11 @@ test.each([
   ['-A FORWARD -p tcp --dport 80:79 -j DROP', `${V} invalid portrange (min > max)${HINT}=> 2\n`],
   ['-A FORWARD -s 1.2.3.400 -j DROP', `${V} host/network \`1.2.3.400' not found${HINT}=> 2\n`],
   ['-A FORWARD -m nope -j DROP', `${V} Couldn't load match \`nope':No such file or directory\n${HINT}=> 2\n`],
+  ['-A FORWARD -p icmp --icmp-type nosuch -j DROP', `${V} Unknown ICMP type \`nosuch'${HINT}=> 2\n`],
+  ['-A FORWARD -p tcp --tcp-flags FOO NONE -j DROP', `${V} Unknown TCP flag \`FOO'${HINT}=> 2\n`],
+  ['-A FORWARD --syn -j DROP', `${V} unknown option "--syn"${HINT}=> 2\n`],
+  ['-A FORWARD --icmp-type 8 -j DROP', `${V} unknown option "--icmp-type"${HINT}=> 2\n`],
+  ['-A FORWARD -m set --match-set foo src -j DROP', `${V} Set foo doesn't exist.\n${HINT}=> 2\n`],
   ['-A FORWARD --bogus', `${V} unknown option "--bogus"${HINT}=> 2\n`],
   ['-A', `${V} option "-A" requires an argument${HINT}=> 2\n`],
   ['-P FORWARD NOPE', "iptables: Bad policy name. Run `dmesg' for more information.\n=> 1\n"],
@@ -180,5 +185,83 @@ describe('owners', () => {
     whole();
     expect(run('iptables -S FORWARD')).toMatch(/-A FORWARD -j KUBE-X\n-A FORWARD -s 10\.0\.0\.5\/32 -j DROP\n/);
     expect(run('iptables -S KUBE-X')).toContain('-A KUBE-X -d 10.244.0.0/16 -j ACCEPT');
+  });
+});
+
+describe('extensions', () => {
+  test('of ICMP, of flags and of addresses seen are listed as iptables lists them', () => {
+    for (const rule of [
+      '-F',
+      '-A INPUT -p icmp --icmp-type echo-request -j DROP',
+      '-A INPUT -p icmp ! --icmp-type 3/4 -j ACCEPT',
+      '-A INPUT -p tcp --syn --dport 80 -j ACCEPT',
+      '-A INPUT -p tcp ! --syn -j ACCEPT',
+      '-A INPUT -p tcp --tcp-flags ALL NONE -j DROP',
+      '-A INPUT -m recent --name ssh --set',
+      '-A INPUT -m recent --name ssh --update --seconds 60 -j DROP',
+      '-A INPUT -m recent --rcheck -j DROP',
+    ]) {
+      expect([rule, run(`iptables ${rule}`)]).toEqual([rule, '']);
+    }
+    expect(run('iptables -S INPUT')).toBe(`-P INPUT ACCEPT
+-A INPUT -p icmp -m icmp --icmp-type 8 -j DROP
+-A INPUT -p icmp -m icmp ! --icmp-type 3/4 -j ACCEPT
+-A INPUT -p tcp -m tcp --dport 80 --tcp-flags FIN,SYN,RST,ACK SYN -j ACCEPT
+-A INPUT -p tcp -m tcp ! --tcp-flags FIN,SYN,RST,ACK SYN -j ACCEPT
+-A INPUT -p tcp -m tcp --tcp-flags FIN,SYN,RST,PSH,ACK,URG NONE -j DROP
+-A INPUT -m recent --set --name ssh --mask 255.255.255.255 --rsource
+-A INPUT -m recent --update --seconds 60 --name ssh --mask 255.255.255.255 --rsource -j DROP
+-A INPUT -m recent --rcheck --name DEFAULT --mask 255.255.255.255 --rsource -j DROP
+`);
+    const told = (command: string) =>
+      run(command)
+        .split('\n')
+        .slice(2, 7)
+        .map((line) => line.slice(54).trim());
+    expect(told('iptables -L INPUT -n')).toEqual([
+      'icmptype 8',
+      'icmp !type 3 code 4',
+      'tcp dpt:80 flags:0x17/0x02',
+      'tcp flags:!0x17/0x02',
+      'tcp flags:0x3F/0x00',
+    ]);
+    expect(told('iptables -L INPUT').filter((_, at) => at !== 2)).toEqual([
+      'icmp echo-request',
+      'icmp !fragmentation-needed',
+      'tcp flags:!FIN,SYN,RST,ACK/SYN',
+      'tcp flags:FIN,SYN,RST,PSH,ACK,URG/NONE',
+    ]);
+    run('ip6tables -A INPUT -p icmpv6 --icmpv6-type echo-request -j DROP');
+    expect(run('ip6tables -S INPUT')).toContain('-A INPUT -p ipv6-icmp -m icmp6 --icmpv6-type 128 -j DROP\n');
+  });
+
+  test('one kind of ICMP is dropped, and another is not', () => {
+    expect(pings() || pings()).toBe(true);
+    run('iptables -I FORWARD -p icmp --icmp-type echo-reply -j DROP');
+    expect(pings()).toBe(false);
+    run('iptables -R FORWARD 1 -p icmp --icmp-type 3/4 -j DROP');
+    expect(pings()).toBe(true);
+  });
+
+  test('connections that come are dropped by their SYN, those that are there go on', () => {
+    cluster.pod('10.244.2.8').host.tcp.listen({ port: 80 });
+    const connect = () => pod.host.tcp.connect({ remoteAddress: 0x0af4_0208, remotePort: 80 });
+    const present = connect();
+    cluster.advance(500_000);
+    run('iptables -I FORWARD -p tcp --syn -d 10.244.2.8 -j DROP');
+    present.write(new Uint8Array(1000));
+    const late = connect();
+    cluster.advance(1_500_000);
+    expect([present.state, present.sendQueueBytes, late.state]).toEqual(['ESTABLISHED', 0, 'SYN-SENT']);
+  });
+
+  test('who was seen is let through for a while', () => {
+    run('iptables -I FORWARD -p icmp -m recent --name seen ! --rcheck --seconds 3 -j DROP');
+    expect(pings()).toBe(false);
+    run('iptables -t mangle -A PREROUTING -p icmp -m recent --name seen --set');
+    expect(pings()).toBe(true);
+    run('iptables -t mangle -D PREROUTING -p icmp -m recent --name seen --set');
+    cluster.advance(4_000_000);
+    expect(pings()).toBe(false);
   });
 });

@@ -1,6 +1,8 @@
 /** `iptables -A|-I|-R|-D|-C|-F|-Z|-N|-X|-P`: an administrator's changes, with iptables 1.8's answers (its nf_tables variant). */
-import { parseRule, RuleSyntaxError } from '../../shared/rules/parse-rule.ts';
+import { parseRule } from '../../shared/rules/parse-rule.ts';
+import type { Rule } from '../../shared/rules/rule.ts';
 import type { EditRefusal, RuleEdit } from '../../shared/rules/rule-edit.ts';
+import { RuleSyntaxError } from '../../shared/rules/rule-words.ts';
 import { sameRule } from '../../shared/rules/ruleset.ts';
 import { isTableName, type TableName } from '../../shared/rules/table.ts';
 import type { IpFamily } from '../../shared/wire/ip-address.ts';
@@ -63,7 +65,7 @@ export function changeRules(
     const change = readChange(words, name);
     if (change.command === '-C') return check(tables, change, family, name);
     if (change.command === '-Z') return zero(tables, change, name);
-    const edit = editOf(change, family);
+    const edit = editOf(tables, change, family);
     const refusal = tables.edit(change.table, edit);
     return refusal === null ? printed('') : refused(refusal, edit, name);
   } catch (error) {
@@ -109,7 +111,7 @@ function readChange(given: readonly string[], name: string): Change {
   return { command: command ?? '', table, chain, number, rest };
 }
 
-function editOf({ command, chain, number, rest }: Change, family: IpFamily): RuleEdit {
+function editOf(tables: RuleTables, { command, chain, number, rest }: Change, family: IpFamily): RuleEdit {
   if (command === '-F') return { kind: 'flush', chain };
   if (command === '-X') return { kind: 'delete-chain', chain };
   const named = chain ?? '';
@@ -119,16 +121,26 @@ function editOf({ command, chain, number, rest }: Change, family: IpFamily): Rul
     case '-P':
       return { kind: 'policy', chain: named, policy: policyNamed(rest[0]) };
     case '-A':
-      return { kind: 'append', chain: named, rule: parseRule(rest, family) };
+      return { kind: 'append', chain: named, rule: ruleOf(tables, rest, family) };
     case '-I':
-      return { kind: 'insert', chain: named, at: number ?? 1, rule: parseRule(rest, family) };
+      return { kind: 'insert', chain: named, at: number ?? 1, rule: ruleOf(tables, rest, family) };
     case '-R':
-      return { kind: 'replace', chain: named, at: number ?? 0, rule: parseRule(rest, family) };
+      return { kind: 'replace', chain: named, at: number ?? 0, rule: ruleOf(tables, rest, family) };
     case '-D':
       return { kind: 'delete', chain: named, rule: number ?? parseRule(rest, family) };
     default:
       throw new ChangeError('podwire: chains keep their names here', 2);
   }
+}
+
+/** A rule that may be put into a chain: its sets are there. */
+function ruleOf(tables: RuleTables, words: readonly string[], family: IpFamily): Rule {
+  const rule = parseRule(words, family);
+  const sets = tables.ipSets();
+  for (const match of rule.matches ?? []) {
+    if (match.kind === 'set' && !sets.has(match.set)) throw new RuleSyntaxError(`Set ${match.set} doesn't exist.\n`);
+  }
+  return rule;
 }
 
 function policyNamed(text: string | undefined): 'ACCEPT' | 'DROP' {

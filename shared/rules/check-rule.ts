@@ -31,6 +31,13 @@ export function checkRule(table: TableName, rule: Rule): string[] {
       case 'udp':
       case 'sctp':
         if (!needsProtocol(rule, [match.kind])) problems.push(`match ${match.kind} needs protocol ${match.kind}`);
+        if (match.flags !== undefined && match.kind !== 'tcp') problems.push(`match ${match.kind} has no flags`);
+        break;
+      case 'icmp':
+      case 'icmp6':
+        if (!needsProtocol(rule, [match.kind === 'icmp' ? 'icmp' : 'icmpv6'])) {
+          problems.push(`match ${match.kind} needs its protocol`);
+        }
         break;
       case 'multiport':
         if (!needsProtocol(rule, ['tcp', 'udp', 'sctp']))

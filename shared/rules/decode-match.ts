@@ -2,6 +2,7 @@
 import { RulesDecodeError } from './decode-error.ts';
 import { asFields, asList, type Fields, flag, integer, oneOf, optionalInteger, text } from './decode-value.ts';
 import type { ConnectionState, Match, PhysdevMatch, PortRange } from './match.ts';
+import type { TcpFlags } from './tcp-flags.ts';
 
 const SIDES = ['source', 'destination'] as const;
 const STATES: readonly ConnectionState[] = ['INVALID', 'NEW', 'RELATED', 'ESTABLISHED', 'UNTRACKED', 'SNAT', 'DNAT'];
@@ -13,6 +14,8 @@ const decoders: Readonly<Record<Match['kind'], Decoder>> = {
   tcp: (fields, path) => decodePorts('tcp', fields, path),
   udp: (fields, path) => decodePorts('udp', fields, path),
   sctp: (fields, path) => decodePorts('sctp', fields, path),
+  icmp: (fields, path) => decodeIcmp('icmp', fields, path),
+  icmp6: (fields, path) => decodeIcmp('icmp6', fields, path),
   multiport: (fields, path) => ({
     kind: 'multiport',
     side: oneOf(fields, 'side', path, SIDES),
@@ -80,6 +83,25 @@ function decodePorts(kind: 'tcp' | 'udp' | 'sctp', fields: Fields, path: string)
     sourceNegated: flag(fields, 'sourceNegated', path),
     destination: range('destination'),
     destinationNegated: flag(fields, 'destinationNegated', path),
+    flags: fields.flags === undefined ? undefined : decodeFlags(fields.flags, `${path}.flags`),
+    flagsNegated: flag(fields, 'flagsNegated', path),
+  };
+}
+
+function decodeFlags(value: unknown, path: string): TcpFlags {
+  const fields = asFields(value, path);
+  return { mask: integer(fields, 'mask', path, 0, 255), set: integer(fields, 'set', path, 0, 255) };
+}
+
+function decodeIcmp(kind: 'icmp' | 'icmp6', fields: Fields, path: string): Match {
+  const icmp = asFields(fields.icmp, `${path}.icmp`);
+  return {
+    kind,
+    icmp: {
+      type: integer(icmp, 'type', `${path}.icmp`, 0, 255),
+      code: optionalInteger(icmp, 'code', `${path}.icmp`, 0, 255),
+    },
+    negated: flag(fields, 'negated', path),
   };
 }
 

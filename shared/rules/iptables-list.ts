@@ -1,11 +1,13 @@
 /** Tables as `iptables -L` prints them (iptables 1.8's columns), with or without `-v`, `-n`, `-x` and `--line-numbers`. */
 import { formatAddress, formatEndpoint, type IpFamily, networkOf } from '../wire/ip-address.ts';
+import { icmpTypeName } from './icmp-type.ts';
 import { formatMark, formatRange, kernelProbability, type RuleCounter, WHOLE_ADDRESS } from './iptables-save.ts';
-import type { Match, PortMatch, PortRange } from './match.ts';
+import type { IcmpMatch, Match, PortMatch, PortRange } from './match.ts';
 import { PROTOCOL_NUMBERS, type PrefixMatch, type ProtocolMatch, type Rule } from './rule.ts';
 import type { Ruleset } from './ruleset.ts';
 import { BUILT_IN_CHAINS, type Chain, isBuiltInChain, type TableName } from './table.ts';
 import type { Target } from './target.ts';
+import { type TcpFlags, tcpFlagsText } from './tcp-flags.ts';
 
 export interface ListOptions {
   readonly family: IpFamily;
@@ -132,12 +134,15 @@ function networkText({ address, prefixLength }: PrefixMatch, family: IpFamily): 
   return prefixLength === (family === 'ipv6' ? 128 : 32) ? network : `${network}/${prefixLength}`;
 }
 
-function matchText(match: Match, { family }: ListOptions): string {
+function matchText(match: Match, { family, numeric }: ListOptions): string {
   switch (match.kind) {
     case 'tcp':
     case 'udp':
     case 'sctp':
-      return portText(match);
+      return portText(match, numeric);
+    case 'icmp':
+    case 'icmp6':
+      return icmpText(match, family, numeric);
     case 'multiport':
       return `multiport ${match.side === 'source' ? 's' : 'd'}ports ${match.ports.map(formatRange).join(',')}`;
     case 'comment':
@@ -171,11 +176,26 @@ function exclamation({ negated }: { readonly negated?: boolean }): string {
   return negated ? '! ' : '';
 }
 
-function portText(match: PortMatch): string {
+/** `icmptype 3 code 4`, or `icmp fragmentation-needed`. */
+function icmpText({ kind, icmp, negated }: IcmpMatch, family: IpFamily, numeric: boolean): string {
+  const name = kind === 'icmp' ? 'icmp' : 'ipv6-icmp';
+  if (!numeric) return `${name} ${negated ? '!' : ''}${icmpTypeName(icmp, family)}`;
+  const code = icmp.code === undefined ? '' : ` code ${icmp.code}`;
+  return `${name}${negated ? ' !' : ''}type ${icmp.type}${code}`;
+}
+
+function portText(match: PortMatch, numeric: boolean): string {
   const parts: string[] = [match.kind];
   if (match.source !== undefined) parts.push(portsText('s', match.source, match.sourceNegated));
   if (match.destination !== undefined) parts.push(portsText('d', match.destination, match.destinationNegated));
+  if (match.flags !== undefined) parts.push(`flags:${match.flagsNegated ? '!' : ''}${flagsText(match.flags, numeric)}`);
   return parts.join(' ');
+}
+
+/** `0x17/0x02`, or `FIN,SYN,RST,ACK/SYN`. */
+function flagsText({ mask, set }: TcpFlags, numeric: boolean): string {
+  const hex = (bits: number): string => `0x${bits.toString(16).toUpperCase().padStart(2, '0')}`;
+  return numeric ? `${hex(mask)}/${hex(set)}` : `${tcpFlagsText(mask)}/${tcpFlagsText(set)}`;
 }
 
 /** `dpt:80`, `spts:1000:2000`, `dpt:!53`. */

@@ -1,10 +1,11 @@
 /** Tables as text, in the format of `iptables-save` (with `-c`: with counters), so that what reads one reads this. */
 import { formatAddress, formatEndpoint, type IpFamily, networkOf } from '../wire/ip-address.ts';
-import type { Match, PortMatch, PortRange } from './match.ts';
-import type { PrefixMatch, Rule } from './rule.ts';
+import type { IcmpMatch, Match, PortMatch, PortRange } from './match.ts';
+import type { PrefixMatch, ProtocolName, Rule } from './rule.ts';
 import type { Ruleset } from './ruleset.ts';
 import { BUILT_IN_CHAINS, isBuiltInChain, type TableName } from './table.ts';
 import { DEFAULT_LOG_LEVEL, type Target } from './target.ts';
+import { tcpFlagsText } from './tcp-flags.ts';
 
 export interface RuleCounter {
   readonly packets: number;
@@ -62,11 +63,16 @@ export function formatRule(chain: string, rule: Rule, family: IpFamily = 'ipv4',
   if (rule.destination !== undefined) pushPrefix(parts, '-d', rule.destination);
   if (rule.inDevice !== undefined) parts.push(`${negation(rule.inDevice)}-i ${rule.inDevice.name}`);
   if (rule.outDevice !== undefined) parts.push(`${negation(rule.outDevice)}-o ${rule.outDevice.name}`);
-  if (rule.protocol !== undefined) parts.push(`${negation(rule.protocol)}-p ${rule.protocol.name}`);
+  if (rule.protocol !== undefined) parts.push(`${negation(rule.protocol)}-p ${protocolName(rule.protocol.name)}`);
   for (const match of rule.matches ?? []) parts.push(formatMatch(match, family));
   if (counter !== undefined) parts.push(`-c ${counter.packets} ${counter.bytes}`);
   if (rule.target !== undefined) parts.push(formatTarget(rule.target));
   return parts.join(' ');
+}
+
+/** As /etc/protocols has it. */
+function protocolName(name: ProtocolName): string {
+  return name === 'icmpv6' ? 'ipv6-icmp' : name;
 }
 
 /** Only what shortens to nothing is left out: `-s 0.0.0.0/0` is no condition. */
@@ -88,6 +94,9 @@ function formatMatch(match: Match, family: IpFamily): string {
     case 'udp':
     case 'sctp':
       return formatPortMatch(match);
+    case 'icmp':
+    case 'icmp6':
+      return formatIcmpMatch(match);
     case 'multiport':
       return `-m multiport --${match.side === 'source' ? 's' : 'd'}ports ${match.ports.map(formatRange).join(',')}`;
     case 'comment':
@@ -116,11 +125,21 @@ function formatMatch(match: Match, family: IpFamily): string {
   }
 }
 
+/** `-m icmp --icmp-type 3/4` */
+function formatIcmpMatch({ kind, icmp: { type, code }, ...match }: IcmpMatch): string {
+  const option = kind === 'icmp' ? '--icmp-type' : '--icmpv6-type';
+  return `-m ${kind} ${negation(match)}${option} ${type}${code === undefined ? '' : `/${code}`}`;
+}
+
 function formatPortMatch(match: PortMatch): string {
   const parts = [`-m ${match.kind}`];
   if (match.source !== undefined) parts.push(`${match.sourceNegated ? '! ' : ''}--sport ${formatRange(match.source)}`);
   if (match.destination !== undefined) {
     parts.push(`${match.destinationNegated ? '! ' : ''}--dport ${formatRange(match.destination)}`);
+  }
+  if (match.flags !== undefined) {
+    const [mask, set] = [tcpFlagsText(match.flags.mask), tcpFlagsText(match.flags.set)];
+    parts.push(`${match.flagsNegated ? '! ' : ''}--tcp-flags ${mask} ${set}`);
   }
   return parts.join(' ');
 }

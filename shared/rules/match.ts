@@ -3,6 +3,9 @@
  * (iptables-extensions(8)), in the order in which the rule lists them.
  */
 
+import type { IcmpType } from './icmp-type.ts';
+import type { TcpFlags } from './tcp-flags.ts';
+
 /** An inclusive range of ports; a single port has `first === last`. */
 export interface PortRange {
   readonly first: number;
@@ -16,6 +19,16 @@ export interface PortMatch {
   readonly sourceNegated?: boolean;
   readonly destination?: PortRange;
   readonly destinationNegated?: boolean;
+  /** Of TCP: `--tcp-flags`, `--syn`. */
+  readonly flags?: TcpFlags;
+  readonly flagsNegated?: boolean;
+}
+
+/** `-m icmp --icmp-type 8`, `-m icmp6 --icmpv6-type 128`; without a type all of the protocol. */
+export interface IcmpMatch {
+  readonly kind: 'icmp' | 'icmp6';
+  readonly icmp: IcmpType;
+  readonly negated?: boolean;
 }
 
 /** `-m multiport --dports 80,443`: at most 15 ranges, as in the kernel. */
@@ -106,6 +119,7 @@ export interface SetMatch {
 
 export type Match =
   | PortMatch
+  | IcmpMatch
   | MultiportMatch
   | CommentMatch
   | StatisticMatch

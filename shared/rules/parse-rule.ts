@@ -1,14 +1,24 @@
 /** The specification of a rule as `iptables -A` takes it (iptables(8), iptables-extensions(8)); the other way is `iptables-save.ts`. */
-import { parseIpv4 } from '../wire/address.ts';
 import { addressBits, familyOf, type IpFamily, parseAddress, parsePrefix } from '../wire/ip-address.ts';
-import type { ConnectionState, Match, PortMatch, PortRange } from './match.ts';
+import { parseIcmpType } from './icmp-type.ts';
+import type { Match, PortMatch, RecentMatch } from './match.ts';
 import type { PrefixMatch, ProtocolName, Rule } from './rule.ts';
-import { DEFAULT_LOG_LEVEL, MAX_LOG_PREFIX_LENGTH, type RejectWith, type Target } from './target.ts';
-
-/** What iptables says of words that are no rule, without its name and version. */
-export class RuleSyntaxError extends Error {}
+import {
+  bits,
+  logLevel,
+  maskLength,
+  portNamed,
+  portRange,
+  RuleSyntaxError,
+  recentSeconds,
+  rejection,
+  stateNamed,
+} from './rule-words.ts';
+import { DEFAULT_LOG_LEVEL, MAX_LOG_PREFIX_LENGTH, type Target } from './target.ts';
+import { parseTcpFlags, SYN_ALONE } from './tcp-flags.ts';
 
 type Draft = { -readonly [K in keyof Rule]: Rule[K] };
+type RecentDraft = { -readonly [K in keyof RecentMatch]: RecentMatch[K] };
 type PortDraft = { -readonly [K in keyof PortMatch]: PortMatch[K] };
 
 const PROTOCOLS: Readonly<Record<string, ProtocolName>> = {
@@ -24,8 +34,6 @@ const PROTOCOLS: Readonly<Record<string, ProtocolName>> = {
   sctp: 'sctp',
   '132': 'sctp',
 };
-const STATES: readonly ConnectionState[] = ['INVALID', 'NEW', 'RELATED', 'ESTABLISHED', 'UNTRACKED', 'SNAT', 'DNAT'];
-const REJECTIONS: readonly RejectWith[] = ['icmp-port-unreachable', 'icmp6-port-unreachable', 'tcp-reset'];
 const MATCHES = new Set([
   'tcp',
   'udp',
@@ -38,8 +46,13 @@ const MATCHES = new Set([
   'state',
   'addrtype',
   'physdev',
+  'icmp',
+  'icmp6',
+  'icmpv6',
+  'recent',
+  'set',
 ]);
-const ALL_BITS = 0xffff_ffff;
+const RECENT_MODES = ['set', 'rcheck', 'update'] as const;
 
 class RuleParser {
   private readonly words: readonly string[];
@@ -47,6 +60,7 @@ class RuleParser {
   private readonly rule: Draft = {};
   private readonly matches: Match[] = [];
   private readonly loaded = new Set<string>();
+  private recent: RecentDraft | undefined;
   private at = 0;
   private negated = false;
 
@@ -79,7 +93,8 @@ class RuleParser {
   }
 
   private option(word: string): void {
-    if (this.general(word) || this.ports(word) || this.extension(word)) return;
+    if (this.general(word) || this.ports(word) || this.tcpFlags(word) || this.icmpType(word)) return;
+    if (this.recentOption(word) || this.extension(word)) return;
     throw new RuleSyntaxError(word.startsWith('-') ? `unknown option "${word}"` : `Bad argument \`${word}'`);
   }
 
@@ -137,6 +152,9 @@ class RuleParser {
     if (!MATCHES.has(name)) throw new RuleSyntaxError(`Couldn't load match \`${name}':No such file or directory\n`);
     this.loaded.add(name);
     if (name === 'tcp' || name === 'udp' || name === 'sctp') this.portMatch(name);
+    if (name !== 'recent') return;
+    this.recent = { kind: 'recent', mode: 'rcheck', list: 'DEFAULT' };
+    this.matches.push(this.recent);
   }
 
   private prefix(text: string): PrefixMatch {
@@ -171,6 +189,49 @@ class RuleParser {
     return true;
   }
 
+  private tcpFlags(word: string): boolean {
+    if ((word !== '--syn' && word !== '--tcp-flags') || this.rule.protocol?.name !== 'tcp') return false;
+    const match = this.portMatch('tcp');
+    match.flags = word === '--syn' ? SYN_ALONE : { mask: this.flagBits(word), set: this.flagBits(word) };
+    if (this.negated) match.flagsNegated = true;
+    return true;
+  }
+
+  private flagBits(option: string): number {
+    const bits = parseTcpFlags(this.value(option));
+    if (typeof bits === 'string') throw new RuleSyntaxError(`Unknown TCP flag \`${bits}'`);
+    return bits;
+  }
+
+  private icmpType(word: string): boolean {
+    const name = this.rule.protocol?.name;
+    const kind = word === '--icmp-type' && name === 'icmp' ? 'icmp' : 'icmp6';
+    if (kind === 'icmp6' && (word !== '--icmpv6-type' || name !== 'icmpv6')) return false;
+    const text = this.value(word);
+    const icmp = parseIcmpType(text, kind === 'icmp' ? 'ipv4' : 'ipv6');
+    if (icmp === undefined && text !== 'any') {
+      throw new RuleSyntaxError(`Unknown ICMP${kind === 'icmp' ? '' : 'v6'} type \`${text}'`);
+    }
+    if (icmp !== undefined) this.matches.push({ kind, icmp, ...this.negation() });
+    return true;
+  }
+
+  /** Options of one `-m recent`, in any order. */
+  private recentOption(word: string): boolean {
+    const match = this.recent;
+    if (match === undefined || !/^--[a-z]/.test(word)) return false;
+    const mode = RECENT_MODES.find((name) => word === `--${name}`);
+    if (mode !== undefined) Object.assign(match, { mode, ...this.negation() });
+    else if (word === '--name') match.list = this.value(word);
+    else if (word === '--seconds') match.seconds = recentSeconds(this.value(word));
+    else if (word === '--reap') match.reap = true;
+    else if (word === '--mask') this.value(word);
+    else if (word === '--hitcount' || word === '--remove' || word === '--rdest' || word === '--rttl')
+      throw new RuleSyntaxError(`podwire: of recent there is no ${word} here`);
+    else return word === '--rsource';
+    return true;
+  }
+
   private portMatch(kind: PortMatch['kind']): PortDraft {
     const present = this.matches.find((match) => match.kind === kind);
     if (present !== undefined) return present as PortDraft; // of that kind
@@ -194,6 +255,7 @@ class RuleParser {
       return { kind: 'multiport', side, ports: this.value(word).split(',').map(portRange) };
     }
     if (has('comment') && word === '--comment') return { kind: 'comment', comment: this.value(word) };
+    if (has('set') && word === '--match-set') return this.setMatch(this.value(word));
     if (has('statistic') && word === '--mode') return this.requireRandom(this.value(word));
     if (has('statistic') && word === '--probability')
       return { kind: 'statistic', probability: this.probability(this.value(word)) };
@@ -206,6 +268,18 @@ class RuleParser {
     }
     if (has('addrtype') && (word === '--dst-type' || word === '--src-type')) return this.addressType(word);
     return has('physdev') ? this.physdev(word) : undefined;
+  }
+
+  /** Whether there is such a set is a question of the tables. */
+  private setMatch(set: string): Match {
+    const negation = this.negation();
+    const sides = this.value('--match-set')
+      .split(',')
+      .map((side) => {
+        if (side === 'src' || side === 'dst') return side;
+        throw new RuleSyntaxError("You must specify (the comma separated list of) 'src' or 'dst'\n");
+      });
+    return { kind: 'set', set, sides, ...negation };
   }
 
   private requireRandom(mode: string): null {
@@ -318,59 +392,4 @@ class RuleParser {
 /** Throws RuleSyntaxError. */
 export function parseRule(words: readonly string[], family: IpFamily): Rule {
   return new RuleParser(words, family).parse();
-}
-
-/** Length or dotted mask. */
-function maskLength(mask: string): string {
-  const value = mask.includes('.') ? parseIpv4(mask) : undefined;
-  if (value === undefined) return mask;
-  const length = Math.clz32(~value);
-  return value === (length === 0 ? 0 : (ALL_BITS << (32 - length)) >>> 0) ? String(length) : mask;
-}
-
-function portRange(text: string): PortRange {
-  const [from = '', to = from] = text.split(':');
-  const first = from === '' ? 0 : portNamed(from);
-  const last = to === '' ? 65_535 : portNamed(to);
-  if (first > last) throw new RuleSyntaxError('invalid portrange (min > max)');
-  return { first, last };
-}
-
-const LOG_LEVELS: readonly string[] = ['emerg', 'alert', 'crit', 'error', 'warning', 'notice', 'info', 'debug'];
-
-/** A name, or a number. */
-function logLevel(text: string): number {
-  const level = /^\d$/.test(text) ? Number(text) : LOG_LEVELS.indexOf(text);
-  if (level < 0 || level >= LOG_LEVELS.length) throw new RuleSyntaxError(`log-level "${text}" unknown`);
-  return level;
-}
-
-function portNamed(text: string): number {
-  const port = /^\d{1,5}$/.test(text) ? Number(text) : Number.NaN;
-  if (!(port <= 65_535)) throw new RuleSyntaxError(`invalid port/service \`${text}' specified`);
-  return port;
-}
-
-/** `VALUE[/MASK]` */
-function bits(text: string): [value: number, mask: number] {
-  const [value, mask = ALL_BITS] = text
-    .split('/')
-    .map((part) => (/^(0x[\da-f]+|\d+)$/i.test(part) ? Number(part) : Number.NaN));
-  if (value === undefined || !(value <= ALL_BITS) || !(mask <= ALL_BITS))
-    throw new RuleSyntaxError(`invalid mark value: \`${text}'`);
-  return [value, mask];
-}
-
-function stateNamed(text: string): ConnectionState {
-  const state = STATES.find((name) => name === text.toUpperCase());
-  if (state === undefined) throw new RuleSyntaxError(`Bad ctstate "${text}"`);
-  return state;
-}
-
-function rejection(text: string | undefined, family: IpFamily): RejectWith {
-  if (text === undefined) return family === 'ipv6' ? 'icmp6-port-unreachable' : 'icmp-port-unreachable';
-  const known = REJECTIONS.find((name) => name === text || name === `icmp-${text}` || name === `icmp6-${text}`);
-  if (known === undefined)
-    throw new RuleSyntaxError(`podwire: REJECT is with ${REJECTIONS.join(', ')} here, not ${text}`);
-  return known;
 }

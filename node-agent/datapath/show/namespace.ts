@@ -3,6 +3,7 @@ import type { NetDevice } from '../../../shared/netstack/device.ts';
 import type { Host } from '../../../shared/netstack/host.ts';
 import { VethDevice } from '../../../shared/netstack/veth.ts';
 import { BridgeDevice } from '../bridge.ts';
+import { indexesFrom } from '../device-identity.ts';
 import type { NodeDatapath } from '../path.ts';
 import { BridgePorts } from '../rule-tables.ts';
 import type { Peer } from '../underlay.ts';
@@ -48,7 +49,7 @@ export function nodeNamespace(node: NodeDatapath, administrator = true): ShownNa
 }
 
 export function podNamespace(host: Host, administrator = false): ShownNamespace {
-  let lastIndex = Math.max(...[...host.interfaces.keys()].map(({ index }) => index));
+  const lastIndex = Math.max(...[...host.interfaces.keys()].map(({ index }) => index));
   return {
     host,
     devices: [...host.interfaces.keys()],
@@ -56,7 +57,7 @@ export function podNamespace(host: Host, administrator = false): ShownNamespace 
     peerAt: () => undefined,
     named: [],
     administrator,
-    nextIndex: () => ++lastIndex,
+    nextIndex: indexesFrom(lastIndex + 1),
     // It has no rules.
     bridgePorts: new BridgePorts(),
     devicesChanged: () => undefined,
