@@ -6,7 +6,7 @@ import type { Engine } from '../../shared/netstack/engine.ts';
 import { createVethPair, type VethDevice, type VethOptions } from '../../shared/netstack/veth.ts';
 import { type ImpairmentChange, mergeImpairment } from '../../shared/rules/impairment.ts';
 import type { FaultCounters } from '../../shared/rules/link-fault.ts';
-import type { PacketMemory } from '../../shared/wire/packet-memory.ts';
+import type { Packet, PacketMemory } from '../../shared/wire/packet-memory.ts';
 
 export interface CableOptions {
   readonly engine: Engine;
@@ -19,11 +19,17 @@ export interface CableOptions {
 export class Cable {
   readonly ends: readonly [VethDevice, VethDevice];
   private readonly queues: readonly FaultQueue[];
+  private readonly memory: PacketMemory;
+  /** Frames that left, of both directions. */
+  frames = 0;
+  /** Which of them is lost, counted from 0; -1 where none is. */
+  lostFrame = -1;
 
   constructor(options: CableOptions) {
     const { engine, memory, ends } = options;
+    this.memory = memory;
     this.ends = createVethPair(engine, memory, ...ends);
-    this.queues = this.ends.map((end, side) => queueBefore(end, side, options));
+    this.queues = this.ends.map((end, side) => queueBefore(end, side, options, (frame) => this.transmit(end, frame)));
   }
 
   /** Of both directions; what is not named stays. */
@@ -35,9 +41,19 @@ export class Cable {
   get counters(): readonly FaultCounters[] {
     return this.queues.map(({ counters }) => counters);
   }
+
+  private transmit(end: VethDevice, frame: Packet): void {
+    if (this.frames++ === this.lostFrame) this.memory.free(frame);
+    else end.transmitNow(frame);
+  }
 }
 
-function queueBefore(end: VethDevice, side: number, options: CableOptions): FaultQueue {
+function queueBefore(
+  end: VethDevice,
+  side: number,
+  options: CableOptions,
+  transmit: (frame: Packet) => void,
+): FaultQueue {
   const { engine, memory, bound, seed } = options;
   const queue = new FaultQueue({
     engine,
@@ -48,7 +64,7 @@ function queueBefore(end: VethDevice, side: number, options: CableOptions): Faul
     framing: FRAMES,
     observer: { tracer: null, dropped: () => undefined },
     output: (packets) => {
-      for (const packet of packets) end.transmitNow(packet);
+      for (const packet of packets) transmit(packet);
     },
   });
   end.qdisc = queue;

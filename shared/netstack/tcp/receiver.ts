@@ -8,6 +8,7 @@ import { sendAcknowledgement } from './segment-output.ts';
 import * as seq from './seq.ts';
 
 const MAX_WINDOW_SHIFT = 14;
+const MAX_WINDOW_FIELD = 0xffff;
 /** Full segments that are acknowledged together (RFC 5681 section 4.2). */
 const SEGMENTS_PER_ACKNOWLEDGEMENT = 2;
 /** An eighth of the buffer is acknowledged within the turn, or the sender would stand still meanwhile. */
@@ -58,7 +59,7 @@ export class Receiver {
     this.initialSequence = initialSequence;
     this.next = seq.add(initialSequence, 1);
     this.lastAcknowledged = this.next;
-    this.advertisedEdge = seq.add(this.next, Math.min(this.bufferBytes, 0xffff));
+    this.advertisedEdge = seq.add(this.next, Math.min(this.bufferBytes, MAX_WINDOW_FIELD));
   }
 
   /** Everything received was handed to the program, its end included. */
@@ -78,21 +79,26 @@ export class Receiver {
   /** The window now: what the peer was told, moved on by what is free beyond it unless that is too little to tell (SWS). */
   windowBytes(): number {
     const promised = seq.distance(this.advertisedEdge, this.next);
-    const free = this.bufferBytes - this.queuedBytes;
-    if (free - promised < Math.min(this.bufferBytes >>> 1, this.connection.sender.mssBytes))
+    const free = Math.min(this.freeBytes, this.largestWindowBytes);
+    if (free - promised < Math.min(this.largestWindowBytes >>> 1, this.connection.sender.mssBytes))
       return Math.max(promised, 0);
     return free;
   }
 
-  /** The same as the header field, scaled; rounded up, so that the edge does not go back. */
+  /**
+   * The same as the header field, scaled. Rounded up, so that the edge does not go back (RFC 7323 section 2.4); down once that
+   * used up the buffer, or the edge would move on with each small segment that a paused program does not take.
+   */
   windowField(): number {
-    if (!this.connection.windowScalingEnabled) return Math.min(this.windowBytes(), 0xffff);
-    return Math.min((this.windowBytes() + (1 << this.windowShift) - 1) >>> this.windowShift, 0xffff);
+    const bytes = this.windowBytes();
+    if (!this.connection.windowScalingEnabled) return Math.min(bytes, MAX_WINDOW_FIELD);
+    const rounding = bytes > this.freeBytes ? 0 : (1 << this.windowShift) - 1;
+    return Math.min((bytes + rounding) >>> this.windowShift, MAX_WINDOW_FIELD);
   }
 
-  /** A segment with this acknowledgement and the present window is on its way. */
-  acknowledgementSent(acknowledgement: number): void {
-    this.advertisedEdge = seq.later(this.advertisedEdge, seq.add(acknowledgement, this.windowBytes()));
+  /** A segment with this acknowledgement and this window, in bytes as the peer reads it, is on its way. */
+  acknowledgementSent(acknowledgement: number, windowBytes: number): void {
+    this.advertisedEdge = seq.later(this.advertisedEdge, seq.add(acknowledgement, windowBytes));
     this.lastAcknowledged = acknowledgement;
     this.unacknowledgedBytes = 0;
     this.acknowledgeNow = false;
@@ -101,17 +107,15 @@ export class Receiver {
   }
 
   /**
-   * The acceptability test of RFC 9293 section 3.10.7.4. An empty segment may stand right behind the window: so does the
-   * acknowledgement of a peer that used the window up, while some of what it sent is lost.
+   * The acceptability test of RFC 9293 section 3.10.7.4. A segment may stand right behind the window, as in Linux: so does the
+   * acknowledgement of a peer that used the window up while some of what it sent is lost, and what comes into a closed window,
+   * which acknowledges all the same. Its data is cut off later; a FIN needs no room, so that the end need not wait for the program.
    */
   accepts(segment: Segment): boolean {
     const window = seq.distance(this.advertisedEdge, this.next);
-    const length = segment.length;
+    const { length } = segment;
     const start = seq.distance(segment.sequence, this.next);
-    if (length === 0) return start >= 0 && start <= window;
-    // A FIN needs no room: the peer that filled the window must not wait with its end until the program reads.
-    if (window === 0) return start === 0 && segment.dataBytes === 0;
-    return start < window && start + length > 0;
+    return start <= window && (length === 0 ? start >= 0 : start + length > 0);
   }
 
   /** Data and FIN of an acceptable segment. The program's callbacks run inside. */
@@ -122,7 +126,10 @@ export class Receiver {
     const known = seq.distance(this.next, sequence);
     // What is beyond the window is cut off; the sender had no right to send it.
     const usable = Math.min(dataBytes, seq.distance(this.advertisedEdge, sequence));
-    if (usable < dataBytes) this.finSequence = -1;
+    if (usable < dataBytes) {
+      this.finSequence = -1;
+      this.acknowledgeNow = true;
+    }
     if (dataBytes > 0 && known >= dataBytes) this.refused(segment);
     else if (usable > Math.max(known, 0)) {
       const { memory } = this.connection.host;
@@ -182,7 +189,7 @@ export class Receiver {
     this.deliverEnd();
     const promised = seq.distance(this.advertisedEdge, this.next);
     if (!this.finished && this.windowBytes() > promised && this.connection.isSynchronized) {
-      if (promised < this.bufferBytes >>> 1) sendAcknowledgement(this.connection);
+      if (promised < this.largestWindowBytes >>> 1) sendAcknowledgement(this.connection);
     }
   }
 
@@ -192,6 +199,15 @@ export class Receiver {
     this.outOfOrder.clear();
     this.queue = [];
     this.queuedBytes = 0;
+  }
+
+  private get freeBytes(): number {
+    return this.bufferBytes - this.queuedBytes;
+  }
+
+  /** The largest that can be told. */
+  private get largestWindowBytes(): number {
+    return this.connection.windowScalingEnabled ? this.bufferBytes : Math.min(this.bufferBytes, MAX_WINDOW_FIELD);
   }
 
   private keep(sequence: number, bytes: Uint8Array): void {

@@ -46,7 +46,7 @@ export function sendSyn(connection: TcpConnection, acknowledges: boolean): void 
     flags,
     window,
   );
-  if (acknowledges) receiver.acknowledgementSent(receiver.next);
+  if (acknowledges) receiver.acknowledgementSent(receiver.next, window);
   connection.transmit(packet);
 }
 
@@ -79,7 +79,10 @@ export function sendSegment(
   tcp.encode(view, packet.offset, localPort, remotePort, sequence, acknowledgement, header, flags, window);
   if (length > 0) sender.buffer.copyTo(memory.bytes, packet.offset + header, position, length);
   if (length > sender.mssBytes) packet.segmentBytes = sender.mssBytes - sackBytes;
-  receiver.acknowledgementSent(acknowledgement);
+  receiver.acknowledgementSent(
+    acknowledgement,
+    connection.windowScalingEnabled ? window << receiver.windowShift : window,
+  );
   connection.transmit(packet);
 }
 

@@ -20,7 +20,52 @@ describe('the receiver', () => {
     connection.resume();
     expect(log).toEqual(['1000 bytes', 'end']);
   });
+
+  test('takes all of the window it told, whose scale leaves a rest', () => {
+    const peer = new ScriptedPeer({ receiveBufferBytes: 100_000, windowScaling: true });
+    const { connection, hostSeq } = peer.connectToHost({ windowScale: 0 });
+    connection.pause();
+    expect(fill(peer, hostSeq, 1000)).toBe(100_001);
+  });
+
+  test('does not move its edge on with every small segment that nobody reads', () => {
+    const peer = new ScriptedPeer({ receiveBufferBytes: 99_101, windowScaling: true });
+    const { connection, hostSeq } = peer.connectToHost({ windowScale: 0 });
+    connection.pause();
+    for (let i = 0; i < 99; i++)
+      peer.send({ flags: '.', seq: peer.seq + i * 1000, ack: hostSeq, data: 'x'.repeat(1000) });
+    peer.seq += 99_000;
+    expect(fill(peer, hostSeq, 1)).toBeLessThan(104);
+  });
+
+  test('believes the acknowledgement of data that it has no room for, and answers at once', () => {
+    const peer = new ScriptedPeer({ receiveBufferBytes: 1000 });
+    const { connection, hostSeq } = peer.connectToHost();
+    connection.pause();
+    peer.send({ flags: 'P.', ack: hostSeq, data: 'x'.repeat(1000) });
+    connection.write(data(10));
+    expect(peer.takeOne()).toMatchObject({ ack: peer.seq + 1000, window: 0 });
+    peer.send({ flags: 'P.', seq: peer.seq + 1000, ack: hostSeq + 10, data: 'y' });
+    expect(connection.sendQueueBytes).toBe(0);
+    expect(peer.takeOne()).toMatchObject({ ack: peer.seq + 1000, window: 0 });
+    expect(connection.receiver.queuedBytes).toBe(1000);
+  });
 });
+
+/** Sends segments of up to that size until the window is closed, at most 200, and answers how many bytes were acknowledged. */
+function fill(peer: ScriptedPeer, hostSeq: number, segmentBytes: number): number {
+  const first = peer.seq;
+  let sent = 0;
+  for (let room = 1, segments = 0; room > 0 && segments < 200; segments++) {
+    peer.send({ flags: '.', seq: first + sent, ack: hostSeq, data: 'x'.repeat(Math.min(segmentBytes, room)) });
+    sent += Math.min(segmentBytes, room);
+    peer.net.advance(50_000);
+    const { ack, window } = peer.take().at(-1)!;
+    expect(ack).toBe(first + sent);
+    room = window * 2;
+  }
+  return sent;
+}
 
 describe('the sender', () => {
   test('keeps its FIN, which takes up sequence space, for an open window', () => {
