@@ -5,7 +5,7 @@
  * missing, the heartbeat stays away, or the connection comes back, a new consumer starts after the last revision seen. Only
  * when the store was replaced, or forgot deletions since that revision, everything is told anew (`reset`).
  */
-import { AckPolicy, type ConsumerConfig, createInbox, DeliverPolicy, type Msg, nanos } from 'nats';
+import { AckPolicy, type ConsumerConfig, createInbox, DeliverPolicy, type Msg, nanos, nuid } from 'nats';
 import { decodeMessage } from './codec.ts';
 import type { Bus, BusSubscription } from './connection.ts';
 import { decodeEntry, keyOfSubject, OPERATION_DELETE, OPERATION_HEADER, type StoreEntry } from './store-entry.ts';
@@ -144,12 +144,14 @@ export class StoreFeed {
       },
     });
     this.watchSilence();
-    const config = this.consumerConfig(inbox);
+    // Named here, so that whoever deletes it, however soon, is heard of.
+    const name = nuid.next();
+    this.watchDeletion(name, attempt);
+    const config = { ...this.consumerConfig(inbox), name };
     const consumer = await this.bus.whileConnected(() =>
       this.bus.jetStreamManager.consumers.add(streamName(this.bus.cluster), config),
     );
     if (attempt !== this.attempt) return;
-    this.watchDeletion(consumer.name, attempt);
     if (consumer.num_pending === 0 && this.nextDelivery === 1) this.markSynced(stream);
     else if (!this.isSynced) this.checkSyncLater(attempt);
   }
