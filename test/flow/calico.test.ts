@@ -211,10 +211,17 @@ describe('what is freed while the API is away', () => {
     world.cluster.advance(10 * SECOND_US);
     await world.settled();
     expect(handles(world)).toContain('k8s-pod-network.gone');
-    for (const plugin of world.plugins) plugin.nodesKnown();
-    await world.settled();
-    world.cluster.advance(5 * SECOND_US);
-    await world.settled();
+    const known = async () => {
+      for (const plugin of world.plugins) plugin.nodesKnown();
+      await world.settled();
+      world.cluster.advance(5 * SECOND_US);
+      await world.settled();
+    };
+    world.store.nodes.add('worker-9'); // it is new, and the others hear of it late
+    await known();
+    expect(handles(world)).toContain('k8s-pod-network.gone');
+    world.store.nodes.delete('worker-9');
+    await known();
     expect(handles(world)).toEqual(['k8s-pod-network.pod']);
     const affinities = [...world.store.blocks.values()].map(({ spec }) => spec.affinity);
     expect(affinities).not.toContain('host:worker-9');

@@ -9,6 +9,7 @@ import {
   CALICO_IPAMCONFIGS,
   CALICO_IPPOOLS,
   NAMESPACES,
+  NODES,
 } from '../../../shared/api/resources.ts';
 import { isApiError } from '../../../shared/api/status.ts';
 import { BusTimeoutError, BusUnavailableError } from '../../../shared/bus/bus-error.ts';
@@ -112,6 +113,16 @@ export class ApiDatastore implements CalicoDatastore {
 
   namespaceAnnotations(namespace: string): Readonly<Record<string, string>> {
     return this.namespaces.get(namespace)?.metadata?.annotations ?? {};
+  }
+
+  async hasNode(name: string): Promise<boolean> {
+    try {
+      await this.access.api.get(NODES, name);
+      return true;
+    } catch (error) {
+      if (isApiError(error, 'NotFound')) return false;
+      throw error;
+    }
   }
 
   inTurn(call: () => void): void {

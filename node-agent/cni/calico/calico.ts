@@ -32,7 +32,7 @@ const ADDRESS_ANNOTATION = 'projectcalico.org/IPv4Address';
 const VTEP_ANNOTATION = 'projectcalico.org/VXLANTunnelMACAddr';
 /** What could not be written is tried again after this long. */
 const RETRY_US = 500_000;
-/** Who holds blocks and is no node this long after the start has left: news of nodes and of blocks come on different ways. */
+/** Who holds blocks and is no node this long after the start is asked about: news of nodes and of blocks come on different ways. */
 const STRANGERS_US = 5_000_000;
 
 /** On a node of a cluster, whose API has the addresses. */
@@ -205,8 +205,8 @@ export class Calico implements CniPlugin {
 
   private forget(name: string): void {
     this.untilDone(async () => {
-      // One that is back by the time of another try frees for itself what it no longer needs.
-      if (!this.peers.has(name)) await this.ipam.forgetNode(name);
+      // One that is back by the time of another try frees for itself what it no longer needs; of one that is new, news may be late.
+      if (!this.peers.has(name) && !(await this.datastore.hasNode(name))) await this.ipam.forgetNode(name);
     });
   }
 

@@ -13,6 +13,8 @@ export interface CalicoDatastore extends IpamStore {
   start(): Promise<void>;
   /** `2026-01-31T12:00:00Z`. */
   timestamp(): string;
+  /** As the API has it now. */
+  hasNode(name: string): Promise<boolean>;
   namespaceAnnotations(namespace: string): Readonly<Record<string, string>>;
   /** Of what failed, and is tried again. */
   report(error: unknown): void;

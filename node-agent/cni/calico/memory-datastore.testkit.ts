@@ -17,6 +17,8 @@ export class MemoryCalicoStore {
   strictAffinity = false;
   bgpConfiguration: BgpConfiguration = {};
   bgpPeers: BgpPeer[] = [];
+  /** Those of which some that follow have not heard. */
+  readonly nodes = new Set<string>();
   network: Network = AT_ONCE;
   /** False: nodes are told by `MemoryDatastore.catchUp`. */
   tellsAtOnce = true;
@@ -145,6 +147,10 @@ export class MemoryDatastore implements CalicoDatastore {
 
   timestamp(): string {
     return '2026-01-31T12:00:00Z';
+  }
+
+  async hasNode(name: string): Promise<boolean> {
+    return this.store.nodes.has(name);
   }
 
   namespaceAnnotations(): Readonly<Record<string, string>> {

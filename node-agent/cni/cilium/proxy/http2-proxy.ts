@@ -9,6 +9,7 @@ import {
   connect,
   constants,
   type IncomingHttpHeaders,
+  type OutgoingHttpHeaders,
   performServerHandshake,
   type ServerHttp2Stream,
 } from 'node:http2';
@@ -31,7 +32,10 @@ const SETTINGS = {
   maxHeaderListSize: MAX_HEADER_BYTES,
   maxConcurrentStreams: MAX_CONCURRENT_STREAMS,
 };
-const { NGHTTP2_CANCEL, NGHTTP2_FLAG_END_STREAM, NGHTTP2_INTERNAL_ERROR, NGHTTP2_NO_ERROR } = constants;
+const { NGHTTP2_CANCEL, NGHTTP2_FLAG_END_STREAM, NGHTTP2_INTERNAL_ERROR, NGHTTP2_NO_ERROR, NGHTTP2_PROTOCOL_ERROR } =
+  constants;
+/** RFC 9110 section 15; parsers let more through. */
+const [LOWEST_FINAL_STATUS, HIGHEST_STATUS] = [200, 599];
 const REMOTE_RESET: UpstreamFailure = { code: 503, reason: 'remote reset' };
 /** gRPC's status for an answer that is HTTP's (Envoy: `Grpc::Utility::httpToGrpcStatus`). */
 const GRPC_STATUS: Readonly<Record<number, number>> = { 403: 7, 502: 14, 503: 14 };
@@ -67,6 +71,7 @@ export class Http2Proxy {
     headers: IncomingHttpHeaders,
   ): Promise<void> {
     stream.on('error', () => undefined); // its `close` says all
+    if (!isOpen(stream)) return; // reset in the same breath
     const { path, isRedirected } = normalPath(headers[':path'] ?? '');
     if (isRedirected) {
       stream.respond({ ':status': 307, location: path, server: 'envoy' }, { endStream: true });
@@ -80,18 +85,18 @@ export class Http2Proxy {
     }
     try {
       const session = await upstream.session();
-      if (!stream.destroyed) forward(passage, session, headersTo(headers, path));
+      if (isOpen(stream)) forward(passage, session, headersTo(headers, path));
     } catch (error) {
       fail(passage, failureOf(error));
     }
   }
 }
 
-function forward(passage: Passage, session: ClientHttp2Session, headers: IncomingHttpHeaders): void {
+function forward(passage: Passage, session: ClientHttp2Session, headers: OutgoingHttpHeaders): void {
   const { stream } = passage;
   const upstream = session.request(headers, { endStream: stream.endAfterHeaders });
-  upstream.on('continue', () => stream.additionalHeaders({ ':status': 100 }));
-  upstream.on('headers', (told) => stream.additionalHeaders(told));
+  upstream.on('continue', () => inform(passage, { ':status': 100 }));
+  upstream.on('headers', (told) => inform(passage, told));
   upstream.on('response', (answer, flags) => pass(passage, upstream, answer, flags));
   upstream.on('error', (error) => fail(passage, failureOf(error)));
   upstream.once('close', () => fail(passage, REMOTE_RESET));
@@ -101,19 +106,31 @@ function forward(passage: Passage, session: ClientHttp2Session, headers: Incomin
   if (!stream.endAfterHeaders) stream.pipe(upstream);
 }
 
+/** What a server says before its answer. */
+function inform({ stream }: Passage, told: OutgoingHttpHeaders): void {
+  if (isOpen(stream) && !stream.headersSent) sayOn(stream, () => stream.additionalHeaders(withoutHops(told)));
+}
+
 /** With what stands behind the body, as gRPC has its status there. */
-function pass({ stream, exchange }: Passage, upstream: ClientHttp2Stream, answer: IncomingHttpHeaders, flags: number) {
-  if (stream.destroyed) return;
-  const { ':status': status } = answer;
-  exchange.answered(Number(status));
-  const said = { ...answer, server: 'envoy', 'x-envoy-upstream-service-time': `${Math.round(exchange.tookMs)}` };
+function pass(passage: Passage, upstream: ClientHttp2Stream, answer: IncomingHttpHeaders, flags: number): void {
+  const { stream, exchange } = passage;
+  if (!isOpen(stream)) return;
+  const status = Number(answer[':status']);
+  if (status < LOWEST_FINAL_STATUS || status > HIGHEST_STATUS) {
+    fail(passage, PROTOCOL_ERROR);
+    upstream.close(NGHTTP2_PROTOCOL_ERROR);
+    return;
+  }
+  const tookMs = `${Math.round(exchange.tookMs)}`;
+  const said = { ...withoutHops(answer), server: 'envoy', 'x-envoy-upstream-service-time': tookMs };
   const isWhole = (flags & NGHTTP2_FLAG_END_STREAM) !== 0;
   let trailers: IncomingHttpHeaders = {};
   upstream.on('trailers', (told) => {
     trailers = told;
   });
-  stream.on('wantTrailers', () => stream.sendTrailers(trailers));
-  stream.respond(said, { endStream: isWhole, waitForTrailers: !isWhole });
+  stream.on('wantTrailers', () => sayOn(stream, () => stream.sendTrailers(withoutHops(trailers))));
+  exchange.answered(status);
+  sayOn(stream, () => stream.respond(said, { endStream: isWhole, waitForTrailers: !isWhole }));
   if (isWhole) return;
   upstream.pipe(stream, { end: false }); // one that is reset ends as if it were whole
   upstream.once('end', () => {
@@ -127,7 +144,7 @@ function pass({ stream, exchange }: Passage, upstream: ClientHttp2Stream, answer
 
 function fail(passage: Passage, failure: UpstreamFailure): void {
   const { stream } = passage;
-  if (stream.headersSent || stream.destroyed) return; // it had an answer, whole or not
+  if (stream.headersSent || !isOpen(stream)) return; // it had an answer, whole or not
   reply(passage, failure.code, failureBody(failure));
 }
 
@@ -144,6 +161,20 @@ function reply({ stream, exchange, isGrpc }: Passage, code: number, body: string
   const length = Buffer.byteLength(body);
   stream.respond({ ':status': code, 'content-length': length, 'content-type': 'text/plain', server: 'envoy' });
   stream.end(body);
+}
+
+/** A stream that was reset is no longer open, and not gone before what came with it was read. */
+function isOpen({ closed, destroyed }: ServerHttp2Stream): boolean {
+  return !closed && !destroyed;
+}
+
+/** Node throws for what it would not send, and a server may say anything: that ends the stream, and no more. */
+function sayOn(stream: ServerHttp2Stream, say: () => void): void {
+  try {
+    say();
+  } catch {
+    stream.close(NGHTTP2_INTERNAL_ERROR);
+  }
 }
 
 /** https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md, "Percent-Encoded" */
@@ -167,8 +198,16 @@ function askedOf(headers: IncomingHttpHeaders, path: string) {
   };
 }
 
-function headersTo(headers: IncomingHttpHeaders, path: string): IncomingHttpHeaders {
-  return { 'x-forwarded-proto': 'http', 'x-request-id': randomUUID(), ...headers, ':path': path };
+/** With one host alone, which the rules were asked about. */
+function headersTo(headers: IncomingHttpHeaders, path: string): OutgoingHttpHeaders {
+  const { host, ...others } = withoutHops(headers);
+  const own = headers[':authority'] === undefined ? { host } : {};
+  return { 'x-forwarded-proto': 'http', 'x-request-id': randomUUID(), ...others, ...own, ':path': path };
+}
+
+/** The one header of a single connection that parsers of HTTP/2 let through stays behind. */
+function withoutHops({ 'http2-settings': _, ...headers }: OutgoingHttpHeaders): OutgoingHttpHeaders {
+  return headers;
 }
 
 /** Of a stream, of its session, whose error may stand behind the stream's, or of the socket. */
