@@ -11,6 +11,8 @@ export interface KeptRoutesOptions {
   readonly routes: Fib;
   /** Between two looks; undefined where nobody looks. */
   readonly intervalUs: number | undefined;
+  /** The daemon hears of links: what a device lost is back as soon as that is up again. */
+  readonly followsLinks?: boolean;
 }
 
 export class KeptRoutes {
@@ -23,6 +25,8 @@ export class KeptRoutes {
     this.options = options;
     this.look = new Alarm(options.engine, () => this.restore());
     options.routes.watchers.add((route) => this.removed(route));
+    if (options.followsLinks)
+      options.routes.linkWatchers.add((device) => this.restore((spec) => spec.device === device));
   }
 
   /** In the place of what is there; one that is refused now is tried again. */
@@ -48,8 +52,8 @@ export class KeptRoutes {
   }
 
   /** A route that somebody else made there stays; a gateway that is out of reach may come back. */
-  private restore(): void {
-    for (const spec of this.kept.values()) {
+  private restore(isMeant: (spec: RouteSpec) => boolean = () => true): void {
+    for (const spec of [...this.kept.values()].filter(isMeant)) {
       const { destination, prefixLength } = spec;
       const { routes } = this.options;
       if (!routes.has({ destination, prefixLength }) && !routes.tryReplace(spec)) this.expect();

@@ -75,6 +75,8 @@ export class Fib {
   generation = 0;
   /** Told of each route that went, whoever took it. */
   readonly watchers = new Set<(route: Route) => void>();
+  /** Told of a device that is up again, without the routes that were lost when it went down. */
+  readonly linkWatchers = new Set<(device: NetDevice) => void>();
   /** What Linux tells of; null while nobody listens. */
   observer: RouteObserver | null = null;
   private readonly tables: RouteTables = { byLength: new Array(33).fill(undefined), lengths: [] };

@@ -11,6 +11,7 @@ import type { IpPool, IpPoolObject } from '../../node-agent/cni/calico/ipam/ip-p
 import { MemoryCalicoStore } from '../../node-agent/cni/calico/memory-datastore.testkit.ts';
 import type { Encapsulation } from '../../node-agent/datapath/network/routed-network.ts';
 import { nodeNamespace } from '../../node-agent/datapath/show/namespace.ts';
+import { setLinkUp } from '../../shared/netstack/link-state.ts';
 import { iptablesSave } from '../../shared/rules/iptables-save.ts';
 import { formatIpv4, networkOf, parseIpv4 } from '../../shared/wire/address.ts';
 import { enhancedPacket, interfaceDescription, sectionHeader } from '../../shared/wire/pcap.ts';
@@ -136,6 +137,17 @@ describe('calico with IP-in-IP', () => {
     expect(world.routes(1)).toContain('blackhole 10.244.1.0/26 proto bird');
     expect(world.routes(1)).not.toContain('dev cali');
     world.cluster.advance(90 * SECOND_US);
+    expect(world.routes(1)).toBe(before);
+  });
+
+  it('a pod that was cut off by `ip link set down` has its route again with its link', async () => {
+    await world.startPod(1, 'here');
+    const { root } = world.cluster.node(1);
+    const before = world.routes(1);
+    const device = [...root.interfaces.keys()].find(({ name }) => name.startsWith('cali'))!;
+    setLinkUp(root, device, false);
+    expect(world.routes(1)).not.toContain(device.name);
+    setLinkUp(root, device, true);
     expect(world.routes(1)).toBe(before);
   });
 

@@ -84,5 +84,3 @@ export class EniPods implements FabricPods {
     if (next !== undefined) this.cooled.set(next);
   }
 }
-
-/** As the container runtime says it, which the kubelet shows; a sandbox's name is 64 digits long. */

@@ -65,9 +65,9 @@ export class RoutedNetwork implements NodeNetwork {
       this.bgp = new BgpBackend(parts, { tunnelling: encapsulation, protocol: 'bird', tunnel, scanIntervalUs });
     }
     const { engine, root } = parts;
-    const kept = (intervalUs: number) => new KeptRoutes({ engine, routes: root.routes, intervalUs });
-    this.podRoutes = kept(FELIX_REFRESH_US);
-    this.blocks = kept(this.bgp === null ? FELIX_REFRESH_US : BIRD_SCAN_US);
+    const { routes } = root;
+    this.podRoutes = new KeptRoutes({ engine, routes, intervalUs: FELIX_REFRESH_US, followsLinks: true });
+    this.blocks = new KeptRoutes({ engine, routes, intervalUs: this.bgp === null ? FELIX_REFRESH_US : BIRD_SCAN_US });
     this.setPools([{ cidr: parts.clusterCidr, natOutgoing: true }]);
   }
 
