@@ -32,6 +32,8 @@ export interface CaptureCounters {
   readonly captured: number;
   readonly received: number;
   readonly dropped: number;
+  /** False where the capture was given up before the nodes had told their last counts. */
+  readonly final: boolean;
 }
 
 const FLUSH_MS = 50;
@@ -58,6 +60,7 @@ export class CaptureSession {
   private captured = 0;
   private begun = false;
   private stopped = false;
+  private aborted = false;
   /** Writes go one after the other. */
   private output: Promise<void> = Promise.resolve();
 
@@ -107,6 +110,7 @@ export class CaptureSession {
       captured: this.captured,
       received: sum(({ received }) => received),
       dropped: sum(({ dropped }) => dropped),
+      final: !this.aborted,
     };
   }
 
@@ -120,6 +124,7 @@ export class CaptureSession {
   /** At once, without what waits. */
   abort(): void {
     this.stopped = true;
+    this.aborted = true;
     for (const { stream } of this.sources) stream.close();
   }
 

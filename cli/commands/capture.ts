@@ -74,11 +74,10 @@ async function capture(filter: string, options: CaptureOptions): Promise<void> {
       await session.start();
       say(`capturing on ${targets.map(({ node }) => node).join(', ')}; Ctrl-C ends it`);
       endWith(session, options.duration);
-      const { captured, received, dropped } = await session.finish();
+      const { captured, received, dropped, final } = await session.finish();
       await output.close();
-      say(
-        `${captured} packets captured\n${received} packets received by filter\n${dropped} packets dropped by capture`,
-      );
+      say(`${captured} packets captured`);
+      if (final) say(`${received} packets received by filter\n${dropped} packets dropped by capture`);
     } finally {
       names.stop();
     }

@@ -24,7 +24,7 @@ test("a namespace gets the emulated pod's MAC, MTU, address and routes", () => {
   expect(addressingLines(host, eth0)).toEqual([
     'link set lo up',
     'link set eth0 addrgenmode none',
-    'link set eth0 address 0a:58:0a:f4:01:05 mtu 1450 txqueuelen 1000',
+    'link set eth0 address 0a:58:0a:f4:01:05 mtu 1450 txqueuelen 10000',
     'address add 10.244.1.5/24 dev eth0',
     'link set eth0 up',
     'route add 0.0.0.0/0 via 10.244.1.1 dev eth0',

@@ -5,7 +5,11 @@ import { formatMac } from '../../shared/wire/address.ts';
 import { formatAddress } from '../../shared/wire/ip-address.ts';
 import { isIpv6 } from '../../shared/wire/ipv6-table.ts';
 
-const QUEUE_FRAMES = 1000;
+/**
+ * A TAP has no way to stop the kernel's TCP, which fills the queue with whole windows (4 MiB by tcp_wmem), where a veth
+ * would have taken the frames at once: several of them fit.
+ */
+const QUEUE_FRAMES = 10_000;
 
 /** The addresses and routes that `host` has on `device`, for a kernel's device of the same name. */
 export function addressingLines(host: Host, device: NetDevice): string[] {

@@ -16,7 +16,10 @@ const DROPPED = 'dropped';
 
 export class CaptureEncoder {
   private readonly options: CaptureEncoderOptions;
+  /** By the names of interfaces. */
   private readonly ids = new Map<string, number>();
+  /** The same, found without making a name for each frame. */
+  private readonly idsOfDevices = new WeakMap<NetDevice, number>();
 
   constructor(options: CaptureEncoderOptions) {
     this.options = options;
@@ -38,16 +41,19 @@ export class CaptureEncoder {
   /** With the block of its interface before it, if that is new. */
   encode(frame: CapturedFrame): Uint8Array[] {
     const { place, device, outbound, bytes, wireBytes, comment, timeUs } = frame;
-    const before = this.describe(place, device);
+    const known = device === null ? undefined : this.idsOfDevices.get(device);
+    const before = known === undefined ? this.describe(place, device) : [];
+    const interfaceId = known ?? this.ids.get(nameOf(place, device))!;
+    if (device !== null && known === undefined) this.idsOfDevices.set(device, interfaceId);
     const packet = enhancedPacket({
-      interfaceId: this.ids.get(nameOf(place, device))!,
+      interfaceId,
       timestampNs: this.options.toWallClockNs(timeUs),
       bytes,
       originalBytes: wireBytes,
       direction: device === null ? undefined : outbound ? 'outbound' : 'inbound',
       comment: comment === '' ? undefined : comment,
     });
-    return [...before, packet];
+    return before.length === 0 ? [packet] : [...before, packet];
   }
 
   /** The counters of the whole capture so far, on its first interface. */

@@ -90,8 +90,8 @@ describe('a capture', () => {
       'worker-1 eth0 in 192.168.1.11 > 192.168.1.10',
     ]);
     expect(frames.map(checksumErrors)).toEqual([0, 0]);
-    const [request, datagram] = [viewOf(frames[0]!), cluster.captured.at(-2)!];
-    expect(new Uint8Array(request.buffer).subarray(OVERLAY_BYTES - 8)).toEqual(datagram);
+    const [{ bytes }, datagram] = [frames[0]!, cluster.captured.at(-2)!];
+    expect(bytes.subarray(OVERLAY_BYTES - 8)).toEqual(datagram);
   });
 
   it('comments on the connection and its translation', () => {

@@ -18,6 +18,8 @@ export interface CapturedFrame {
 
 /** What a frame costs beside its bytes. */
 const FRAME_OVERHEAD_BYTES = 256;
+/** Copies lie side by side in pieces of memory of this size: one for each frame costs the collector more than the copy itself. */
+const PIECE_BYTES = 64 * 1024;
 /** Frames that were taken are let go of when there are more of them than this. */
 const MAX_TAKEN_FRAMES = 1024;
 
@@ -35,6 +37,8 @@ export class CaptureQueue {
   /** Frames before it were taken. */
   private head = 0;
   private usedBytes = 0;
+  private piece = new Uint8Array(0);
+  private pieceUsedBytes = 0;
 
   constructor(maxBytes: number) {
     this.maxBytes = maxBytes;
@@ -47,6 +51,18 @@ export class CaptureQueue {
   /** Whether a frame of so many bytes would still fit: asked before it is copied. */
   hasRoom(bytes: number): boolean {
     return this.usedBytes + bytes + FRAME_OVERHEAD_BYTES <= this.maxBytes;
+  }
+
+  /** A copy for a frame that is pushed next; it shares its memory with its neighbours. */
+  copyOf(view: DataView, offset: number, length: number): Uint8Array {
+    if (this.pieceUsedBytes + length > this.piece.length) {
+      this.piece = new Uint8Array(Math.max(PIECE_BYTES, length));
+      this.pieceUsedBytes = 0;
+    }
+    const copy = this.piece.subarray(this.pieceUsedBytes, this.pieceUsedBytes + length);
+    copy.set(new Uint8Array(view.buffer, view.byteOffset + offset, length));
+    this.pieceUsedBytes += length;
+    return copy;
   }
 
   push(frame: CapturedFrame): void {

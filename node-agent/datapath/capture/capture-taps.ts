@@ -127,29 +127,31 @@ export class CaptureTaps implements FrameTap, OverlayTap, DropObserver {
     outbound: boolean,
     packet: Packet | null,
   ): void {
-    let whole: LentFrame | undefined;
+    const { memory, root } = this.options;
+    let completed: Packet | undefined;
+    let whole = frame;
     for (const capture of captures) {
       if (!capture.passes(frame, outbound)) continue;
       // Copied and completed once, and only for who keeps it.
-      if (packet !== null && capture.hasRoomFor(frame)) whole ??= this.whole(packet);
-      const accepted = outbound && place.host === this.options.root && packet !== null;
-      capture.keep(place, device, whole ?? frame, outbound, () =>
-        [accepted ? 'accepted' : '', this.aboutConnection(frame)].filter(Boolean).join('; '),
-      );
+      if (completed === undefined && packet?.checksumTrusted && capture.hasRoomFor(frame)) {
+        completed = this.completedCopy(packet);
+        if (completed !== undefined) whole = { view: memory.view, offset: completed.offset, length: completed.length };
+      }
+      const accepted = outbound && place.host === root && packet !== null ? 'accepted' : '';
+      capture.keep(place, device, whole, outbound, () => {
+        const connection = this.aboutConnection(frame);
+        return accepted !== '' && connection !== '' ? `${accepted}; ${connection}` : accepted + connection;
+      });
     }
+    if (completed !== undefined) memory.free(completed);
   }
 
-  /** The frame itself, or a copy whose transport checksum is right where nobody in this process computed one. */
-  private whole(frame: Packet): LentFrame {
+  /** With the right transport checksum, which nobody in this process computed so far. */
+  private completedCopy(frame: Packet): Packet | undefined {
     const { memory } = this.options;
-    const { view } = memory;
-    if (!frame.checksumTrusted) return { view, offset: frame.offset, length: frame.length };
     const copy = memory.clone(frame);
-    if (copy === undefined) return { view, offset: frame.offset, length: frame.length };
-    completeChecksums(memory, copy);
-    const bytes = memory.bytes.slice(copy.offset, copy.offset + copy.length);
-    memory.free(copy);
-    return { view: new DataView(bytes.buffer), offset: 0, length: bytes.length };
+    if (copy !== undefined) completeChecksums(memory, copy);
+    return copy;
   }
 
   private aboutConnection({ view, offset, length }: LentFrame): string {

@@ -91,7 +91,7 @@ export class Capture {
       place,
       device,
       timeUs: this.clockUs(),
-      bytes: new Uint8Array(view.buffer, view.byteOffset + offset, kept).slice(),
+      bytes: this.queue.copyOf(view, offset, kept),
       wireBytes: length,
       outbound,
       comment: this.options.comments || device === null ? comment() : undefined,
