@@ -358,7 +358,7 @@ export class Sender {
   /** RFC 6298 section 5.4 to 5.6. */
   private timedOut(): void {
     const repeated = this.rto.expirations > 0;
-    if (this.rto.expirations >= this.connection.retryLimit() && !this.probes.takeBack()) {
+    if (this.rto.expirations >= this.connection.retryLimit() && !this.probes.excuse(this.connection)) {
       this.connection.timedOut();
       return;
     }

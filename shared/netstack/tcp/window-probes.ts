@@ -25,12 +25,12 @@ export class WindowProbes {
   }
 
   /**
-   * Since this was asked last the peer said that it takes nothing of what is in flight: that this goes unacknowledged says
-   * nothing of the path (RFC 1122 section 4.2.2.16).
+   * Whether the peer said, since this was asked last, that it takes nothing of what is in flight: that this goes unacknowledged
+   * then says nothing of the path (RFC 1122 section 4.2.2.16). Once the program is gone, nobody waits for such a peer.
    */
-  takeBack(): boolean {
+  excuse(connection: TcpConnection): boolean {
     const { tookBack } = this;
     this.tookBack = false;
-    return tookBack;
+    return tookBack && !connection.readerGone;
   }
 }

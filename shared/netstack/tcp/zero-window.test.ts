@@ -120,13 +120,16 @@ describe('the sender', () => {
     expect(connection.state).toBe('CLOSED');
   });
 
-  test('does not serve a peer that reads nothing for ever once the program is gone', () => {
+  test.each([
+    { what: 'reads nothing', isTakenBack: false },
+    { what: 'took its window back', isTakenBack: true },
+  ])('does not serve a peer that $what for ever once the program is gone', ({ isTakenBack }) => {
     const peer = new ScriptedPeer();
     const { connection, hostSeq } = peer.connectToHost();
-    peer.send({ flags: '.', ack: hostSeq, window: 0 });
+    if (!isTakenBack) peer.send({ flags: '.', ack: hostSeq, window: 0 });
     connection.write(data(500));
     connection.close();
-    for (let second = 0; second < 900; second++) {
+    for (let second = 0; second < 1000; second++) {
       peer.net.advance(1_000_000);
       if (peer.take().length > 0 && connection.state !== 'CLOSED') peer.send({ flags: '.', ack: hostSeq, window: 0 });
     }
