@@ -56,8 +56,11 @@ export class ConnectedSockets {
     return socket;
   }
 
+  /** With the link: nobody asks any more what was dropped at them. */
   close(): void {
-    for (const peer of this.sockets.keys()) this.forget(peer);
+    for (const socket of this.sockets) socket?.close();
+    this.sockets.length = 0;
+    this.size = 0;
   }
 
   /** All of it happens within the calls, as the lookup answers at once. */

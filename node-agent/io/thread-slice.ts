@@ -54,9 +54,10 @@ export async function threadSlice(): Promise<ThreadSlice> {
     const failed = outcome(set(setNumber, 0, attributes, 0));
     if (failed < 0) throw new NativeCallError('sched_setattr', failed);
   };
-  if (readUs() === 0) throw new Error('this kernel has no slices of a length that is asked for: Linux 6.12 has');
+  const usualUs = readUs();
   const policy = view.getUint32(POLICY, true);
   if (![SCHED_OTHER, SCHED_BATCH].includes(policy)) throw new Error(`scheduling policy ${policy} has no slices`);
+  if (usualUs === 0) throw new Error('this kernel has no slices of a length that is asked for: Linux 6.12 has');
   return {
     get us() {
       return readUs();
