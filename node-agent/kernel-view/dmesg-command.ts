@@ -24,10 +24,10 @@ type Flag = 'follow' | 'follow-new' | 'times' | 'no-times' | 'read-clear' | 'cle
 export function dmesgCommand(log: KernelLog, nowUs: number, words: readonly string[]): CommandOutput {
   const after = words.indexOf(AFTER);
   const asked = after < 0 ? words : words.slice(0, after);
-  const unknown = asked.find((word) => FLAGS[word] === undefined);
-  if (unknown !== undefined)
-    return failed(`dmesg: unrecognized option '${unknown}'\nTry 'dmesg --help' for more information.`);
-  const flags = new Set(asked.map((word) => FLAGS[word]));
+  const options = asked.flatMap(optionsIn);
+  const unknown = options.find((option) => !Object.hasOwn(FLAGS, option));
+  if (unknown !== undefined) return failed(`dmesg: ${complaint(unknown)}\nTry 'dmesg --help' for more information.`);
+  const flags = new Set(options.map((option) => FLAGS[option]));
   const from = after < 0 ? 0 : Number(words[after + 1]);
   const { lines, next } = log.since(flags.has('follow-new') && after < 0 ? Number.POSITIVE_INFINITY : from);
   if (flags.has('clear') || flags.has('read-clear')) log.clear();
@@ -35,6 +35,16 @@ export function dmesgCommand(log: KernelLog, nowUs: number, words: readonly stri
   const output = printed(lines.map((line) => `${stamp(line, nowUs, flags)}${line.text}\n`).join(''));
   if (!flags.has('follow') && !flags.has('follow-new')) return output;
   return { ...output, next: ['dmesg', ...asked, AFTER, String(next)] };
+}
+
+/** `-Tw` is `-T -w`. */
+function optionsIn(word: string): string[] {
+  return /^-[^-]/.test(word) ? [...word.slice(1)].map((letter) => `-${letter}`) : [word];
+}
+
+function complaint(word: string): string {
+  if (word.startsWith('--')) return `unrecognized option '${word}'`;
+  return word.startsWith('-') ? `invalid option -- '${word.slice(1)}'` : 'bad usage';
 }
 
 function stamp({ atUs }: KernelLogLine, nowUs: number, flags: ReadonlySet<Flag | undefined>): string {

@@ -65,7 +65,11 @@ test('dmesg clears, follows, and says what it does not know', () => {
   cluster.node(2).kernelLog.add('three');
   expect(nodeKernelView(cluster.node(2)).run(following.next!).stdout).toMatch(/^\[ +\d+\.\d{6}\] three\n$/);
   expect(dmesg('-T').stdout).toMatch(/^\[\w{3} \w{3} [ \d]\d \d\d:\d\d:\d\d \d{4}\] two\n/);
-  expect(dmesg('-x')).toMatchObject({ code: 1, stderr: expect.stringContaining("unrecognized option '-x'") });
+  expect(dmesg('-Tw').stdout).toBe(dmesg('-T').stdout);
+  expect(dmesg('-Tw').next).toBeDefined();
+  expect(dmesg('-ty')).toMatchObject({ code: 1, stderr: expect.stringContaining("dmesg: invalid option -- 'y'\n") });
+  expect(dmesg('--foo')).toMatchObject({ code: 1, stderr: expect.stringContaining("unrecognized option '--foo'") });
+  expect(dmesg('constructor')).toMatchObject({ code: 1, stderr: expect.stringContaining('dmesg: bad usage\n') });
 });
 
 test('the log forgets its oldest lines', () => {

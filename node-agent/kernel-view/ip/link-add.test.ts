@@ -75,11 +75,14 @@ test('devices are found by index, also those of the next pod', () => {
 });
 
 test('attributes, and a dummy that carries an address', () => {
-  all(['ip link add v6 mtu 1400 address 02:00:00:00:00:66 up type veth peer name v7', 'ip link add d0 up type dummy']);
+  all([
+    'ip link add v6 mtu 1400 address 02:00:00:00:00:66 up type veth peer name v7 mtu 1300',
+    'ip link add d0 up type dummy',
+  ]);
   expect(run('ip link show v6')).toMatch(
     /^\d+: v6@v7: <NO-CARRIER,BROADCAST,MULTICAST,UP,M-DOWN> mtu 1400 .*state LOWERLAYERDOWN[\s\S]*link\/ether 02:00:00:00:00:66 brd/,
   );
-  expect(run('ip link show v7')).toContain('mtu 1500');
+  expect(run('ip link show v7')).toContain('mtu 1300');
   all(['ip addr add 10.9.0.1/32 dev d0']);
   expect(run('ip route get 10.9.0.1')).toContain('local 10.9.0.1 dev lo');
 });
@@ -92,11 +95,23 @@ describe('refusals', () => {
     ['ip link add foo', 'Not enough information: "type" argument is required\n=> 1\n'],
     ['ip link add averyveryverylongname type bridge', 'Error: Attribute failed policy validation.\n=> 2\n'],
     ['ip link add vx type vxlan id 5 dstport 4789', 'RTNETLINK answers: Operation not supported\n=> 2\n'],
+    ['ip link add foo type toString', 'Error: Unknown device type.\n=> 2\n'],
+    ['ip link add b0 mtu 10 type bridge', 'Error: mtu less than device minimum.\n=> 2\n'],
+    ['ip link add v0 mtu 70000 type veth', 'RTNETLINK answers: Invalid argument\n=> 2\n'],
+    ['ip link add a:b type veth', 'RTNETLINK answers: Invalid argument\n=> 2\n'],
+    ['ip link add a/b type veth', 'Error: argument "a/b" is wrong: "dev" not a valid ifname\n=> 255\n'],
+    ['ip link add v0 type veth peer name c/d', 'Error: argument "c/d" is wrong: "name" not a valid ifname\n=> 255\n'],
+    [
+      'ip link add v0 address 01:00:5e:00:00:01 type veth',
+      'RTNETLINK answers: Cannot assign requested address\n=> 2\n',
+    ],
     ['ip link del nope', 'Cannot find device "nope"\n=> 1\n'],
     ['ip link del lo', 'RTNETLINK answers: Operation not supported\n=> 2\n'],
     ['ip link del', 'Not enough information: "dev" argument is required.\n=> 255\n'],
   ])('%s', (command, text) => {
+    const before = run('ip link');
     expect(run(command)).toBe(text);
+    expect(run('ip link')).toBe(before);
   });
 
   test('without CAP_NET_ADMIN', () => {

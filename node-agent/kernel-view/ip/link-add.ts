@@ -2,12 +2,13 @@
 import type { NetDevice } from '../../../shared/netstack/device.ts';
 import { setLinkUp } from '../../../shared/netstack/link-state.ts';
 import { createVethPair, VethDevice } from '../../../shared/netstack/veth.ts';
+import { isGroup } from '../../../shared/wire/ethernet.ts';
 import { BridgeDevice } from '../../datapath/bridge.ts';
 import { randomMac } from '../../datapath/device-identity.ts';
 import { DummyDevice } from '../../datapath/ipvs/dummy-device.ts';
 import { nearPeer, type ShownNamespace } from '../../datapath/show/namespace.ts';
 import { argumentError, kernelError, rtnetlinkError, usageError } from './ip-error.ts';
-import { leaveMaster, mtuChange } from './link-change.ts';
+import { leaveMaster, mtuChange, refuseMtu } from './link-change.ts';
 import { deviceNamed, Words } from './words.ts';
 
 /** Linux' IFNAMSIZ, its end included. */
@@ -37,9 +38,10 @@ export function addLink(namespace: ShownNamespace, given: readonly string[]): vo
   if (type === undefined) throw argumentError('Not enough information: "type" argument is required');
   const peer = type === 'veth' ? readPeer(words) : undefined;
   if (type !== 'veth') refuseMore(words, type);
-  if (!(type in PREFIXES)) {
+  if (!isMade(type)) {
     throw OTHER_TYPES.has(type) ? rtnetlinkError('Operation not supported') : kernelError('Unknown device type.');
   }
+  for (const end of [said, ...(peer === undefined ? [] : [peer])]) refuseAttributes(type, end);
   const name = freeName(namespace, said.name, type);
   const devices = peer === undefined ? [create(namespace, type, name, said)] : createPair(namespace, name, said, peer);
   const { host } = namespace;
@@ -48,11 +50,34 @@ export function addLink(namespace: ShownNamespace, given: readonly string[]): vo
     made.add(device);
     host.addDevice(device);
   }
-  const device = devices.at(-1)!;
   namespace.devicesChanged();
-  if (said.mtuBytes !== undefined) mtuChange(namespace, device, said.mtuBytes)();
-  if (said.up) setLinkUp(host, device, true);
+  configure(namespace, devices.at(-1)!, said);
+  if (peer !== undefined) configure(namespace, devices[0]!, peer);
+}
+
+function configure(namespace: ShownNamespace, device: NetDevice, { mtuBytes, up }: SaidOfLink): void {
+  const { host } = namespace;
+  if (mtuBytes !== undefined) mtuChange(namespace, device, mtuBytes)();
+  if (up) setLinkUp(host, device, true);
   host.changes?.linkChanged(device);
+}
+
+function isMade(type: string): boolean {
+  return Object.hasOwn(PREFIXES, type);
+}
+
+/** Before anything is made. */
+function refuseAttributes(type: string, { mtuBytes, macAddress }: SaidOfLink): void {
+  if (macAddress !== undefined && (macAddress === 0 || isGroup(macAddress))) {
+    throw rtnetlinkError('Cannot assign requested address');
+  }
+  if (mtuBytes === undefined) return;
+  try {
+    refuseMtu(mtuBytes);
+  } catch (error) {
+    // Of a cable the kernel does not say why.
+    throw type === 'veth' ? rtnetlinkError('Invalid argument') : error;
+  }
 }
 
 export function deleteLink(namespace: ShownNamespace, given: readonly string[]): void {
@@ -88,12 +113,19 @@ function readLink(words: Words): SaidOfLink & { type: string | undefined } {
 }
 
 function readAttribute(said: SaidOfLink, words: Words, word: string): void {
-  if (word === 'name' || word === 'dev') said.name = words.value();
+  if (word === 'name' || word === 'dev') said.name = interfaceName(words.value(), 'name');
   else if (word === 'mtu') said.mtuBytes = words.number('mtu');
   else if (word === 'address') said.macAddress = words.mac();
   else if (word === 'up') said.up = true;
   else if (word === 'numtxqueues' || word === 'numrxqueues' || word === 'txqueuelen') words.number(word);
-  else if (word !== 'down') said.name = word;
+  else if (word !== 'down') said.name = interfaceName(word, 'dev');
+}
+
+/** What iproute2 itself refuses; it leaves the length of a name without `name` before it to the kernel. */
+function interfaceName(word: string, option: 'name' | 'dev'): string {
+  const tooLong = option === 'name' && word.length > MAX_NAME_LENGTH;
+  if (word !== '' && !/[/\s]/.test(word) && !tooLong) return word;
+  throw usageError(`Error: argument "${word}" is wrong: "${option}" not a valid ifname`);
 }
 
 /** `[peer [name] NAME [address MAC] ...]` */
@@ -112,7 +144,7 @@ function readPeer(words: Words): SaidOfLink {
 /** Of a bridge or a dummy no attribute can be set. */
 function refuseMore(words: Words, type: string): void {
   const word = words.next();
-  if (word === undefined || !(type in PREFIXES)) return;
+  if (word === undefined || !isMade(type)) return;
   throw argumentError(`podwire: of a ${type} that is made here nothing can be set, not ${word}`);
 }
 
@@ -123,7 +155,7 @@ function freeName({ devices }: ShownNamespace, asked: string | undefined, type: 
     for (let number = 0; ; number++) if (!isTaken(`${PREFIXES[type]}${number}`)) return `${PREFIXES[type]}${number}`;
   }
   if (asked.length > MAX_NAME_LENGTH) throw kernelError('Attribute failed policy validation.');
-  if (/[/\s]/.test(asked) || asked === '.' || asked === '..') throw rtnetlinkError('Invalid argument');
+  if (asked.includes(':') || asked === '.' || asked === '..') throw rtnetlinkError('Invalid argument');
   if (isTaken(asked)) throw rtnetlinkError('File exists');
   return asked;
 }

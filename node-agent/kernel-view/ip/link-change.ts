@@ -57,9 +57,14 @@ export function leaveMaster(namespace: ShownNamespace, device: NetDevice): void 
   host.changes?.linkChanged(device);
 }
 
-export function mtuChange({ host, devices }: ShownNamespace, device: NetDevice, mtuBytes: number): () => void {
-  if (device.kind !== 'loopback' && mtuBytes < MIN_MTU_BYTES) throw kernelError('mtu less than device minimum.');
+/** Of an Ethernet device unless `leastBytes` says other. */
+export function refuseMtu(mtuBytes: number, leastBytes = MIN_MTU_BYTES): void {
+  if (mtuBytes < leastBytes) throw kernelError('mtu less than device minimum.');
   if (mtuBytes > MAX_MTU_BYTES) throw kernelError('mtu greater than device maximum.');
+}
+
+export function mtuChange({ host, devices }: ShownNamespace, device: NetDevice, mtuBytes: number): () => void {
+  refuseMtu(mtuBytes, device.kind === 'loopback' ? 0 : MIN_MTU_BYTES);
   const carrier = device.kind === 'vxlan' ? devices.find(({ kind }) => kind === 'ethernet') : undefined;
   if (carrier !== undefined && mtuBytes > carrier.mtuBytes - OVERHEAD_BYTES) throw rtnetlinkError('Invalid argument');
   return () => {

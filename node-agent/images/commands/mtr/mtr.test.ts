@@ -156,6 +156,17 @@ describe('mtr', () => {
     expect(limited.stdout.split('\n')).toHaveLength(5);
   });
 
+  it('begins at the first hop at least, and at -m at most', async () => {
+    const far = container((ttl) => ({ kind: 'time-exceeded', from: `10.0.0.${ttl}` }));
+    const hopsOf = async (...words: string[]) => {
+      const { stdout } = await far.run(['mtr', '-n', '-r', '-c', '1', '-m', '2', ...words, '10.244.2.5']);
+      return [...stdout.matchAll(/^ +(\d+)\./gm)].map(([, hop]) => Number(hop));
+    };
+    expect(await hopsOf('-f', '0')).toEqual([1, 2]);
+    expect(await hopsOf('-f', '40')).toEqual([2]);
+    expect(await hopsOf('-m', '0')).toEqual([1]);
+  });
+
   it('sends SYNs with -T and datagrams with -u', async () => {
     const ways: unknown[] = [];
     const listening = container((_ttl, options) => {
@@ -173,6 +184,11 @@ describe('mtr', () => {
   it.each([
     [['mtr', '-r', '-n', '-c', '1', 'nosuch'], 'mtr: Failed to resolve host: nosuch: Name or service not known\n', 0],
     [['mtr', '-r', '-o', 'LQ', '10.244.2.5'], 'mtr: Unknown field identifier: Q\n', 1],
+    [['mtr', '-r', '-c', '1.5', '10.244.2.5'], "mtr: invalid argument: '1.5'\n", 1],
+    [['mtr', '-r', '-c', '9999999999', '10.244.2.5'], "mtr: invalid argument: '9999999999'\n", 1],
+    [['mtr', '-r', '-i', '0', '10.244.2.5'], 'mtr: wait time must be positive\n', 1],
+    [['mtr', '-r', '-u', '-P', '70000', '10.244.2.5'], 'mtr: Illegal port number: 70000\n', 1],
+    [['mtr', '-r', '-s', '70000', '10.244.2.5'], 'mtr: mtr-packet reported invalid argument\n', 1],
     [['mtr', '10.244.2.5'], 'mtr: podwire: reports are printed here: say -r, -w, -j or -C\n', 1],
   ])('%j', async (command, stderr, code) => {
     expect(await container((_ttl, options) => reply(options)).run(command)).toEqual({ stdout: '', stderr, code });

@@ -16,7 +16,12 @@ const DEFAULT_MAX_HOPS = 30;
 /** Hops in a row that say nothing end the path (`-U`). */
 const MAX_SILENT_HOPS = 12;
 const DEFAULT_PACKET_BYTES = 64;
+/** Above it the original's helper refuses. */
+const MAX_PACKET_BYTES = 4470;
 const HEADER_BYTES = 28;
+const MAX_TTL = 255;
+/** Of a number in C. */
+const MAX_INT = 2_147_483_647;
 const DEFAULT_TIMEOUT_S = 10;
 /** A cycle waits for what is still under way no longer than this once all others have answered. */
 const GRACE_S = 5;
@@ -107,15 +112,20 @@ function parse(options: ParsedOptions): Settings {
   const fields = options.value('o') ?? STANDARD_FIELDS;
   const unknown = [...fields].find((letter) => !isField(letter));
   if (unknown !== undefined) throw new UsageError(`Unknown field identifier: ${unknown}`);
+  const intervalMs = seconds(options, 'i', 1) * 1000;
+  if (intervalMs === 0) throw new UsageError('wait time must be positive');
+  const packetBytes = whole(options, 's', DEFAULT_PACKET_BYTES);
+  if (packetBytes > MAX_PACKET_BYTES) throw new UsageError('mtr-packet reported invalid argument');
+  const maxHops = Math.min(Math.max(whole(options, 'm', DEFAULT_MAX_HOPS), 1), MAX_TTL);
   return {
     print: printer(options),
-    cycles: number(options, 'c', DEFAULT_CYCLES),
-    intervalMs: number(options, 'i', 1) * 1000,
-    timeoutMs: Math.min(number(options, 'Z', DEFAULT_TIMEOUT_S), number(options, 'G', GRACE_S)) * 1000,
-    firstHop: number(options, 'f', 1),
-    maxHops: number(options, 'm', DEFAULT_MAX_HOPS),
-    maxSilentHops: number(options, 'U', MAX_SILENT_HOPS),
-    packetBytes: number(options, 's', DEFAULT_PACKET_BYTES),
+    cycles: whole(options, 'c', DEFAULT_CYCLES),
+    intervalMs,
+    timeoutMs: Math.min(seconds(options, 'Z', DEFAULT_TIMEOUT_S), seconds(options, 'G', GRACE_S)) * 1000,
+    firstHop: Math.min(Math.max(whole(options, 'f', 1), 1), maxHops),
+    maxHops,
+    maxSilentHops: whole(options, 'U', MAX_SILENT_HOPS),
+    packetBytes,
     way: wayOf(options),
     fields,
     numeric: options.has('n'),
@@ -133,16 +143,33 @@ function printer(options: ParsedOptions): Settings['print'] {
 
 /** Echo requests, unless `-T` or `-u`. */
 function wayOf(options: ParsedOptions): Settings['way'] {
-  if (options.has('T')) return { via: 'tcp', port: number(options, 'P', 80) };
-  return options.has('u') ? { via: 'udp', port: number(options, 'P', FIRST_UDP_PORT) } : {};
+  if (options.has('T')) return { via: 'tcp', port: port(options, 80) };
+  return options.has('u') ? { via: 'udp', port: port(options, FIRST_UDP_PORT) } : {};
 }
 
-function number(options: ParsedOptions, letter: string, standard: number): number {
+function port(options: ParsedOptions, standard: number): number {
+  const value = whole(options, 'P', standard);
+  if (value < 1 || value > 65_535) throw new UsageError(`Illegal port number: ${value}`);
+  return value;
+}
+
+function whole(options: ParsedOptions, letter: string, standard: number): number {
+  const value = seconds(options, letter, standard);
+  if (!Number.isInteger(value) || value > MAX_INT) throw invalid(options.value(letter)!);
+  return value;
+}
+
+/** Or a part of one. */
+function seconds(options: ParsedOptions, letter: string, standard: number): number {
   const text = options.value(letter);
   if (text === undefined) return standard;
   const value = Number(text);
-  if (!(text.trim() !== '' && value >= 0)) throw new UsageError(`invalid argument: '${text}'`);
+  if (!(text.trim() !== '' && value >= 0)) throw invalid(text);
   return value;
+}
+
+function invalid(text: string): UsageError {
+  return new UsageError(`invalid argument: '${text}'`);
 }
 
 class Path {

@@ -114,6 +114,10 @@ describe('tracepath', () => {
       stderr: 'tracepath: nosuch: Name or service not known\n',
       code: 1,
     });
+    const outOfRange = (text: string, most: number) =>
+      `tracepath: invalid argument: '${text}': out of range: 0 <= value <= ${most}\n`;
+    expect((await without.run(['tracepath', '-p', '70000', '10.9.9.9'])).stderr).toBe(outOfRange('70000', 65_535));
+    expect((await without.run(['tracepath', '-m', '256', '10.9.9.9'])).stderr).toBe(outOfRange('256', 255));
     expect((await without.run(['tracepath'])).code).toBe(255);
     const unknown = await without.run(['tracepath', '-x']);
     expect([unknown.code, unknown.stderr.split('\n')[0]]).toEqual([255, "tracepath: invalid option -- 'x'"]);

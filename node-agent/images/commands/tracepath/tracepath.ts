@@ -31,6 +31,10 @@ For more details see tracepath(8).
 
 const DEFAULT_HOPS = 30;
 const DEFAULT_PORT = 44_444;
+const MAX_PORT = 0xffff;
+const MAX_TTL = 255;
+/** Of a number in C. */
+const MAX_INT = 2_147_483_647;
 const MAX_PACKET_BYTES = 65_535;
 const HEADER_BYTES = { 4: 28, 6: 48 } as const;
 const PROBE_TIMEOUT_MS = 1000;
@@ -62,12 +66,12 @@ export const tracepath: Utility = async (run) => {
     const target = await findTarget(run.context, host, familyAsked(run, options));
     const settings = {
       address: target.address,
-      port: whole(options, 'p', DEFAULT_PORT),
-      maxHops: whole(options, 'm', DEFAULT_HOPS),
+      port: whole(options, 'p', MAX_PORT) ?? DEFAULT_PORT,
+      maxHops: whole(options, 'm', MAX_TTL) ?? DEFAULT_HOPS,
       numeric: options.has('n'),
       both: options.has('b'),
     };
-    await new Path(run, settings, whole(options, 'l', MAX_PACKET_BYTES)).run();
+    await new Path(run, settings, whole(options, 'l', MAX_INT) || MAX_PACKET_BYTES).run();
     return 0;
   } catch (error) {
     if (error instanceof UsageError) await run.complain(error.message);
@@ -81,11 +85,13 @@ export const tracepath: Utility = async (run) => {
   }
 };
 
-function whole(options: ParsedOptions, letter: string, standard: number): number {
+function whole(options: ParsedOptions, letter: string, most: number): number | undefined {
   const text = options.value(letter);
-  if (text === undefined) return standard;
-  if (!/^\d+$/.test(text)) throw new UsageError(`invalid argument: '${text}'`);
-  return Number(text);
+  if (text === undefined) return undefined;
+  if (!/^[-+]?\d+$/.test(text)) throw new UsageError(`invalid argument: '${text}'`);
+  const value = Number(text);
+  if (value >= 0 && value <= most) return value;
+  throw new UsageError(`invalid argument: '${text}': out of range: 0 <= value <= ${most}`);
 }
 
 interface Settings {
@@ -150,7 +156,7 @@ class Path {
         address,
         ttl: hop,
         via: 'udp',
-        port: port + this.sent++,
+        port: (port + this.sent++) & MAX_PORT,
         payloadBytes: Math.max(0, this.mtuBytes - this.headerBytes),
         dontFragment: true,
         timeoutMs: PROBE_TIMEOUT_MS,
