@@ -6,7 +6,7 @@ export function addSelectionOptions(command: Command): Command {
     .argument('[nodes...]', 'the two ends: worker-1 worker-2; several as worker-1,worker-2; * or all')
     .option('--pod <namespace/pod>', "the pod's cable")
     .option('--node <node>', 'with --device')
-    .option('--device <device>', 'eth0, flannel.1 or a veth of the node')
+    .option('--device <device>', 'eth0, a tunnel (flannel.1, tunl0, ...) or a veth of the node')
     .addOption(
       new Option('--direction <direction>', 'to: from the first end to the second, to the pod, out of the device')
         .choices(DIRECTIONS)
