@@ -1,8 +1,10 @@
 /** Creates what a cluster cannot do without where it is absent; what is there is the user's and stays as it is. */
+import type { ConfigMap } from 'kubernetes-types/core/v1.js';
 import { CONFIGMAPS, DEPLOYMENTS, NAMESPACES } from '../../../shared/api/resources.ts';
 import { isApiError } from '../../../shared/api/status.ts';
 import type { ApiClient } from '../../../shared/bus/api-client.ts';
 import type { Clock } from '../../../shared/runtime/clock.ts';
+import type { CniPluginName } from '../../../shared/runtime/cni-plugins.ts';
 import type { ClusterConfig } from '../../../shared/runtime/config.ts';
 import type { Logger } from '../../../shared/runtime/log.ts';
 import { corednsManifests } from './coredns.ts';
@@ -13,7 +15,7 @@ import { netnsRuntimeClass } from './runtime-class.ts';
 
 const SYSTEM_NAMESPACES = ['default', 'kube-system', 'kube-public', 'kube-node-lease'];
 const RETRY_MS = 200;
-/** Says that a cluster was set up once: what its user deleted afterwards stays deleted. */
+/** Says that a cluster was set up once, and for which networks: what its user deleted afterwards stays deleted. */
 const MARKER = 'podwire-bootstrap';
 
 export interface BootstrapOptions {
@@ -33,7 +35,11 @@ const NODE_POLL_MS = 20;
 export async function bootstrapCluster(options: BootstrapOptions): Promise<void> {
   const { config } = options;
   await createAll(options, SYSTEM_NAMESPACES.map(namespaceManifest));
-  if (await isMarked(options)) return;
+  const marker = await readMarker(options);
+  if (marker !== undefined) {
+    await addNetwork(options, marker);
+    return;
+  }
   const dns = corednsManifests({ dnsIp: config.dnsIp, clusterDomain: config.clusterDomain });
   const isDeployment = ({ resource }: Manifest): boolean => resource === DEPLOYMENTS;
   await createAll(options, [
@@ -44,7 +50,17 @@ export async function bootstrapCluster(options: BootstrapOptions): Promise<void>
   ]);
   await nodesForTwo(options);
   await createAll(options, dns.filter(isDeployment));
-  await createAll(options, [markerManifest()]);
+  await createAll(options, [markerManifest(config.cni)]);
+}
+
+/** Of a cluster that had another one when it ran before. */
+async function addNetwork(options: BootstrapOptions, marker: ConfigMap): Promise<void> {
+  const { config, api } = options;
+  const networks = marker.data?.networks?.split(' ') ?? [];
+  if (networks.includes(config.cni)) return;
+  await createAll(options, networkManifests(config.cni, config));
+  const body = { data: { networks: [...networks, config.cni].join(' ') } };
+  await untilDone(options, MARKER, () => api.patch(CONFIGMAPS, MARKER, 'kube-system', { type: 'merge', body }));
 }
 
 function podCidrs({ podCidr, ipv6 }: ClusterConfig): readonly string[] {
@@ -65,37 +81,51 @@ function namespaceManifest(name: string): Manifest {
   return { resource: NAMESPACES, object: { apiVersion: 'v1', kind: 'Namespace', metadata: { name } } };
 }
 
-function markerManifest(): Manifest {
+function markerManifest(network: CniPluginName): Manifest {
   const metadata = { name: MARKER, namespace: 'kube-system' };
-  return { resource: CONFIGMAPS, object: { apiVersion: 'v1', kind: 'ConfigMap', metadata, data: { done: 'true' } } };
+  const data = { done: 'true', networks: network };
+  return { resource: CONFIGMAPS, object: { apiVersion: 'v1', kind: 'ConfigMap', metadata, data } };
 }
 
-async function isMarked({ api, clock, log, signal }: BootstrapOptions): Promise<boolean> {
-  while (!signal.aborted) {
+/** Undefined where there is none. */
+async function readMarker(options: BootstrapOptions): Promise<ConfigMap | undefined> {
+  let marker: ConfigMap | undefined;
+  await untilDone(options, MARKER, async () => {
     try {
-      await api.get(CONFIGMAPS, MARKER, 'kube-system');
-      return true;
+      marker = await options.api.get<ConfigMap>(CONFIGMAPS, MARKER, 'kube-system');
     } catch (error) {
-      if (isApiError(error, 'NotFound')) return false;
-      log.debug({ error }, 'the apiserver does not answer yet');
-      await clock.sleep(RETRY_MS, signal);
+      if (!isApiError(error, 'NotFound')) throw error;
     }
-  }
-  return true;
+  });
+  return marker;
 }
 
 async function createAll(options: BootstrapOptions, manifests: readonly Manifest[]): Promise<void> {
   await Promise.all(manifests.map((manifest) => create(options, manifest)));
 }
 
-async function create({ api, clock, log, signal }: BootstrapOptions, { resource, object }: Manifest): Promise<void> {
+async function create(options: BootstrapOptions, { resource, object }: Manifest): Promise<void> {
+  await untilDone(options, resource.resource, async () => {
+    try {
+      await options.api.create(resource, object);
+    } catch (error) {
+      if (!isApiError(error, 'AlreadyExists')) throw error;
+    }
+  });
+}
+
+/** Until the API answers, or the process ends. */
+async function untilDone(
+  { clock, log, signal }: BootstrapOptions,
+  what: string,
+  work: () => Promise<unknown>,
+): Promise<void> {
   while (!signal.aborted) {
     try {
-      await api.create(resource, object);
+      await work();
       return;
     } catch (error) {
-      if (isApiError(error, 'AlreadyExists')) return;
-      log.debug({ error, resource: resource.resource }, 'could not be created yet; will be tried again');
+      log.debug({ error, what }, 'could not be done yet; will be tried again');
       await clock.sleep(RETRY_MS, signal);
     }
   }
