@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { LinkFaultError } from '../../node-agent/datapath/faults/link-faults.ts';
 import type { NetworkParts, NodeNetwork } from '../../node-agent/datapath/network/node-network.ts';
 import type { NodeDatapath } from '../../node-agent/datapath/path.ts';
+import { nodeKernelView } from '../../node-agent/kernel-view/kernel-view.ts';
 import type { Host } from '../../shared/netstack/host.ts';
 import type { ImpairmentChange } from '../../shared/rules/impairment.ts';
 import type { FaultDirection, FaultTarget } from '../../shared/rules/link-fault.ts';
@@ -208,6 +209,15 @@ describe('at pods and devices', () => {
       expect(rttUs()).toBe(fastUs);
     },
   );
+
+  test("a firewall's mark on what leaves by eth0 is no mark of the overlay", () => {
+    const { cluster, rttUs } = twoPods(NETWORKS['flannel host-gw']!.network);
+    const fastUs = Number(rttUs());
+    const mark = 'iptables -t mangle -A PREROUTING -j MARK --set-mark 1';
+    expect(nodeKernelView(cluster.node(1)).run(mark.split(' '))).toMatchObject({ code: 0 });
+    impair(cluster.node(1), device('eth0', 'to'), { delayUs: 3000 });
+    expect(rttUs()).toBe(fastUs + 3000);
+  });
 
   test('eth0 of a node that is deleted meanwhile lets go of what was for it', () => {
     const { cluster, a } = twoPods();

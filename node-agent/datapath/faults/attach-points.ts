@@ -138,7 +138,7 @@ function cardPoint(card: TunnelPlace, overlay: CarriedOverlay, outwards: boolean
     key: own.key,
     framing: CARD,
     attach: (queue) => {
-      own.attach(queue);
+      card[outwards ? 'qdisc' : 'ingress'] = queue === null ? null : unmarked(queue);
       overlay[outwards ? 'egress' : 'ingress'] = queue;
     },
     output: (packets) => {
@@ -147,6 +147,19 @@ function cardPoint(card: TunnelPlace, overlay: CarriedOverlay, outwards: boolean
         else if (outwards) overlay.sendQueued(packet);
         else overlay.receiveQueued(packet);
       }
+    },
+  };
+}
+
+/** A firewall's mark on one of the card's own frames is not a mark of the overlay. */
+function unmarked(queue: QueueDiscipline): QueueDiscipline {
+  return {
+    get takesSuperSegments() {
+      return queue.takesSuperSegments;
+    },
+    enqueue(frame) {
+      frame.mark = 0;
+      queue.enqueue(frame);
     },
   };
 }
