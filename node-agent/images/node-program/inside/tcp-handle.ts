@@ -1,3 +1,7 @@
+/**
+ * libuv's TCP handle over the pod's network: the methods that `net` calls on it. The native object is still made, and never
+ * opens a descriptor, as none of its own methods can be reached any more.
+ */
 import type { PodTcpSocket } from '../../../../shared/podnet/pod-network.ts';
 import {
   binding,
