@@ -74,6 +74,7 @@ test.each([
   ['-A FORWARD -s 1.2.3.400 -j DROP', `${V} host/network \`1.2.3.400' not found${HINT}=> 2\n`],
   ['-A FORWARD -m nope -j DROP', `${V} Couldn't load match \`nope':No such file or directory\n${HINT}=> 2\n`],
   ['-A FORWARD -p icmp --icmp-type nosuch -j DROP', `${V} Unknown ICMP type \`nosuch'${HINT}=> 2\n`],
+  ['-A FORWARD -p icmp --icmp-type constructor -j DROP', `${V} Unknown ICMP type \`constructor'${HINT}=> 2\n`],
   ['-A FORWARD -p tcp --tcp-flags FOO NONE -j DROP', `${V} Unknown TCP flag \`FOO'${HINT}=> 2\n`],
   ['-A FORWARD --syn -j DROP', `${V} unknown option "--syn"${HINT}=> 2\n`],
   ['-A FORWARD --icmp-type 8 -j DROP', `${V} unknown option "--icmp-type"${HINT}=> 2\n`],

@@ -79,7 +79,7 @@ const NAMES: Readonly<Record<IpFamily, Readonly<Record<string, readonly [type: n
 
 /** `echo-request`, `8`, `3/4`; undefined for what is none. */
 export function parseIcmpType(text: string, family: IpFamily): IcmpType | undefined {
-  const named = NAMES[family][text];
+  const named = Object.hasOwn(NAMES[family], text) ? NAMES[family][text] : undefined;
   if (named !== undefined) return named[1] === undefined ? { type: named[0] } : { type: named[0], code: named[1] };
   const [, type, code] = /^(\d{1,3})(?:\/(\d{1,3}))?$/.exec(text) ?? [];
   if (type === undefined || Number(type) > 255 || Number(code ?? 0) > 255) return undefined;
