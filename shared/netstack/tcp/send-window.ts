@@ -17,13 +17,14 @@ export class SendWindow {
     this.take(segment, 0);
   }
 
-  /** From a later segment, unless a newer one was seen (RFC 9293 section 3.10.7.4); false when nothing changed. */
+  /**
+   * From a later segment, whose acknowledgement is not old, unless a newer one was seen (RFC 9293 section 3.10.7.4); false when
+   * nothing changed. An acknowledgement of more is newer in any case, as in Linux: what was sent again carries it under an old
+   * sequence number, and the window, which is counted from it, would reach too far.
+   */
   update(segment: Segment): boolean {
     if (segment.has(tcp.SYN)) return false;
-    const older =
-      seq.after(this.sequence, segment.sequence) ||
-      (this.sequence === segment.sequence && seq.after(this.acknowledgement, segment.acknowledgement));
-    if (older) return false;
+    if (segment.acknowledgement === this.acknowledgement && seq.before(segment.sequence, this.sequence)) return false;
     const before = this.bytes;
     this.take(segment, this.shift);
     return this.bytes !== before;

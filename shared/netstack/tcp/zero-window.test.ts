@@ -88,6 +88,18 @@ describe('the sender', () => {
     expect(connection.state).toBe('FIN-WAIT-2');
   });
 
+  test('counts the window from the acknowledgement it came with, which stands in what is sent again too', () => {
+    const peer = new ScriptedPeer();
+    const { connection, hostSeq } = peer.connectToHost();
+    peer.send({ flags: '.', seq: peer.seq + 500, ack: hostSeq, window: 2000 });
+    connection.write(data(5000));
+    expect(peer.take()).toHaveLength(2);
+    peer.send({ flags: 'P.', ack: hostSeq + 1000, window: 1000, data: 'x'.repeat(500) });
+    expect(peer.take().filter((segment) => segment.data !== '')).toEqual([]);
+    peer.send({ flags: '.', seq: peer.seq + 500, ack: hostSeq + 2000, window: 1000 });
+    expect(peer.takeOne()).toMatchObject({ seq: hostSeq + 2000, data: 'a'.repeat(1000) });
+  });
+
   test('does not keep the pauses of its probes for what it sends when the window opens', () => {
     const peer = new ScriptedPeer();
     const { connection, hostSeq } = peer.connectToHost();
