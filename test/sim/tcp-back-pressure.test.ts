@@ -2,6 +2,7 @@
 import { describe, expect, test } from 'vitest';
 import { ip } from '../../shared/netstack/network.testkit.ts';
 import type { TcpConnection } from '../../shared/netstack/tcp/connection.ts';
+import type { ImpairmentChange } from '../../shared/rules/impairment.ts';
 import { ByteStream } from './byte-stream.ts';
 import type { Cable } from './cable.ts';
 import { Simulation, simulate } from './simulation.ts';
@@ -20,6 +21,7 @@ interface Course {
   /** Number of the frame that is lost. */
   readonly lostFrame?: number;
   readonly windowScaling?: boolean;
+  readonly faults?: ImpairmentChange;
 }
 
 /** A client that writes a stream to a server that sends it back, and pauses its reading at random. */
@@ -34,7 +36,7 @@ class Echo {
   private readonly bytes: number;
 
   constructor(simulation: Simulation, course: Course) {
-    const { bufferBytes, bytes, windowScaling = true, lostFrame = -1 } = course;
+    const { bufferBytes, bytes, windowScaling = true, lostFrame = -1, faults = {} } = course;
     this.simulation = simulation;
     this.bytes = bytes;
     const [near, far] = [simulation.host('near'), simulation.host('far')];
@@ -45,6 +47,7 @@ class Echo {
     far.tcp.listen({ address: ip('10.0.0.2'), port: PORT }).onConnection = (connection) => this.serve(connection);
     this.client = near.tcp.connect({ remoteAddress: ip('10.0.0.2'), remotePort: PORT });
     this.play();
+    this.cable.impair(faults); // not of the SYN
   }
 
   private play(): void {
@@ -144,4 +147,12 @@ test.each([
     }
     expect(frames).toBeGreaterThan(50);
   });
+});
+
+// In both, the end of the flight is sent again and is shorter than a segment: what was never sent must not go along.
+test.each([
+  { seed: 9512, loss: 0.05, reorder: 0 },
+  { seed: 9537, loss: 0.003, reorder: 0.1 },
+])('frames lost and swapped, with seed $seed', ({ seed, ...faults }) => {
+  echoed(new Simulation(seed), { bufferBytes: 70_001, bytes: 500_000, faults });
 });

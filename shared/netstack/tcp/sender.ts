@@ -273,7 +273,7 @@ export class Sender {
   }
 
   private sendAgain(from: number, length: number): number {
-    const sent = this.sendAt(from, length);
+    const sent = this.sendAt(from, Math.min(length, seq.distance(this.next, from)));
     this.roundTrip.retransmitted(this.connection.timestampNow());
     this.connection.counters.sentAgain();
     if (this.connection.sackEnabled) this.loss.resent.sent(from, this.next, this.connection.host.engine.nowUs);
