@@ -13,14 +13,13 @@ import type { PeerId, UnderlayLink } from '../datapath/link.ts';
 import { SegmentMerger } from '../datapath/segment-merger.ts';
 import type { EventLoop } from './event-loop.ts';
 import type { LinkCounters } from './link-counters.ts';
+import { OneByOne } from './one-by-one.ts';
 import type { PeerEndpoints } from './peer-endpoints.ts';
 
 /** Largest UDP datagram. */
 const AREA_BYTES = 65_536;
 /** What a small slot holds. */
 const SMALL_FRAME_BYTES = SMALL_SLOT_BYTES - HEADROOM_BYTES;
-/** While datagrams come one by one, so often it is waited for more that came with one. */
-const LOOK_EVERY = 8;
 
 export interface MessageReceiverOptions {
   /** Whose `onReceive` is called. */
@@ -46,17 +45,14 @@ export class MessageReceiver {
   private received: Packet[] = [];
   /** The other one, while the first is handed over. */
   private spare: Packet[] = [];
-  /** Nothing had come with the last one that was waited with. */
-  private isQuiet = true;
-  private untilLook = LOOK_EVERY;
+  private readonly oneByOne = new OneByOne(true);
   /** Messages since the immediate was set. */
   private gathered = 0;
   private immediate: NodeJS.Immediate | null = null;
   private readonly onImmediate = () => {
     this.immediate = null;
-    this.isQuiet = this.gathered === 1;
+    this.oneByOne.looked(this.gathered === 1);
     this.gathered = 0;
-    this.untilLook = LOOK_EVERY;
     this.deliver();
   };
 
@@ -77,9 +73,7 @@ export class MessageReceiver {
       return;
     }
     if (message.length === 0) return; // nobody's frame
-    // No clock tells a burst from answers: a peer that shares the processor may have answered before this process, which it
-    // displaced, has left its turn.
-    if (joined || (this.isQuiet && --this.untilLook > 0)) {
+    if (joined || this.oneByOne.takesAlone()) {
       this.takeAlone(message);
       this.handOver(peer);
       return;

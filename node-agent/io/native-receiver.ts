@@ -12,6 +12,7 @@ import type { Packet, PacketMemory } from '../../shared/wire/packet-memory.ts';
 import type { PeerId, UnderlayLink } from '../datapath/link.ts';
 import { SegmentMerger } from '../datapath/segment-merger.ts';
 import type { LinkCounters } from './link-counters.ts';
+import { OneByOne } from './one-by-one.ts';
 import type { PeerEndpoints } from './peer-endpoints.ts';
 
 const RECEIVE_MESSAGES = 8;
@@ -20,8 +21,6 @@ const RECEIVE_CALLS_A_TURN = 4;
 const MAX_DATAGRAM_BYTES = 65_536;
 /** One of this size is seldom the only one. */
 const FULL_BYTES = 1200;
-/** While datagrams come one by one, so often it is looked whether more than one waits. */
-const LOOK_EVERY = 8;
 
 /** Endpoints that senders were looked up for; a kernel's VXLAN device has one for each flow. */
 const MAX_KNOWN_SENDERS = 65_536;
@@ -51,9 +50,7 @@ export class NativeReceiver {
   /** The sender looked up last. */
   private lastKey = -1;
   private lastPeer: PeerId | undefined;
-  /** The last look for several found one, which was small. */
-  private isQuiet = false;
-  private untilLook = 0;
+  private readonly oneByOne = new OneByOne(false);
 
   /** Throws when packet memory has no large slot left. */
   constructor(options: NativeReceiverOptions) {
@@ -67,24 +64,22 @@ export class NativeReceiver {
     if (this.areas.length === 0) throw new Error('packet memory has no large slot to receive into');
   }
 
-  /** Within a turn of the engine: takes what waits, up to a bound. */
-  receive(): void {
-    for (let call = 0; call < RECEIVE_CALLS_A_TURN; call++) {
-      if (this.closed || this.receiveSome(this.areas.length) < this.areas.length) return;
+  /** Within a turn of the engine: takes what waits, up to a bound. How many messages came by the last system call. */
+  receive(): number {
+    let count = 0;
+    for (let call = 0; call < RECEIVE_CALLS_A_TURN && !this.closed; call++) {
+      count = this.receiveSome(this.areas.length);
+      if (count < this.areas.length) break;
     }
+    return count;
   }
 
-  /**
-   * The same for who is called again while something waits: datagrams that come one by one are taken so, most of them without
-   * a look for another one that costs as much. No clock tells a burst from answers: a peer that shares the processor may have
-   * answered before this process, which it displaced, has left its turn.
-   */
+  /** The same for who is called again while something waits: datagrams that come one by one are taken so. */
   receiveAgain(): void {
-    if (this.isQuiet && --this.untilLook > 0) this.receiveSome(1);
-    else {
-      this.receive();
-      this.untilLook = LOOK_EVERY;
-    }
+    const isAlone = this.oneByOne.takesAlone();
+    const count = isAlone ? this.receiveSome(1) : this.receive();
+    const isOneSmall = count === 1 && this.incoming.receivedBytes(0) < FULL_BYTES;
+    if (!isAlone || !isOneSmall) this.oneByOne.looked(isOneSmall);
   }
 
   /** The peers have changed. */
@@ -103,7 +98,6 @@ export class NativeReceiver {
   private receiveSome(limit: number): number {
     const { socket, link } = this.options;
     const count = socket.receive(this.incoming.start, limit);
-    this.isQuiet = count === 1 && this.incoming.receivedBytes(0) < FULL_BYTES;
     let from: PeerId | undefined;
     for (let message = 0; message < count && !this.closed; message++) {
       const peer = this.senderOf(message);
