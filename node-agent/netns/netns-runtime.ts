@@ -15,7 +15,6 @@ import {
   type ContainerRuntime,
   DEFAULT_TERMINAL,
   type ProcessStreams,
-  type TerminalSize,
 } from '../pods/container-runtime.ts';
 import { type Bind, containerArguments, execArguments, type ProgramStart } from './container-script.ts';
 import { machineFolders } from './machine-folders.ts';
@@ -167,7 +166,6 @@ class NetnsContainer implements ContainerInstance {
     const { launch } = this.parts;
     if (this.parts.program.over) throw new CommandStartError('container not running');
     const terminal = streams.terminal !== undefined;
-    const window = new WindowFollower(streams);
     const program = await startProgram({
       command: [
         ...END_WITH_PARENT,
@@ -185,7 +183,7 @@ class NetnsContainer implements ContainerInstance {
       stdout: streams.stdout,
       stderr: streams.stderr,
     });
-    window.tell(program);
+    followWindow(program, streams);
     feed(program, streams);
     const stop = (): void => program.hangUp();
     signal.addEventListener('abort', stop, { once: true });
@@ -198,7 +196,7 @@ class NetnsContainer implements ContainerInstance {
   async attach(streams: ProcessStreams, signal: AbortSignal): Promise<void> {
     const { program, output, launch } = this.parts;
     output.watchers.add(streams);
-    new WindowFollower(streams).tell(program);
+    followWindow(program, streams);
     const { stdin } = program;
     if (stdin !== undefined) streams.stdin?.pipe(stdin, { end: launch.stdinOnce });
     const left = new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
@@ -213,23 +211,11 @@ class NetnsContainer implements ContainerInstance {
   }
 }
 
-/** Hears of sizes from the beginning: the first one may come before the program is there. */
-class WindowFollower {
-  private size: TerminalSize | undefined;
-  private program: ProgramProcess | undefined;
-
-  constructor({ terminal }: ProcessStreams) {
-    this.size = terminal?.size;
-    terminal?.onResize((size) => {
-      this.size = size;
-      this.program?.resize(size);
-    });
-  }
-
-  tell(program: ProgramProcess): void {
-    this.program = program;
-    if (this.size !== undefined) program.resize(this.size);
-  }
+/** From the size on that was told last, which may have come while the program was started. */
+function followWindow(program: ProgramProcess, { terminal }: ProcessStreams): void {
+  if (terminal === undefined) return;
+  program.resize(terminal.size);
+  terminal.onResize((size) => program.resize(size));
 }
 
 /** A program may end before it has read all: what is left goes nowhere. */
