@@ -2,7 +2,7 @@
 
 import { transportChecksum } from '../wire/complete-checksums.ts';
 import * as ip from '../wire/ip.ts';
-import { bindingCovers, isUnspecified } from '../wire/ip-address.ts';
+import { bindingsClash, isUnspecified } from '../wire/ip-address.ts';
 import type { Packet } from '../wire/packet-memory.ts';
 import * as udp from '../wire/udp.ts';
 import * as drop from './drop-reasons.ts';
@@ -148,13 +148,7 @@ export class UdpLayer {
   }
 
   private inUse(localAddress: number, port: number, ipv6Only: boolean): boolean {
-    const others = this.ports.get(port);
-    if (others === undefined) return false;
-    return others.some(
-      (other) =>
-        bindingCovers(localAddress, other.localAddress, ipv6Only) ||
-        bindingCovers(other.localAddress, localAddress, other.ipv6Only),
-    );
+    return this.ports.get(port)?.some((other) => bindingsClash({ localAddress, ipv6Only }, other)) ?? false;
   }
 
   private freePort(localAddress: number, ipv6Only: boolean): number {

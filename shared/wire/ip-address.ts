@@ -97,6 +97,21 @@ export function bindingCovers(bound: number, local: number, ipv6Only = false): b
   return bound === ipv4.ANY_ADDRESS && !isIpv6(local);
 }
 
+/** Where one socket is bound. */
+export interface Binding {
+  readonly localAddress: number;
+  /** Of `::`. */
+  readonly ipv6Only: boolean;
+}
+
+/** Whether two sockets of one port hear the same. */
+export function bindingsClash(a: Binding, b: Binding): boolean {
+  return (
+    bindingCovers(a.localAddress, b.localAddress, a.ipv6Only) ||
+    bindingCovers(b.localAddress, a.localAddress, b.ipv6Only)
+  );
+}
+
 /** The group's MAC (RFC 1112 section 6.4, RFC 2464 section 7). */
 export function multicastMacOf(group: number): number {
   return isIpv6(group) ? ipv6.multicastMacOf(group) : multicastMac(group);

@@ -1,7 +1,7 @@
 /** TCP of one host (RFC 9293): connections, listeners, TIME-WAIT, and segments in. */
 import { transportChecksum } from '../../wire/complete-checksums.ts';
 import * as ip from '../../wire/ip.ts';
-import { bindingCovers, isMulticast, isUnspecified } from '../../wire/ip-address.ts';
+import { bindingCovers, bindingsClash, isMulticast, isUnspecified } from '../../wire/ip-address.ts';
 import { PROTOCOL_TCP } from '../../wire/ipv4.ts';
 import type { Packet } from '../../wire/packet-memory.ts';
 import * as tcp from '../../wire/tcp.ts';
@@ -331,13 +331,7 @@ export class TcpLayer {
   }
 
   private isListening(localAddress: number, port: number, ipv6Only = false): boolean {
-    const others = this.listeners.get(port);
-    if (others === undefined) return false;
-    return others.some(
-      (other) =>
-        bindingCovers(localAddress, other.localAddress, ipv6Only) ||
-        bindingCovers(other.localAddress, localAddress, other.ipv6Only),
-    );
+    return this.listeners.get(port)?.some((other) => bindingsClash({ localAddress, ipv6Only }, other)) ?? false;
   }
 
   private freePort(local: number, remote: number, remotePort: number): number {
