@@ -226,22 +226,20 @@ export class Receiver {
       if (this.unacknowledgedBytes >= this.bufferBytes >>> ACKNOWLEDGED_SHARE_SHIFT) this.acknowledgeNow = true;
       else this.acknowledgeSoon = true;
     }
-    if (this.urgentSequence < 0) this.pass(bytes, true);
-    else this.passAroundUrgent(from, bytes, true);
+    this.passFrom(from, bytes, true);
     if (!fillsHole) return;
     for (;;) {
       const more = this.outOfOrder.take(this.next);
       if (more === undefined || this.connection.state === 'CLOSED') return;
       const start = this.next;
       this.next = seq.add(start, more.length);
-      if (this.urgentSequence < 0) this.pass(more, false);
-      else this.passAroundUrgent(start, more, false);
+      this.passFrom(start, more, false);
     }
   }
 
   /** Passes on what stands at `from`, but for the urgent byte. */
-  private passAroundUrgent(from: number, bytes: Uint8Array, isLent: boolean): void {
-    if (!seq.before(this.urgentSequence, this.next)) {
+  private passFrom(from: number, bytes: Uint8Array, isLent: boolean): void {
+    if (this.urgentSequence < 0 || !seq.before(this.urgentSequence, this.next)) {
       this.pass(bytes, isLent);
       return;
     }
