@@ -46,15 +46,15 @@ export interface DeleteOptions {
   readonly resourceVersion?: string;
 }
 
-/**
- * While no apiserver answers, a request is repeated until the time limit; then BusUnavailableError. A write whose answer
- * was lost is not repeated, as it may have been carried out: BusTimeoutError or BusUnavailableError (`maybeDelivered`).
- */
 export interface WriteOptions {
   /** Answers what would be stored, or why nothing would, unknown fields included; nothing is. */
   readonly tryOut?: boolean;
 }
 
+/**
+ * While no apiserver answers, a request is repeated until the time limit; then BusUnavailableError. A write whose answer
+ * was lost is not repeated, as it may have been carried out: BusTimeoutError or BusUnavailableError (`maybeDelivered`).
+ */
 export interface ApiClient {
   get<T>(resource: ResourceRef, name: string, namespace?: string): Promise<T>;
   list<T>(resource: ResourceRef, options?: ListOptions): Promise<ListResult<T>>;
