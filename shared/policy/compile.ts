@@ -167,10 +167,12 @@ export class PolicyCompiler {
   }
 
   private peerCovers(peer: RulePeer, pod: PolicyPod, place: Place): boolean {
-    if ('pods' in peer)
-      return this.podsIn(peer.pods).has(pod) && (peer.within === undefined || this.setOf(peer, peer.within).has(place));
+    if ('pods' in peer) {
+      const { pods, within } = peer;
+      return this.podsIn(pods).has(pod) && (within === undefined || this.setOf(peer, () => within).has(place));
+    }
     if ('block' in peer && peer.notPods !== undefined && this.podsIn(peer.notPods).has(pod)) return false;
-    return this.setOf(peer, this.addressBlocks(peer)).has(place);
+    return this.setOf(peer, () => this.addressBlocks(peer)).has(place);
   }
 
   private coversPlace(rule: PolicyRule, place: Place): boolean {
@@ -178,15 +180,14 @@ export class PolicyCompiler {
   }
 
   private blocksOf(rule: PolicyRule): AddressSet {
-    const blocks = () => (rule.peers ?? []).flatMap((peer) => this.addressBlocks(peer));
-    return this.sets.get(rule) ?? this.setOf(rule, blocks());
+    return this.setOf(rule, () => (rule.peers ?? []).flatMap((peer) => this.addressBlocks(peer)));
   }
 
-  /** `blocks`: always the same for one rule or peer. */
-  private setOf(key: PolicyRule | RulePeer, blocks: readonly AddressBlock[]): AddressSet {
+  /** `blocks`: always the same for one rule or peer; asked for once. */
+  private setOf(key: PolicyRule | RulePeer, blocks: () => readonly AddressBlock[]): AddressSet {
     let set = this.sets.get(key);
     if (set === undefined) {
-      set = new AddressSet(blocks);
+      set = new AddressSet(blocks());
       this.sets.set(key, set);
     }
     return set;
