@@ -1,7 +1,14 @@
 /** Tables as `iptables -L` prints them (iptables 1.8's columns), with or without `-v`, `-n`, `-x` and `--line-numbers`. */
 import { formatAddress, formatEndpoint, type IpFamily, networkOf } from '../wire/ip-address.ts';
 import { icmpTypeName } from './icmp-type.ts';
-import { formatMark, formatRange, kernelProbability, type RuleCounter, WHOLE_ADDRESS } from './iptables-save.ts';
+import {
+  formatMark,
+  formatRange,
+  kernelProbability,
+  protocolName,
+  type RuleCounter,
+  WHOLE_ADDRESS,
+} from './iptables-save.ts';
 import type { IcmpMatch, Match, PortMatch, PortRange } from './match.ts';
 import { PROTOCOL_NUMBERS, type PrefixMatch, type ProtocolMatch, type Rule } from './rule.ts';
 import type { Ruleset } from './ruleset.ts';
@@ -110,13 +117,9 @@ function deviceText(device: Rule['inDevice']): string {
 }
 
 function protocolText(protocol: ProtocolMatch | undefined, numeric: boolean): string {
-  const name = numeric ? String(protocol === undefined ? 0 : PROTOCOL_NUMBERS[protocol.name]) : protocolName(protocol);
-  return `${protocol?.negated ? '!' : ' '}${name.padEnd(4)} `;
-}
-
-function protocolName(protocol: ProtocolMatch | undefined): string {
-  if (protocol === undefined) return 'all';
-  return protocol.name === 'icmpv6' ? 'ipv6-icmp' : protocol.name;
+  const [number, name] =
+    protocol === undefined ? [0, 'all'] : [PROTOCOL_NUMBERS[protocol.name], protocolName(protocol.name)];
+  return `${protocol?.negated ? '!' : ' '}${(numeric ? String(number) : name).padEnd(4)} `;
 }
 
 function prefixText(prefix: PrefixMatch | undefined, { family, numeric }: ListOptions): string {

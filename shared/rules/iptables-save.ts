@@ -71,7 +71,7 @@ export function formatRule(chain: string, rule: Rule, family: IpFamily = 'ipv4',
 }
 
 /** As /etc/protocols has it. */
-function protocolName(name: ProtocolName): string {
+export function protocolName(name: ProtocolName): string {
   return name === 'icmpv6' ? 'ipv6-icmp' : name;
 }
 
