@@ -1,11 +1,10 @@
 /** Match extensions from a message. */
 import { RulesDecodeError } from './decode-error.ts';
 import { asFields, asList, type Fields, flag, integer, oneOf, optionalInteger, text } from './decode-value.ts';
-import type { ConnectionState, Match, PhysdevMatch, PortRange } from './match.ts';
+import { CONNECTION_STATES, type Match, type PhysdevMatch, type PortRange, RECENT_MODES } from './match.ts';
 import type { TcpFlags } from './tcp-flags.ts';
 
 const SIDES = ['source', 'destination'] as const;
-const STATES: readonly ConnectionState[] = ['INVALID', 'NEW', 'RELATED', 'ESTABLISHED', 'UNTRACKED', 'SNAT', 'DNAT'];
 const MAX_UINT32 = 0xffff_ffff;
 
 type Decoder = (fields: Fields, path: string) => Match;
@@ -32,7 +31,7 @@ const decoders: Readonly<Record<Match['kind'], Decoder>> = {
   conntrack: (fields, path) => ({
     kind: 'conntrack',
     states: asList(fields.states, `${path}.states`).map((state, i) =>
-      oneOf({ state }, 'state', `${path}.states[${i}]`, STATES),
+      oneOf({ state }, 'state', `${path}.states[${i}]`, CONNECTION_STATES),
     ),
     negated: flag(fields, 'negated', path),
   }),
@@ -50,7 +49,7 @@ const decoders: Readonly<Record<Match['kind'], Decoder>> = {
   }),
   recent: (fields, path) => ({
     kind: 'recent',
-    mode: oneOf(fields, 'mode', path, ['set', 'rcheck', 'update'] as const),
+    mode: oneOf(fields, 'mode', path, RECENT_MODES),
     list: text(fields, 'list', path),
     seconds: optionalInteger(fields, 'seconds', path, 1, MAX_UINT32),
     reap: flag(fields, 'reap', path),

@@ -3,11 +3,10 @@ import { addressBits } from '../wire/ip-address.ts';
 import { decodeMatch } from './decode-match.ts';
 import { address, asFields, asList, type Fields, flag, integer, oneOf, optionalInteger, text } from './decode-value.ts';
 import type { DeviceMatch, PrefixMatch, ProtocolMatch, ProtocolName, Rule } from './rule.ts';
-import type { RejectWith, Target } from './target.ts';
+import { REJECT_WITH, type Target } from './target.ts';
 
 const MAX_UINT32 = 0xffff_ffff;
 const PROTOCOLS: readonly ProtocolName[] = ['tcp', 'udp', 'icmp', 'icmpv6', 'sctp'];
-const REJECT_WITH: readonly RejectWith[] = ['icmp-port-unreachable', 'icmp6-port-unreachable', 'tcp-reset'];
 
 const targets: Readonly<Record<Target['kind'], (fields: Fields, path: string) => Target>> = {
   accept: () => ({ kind: 'accept' }),

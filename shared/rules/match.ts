@@ -58,7 +58,8 @@ export interface MarkMatch {
   readonly negated?: boolean;
 }
 
-export type ConnectionState = 'INVALID' | 'NEW' | 'RELATED' | 'ESTABLISHED' | 'UNTRACKED' | 'SNAT' | 'DNAT';
+export const CONNECTION_STATES = ['INVALID', 'NEW', 'RELATED', 'ESTABLISHED', 'UNTRACKED', 'SNAT', 'DNAT'] as const;
+export type ConnectionState = (typeof CONNECTION_STATES)[number];
 
 /** `-m conntrack --ctstate A,B`. */
 export interface ConntrackMatch {
@@ -89,13 +90,15 @@ export interface PhysdevMatch {
   readonly negated?: boolean;
 }
 
+export const RECENT_MODES = ['set', 'rcheck', 'update'] as const;
+
 /**
  * `-m recent`: a named list of source addresses with the time each was last seen (client-IP affinity of Services).
  * `set` notes the address and matches; `rcheck` matches when it was noted within `seconds`; `update` does both.
  */
 export interface RecentMatch {
   readonly kind: 'recent';
-  readonly mode: 'set' | 'rcheck' | 'update';
+  readonly mode: (typeof RECENT_MODES)[number];
   readonly list: string;
   readonly seconds?: number;
   readonly reap?: boolean;

@@ -1,7 +1,7 @@
 /** The specification of a rule as `iptables -A` takes it (iptables(8), iptables-extensions(8)); the other way is `iptables-save.ts`. */
 import { addressBits, familyOf, type IpFamily, parseAddress, parsePrefix } from '../wire/ip-address.ts';
 import { parseIcmpType } from './icmp-type.ts';
-import type { Match, PortMatch, RecentMatch } from './match.ts';
+import { type Match, type PortMatch, RECENT_MODES, type RecentMatch } from './match.ts';
 import type { PrefixMatch, ProtocolName, Rule } from './rule.ts';
 import {
   bits,
@@ -52,7 +52,6 @@ const MATCHES = new Set([
   'recent',
   'set',
 ]);
-const RECENT_MODES = ['set', 'rcheck', 'update'] as const;
 
 class RuleParser {
   private readonly words: readonly string[];

@@ -1,14 +1,12 @@
 /** The words of a rule as iptables reads them: ports, marks, masks, states. */
 import { parseIpv4 } from '../wire/address.ts';
 import type { IpFamily } from '../wire/ip-address.ts';
-import type { ConnectionState, PortRange } from './match.ts';
-import type { RejectWith } from './target.ts';
+import { CONNECTION_STATES, type ConnectionState, type PortRange } from './match.ts';
+import { REJECT_WITH, type RejectWith } from './target.ts';
 
 /** What iptables says of words that are no rule, without its name and version. */
 export class RuleSyntaxError extends Error {}
 
-const STATES: readonly ConnectionState[] = ['INVALID', 'NEW', 'RELATED', 'ESTABLISHED', 'UNTRACKED', 'SNAT', 'DNAT'];
-const REJECTIONS: readonly RejectWith[] = ['icmp-port-unreachable', 'icmp6-port-unreachable', 'tcp-reset'];
 const ALL_BITS = 0xffff_ffff;
 
 /** Length or dotted mask. */
@@ -44,16 +42,16 @@ export function bits(text: string): [value: number, mask: number] {
 }
 
 export function stateNamed(text: string): ConnectionState {
-  const state = STATES.find((name) => name === text.toUpperCase());
+  const state = CONNECTION_STATES.find((name) => name === text.toUpperCase());
   if (state === undefined) throw new RuleSyntaxError(`Bad ctstate "${text}"`);
   return state;
 }
 
 export function rejection(text: string | undefined, family: IpFamily): RejectWith {
   if (text === undefined) return family === 'ipv6' ? 'icmp6-port-unreachable' : 'icmp-port-unreachable';
-  const known = REJECTIONS.find((name) => name === text || name === `icmp-${text}` || name === `icmp6-${text}`);
+  const known = REJECT_WITH.find((name) => name === text || name === `icmp-${text}` || name === `icmp6-${text}`);
   if (known === undefined)
-    throw new RuleSyntaxError(`podwire: REJECT is with ${REJECTIONS.join(', ')} here, not ${text}`);
+    throw new RuleSyntaxError(`podwire: REJECT is with ${REJECT_WITH.join(', ')} here, not ${text}`);
   return known;
 }
 

@@ -1,7 +1,8 @@
 /** What a rule does with a packet that it matches: iptables' built-in verdicts and target extensions. */
 
 /** The values `REJECT --reject-with` takes here, as iptables spells them. */
-export type RejectWith = 'icmp-port-unreachable' | 'icmp6-port-unreachable' | 'tcp-reset';
+export const REJECT_WITH = ['icmp-port-unreachable', 'icmp6-port-unreachable', 'tcp-reset'] as const;
+export type RejectWith = (typeof REJECT_WITH)[number];
 
 export interface AcceptTarget {
   readonly kind: 'accept';
