@@ -1,5 +1,5 @@
 /** Blocks of addresses within blocks: of two that meet, one holds the other. */
-import { familyOf, type IpPrefix, isInNetwork, parsePrefix } from '../wire/ip-address.ts';
+import { isSubnetOf, parsePrefix } from '../wire/ip-address.ts';
 import type { AddressBlock } from './policy-rule.ts';
 
 /** What `nets` and `blocks` have in common. */
@@ -16,14 +16,6 @@ export function innerOf(nets: readonly string[], blocks: readonly AddressBlock[]
 function smallerOf(a: string, b: string): string | undefined {
   const [first, second] = [parsePrefix(a), parsePrefix(b)];
   if (first === undefined || second === undefined) return undefined;
-  if (holds(second, first)) return a;
-  return holds(first, second) ? b : undefined;
-}
-
-function holds(outer: IpPrefix, inner: IpPrefix): boolean {
-  return (
-    familyOf(outer.address) === familyOf(inner.address) &&
-    outer.prefixLength <= inner.prefixLength &&
-    isInNetwork(inner.address, outer.address, outer.prefixLength)
-  );
+  if (isSubnetOf(first, second)) return a;
+  return isSubnetOf(second, first) ? b : undefined;
 }

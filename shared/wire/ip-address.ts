@@ -70,6 +70,11 @@ export function isInNetwork(address: number, network: number, prefixLength: numb
   return networkOf(address, prefixLength) === networkOf(network, prefixLength);
 }
 
+/** Whether all of a network is in another one, as it is in itself. */
+export function isSubnetOf(inner: IpPrefix, outer: IpPrefix): boolean {
+  return inner.prefixLength >= outer.prefixLength && isInNetwork(inner.address, outer.address, outer.prefixLength);
+}
+
 /** The address so many places after another. */
 export function addressPlus(address: number, offset: number): number {
   return isIpv6(address) ? ipv6.ipv6Plus(address, offset) : (address + offset) >>> 0;

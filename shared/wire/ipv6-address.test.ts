@@ -7,6 +7,7 @@ import {
   formatAddress,
   formatPrefix,
   isInNetwork,
+  isSubnetOf,
   parseAddress,
   parsePrefix,
 } from './ip-address.ts';
@@ -81,6 +82,16 @@ describe('networks', () => {
     expect(isInNetwork(parsed('fd00:10:244:2::5'), parsed('fd00:10:244:1::'), 64)).toBe(false);
     expect(isInNetwork(parsed('fd00:10:244:1::5'), parsed('0.0.0.0'), 0)).toBe(false);
     expect(isInNetwork(parsed('10.0.0.1'), parsed('::'), 0)).toBe(false);
+  });
+
+  test('a network is in another one that has the shorter prefix', () => {
+    const isIn = (inner: string, outer: string) => isSubnetOf(parsePrefix(inner)!, parsePrefix(outer)!);
+    expect(isIn('10.1.0.0/16', '10.0.0.0/8')).toBe(true);
+    expect(isIn('10.0.0.0/8', '10.1.0.0/16')).toBe(false);
+    expect(isIn('10.1.0.0/16', '10.1.0.0/16')).toBe(true);
+    expect(isIn('10.1.0.0/16', '10.2.0.0/15')).toBe(false);
+    expect(isIn('fd00:1::/64', 'fd00::/16')).toBe(true);
+    expect(isIn('fd00::/16', '0.0.0.0/0')).toBe(false);
   });
 
   test('a mask keeps the first bits', () => {

@@ -9,7 +9,7 @@
  *
  * Pure: what it makes of the blocks is written by compare-and-swap, or planned anew.
  */
-import { formatPrefix, type IpPrefix, isInNetwork, networkOf } from '../../../../shared/wire/ip-address.ts';
+import { formatPrefix, type IpPrefix, isInNetwork, isSubnetOf, networkOf } from '../../../../shared/wire/ip-address.ts';
 import { AddressesExhaustedError } from '../../ipam/host-local.ts';
 import { addressOf, type Block, blockName, give, type Holder, isFree, newBlock, nodeOf } from './block.ts';
 import { type IpPool, isForNode } from './ip-pool.ts';
@@ -114,9 +114,9 @@ function rotated(blocks: readonly Block[], node: string): Block[] {
 
 /** Blocks that are nobody's, in the order in which this node claims them; made as they are looked at. */
 function* claimable(state: IpamState, pools: readonly IpPool[]): Generator<Block> {
-  const isAvoided = (prefix: IpPrefix) => state.avoided.some((other) => isWithin(prefix, other));
+  const isAvoided = (prefix: IpPrefix) => state.avoided.some((other) => isSubnetOf(prefix, other));
   const { preferred } = state;
-  const isPreferred = (prefix: IpPrefix) => preferred !== null && isWithin(prefix, preferred);
+  const isPreferred = (prefix: IpPrefix) => preferred !== null && isSubnetOf(prefix, preferred);
   const passes = [isPreferred, (prefix: IpPrefix) => !isAvoided(prefix), () => true];
   for (const wanted of passes) {
     for (const pool of pools) {
@@ -134,9 +134,5 @@ function* prefixesOf({ cidr, blockSize: prefixLength }: IpPool): Generator<IpPre
 }
 
 function isOf(block: Block, { cidr }: IpPool): boolean {
-  return isWithin(block.prefix, cidr);
-}
-
-function isWithin(inner: IpPrefix, { address, prefixLength }: IpPrefix): boolean {
-  return inner.prefixLength >= prefixLength && isInNetwork(inner.address, address, prefixLength);
+  return isSubnetOf(block.prefix, cidr);
 }
