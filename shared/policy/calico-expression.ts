@@ -1,5 +1,6 @@
 /** Calico's selectors about pods: the pod's labels, those that calico adds, and its namespace's and service account's under a prefix. */
 import type { CalicoCluster, Labels } from './calico-cluster.ts';
+import { labelsWithin, NAME_LABEL } from './calico-labels.ts';
 import { type LabelLookup, parseCalicoSelector, SelectorSyntaxError } from './calico-selector.ts';
 import type { PolicyPod } from './policy-pod.ts';
 import type { PodExpression } from './policy-rule.ts';
@@ -16,12 +17,8 @@ export interface EntitySelectors {
   };
 }
 
-const NAMESPACE_LABEL = 'projectcalico.org/namespace';
 const ORCHESTRATOR_LABEL = 'projectcalico.org/orchestrator';
 const ACCOUNT_LABEL = 'projectcalico.org/serviceaccount';
-/** Of a namespace, and of a service account, among their own labels. */
-const NAME_LABEL = 'projectcalico.org/name';
-const NAMESPACE_PREFIX = 'pcns.';
 const ACCOUNT_PREFIX = 'pcsa.';
 
 /** Undefined where a selector cannot be read. */
@@ -65,12 +62,10 @@ function endpointLabels(
   namespaceLabels: Labels | undefined,
   accountLabels: Labels | undefined,
 ): LabelLookup {
+  const within = labelsWithin(namespace, namespaceLabels, labels);
   return (key) => {
-    if (key === NAMESPACE_LABEL) return namespace;
     if (key === ORCHESTRATOR_LABEL) return 'k8s';
     if (key === ACCOUNT_LABEL) return serviceAccount;
-    if (key.startsWith(NAMESPACE_PREFIX)) return namespaceLabels?.[key.slice(NAMESPACE_PREFIX.length)];
-    if (key.startsWith(ACCOUNT_PREFIX)) return accountLabels?.[key.slice(ACCOUNT_PREFIX.length)];
-    return labels[key];
+    return key.startsWith(ACCOUNT_PREFIX) ? accountLabels?.[key.slice(ACCOUNT_PREFIX.length)] : within(key);
   };
 }

@@ -5,17 +5,16 @@
 import type { ObjectMeta } from '../api/object.ts';
 import type { CalicoCluster, Labels } from './calico-cluster.ts';
 import type { EntitySelectors } from './calico-expression.ts';
-import { type LabelLookup, parseCalicoSelector } from './calico-selector.ts';
+import { labelsWithin, NAME_LABEL } from './calico-labels.ts';
+import { parseCalicoSelector } from './calico-selector.ts';
 
 export interface CalicoNetworkSet {
   readonly metadata?: ObjectMeta;
   readonly spec?: { readonly nets?: readonly string[] };
 }
 
-const NAMESPACE_LABEL = 'projectcalico.org/namespace';
 /** What a namespace is called among its own labels. */
-const NAMESPACE_NAMES = ['projectcalico.org/name', 'kubernetes.io/metadata.name'];
-const NAMESPACE_PREFIX = 'pcns.';
+const NAMESPACE_NAMES = [NAME_LABEL, 'kubernetes.io/metadata.name'];
 /** Means what has no namespace; it stands alone. */
 const GLOBAL = 'global()';
 
@@ -27,10 +26,10 @@ export function netsOf(
 ): string[] {
   const wanted = parseCalicoSelector(selector);
   const unwanted = notSelector === undefined ? undefined : parseCalicoSelector(notSelector);
-  const meant = sets.filter((set) => {
-    const own = set.metadata?.namespace;
+  const meant = sets.filter(({ metadata }) => {
+    const own = metadata?.namespace;
     const ofNamespace = own === undefined ? {} : (namespaces.get(own) ?? {});
-    const labels = labelsOf(set, ofNamespace);
+    const labels = labelsWithin(own, ofNamespace, metadata?.labels);
     return (
       isWithin(own, ofNamespace, namespaceSelector, namespace) && wanted.matches(labels) && !unwanted?.matches(labels)
     );
@@ -47,12 +46,4 @@ function isWithin(
   if (selector === undefined) return ofPolicy === undefined || own === ofPolicy;
   if (own === undefined) return selector.trim() === GLOBAL;
   return parseCalicoSelector(selector).matches((key) => (NAMESPACE_NAMES.includes(key) ? own : labels[key]));
-}
-
-function labelsOf({ metadata }: CalicoNetworkSet, ofNamespace: Labels): LabelLookup {
-  return (key) => {
-    if (key === NAMESPACE_LABEL) return metadata?.namespace;
-    if (key.startsWith(NAMESPACE_PREFIX)) return ofNamespace[key.slice(NAMESPACE_PREFIX.length)];
-    return metadata?.labels?.[key];
-  };
 }
