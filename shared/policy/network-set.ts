@@ -6,7 +6,7 @@ import type { ObjectMeta } from '../api/object.ts';
 import type { CalicoCluster, Labels } from './calico-cluster.ts';
 import type { EntitySelectors } from './calico-expression.ts';
 import { labelsWithin, NAME_LABEL } from './calico-labels.ts';
-import { parseCalicoSelector } from './calico-selector.ts';
+import { type CalicoSelector, parseCalicoSelector } from './calico-selector.ts';
 
 export interface CalicoNetworkSet {
   readonly metadata?: ObjectMeta;
@@ -26,13 +26,12 @@ export function netsOf(
 ): string[] {
   const wanted = parseCalicoSelector(selector);
   const unwanted = notSelector === undefined ? undefined : parseCalicoSelector(notSelector);
+  const ofPlace = namespaceSelector === undefined ? undefined : parseCalicoSelector(namespaceSelector);
   const meant = sets.filter(({ metadata }) => {
     const own = metadata?.namespace;
     const ofNamespace = own === undefined ? {} : (namespaces.get(own) ?? {});
     const labels = labelsWithin(own, ofNamespace, metadata?.labels);
-    return (
-      isWithin(own, ofNamespace, namespaceSelector, namespace) && wanted.matches(labels) && !unwanted?.matches(labels)
-    );
+    return isWithin(own, ofNamespace, ofPlace, namespace) && wanted.matches(labels) && !unwanted?.matches(labels);
   });
   return meant.flatMap(({ spec }) => spec?.nets ?? []);
 }
@@ -40,10 +39,10 @@ export function netsOf(
 function isWithin(
   own: string | undefined,
   labels: Labels,
-  selector: string | undefined,
+  selector: CalicoSelector | undefined,
   ofPolicy: string | undefined,
 ): boolean {
   if (selector === undefined) return ofPolicy === undefined || own === ofPolicy;
-  if (own === undefined) return selector.trim() === GLOBAL;
-  return parseCalicoSelector(selector).matches((key) => (NAMESPACE_NAMES.includes(key) ? own : labels[key]));
+  if (own === undefined) return selector.text.trim() === GLOBAL;
+  return selector.matches((key) => (NAMESPACE_NAMES.includes(key) ? own : labels[key]));
 }
