@@ -88,16 +88,15 @@ function markerManifest(network: CniPluginName): Manifest {
 }
 
 /** Undefined where there is none. */
-async function readMarker(options: BootstrapOptions): Promise<ConfigMap | undefined> {
-  let marker: ConfigMap | undefined;
-  await untilDone(options, MARKER, async () => {
+function readMarker(options: BootstrapOptions): Promise<ConfigMap | undefined> {
+  return untilDone(options, MARKER, async () => {
     try {
-      marker = await options.api.get<ConfigMap>(CONFIGMAPS, MARKER, 'kube-system');
+      return await options.api.get<ConfigMap>(CONFIGMAPS, MARKER, 'kube-system');
     } catch (error) {
-      if (!isApiError(error, 'NotFound')) throw error;
+      if (isApiError(error, 'NotFound')) return undefined;
+      throw error;
     }
   });
-  return marker;
 }
 
 async function createAll(options: BootstrapOptions, manifests: readonly Manifest[]): Promise<void> {
@@ -114,19 +113,19 @@ async function create(options: BootstrapOptions, { resource, object }: Manifest)
   });
 }
 
-/** Until the API answers, or the process ends. */
-async function untilDone(
+/** Until the API answers, or the process ends: undefined then. */
+async function untilDone<T>(
   { clock, log, signal }: BootstrapOptions,
   what: string,
-  work: () => Promise<unknown>,
-): Promise<void> {
+  work: () => Promise<T>,
+): Promise<T | undefined> {
   while (!signal.aborted) {
     try {
-      await work();
-      return;
+      return await work();
     } catch (error) {
       log.debug({ error, what }, 'could not be done yet; will be tried again');
       await clock.sleep(RETRY_MS, signal);
     }
   }
+  return undefined;
 }
