@@ -114,7 +114,7 @@ const bgpPeer = checked(
   { rule: 'has(self.peerIP) || has(self.peerSelector)', message: 'one of peerIP and peerSelector must be set' },
 );
 
-const networkSet = object({ nets: { ...list(text), maxItems: 10_000 } });
+const networkSet = object({ nets: list(text, 0, 10_000) });
 
 /** As the original's API server has them. */
 const SHORT_NAMES: ReadonlyMap<ResourceRef, readonly string[]> = new Map([

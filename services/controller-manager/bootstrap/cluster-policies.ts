@@ -42,8 +42,8 @@ const destination = (maxItems: number): JSONSchemaProps =>
     oneOf({
       ...source,
       nodes: selector,
-      networks: setOf({ ...list(cidr, 1), maxItems }),
-      domainNames: setOf({ ...list(text, 1), maxItems }),
+      networks: setOf(list(cidr, 1, maxItems)),
+      domainNames: setOf(list(text, 1, maxItems)),
     }),
     { rule: '!has(self.domainNames)', message: notEnforced('domainNames') },
   );
@@ -60,10 +60,11 @@ const adminPorts = list(
   }),
 );
 const portMatch = { ...object({ destinationPort: oneOf({ number: port, range: portRange }) }), minProperties: 1 };
-const protocols = {
-  ...list(oneOf({ tcp: portMatch, udp: portMatch, sctp: portMatch, destinationNamedPort: text }), 1),
-  maxItems: MAX_CLUSTER,
-};
+const protocols = list(
+  oneOf({ tcp: portMatch, udp: portMatch, sctp: portMatch, destinationNamedPort: text }),
+  1,
+  MAX_CLUSTER,
+);
 
 /** Of a version: what its rules may do and match, and how many there may be. */
 interface RuleForm {
@@ -88,15 +89,15 @@ const CLUSTER_RULES: Omit<RuleForm, 'actions'> = {
 function rules(peerField: 'from' | 'to', { actions, matches, maxItems, namesPort }: RuleForm): JSONSchemaProps {
   const name = { ...text, maxLength: 100 };
   const peer = peerField === 'from' ? oneOf(source) : destination(maxItems);
-  const peers = { ...list(peer, 1), maxItems };
+  const peers = list(peer, 1, maxItems);
   const rule = object({ name, action: oneWord(...actions), [peerField]: peers, ...matches }, ['action', peerField]);
-  if (peerField === 'from') return { ...list(rule), maxItems };
+  if (peerField === 'from') return list(rule, 0, maxItems);
   const nameless = checked(rule, {
     rule: `!(self.to.exists(peer, has(peer.networks) || has(peer.nodes) || has(peer.domainNames)) && ${namesPort})`,
     message:
       'networks/nodes/domainNames peer cannot be set with namedPorts since there are no namedPorts for networks/nodes/domainNames',
   });
-  return { ...list(nameless), maxItems };
+  return list(nameless, 0, maxItems);
 }
 
 function spec(own: Properties, form: RuleForm): JSONSchemaProps {

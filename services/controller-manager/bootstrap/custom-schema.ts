@@ -10,11 +10,11 @@ export const object = (properties: Properties, required: string[] = []): JSONSch
   properties: { ...properties },
   ...(required.length === 0 ? {} : { required }),
 });
-export const list = (items: JSONSchemaProps, minItems = 0): JSONSchemaProps => ({
+export const list = (items: JSONSchemaProps, minItems = 0, maxItems = MAX_ITEMS): JSONSchemaProps => ({
   type: 'array',
   items,
   minItems,
-  maxItems: MAX_ITEMS,
+  maxItems,
 });
 /** Exactly one of the fields. */
 export const oneOf = (properties: Properties): JSONSchemaProps => ({
