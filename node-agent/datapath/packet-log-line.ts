@@ -4,6 +4,7 @@ import { PROTOCOL_SCTP } from '../../shared/policy/port-verdicts.ts';
 import { formatMac } from '../../shared/wire/address.ts';
 import * as ethernet from '../../shared/wire/ethernet.ts';
 import * as icmp from '../../shared/wire/icmp.ts';
+import * as icmpv6 from '../../shared/wire/icmpv6.ts';
 import * as ip from '../../shared/wire/ip.ts';
 import { formatAddress } from '../../shared/wire/ip-address.ts';
 import * as ipv4 from '../../shared/wire/ipv4.ts';
@@ -11,17 +12,6 @@ import * as ipv6 from '../../shared/wire/ipv6.ts';
 import type { Packet } from '../../shared/wire/packet-memory.ts';
 import * as tcp from '../../shared/wire/tcp.ts';
 import * as udp from '../../shared/wire/udp.ts';
-
-const TCP_FLAGS: readonly (readonly [bit: number, name: string])[] = [
-  [0x80, 'CWR'],
-  [0x40, 'ECE'],
-  [tcp.URG, 'URG'],
-  [tcp.ACK, 'ACK'],
-  [tcp.PSH, 'PSH'],
-  [tcp.RST, 'RST'],
-  [tcp.SYN, 'SYN'],
-  [tcp.FIN, 'FIN'],
-];
 
 /** `calico-packet: IN=cali... OUT=eth0 MAC=... SRC=10.244.1.2 DST=... LEN=60 ... PROTO=TCP SPT=... DPT=... SYN URGP=0 ` */
 export function packetLogLine(
@@ -88,8 +78,7 @@ function transportFields(view: DataView, protocol: number, transport: number): s
   const ports = () => [`SPT=${view.getUint16(transport)}`, `DPT=${view.getUint16(transport + 2)}`];
   switch (protocol) {
     case ipv4.PROTOCOL_TCP: {
-      const bits = tcp.flags(view, transport);
-      const flags = TCP_FLAGS.flatMap(([bit, name]) => ((bits & bit) === 0 ? [] : [name]));
+      const flags = tcp.flagNames(tcp.flags(view, transport)).reverse();
       const window = `WINDOW=${tcp.window(view, transport)}`;
       return ['PROTO=TCP', ...ports(), window, 'RES=0x00', ...flags, `URGP=${tcp.urgentPointer(view, transport)}`];
     }
@@ -110,7 +99,7 @@ function transportFields(view: DataView, protocol: number, transport: number): s
 }
 
 /** Of both versions. */
-const ECHO_TYPES = [icmp.ECHO_REQUEST, icmp.ECHO_REPLY, 128, 129];
+const ECHO_TYPES = [icmp.ECHO_REQUEST, icmp.ECHO_REPLY, icmpv6.ECHO_REQUEST, icmpv6.ECHO_REPLY];
 
 function hex(value: number, digits = 2): string {
   return value.toString(16).padStart(digits, '0');

@@ -15,6 +15,9 @@ export const PSH = 0x08;
 export const ACK = 0x10;
 export const URG = 0x20;
 
+/** By their bits, the lowest first. */
+const FLAG_NAMES = ['FIN', 'SYN', 'RST', 'PSH', 'ACK', 'URG', 'ECE', 'CWR'];
+
 const DESTINATION_PORT = 2;
 const SEQUENCE = 4;
 const ACKNOWLEDGEMENT = 8;
@@ -71,6 +74,11 @@ export function headerBytes(view: DataView, offset: number): number {
 /** FIN to URG, and the ECN bits above them. */
 export function flags(view: DataView, offset: number): number {
   return view.getUint8(offset + FLAGS);
+}
+
+/** Of those that are set, from FIN on. */
+export function flagNames(bits: number): string[] {
+  return FLAG_NAMES.filter((_, at) => (bits & (1 << at)) !== 0);
 }
 
 /** As it stands in the header, not scaled. */

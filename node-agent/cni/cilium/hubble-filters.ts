@@ -6,13 +6,13 @@ import { parseArgs } from 'node:util';
 import { parseGoDuration } from '../../../shared/api/duration.ts';
 import { labelSelectorMatches, parseLabelSelector } from '../../../shared/api/label-selector.ts';
 import { isInNetwork, parseAddress, parsePrefix } from '../../../shared/wire/ip-address.ts';
+import * as tcp from '../../../shared/wire/tcp.ts';
 import { MAX_FLOWS } from '../../datapath/cilium/flow-log.ts';
 import { RESERVED_IDENTITIES } from '../../datapath/cilium/identity.ts';
 import type { Party, ShownFlow } from './hubble-flow.ts';
 import { l7Kind, passesHttpMethod, passesHttpPath, passesHttpStatus } from './hubble-l7.ts';
 
 export const PROTOCOL_NAMES: Readonly<Record<number, string>> = { 1: 'ICMPv4', 6: 'TCP', 17: 'UDP', 132: 'SCTP' };
-export const TCP_FLAG_NAMES = ['FIN', 'SYN', 'RST', 'PSH', 'ACK', 'URG', 'ECE', 'CWR'];
 
 const VERDICTS = ['FORWARDED', 'DROPPED'];
 const TYPES = ['trace', 'drop', 'l7'];
@@ -208,7 +208,7 @@ function protocolsOf({ record }: ShownFlow): string[] {
 }
 
 function flagsOf({ record: { tcpFlags } }: ShownFlow): string[] {
-  return TCP_FLAG_NAMES.filter((_, bit) => ((tcpFlags >> bit) & 1) === 1);
+  return tcp.flagNames(tcpFlags);
 }
 
 /** `shop/web-`: a namespace, `default` if there is none, and how the name begins. */

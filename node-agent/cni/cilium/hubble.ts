@@ -1,18 +1,12 @@
 /** `hubble observe [filters] [-o compact|json] [--last N] [--follow]`: flows of this node, in the forms of the original. */
 import { parseIpv4 } from '../../../shared/wire/address.ts';
+import * as tcp from '../../../shared/wire/tcp.ts';
 import type { FlowRecord } from '../../datapath/cilium/flow-log.ts';
 import { FIRST_LOCAL_IDENTITY, RESERVED_IDENTITIES, reservedName } from '../../datapath/cilium/identity.ts';
 import type { PluginOutput } from '../plugin.ts';
 import type { CiliumView } from './cilium-dbg.ts';
 import { endpointId } from './endpoint-id.ts';
-import {
-  OBSERVE_OPTIONS,
-  type Observation,
-  observationOf,
-  PROTOCOL_NAMES,
-  TCP_FLAG_NAMES,
-  verdictOf,
-} from './hubble-filters.ts';
+import { OBSERVE_OPTIONS, type Observation, observationOf, PROTOCOL_NAMES, verdictOf } from './hubble-filters.ts';
 import { type Party, type ShownFlow, shownFlow } from './hubble-flow.ts';
 import { l7Event, l7Json, l7Summary } from './hubble-l7.ts';
 
@@ -95,11 +89,7 @@ function partyText({ namespace, pod, address, port, identity, names }: Party): s
 function summary({ protocol, tcpFlags, l7 }: FlowRecord): string {
   if (l7 !== null) return l7Summary(l7);
   const name = PROTOCOL_NAMES[protocol] ?? `protocol ${protocol}`;
-  return name === 'TCP' ? `TCP Flags: ${flagNames(tcpFlags).join(', ')}` : name;
-}
-
-function flagNames(flags: number): string[] {
-  return TCP_FLAG_NAMES.filter((_, bit) => ((flags >> bit) & 1) === 1);
+  return name === 'TCP' ? `TCP Flags: ${tcp.flagNames(tcpFlags).join(', ')}` : name;
 }
 
 function jsonLine(view: CiliumView, flow: ShownFlow, offsetUs: number): string {
@@ -143,7 +133,7 @@ function layer4({ protocol, sourcePort, destinationPort, tcpFlags, isReply }: Fl
   if (name === 'ICMPv4') return { [name]: { type: isReply ? 0 : 8 } };
   const ports = { source_port: sourcePort, destination_port: destinationPort };
   if (name !== 'TCP') return { [name]: ports };
-  return { TCP: { ...ports, flags: Object.fromEntries(flagNames(tcpFlags).map((flag) => [flag, true])) } };
+  return { TCP: { ...ports, flags: Object.fromEntries(tcp.flagNames(tcpFlags).map((flag) => [flag, true])) } };
 }
 
 function namesJson(field: string, { names }: Party): object {
