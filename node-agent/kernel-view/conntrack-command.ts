@@ -4,6 +4,7 @@ import type { NodeDatapath } from '../datapath/path.ts';
 import { type ConnectionRow, connectionRows, connectionText, formatConnections } from '../datapath/show/conntrack.ts';
 import { type CommandOutput, failed, printed } from './command-output.ts';
 import { ConnectionEvents, type EventKind } from './connection-events.ts';
+import { followOn, readFollowOn } from './follow-on.ts';
 
 const NAME = 'conntrack v1.4.8 (conntrack-tools)';
 const USAGE =
@@ -27,8 +28,6 @@ const FILTERS: readonly (readonly [names: readonly string[], filter: (text: stri
   [['--state'], (text) => (row) => row.state === text],
   [['-u', '--status'], byStatus],
 ];
-/** Of a command that follows: the number of the event that comes next. */
-const AFTER = '--after';
 const EVENT_MASKS: Readonly<Record<string, EventKind>> = { NEW: 'NEW', UPDATES: 'UPDATE', DESTROY: 'DESTROY' };
 const WITHOUT_WORD = new Set([
   '-E',
@@ -86,21 +85,19 @@ function eventsOf(datapath: NodeDatapath): ConnectionEvents {
 
 /** `-E [-e NEW,UPDATES,DESTROY] [FILTER]`: what happens until it is interrupted. */
 function events(datapath: NodeDatapath, words: readonly string[]): CommandOutput {
-  const at = words.indexOf(AFTER);
-  const asked = at === -1 ? words : words.slice(0, at);
+  const { asked, after } = readFollowOn(words);
   const mask = asked.findIndex((word) => word === '-e' || word === '--event-mask');
   try {
     const kinds = mask === -1 ? Object.values(EVENT_MASKS) : eventKinds(asked[mask + 1] ?? '');
     const matches = readFilter(mask === -1 ? asked : asked.filter((_, index) => index !== mask && index !== mask + 1));
     const { log } = eventsOf(datapath);
-    const from = at === -1 ? log.follow() : Number(words[at + 1]);
-    const { events: happened, lost, next } = log.since(from);
+    const { events: happened, lost, next } = log.since(after ?? log.follow());
     const shown = happened.filter(({ kind, row }) => kinds.includes(kind) && matches(row));
     return {
       stdout: shown.map(({ kind, row }) => `${`[${kind}]`.padStart(9)} ${connectionText(row)}\n`).join(''),
       stderr: lost ? 'WARNING: We have hit ENOBUFS! We are losing events.\n' : '',
       code: 0,
-      next: ['conntrack', ...asked, AFTER, String(next)],
+      next: followOn('conntrack', asked, next),
     };
   } catch (error) {
     if (error instanceof ConntrackUsageError) return usage(error);

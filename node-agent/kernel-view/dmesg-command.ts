@@ -1,9 +1,8 @@
 /** `dmesg` (util-linux): the messages of the node's kernel, which are those of netfilter's LOG. */
 import type { KernelLog, KernelLogLine } from '../datapath/kernel-log.ts';
 import { type CommandOutput, failed, printed } from './command-output.ts';
+import { followOn, readFollowOn } from './follow-on.ts';
 
-/** Where to go on, of a command that follows. */
-const AFTER = '--after';
 const FLAGS: Readonly<Record<string, Flag>> = {
   '-w': 'follow',
   '--follow': 'follow',
@@ -22,19 +21,17 @@ type Flag = 'follow' | 'follow-new' | 'times' | 'no-times' | 'read-clear' | 'cle
 
 /** `nowUs`: on the node's clock. */
 export function dmesgCommand(log: KernelLog, nowUs: number, words: readonly string[]): CommandOutput {
-  const after = words.indexOf(AFTER);
-  const asked = after < 0 ? words : words.slice(0, after);
+  const { asked, after } = readFollowOn(words);
   const options = asked.flatMap(optionsIn);
   const unknown = options.find((option) => !Object.hasOwn(FLAGS, option));
   if (unknown !== undefined) return failed(`dmesg: ${complaint(unknown)}\nTry 'dmesg --help' for more information.`);
   const flags = new Set(options.map((option) => FLAGS[option]));
-  const from = after < 0 ? 0 : Number(words[after + 1]);
-  const { lines, next } = log.since(flags.has('follow-new') && after < 0 ? Number.POSITIVE_INFINITY : from);
+  const { lines, next } = log.since(after ?? (flags.has('follow-new') ? Number.POSITIVE_INFINITY : 0));
   if (flags.has('clear') || flags.has('read-clear')) log.clear();
   if (flags.has('clear')) return printed('');
   const output = printed(lines.map((line) => `${stamp(line, nowUs, flags)}${line.text}\n`).join(''));
   if (!flags.has('follow') && !flags.has('follow-new')) return output;
-  return { ...output, next: ['dmesg', ...asked, AFTER, String(next)] };
+  return { ...output, next: followOn('dmesg', asked, next) };
 }
 
 /** `-Tw` is `-T -w`. */

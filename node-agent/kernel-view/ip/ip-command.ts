@@ -12,13 +12,14 @@ import { masterOf, type ShownNamespace } from '../../datapath/show/namespace.ts'
 import { formatNeighbours, type NeighbourRow, neighbourRows } from '../../datapath/show/neighbour.ts';
 import { formatRoutingRules, routingRuleRows } from '../../datapath/show/routing-rule.ts';
 import { type CommandOutput, failed, printed } from '../command-output.ts';
+import { readFollowOn } from '../follow-on.ts';
 import { ADDRESS_CHANGES, changeAddress } from './address-change.ts';
 import { argumentError, IpError, kernelError, usageError } from './ip-error.ts';
 import { type IpOptions, readOptions } from './ip-options.ts';
 import { change, json } from './ip-output.ts';
 import { addLink, deleteLink } from './link-add.ts';
 import { setLink } from './link-change.ts';
-import { AFTER, monitor } from './monitor.ts';
+import { monitor } from './monitor.ts';
 import { changeNeighbour, flushNeighbours, NEIGHBOUR_CHANGES, readNeighbourFilter } from './neighbour-change.ts';
 import { routeObject } from './route-object.ts';
 import { isListing, unknownVerb, verbOf } from './verbs.ts';
@@ -45,15 +46,13 @@ const VERSION = 'ip utility, iproute2-6.1.0';
 
 /** `current`: the namespace as it is whenever one looks. */
 export function ipCommand(current: () => ShownNamespace, given: readonly string[]): CommandOutput {
-  const at = given.indexOf(AFTER);
-  const words = at === -1 ? given : given.slice(0, at);
+  const { asked: words, after } = readFollowOn(given);
   if (words[0] === '-V' || words[0] === '-Version') return printed(`${VERSION}\n`);
   try {
     const { options, rest } = readOptions(words);
     const [object, ...more] = rest;
     if (object === undefined || object === 'help') return failed(USAGE, 255);
     if (object.length >= 2 && 'monitor'.startsWith(object)) {
-      const after = at === -1 ? undefined : Number(given[at + 1]);
       return monitor(current, more, options, { asked: words, after });
     }
     const found = OBJECTS.find(([name]) => name.startsWith(object));

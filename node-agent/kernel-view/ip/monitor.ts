@@ -3,6 +3,7 @@ import type { Host } from '../../../shared/netstack/host.ts';
 import type { ShownNamespace } from '../../datapath/show/namespace.ts';
 import { wallClockNs } from '../../io/wall-clock.ts';
 import { type CommandOutput, failed, printed } from '../command-output.ts';
+import { type FollowOn, followOn } from '../follow-on.ts';
 import { type EventGroup, type NetworkEvent, NetworkEvents } from '../network-events.ts';
 import { usageError } from './ip-error.ts';
 import type { IpOptions } from './ip-options.ts';
@@ -46,32 +47,27 @@ function eventsOf(namespace: ShownNamespace, current: () => ShownNamespace): Net
   return made;
 }
 
-/**
- * `asked`: the whole command, which goes on behind event `after`; `current` is the namespace as it is whenever one looks.
- */
+/** It goes on behind event `after`; `current` is the namespace as it is whenever one looks. */
 export function monitor(
   current: () => ShownNamespace,
   words: readonly string[],
   options: IpOptions,
-  followOn: { readonly asked: readonly string[]; readonly after: number | undefined },
+  { asked, after }: FollowOn,
 ): CommandOutput {
   const namespace = current();
   if (words[0] === 'help') return failed(USAGE, 255);
   const request = readRequest(namespace, words);
   const source = eventsOf(namespace, current);
-  const from = followOn.after ?? source.log.follow();
+  const from = after ?? source.log.follow();
   source.look();
   const { events: happened, next } = source.log.since(from);
   const shown = happened.filter((event) => isWanted(event, request, options));
   const clock = options.timestamps === undefined ? undefined : wallClockNs();
   return {
     ...printed(shown.map((event) => eventText(event, request, options, clock)).join('')),
-    next: ['ip', ...followOn.asked, AFTER, String(next)],
+    next: followOn('ip', asked, next),
   };
 }
-
-/** Not a word of iproute2's: between two looks of a command that follows. */
-export const AFTER = '\0after';
 
 function readRequest(namespace: ShownNamespace, given: readonly string[]): MonitorRequest {
   const words = new Words(given);
