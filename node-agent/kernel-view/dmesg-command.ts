@@ -1,5 +1,6 @@
 /** `dmesg` (util-linux): the messages of the node's kernel, which are those of netfilter's LOG. */
 import type { KernelLog, KernelLogLine } from '../datapath/kernel-log.ts';
+import { asctime } from './asctime.ts';
 import { type CommandOutput, failed, printed } from './command-output.ts';
 import { followOn, readFollowOn } from './follow-on.ts';
 
@@ -47,7 +48,5 @@ function complaint(word: string): string {
 function stamp({ atUs }: KernelLogLine, nowUs: number, flags: ReadonlySet<Flag | undefined>): string {
   if (flags.has('no-times')) return '';
   if (!flags.has('times')) return `[${(atUs / 1_000_000).toFixed(6).padStart(12)}] `;
-  const date = new Date(Date.now() - (nowUs - atUs) / 1000);
-  const [weekday, month, day, year, time] = date.toString().split(' ');
-  return `[${weekday} ${month} ${String(Number(day)).padStart(2)} ${time} ${year}] `;
+  return `[${asctime(new Date(Date.now() - (nowUs - atUs) / 1000))}] `;
 }

@@ -2,6 +2,7 @@
 import type { Host } from '../../../shared/netstack/host.ts';
 import type { ShownNamespace } from '../../datapath/show/namespace.ts';
 import { wallClockNs } from '../../io/wall-clock.ts';
+import { asctime } from '../asctime.ts';
 import { type CommandOutput, failed, printed } from '../command-output.ts';
 import { type FollowOn, followOn } from '../follow-on.ts';
 import { type EventGroup, type NetworkEvent, NetworkEvents } from '../network-events.ts';
@@ -112,19 +113,13 @@ function eventText(
   return `${time}${label}${removed ? 'Deleted ' : ''}${lines.join(oneLine ? '\\' : '\n')}\n`;
 }
 
-const DAYS = ['Sun', 'Mon', 'Tue', 'Wed', 'Thu', 'Fri', 'Sat'];
-const MONTHS = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec'];
-
 /** `[2026-11-29T06:27:12.096326] `, or asctime's form and the microseconds on a line of their own. */
 function timeText(sinceEpochUs: number, short: boolean): string {
   const time = new Date(Math.floor(sinceEpochUs / 1000));
   const microseconds = sinceEpochUs % 1_000_000;
+  if (!short) return `Timestamp: ${asctime(time)} ${microseconds} usec\n`;
   const two = (value: number): string => String(value).padStart(2, '0');
+  const day = `${time.getFullYear()}-${two(time.getMonth() + 1)}-${two(time.getDate())}`;
   const ofDay = [time.getHours(), time.getMinutes(), time.getSeconds()].map(two).join(':');
-  if (short) {
-    const day = `${time.getFullYear()}-${two(time.getMonth() + 1)}-${two(time.getDate())}`;
-    return `[${day}T${ofDay}.${String(microseconds).padStart(6, '0')}] `;
-  }
-  const day = `${DAYS[time.getDay()]} ${MONTHS[time.getMonth()]} ${String(time.getDate()).padStart(2)}`;
-  return `Timestamp: ${day} ${ofDay} ${time.getFullYear()} ${microseconds} usec\n`;
+  return `[${day}T${ofDay}.${String(microseconds).padStart(6, '0')}] `;
 }
