@@ -1,6 +1,7 @@
 /** What `ip monitor` shows: changes of a network namespace's devices, addresses, routes and neighbours, kept while somebody reads. */
 import type { ChangeObserver } from '../../shared/netstack/change-observer.ts';
 import type { NetDevice } from '../../shared/netstack/device.ts';
+import type { Host } from '../../shared/netstack/host.ts';
 import type { InterfaceAddress } from '../../shared/netstack/interface-address.ts';
 import type { Neighbour } from '../../shared/netstack/neighbour.ts';
 import type { Route } from '../../shared/netstack/route.ts';
@@ -24,24 +25,31 @@ export interface NetworkEvent {
   readonly lines: readonly string[];
 }
 
+interface ToldLink {
+  readonly device: string;
+  readonly lines: readonly string[];
+}
+
 export class NetworkEvents implements ChangeObserver {
   readonly log: EventLog<NetworkEvent>;
   private readonly namespace: () => ShownNamespace;
-  private readonly nowUs: () => number;
+  private readonly host: Host;
   /** Devices as they were last told of, by their indexes. */
-  private links = new Map<number, readonly string[]>();
-  private listening = false;
+  private links = new Map<number, ToldLink>();
 
   constructor(namespace: () => ShownNamespace) {
     const { host } = namespace();
     this.namespace = namespace;
-    this.nowUs = () => host.engine.nowUs;
-    this.log = new EventLog(this.nowUs, (listens) => this.listen(listens));
+    this.host = host;
+    this.log = new EventLog(
+      () => host.engine.nowUs,
+      (listens) => this.listen(listens),
+    );
   }
 
   /** What comes to pass without anybody's call: neighbours that age, cables whose other end goes up or down. */
   look(): void {
-    this.namespace().host.neighbours.list();
+    this.host.neighbours.list();
     this.lookAtLinks();
   }
 
@@ -74,31 +82,31 @@ export class NetworkEvents implements ChangeObserver {
   }
 
   private listen(listens: boolean): void {
-    const { host } = this.namespace();
+    const { host } = this;
     const observer = listens ? this : null;
+    if (listens && host.changes === null) this.links = this.linksNow();
     host.changes = observer;
     host.routes.observer = observer;
     host.neighbours.observer = observer;
-    if (listens && !this.listening) this.links = this.linksNow();
-    this.listening = listens;
   }
 
-  private linksNow(): Map<number, readonly string[]> {
+  private linksNow(): Map<number, ToldLink> {
     const rows = linkRows(this.namespace());
-    return new Map(rows.map((row) => [row.ifindex, [linkHeading(row, ''), linkAddress(row)]]));
+    return new Map(
+      rows.map((row) => [row.ifindex, { device: row.ifname, lines: [linkHeading(row, ''), linkAddress(row)] }]),
+    );
   }
 
   private lookAtLinks(): void {
     const before = this.links;
     this.links = this.linksNow();
-    for (const [index, lines] of this.links) {
-      if (before.get(index)?.join() !== lines.join()) this.keepLink(lines, false);
+    for (const [index, link] of this.links) {
+      if (before.get(index)?.lines.join() !== link.lines.join()) this.keepLink(link, false);
     }
-    for (const [index, lines] of before) if (!this.links.has(index)) this.keepLink(lines, true);
+    for (const [index, link] of before) if (!this.links.has(index)) this.keepLink(link, true);
   }
 
-  private keepLink(lines: readonly string[], removed: boolean): void {
-    const device = /^\d+: ([^:@]+)/.exec(lines[0] ?? '')?.[1];
+  private keepLink({ device, lines }: ToldLink, removed: boolean): void {
     this.keep('LINK', removed, undefined, device, () => lines);
   }
 
@@ -117,6 +125,6 @@ export class NetworkEvents implements ChangeObserver {
     device: string | undefined,
     lines: () => readonly string[],
   ): void {
-    this.log.keep(() => ({ group, removed, timeUs: this.nowUs(), family, device, lines: lines() }));
+    this.log.keep(() => ({ group, removed, timeUs: this.host.engine.nowUs, family, device, lines: lines() }));
   }
 }
