@@ -1,5 +1,6 @@
 /** What `ip -d link` adds: what a device's kind has to say, and what all have. */
 import type { NetDevice } from '../../../shared/netstack/device.ts';
+import type { Host } from '../../../shared/netstack/host.ts';
 import { formatIpv4, formatMac } from '../../../shared/wire/address.ts';
 import * as geneve from '../../../shared/wire/geneve.ts';
 import { isIpv6 } from '../../../shared/wire/ipv6-table.ts';
@@ -10,7 +11,7 @@ import { FDB_AGEING_US } from '../fdb.ts';
 import { IpipDevice } from '../ipip-device.ts';
 import { VxlanDevice } from '../vxlan-device.ts';
 import { WeaveOverlay } from '../weave/weave-overlay.ts';
-import { masterOf, type ShownNamespace } from './namespace.ts';
+import type { ShownNamespace } from './namespace.ts';
 
 export interface LinkDetails {
   readonly mtuLimits: readonly [least: number, most: number];
@@ -43,37 +44,38 @@ const QUEUES = {
   tso_max_segs: 65_535,
   gro_max_size: 65_536,
 } as const;
-const QUEUES_TEXT = Object.entries(QUEUES)
-  .map(
-    ([name, value]) =>
-      `${name === 'inet6_addr_gen_mode' ? 'addrgenmode' : name.replace(/^num_(.)x_/, 'num$1x')} ${value} `,
-  )
-  .join('');
+/** What the text calls other than JSON does. */
+const TEXT_NAMES: Readonly<Record<string, string>> = {
+  inet6_addr_gen_mode: 'addrgenmode',
+  num_tx_queues: 'numtxqueues',
+  num_rx_queues: 'numrxqueues',
+  root_id: 'designated_root',
+};
 
-export function linkDetails(namespace: ShownNamespace, device: NetDevice): LinkDetails {
-  const { kind } = device;
-  const mtuLimits = kind === 'loopback' ? NO_LIMITS : ETHERNET_LIMITS;
-  return { mtuLimits, kind: kindDetails(namespace, device), slave: slaveDetails(namespace, device) };
+/** `master`: the bridge that it is a port of. */
+export function linkDetails({ host }: ShownNamespace, device: NetDevice, master?: BridgeDevice): LinkDetails {
+  const mtuLimits = device.kind === 'loopback' ? NO_LIMITS : ETHERNET_LIMITS;
+  return { mtuLimits, kind: kindDetails(host, device), slave: slaveDetails(device, master) };
 }
 
 /** The rest of the line of the link address, and those that follow it. */
-export function detailsText({ mtuLimits: [least, most], kind, slave }: LinkDetails, isPort: boolean): string[] {
-  const [promiscuous, all] = isPort ? [1, 1] : [0, 0];
-  const lines = [`promiscuity ${promiscuous}  allmulti ${all} minmtu ${least} maxmtu ${most} `];
+export function detailsText({ mtuLimits: [least, most], kind, slave }: LinkDetails): string[] {
+  const groups = slave === undefined ? 'promiscuity 0  allmulti 0' : 'promiscuity 1  allmulti 1';
+  const lines = [`${groups} minmtu ${least} maxmtu ${most} `];
   for (const each of [kind, slave]) if (each !== undefined) lines.push(`${each.text} `);
-  lines[lines.length - 1] += QUEUES_TEXT;
+  lines[lines.length - 1] += `${textOf(QUEUES)} `;
   return lines;
 }
 
-export function detailsJson({ mtuLimits, kind, slave }: LinkDetails, isPort: boolean): Record<string, unknown> {
+export function detailsJson({ mtuLimits, kind, slave }: LinkDetails): Record<string, unknown> {
   const of = (name: string, details: KindDetails | undefined) =>
     details === undefined
       ? {}
       : { [`info_${name}kind`]: kindOf(details), ...(details.data ? { [`info_${name}data`]: details.data } : {}) };
   const linkinfo = { ...of('', kind), ...of('slave_', slave) };
   return {
-    promiscuity: isPort ? 1 : 0,
-    allmulti: isPort ? 1 : 0,
+    promiscuity: slave === undefined ? 0 : 1,
+    allmulti: slave === undefined ? 0 : 1,
     min_mtu: mtuLimits[0],
     max_mtu: mtuLimits[1],
     ...(kind === undefined ? {} : { linkinfo }),
@@ -85,8 +87,16 @@ function kindOf({ text }: KindDetails): string {
   return text.split(/[ _]/)[0]!;
 }
 
-function kindDetails(namespace: ShownNamespace, device: NetDevice): KindDetails | undefined {
-  if (device instanceof VxlanDevice) return vxlanDetails(namespace, device);
+/** What JSON has of a kind, as the text says it. */
+function textOf(data: Readonly<Record<string, unknown>>): string {
+  const words = (value: unknown) => (typeof value === 'boolean' ? (value ? 'on' : 'off') : `${value}`);
+  return Object.entries(data)
+    .map(([name, value]) => `${TEXT_NAMES[name] ?? name} ${words(value)}`)
+    .join(' ');
+}
+
+function kindDetails(host: Host, device: NetDevice): KindDetails | undefined {
+  if (device instanceof VxlanDevice) return vxlanDetails(host, device);
   if (device instanceof WeaveOverlay) return externalVxlan(6784);
   if (device instanceof CiliumVxlanDevice) return externalVxlan(8472);
   if (device instanceof GeneveDevice) return { text: `geneve external id 0 ttl auto dstport ${geneve.PORT} udpcsum` };
@@ -108,7 +118,7 @@ function kindDetails(namespace: ShownNamespace, device: NetDevice): KindDetails 
   }
 }
 
-function vxlanDetails({ host }: ShownNamespace, { vni, port }: VxlanDevice): KindDetails {
+function vxlanDetails(host: Host, { vni, port }: VxlanDevice): KindDetails {
   const local = host.addresses().find(({ device, address }) => device.kind === 'ethernet' && !isIpv6(address));
   const address = local === undefined ? undefined : formatIpv4(local.address);
   const source = local === undefined ? '' : `local ${address} dev ${local.device.name} `;
@@ -136,28 +146,24 @@ function externalVxlan(port: number): KindDetails {
 }
 
 function bridgeDetails(bridge: BridgeDevice): KindDetails {
-  const [ageing, filter] = [FDB_AGEING_US / 10_000, bridge.callIptables ? 1 : 0];
-  const timers = `forward_delay 1500 hello_time 200 max_age 2000 ageing_time ${ageing}`;
   const id = bridgeId(bridge);
-  return {
-    text: `bridge ${timers} stp_state 0 priority 32768 vlan_filtering 0 bridge_id ${id} designated_root ${id} root_port 0 root_path_cost 0 topology_change 0 topology_change_detected 0 nf_call_iptables ${filter}`,
-    data: {
-      forward_delay: 1500,
-      hello_time: 200,
-      max_age: 2000,
-      ageing_time: ageing,
-      stp_state: 0,
-      priority: 32_768,
-      vlan_filtering: 0,
-      bridge_id: id,
-      root_id: id,
-      root_port: 0,
-      root_path_cost: 0,
-      topology_change: 0,
-      topology_change_detected: 0,
-      nf_call_iptables: filter,
-    },
+  const data = {
+    forward_delay: 1500,
+    hello_time: 200,
+    max_age: 2000,
+    ageing_time: FDB_AGEING_US / 10_000,
+    stp_state: 0,
+    priority: 32_768,
+    vlan_filtering: 0,
+    bridge_id: id,
+    root_id: id,
+    root_port: 0,
+    root_path_cost: 0,
+    topology_change: 0,
+    topology_change_detected: 0,
+    nf_call_iptables: bridge.callIptables ? 1 : 0,
   };
+  return { text: `bridge ${textOf(data)}`, data };
 }
 
 /** `8000.ae:58:34:b:f:24` */
@@ -165,24 +171,21 @@ function bridgeId({ macAddress }: BridgeDevice): string {
   return `8000.${formatMac(macAddress).replace(/\b0(?=[0-9a-f])/g, '')}`;
 }
 
-function slaveDetails(namespace: ShownNamespace, device: NetDevice): KindDetails | undefined {
-  const port = masterOf(namespace, device)?.ports.get(device);
+function slaveDetails(device: NetDevice, master: BridgeDevice | undefined): KindDetails | undefined {
+  const port = master?.ports.get(device);
   if (port === undefined) return undefined;
-  const hairpin = port.hairpin ? 'on' : 'off';
-  return {
-    text: `bridge_slave state forwarding priority 32 cost 2 hairpin ${hairpin} guard off root_block off fastleave off learning on flood on`,
-    data: {
-      state: 'forwarding',
-      priority: 32,
-      cost: 2,
-      hairpin: port.hairpin,
-      guard: false,
-      root_block: false,
-      fastleave: false,
-      learning: true,
-      flood: true,
-    },
+  const data = {
+    state: 'forwarding',
+    priority: 32,
+    cost: 2,
+    hairpin: port.hairpin,
+    guard: false,
+    root_block: false,
+    fastleave: false,
+    learning: true,
+    flood: true,
   };
+  return { text: `bridge_slave ${textOf(data)}`, data };
 }
 
 /** A tunnel with many ends has no link addresses. */

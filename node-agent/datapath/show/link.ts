@@ -45,7 +45,6 @@ const LOOPBACK_MTU_BYTES = 65_536;
 
 /** `ip -j link` and, with `details` or `statistics`, what `-d` and `-s` add. */
 export function linkJson(row: LinkRow, options: LinkTextOptions = {}): Record<string, unknown> {
-  const { master } = row;
   const { details, stats64, linkmode, group, txqlen, link_type, address, broadcast, link_netnsid, ...first } = row;
   return {
     ...first,
@@ -56,7 +55,7 @@ export function linkJson(row: LinkRow, options: LinkTextOptions = {}): Record<st
     address,
     broadcast,
     link_netnsid,
-    ...(options.details === true ? detailsJson(details, master !== undefined) : {}),
+    ...(options.details === true ? detailsJson(details) : {}),
     ...(options.statistics ? { stats64: statisticsJson(stats64, options.statistics > 1) } : {}),
   };
 }
@@ -68,6 +67,7 @@ export function linkRows(namespace: ShownNamespace): LinkRow[] {
 function linkRow(namespace: ShownNamespace, device: NetDevice): LinkRow {
   const near = nearPeer(namespace, device);
   const otherEnd = near === undefined ? peerIndex(device) : undefined;
+  const master = masterOf(namespace, device);
   return {
     ifindex: device.index,
     ifname: device.name,
@@ -76,7 +76,7 @@ function linkRow(namespace: ShownNamespace, device: NetDevice): LinkRow {
     flags: flagsOf(device, near),
     mtu: device.kind === 'loopback' ? LOOPBACK_MTU_BYTES : device.mtuBytes,
     qdisc: device.kind === 'ethernet' ? 'fq_codel' : 'noqueue',
-    master: masterOf(namespace, device)?.name,
+    master: master?.name,
     operstate: operationalState(device),
     linkmode: 'DEFAULT',
     group: 'default',
@@ -85,7 +85,7 @@ function linkRow(namespace: ShownNamespace, device: NetDevice): LinkRow {
     ...linkAddresses(device),
     link_netnsid: otherEnd === undefined ? undefined : netnsIdOf(namespace, device),
     stats64: linkStatistics(device.counters),
-    details: linkDetails(namespace, device),
+    details: linkDetails(namespace, device, master),
   };
 }
 
@@ -116,6 +116,7 @@ const FLAGS_OF_KIND = {
   ipip: ['NOARP'],
   none: ['POINTOPOINT', 'NOARP'],
 } as const;
+
 function kindOf({ kind }: NetDevice): LinkRow['link_type'] {
   if (kind === 'wireguard' || kind === 'tun') return 'none';
   return kind === 'loopback' || kind === 'ipip' ? kind : 'ether';
@@ -157,7 +158,7 @@ export function formatLinks(rows: readonly LinkRow[], options: LinkTextOptions =
   const lines = rows.flatMap((row) => {
     const device = [linkHeading(row, 'mode DEFAULT '), linkAddress(row)];
     if (options.details) {
-      const [first, ...more] = detailsText(row.details, row.master !== undefined);
+      const [first, ...more] = detailsText(row.details);
       device[1] += ` ${first}`;
       device.push(...more.map((line) => `    ${line}`));
     }
