@@ -19,28 +19,29 @@ const OTHER_TYPES = new Set([
   ...['vxlan', 'geneve', 'ipip', 'sit', 'gre', 'gretap', 'ip6tnl', 'wireguard', 'vlan', 'macvlan', 'ipvlan'],
   ...['bond', 'ifb', 'vrf', 'tun', 'team', 'erspan', 'macsec', 'nlmon', 'vti', 'xfrm'],
 ]);
-const PREFIXES: Readonly<Record<string, string>> = { veth: 'veth', dummy: 'dummy', bridge: 'bridge' };
+/** Kinds that can be made; a device that is given no name has its kind's and a number. */
+const MADE_TYPES: ReadonlySet<string> = new Set(['veth', 'dummy', 'bridge']);
 
 /** What an administrator made, and may take away; all others are the CNI plugin's. */
 const made = new WeakSet<NetDevice>();
 
 interface SaidOfLink {
-  name: string | undefined;
-  mtuBytes: number | undefined;
-  macAddress: number | undefined;
-  up: boolean;
+  name?: string;
+  mtuBytes?: number;
+  macAddress?: number;
+  up?: boolean;
 }
 
 export function addLink(namespace: ShownNamespace, given: readonly string[]): void {
   const words = new Words(given);
-  const said = readLink(words);
-  const type = said.type;
+  const said: SaidOfLink = {};
+  const type = readLink(said, words);
   if (type === undefined) throw argumentError('Not enough information: "type" argument is required');
-  const peer = type === 'veth' ? readPeer(words) : undefined;
-  if (type !== 'veth') refuseMore(words, type);
-  if (!isMade(type)) {
+  if (!MADE_TYPES.has(type)) {
     throw OTHER_TYPES.has(type) ? rtnetlinkError('Operation not supported') : kernelError('Unknown device type.');
   }
+  const peer = type === 'veth' ? readPeer(words) : undefined;
+  if (type !== 'veth') refuseMore(words, type);
   for (const end of [said, ...(peer === undefined ? [] : [peer])]) refuseAttributes(type, end);
   const name = freeName(namespace, said.name, type);
   const devices = peer === undefined ? [create(namespace, type, name, said)] : createPair(namespace, name, said, peer);
@@ -60,10 +61,6 @@ function configure(namespace: ShownNamespace, device: NetDevice, { mtuBytes, up 
   if (mtuBytes !== undefined) mtuChange(namespace, device, mtuBytes)();
   if (up) setLinkUp(host, device, true);
   host.changes?.linkChanged(device);
-}
-
-function isMade(type: string): boolean {
-  return Object.hasOwn(PREFIXES, type);
 }
 
 /** Before anything is made. */
@@ -102,14 +99,13 @@ export function deleteLink(namespace: ShownNamespace, given: readonly string[]):
   host.changes?.linkChanged(device);
 }
 
-/** As far as `type KIND`; what follows is the kind's. */
-function readLink(words: Words): SaidOfLink & { type: string | undefined } {
-  const said: SaidOfLink = { name: undefined, mtuBytes: undefined, macAddress: undefined, up: false };
+/** As far as `type KIND`, which is returned; what follows is the kind's. */
+function readLink(said: SaidOfLink, words: Words): string | undefined {
   for (let word = words.next(); word !== undefined; word = words.next()) {
-    if (word === 'type') return { ...said, type: words.value() };
+    if (word === 'type') return words.value();
     readAttribute(said, words, word);
   }
-  return { ...said, type: undefined };
+  return undefined;
 }
 
 function readAttribute(said: SaidOfLink, words: Words, word: string): void {
@@ -130,7 +126,7 @@ function interfaceName(word: string, option: 'name' | 'dev'): string {
 
 /** `[peer [name] NAME [address MAC] ...]` */
 function readPeer(words: Words): SaidOfLink {
-  const said: SaidOfLink = { name: undefined, mtuBytes: undefined, macAddress: undefined, up: false };
+  const said: SaidOfLink = {};
   const first = words.next();
   if (first === undefined) return said;
   if (first !== 'peer')
@@ -144,15 +140,16 @@ function readPeer(words: Words): SaidOfLink {
 /** Of a bridge or a dummy no attribute can be set. */
 function refuseMore(words: Words, type: string): void {
   const word = words.next();
-  if (word === undefined || !isMade(type)) return;
-  throw argumentError(`podwire: of a ${type} that is made here nothing can be set, not ${word}`);
+  if (word !== undefined) {
+    throw argumentError(`podwire: of a ${type} that is made here nothing can be set, not ${word}`);
+  }
 }
 
 /** The name that was asked for, or the kernel's next for the type. */
 function freeName({ devices }: ShownNamespace, asked: string | undefined, type: string, taken?: string): string {
   const isTaken = (name: string): boolean => name === taken || devices.some((device) => device.name === name);
   if (asked === undefined) {
-    for (let number = 0; ; number++) if (!isTaken(`${PREFIXES[type]}${number}`)) return `${PREFIXES[type]}${number}`;
+    for (let number = 0; ; number++) if (!isTaken(`${type}${number}`)) return `${type}${number}`;
   }
   if (asked.length > MAX_NAME_LENGTH) throw kernelError('Attribute failed policy validation.');
   if (asked.includes(':') || asked === '.' || asked === '..') throw rtnetlinkError('Invalid argument');
