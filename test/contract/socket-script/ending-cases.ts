@@ -1,7 +1,5 @@
 import { Socket } from 'node:net';
-import { type Case, describe, once, pause } from './story.ts';
-
-const closed = (socket: Socket): Promise<unknown> => (socket.closed ? Promise.resolve() : once(socket, 'close'));
+import { type Case, closed, describe, once, pause } from './story.ts';
 
 export const endingCases: Record<string, Case> = {
   'a write after the peer ended': async (story) => {

@@ -1,9 +1,7 @@
 import { once as eventOf } from 'node:events';
 import type { AddressInfo } from 'node:net';
-import { BlockList, connect, createServer, type Socket } from 'node:net';
-import { type Case, describe, HOST, once } from './story.ts';
-
-const closed = (socket: Socket): Promise<unknown> => (socket.closed ? Promise.resolve() : once(socket, 'close'));
+import { BlockList, connect, createServer } from 'node:net';
+import { type Case, closed, describe, HOST, once } from './story.ts';
 
 export const endpointCases: Record<string, Case> = {
   'connection refused': async (story) => {

@@ -1,47 +1,8 @@
-/** Cases of `http`, `http2`, `https` and `tls`, which stand on `net` unchanged. */
-import { createHash } from 'node:crypto';
+/** Cases of `http` and `fetch`, which stand on `net` unchanged. */
 import http from 'node:http';
-import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
-import { type Case, describe, HOST, once, pause, type Story } from './story.ts';
-
-const closed = (socket: Socket): Promise<unknown> => (socket.closed ? Promise.resolve() : once(socket, 'close'));
-
-async function listen(
-  story: Story,
-  server: { listen(port: number, host: string, done: () => void): unknown; address(): unknown; close(): unknown },
-): Promise<number> {
-  story.own({
-    close: () => {
-      (server as http.Server).closeAllConnections?.();
-      server.close();
-    },
-  });
-  await new Promise<void>((resolve) => server.listen(0, HOST, resolve));
-  return (server.address() as AddressInfo).port;
-}
-
-async function read(stream: AsyncIterable<Buffer>): Promise<string> {
-  const hash = createHash('sha256');
-  let bytes = 0;
-  try {
-    for await (const chunk of stream) {
-      hash.update(chunk);
-      bytes += chunk.length;
-    }
-  } catch (error) {
-    return `${bytes > 0} ${describe(error)}`;
-  }
-  return `${bytes} ${hash.digest('hex').slice(0, 12)}`;
-}
-
-function watchRequest(story: Story, actor: string, request: http.ClientRequest): http.ClientRequest {
-  for (const event of ['response', 'abort', 'timeout', 'close', 'continue', 'finish'])
-    request.on(event, () => story.tell(event === 'finish' ? `${actor} writing` : actor, event));
-  request.on('error', (error) => story.tell(actor, describe(error)));
-  return request;
-}
-
-const body = (bytes: number): Buffer => Buffer.alloc(bytes, 'podwire');
+import { connect, createServer, type Socket } from 'node:net';
+import { body, listen, read, watchRequest } from './exchange.ts';
+import { type Case, closed, describe, HOST, once, pause } from './story.ts';
 
 export const httpCases: Record<string, Case> = {
   'requests on one connection': async (story) => {

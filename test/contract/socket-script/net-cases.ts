@@ -2,9 +2,7 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { Socket } from 'node:net';
 import { pipeline } from 'node:stream/promises';
-import { type Case, describe, HOST, once, pause } from './story.ts';
-
-const closed = (socket: Socket): Promise<unknown> => (socket.closed ? Promise.resolve() : once(socket, 'close'));
+import { type Case, closed, describe, HOST, once, pause } from './story.ts';
 
 export const netCases: Record<string, Case> = {
   'an echo and an orderly end': async (story) => {

@@ -1,7 +1,6 @@
-import type { EventEmitter } from 'node:events';
-import type { AddressInfo } from 'node:net';
 /** What happens in one case of a socket script, told in words that do not depend on the transport: ports and times are left out. */
-import { connect, createServer, type NetConnectOpts, type Server, type Socket } from 'node:net';
+import type { EventEmitter } from 'node:events';
+import { type AddressInfo, connect, createServer, type NetConnectOpts, type Server, type Socket } from 'node:net';
 
 export const HOST = '127.0.0.1';
 
@@ -103,6 +102,11 @@ export function describe(error: unknown): string {
 
 export function once(emitter: EventEmitter, event: string): Promise<unknown[]> {
   return new Promise((resolve) => emitter.once(event, (...values: unknown[]) => resolve(values)));
+}
+
+/** Over, if it is not by now. */
+export function closed(socket: Socket): Promise<unknown> {
+  return socket.closed ? Promise.resolve() : once(socket, 'close');
 }
 
 export const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));

@@ -1,53 +1,15 @@
 /** Cases of `tls`, `https` and `http2`, each run on the machine's sockets and on a pod's. */
-import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import type http from 'node:http';
 import http2 from 'node:http2';
 import https from 'node:https';
-import { type AddressInfo, connect, type Socket } from 'node:net';
+import { connect } from 'node:net';
 import tls from 'node:tls';
-import { type Case, describe, HOST, once, pause, type Story } from './story.ts';
+import { body, listen, read, watchRequest } from './exchange.ts';
+import { type Case, closed, describe, HOST, once, pause } from './story.ts';
 
 const key = readFileSync(process.env.SCRIPT_KEY!);
 const cert = readFileSync(process.env.SCRIPT_CERT!);
-const closed = (socket: Socket): Promise<unknown> => (socket.closed ? Promise.resolve() : once(socket, 'close'));
-
-async function listen(
-  story: Story,
-  server: { listen(port: number, host: string, done: () => void): unknown; address(): unknown; close(): unknown },
-): Promise<number> {
-  story.own({
-    close: () => {
-      (server as http.Server).closeAllConnections?.();
-      server.close();
-    },
-  });
-  await new Promise<void>((resolve) => server.listen(0, HOST, resolve));
-  return (server.address() as AddressInfo).port;
-}
-
-async function read(stream: AsyncIterable<Buffer>): Promise<string> {
-  const hash = createHash('sha256');
-  let bytes = 0;
-  try {
-    for await (const chunk of stream) {
-      hash.update(chunk);
-      bytes += chunk.length;
-    }
-  } catch (error) {
-    return `${bytes > 0} ${describe(error)}`;
-  }
-  return `${bytes} ${hash.digest('hex').slice(0, 12)}`;
-}
-
-function watchRequest(story: Story, actor: string, request: http.ClientRequest): http.ClientRequest {
-  for (const event of ['response', 'abort', 'timeout', 'close', 'continue', 'finish'])
-    request.on(event, () => story.tell(event === 'finish' ? `${actor} writing` : actor, event));
-  request.on('error', (error) => story.tell(actor, describe(error)));
-  return request;
-}
-
-const body = (bytes: number): Buffer => Buffer.alloc(bytes, 'podwire');
 
 export const tlsCases: Record<string, Case> = {
   'TLS: what both agree on': async (story) => {
