@@ -5,11 +5,11 @@ import { formatIpv4, formatMac, parseIpv4, parseMac } from '../../../../shared/w
 import * as arp from '../../../../shared/wire/arp.ts';
 import * as ethernet from '../../../../shared/wire/ethernet.ts';
 import { compileFilter } from '../../../../shared/wire/pcap-filter/compile.ts';
-import { type ParsedOptions, parseOptions, UsageError } from '../../coreutils/options.ts';
+import type { ParsedOptions } from '../../coreutils/options.ts';
 import type { Invocation, Utility } from '../../coreutils/utility.ts';
 import type { PacketSocket, PacketSockets, SeenFrame } from '../../image.ts';
 import { pause, write } from '../../program-io.ts';
-import { getoptSentence } from '../getopt-sentence.ts';
+import { IputilsError, readOptions, tellError } from '../ping/iputils-arguments.ts';
 import { iputilsVersion } from '../ping/iputils-usage.ts';
 import { findTarget, resolveSentence } from '../ping/target.ts';
 
@@ -35,28 +35,15 @@ Options:
 For more details see arping(8).
 `;
 
-/** What to print after the name, and the exit code. */
-class ArpingError extends Error {
-  override readonly name = 'ArpingError';
-  readonly code: number;
-  readonly usage: string;
-
-  constructor(message: string, code = 2, usage = '') {
-    super(message);
-    this.code = code;
-    this.usage = usage;
-  }
-}
-
 export const arping: Utility = async (run) => {
   try {
-    const options = read(run.args);
+    const options = readOptions(run.args, { flags: 'hfqbDUAV', values: 'cwiIs' }, USAGE);
     if (options.has('V')) {
       await run.print(iputilsVersion('arping'));
       return 0;
     }
     const [host] = options.operands;
-    if (host === undefined || options.operands.length > 1) throw new ArpingError('', 2, USAGE);
+    if (host === undefined || options.operands.length > 1) throw new IputilsError('', 2, USAGE);
     const limits = {
       count: whole(options, 'c') ?? Number.POSITIVE_INFINITY,
       waitMs: (whole(options, 'w') ?? Number.POSITIVE_INFINITY) * 1000,
@@ -69,26 +56,15 @@ export const arping: Utility = async (run) => {
       await run.complain(`${error.hostname}: ${resolveSentence(error)}`);
       return 2;
     }
-    if (!(error instanceof ArpingError)) throw error;
-    if (error.message !== '') await run.complain(error.message);
-    await write(run.context.stderr, error.usage);
-    return error.code;
+    if (!(error instanceof IputilsError)) throw error;
+    return await tellError(run, error);
   }
 };
-
-function read(args: readonly string[]): ParsedOptions {
-  try {
-    return parseOptions(args, { flags: 'hfqbDUAV', values: 'cwiIs' });
-  } catch (error) {
-    if (error instanceof UsageError) throw new ArpingError(getoptSentence(error), 2, USAGE);
-    throw error;
-  }
-}
 
 function whole(options: ParsedOptions, letter: string): number | undefined {
   const text = options.value(letter);
   if (text === undefined) return undefined;
-  if (!/^\d+$/.test(text)) throw new ArpingError(`invalid argument: '${text}'`, 1);
+  if (!/^\d+$/.test(text)) throw new IputilsError(`invalid argument: '${text}'`, 1);
   return Number(text);
 }
 
@@ -131,7 +107,7 @@ class Arping {
   async run(): Promise<number> {
     const { signal, container } = this.invocation.context;
     const packets = container.kernel?.packets;
-    if (packets === undefined) throw new ArpingError('socket: Operation not permitted');
+    if (packets === undefined) throw new IputilsError('socket: Operation not permitted');
     const carrier = this.carrier();
     await this.tell(`ARPING ${this.targetText} from ${formatIpv4(carrier.address)} ${carrier.name}\n`);
     const socket = packets.open({ device: carrier.name, filter: compileFilter('arp'), snapBytes: 64 });
@@ -173,7 +149,7 @@ class Arping {
     this.sentMs = performance.now();
     this.sent = sent + 1;
     if (to === ethernet.BROADCAST) this.broadcasts += 1;
-    if (!packets.transmit(name, frame)) throw new ArpingError('sendto: No buffer space available');
+    if (!packets.transmit(name, frame)) throw new IputilsError('sendto: No buffer space available');
   }
 
   /** Prints answers until the socket is closed. */
@@ -217,17 +193,17 @@ class Arping {
   private carrier(): Carrier {
     const source = this.options.value('s');
     const name = this.options.value('I') ?? this.fact(['route', 'get', this.targetText], / dev (\S+)/);
-    if (name === undefined) throw new ArpingError('connect: Network is unreachable');
+    if (name === undefined) throw new IputilsError('connect: Network is unreachable');
     const link = this.ip(['link', 'show', 'dev', name]);
-    if (link === '') throw new ArpingError(`Device ${name} not available.`);
-    if (!/<[^>]*\bUP\b/.test(link)) throw new ArpingError(`Interface "${name}" is down`);
+    if (link === '') throw new IputilsError(`Device ${name} not available.`);
+    if (!/<[^>]*\bUP\b/.test(link)) throw new IputilsError(`Interface "${name}" is down`);
     const mac = parseMac(/link\/ether (\S+)/.exec(link)?.[1] ?? '');
-    if (mac === undefined) throw new ArpingError('', 2, `Interface "${name}" is not ARPable\n`);
+    if (mac === undefined) throw new IputilsError('', 2, `Interface "${name}" is not ARPable\n`);
     const addresses = [...this.ip(['-4', 'addr', 'show', 'dev', name]).matchAll(/inet ([\d.]+)/g)].map(
       ([, own]) => own!,
     );
     if (source !== undefined && !this.ip(['-4', 'addr']).includes(`inet ${source}/`)) {
-      throw new ArpingError('bind: Cannot assign requested address');
+      throw new IputilsError('bind: Cannot assign requested address');
     }
     const own = source ?? this.ownAddress(name, addresses);
     return { name, mac, address: parseIpv4(own) ?? 0 };

@@ -5,7 +5,8 @@ import { type SocketErrorCode, socketErrorCode, socketErrorText } from '../../..
 import type { Invocation, Utility } from '../../coreutils/utility.ts';
 import { write } from '../../program-io.ts';
 import { unreachableSentence } from './icmp-sentence.ts';
-import { type IputilsOptions, PingUsageError, parseIputils } from './iputils-options.ts';
+import { IputilsError, tellError } from './iputils-arguments.ts';
+import { type IputilsOptions, parseIputils } from './iputils-options.ts';
 import { IPUTILS_USAGE, iputilsVersion } from './iputils-usage.ts';
 import { type PingArrival, type PingListener, runPing } from './ping-session.ts';
 import { RoundTrips } from './round-trips.ts';
@@ -32,11 +33,7 @@ export const ping: Utility = async (run) => {
     const source = await prepare(run, options, target);
     return await new IputilsPing(run, options, target, source).run();
   } catch (error) {
-    if (error instanceof PingUsageError) {
-      await run.complain(error.message);
-      if (error.usage !== '') await write(run.context.stderr, error.usage);
-      return error.exitCode;
-    }
+    if (error instanceof IputilsError) return await tellError(run, error);
     if (error instanceof ResolveError) {
       await run.complain(`${error.hostname}: ${resolveSentence(error)}`);
       return 2;
@@ -51,7 +48,7 @@ async function prepare(run: Invocation, options: IputilsOptions, target: Target)
   const source = options.source === undefined ? undefined : await findSource(container, options.source);
   if (options.source !== undefined && source === undefined) {
     const isAddress = isIP(options.source) !== 0;
-    throw new PingUsageError(
+    throw new IputilsError(
       isAddress ? 'bind: Cannot assign requested address' : `SO_BINDTODEVICE ${options.source}: No such device`,
       2,
     );
@@ -62,7 +59,7 @@ async function prepare(run: Invocation, options: IputilsOptions, target: Target)
   } catch (error) {
     const code = socketErrorCode(error);
     if (code === undefined) throw error;
-    throw new PingUsageError(`connect: ${socketErrorText(code)}`, 2);
+    throw new IputilsError(`connect: ${socketErrorText(code)}`, 2);
   }
   return source === undefined ? '' : `from ${source.address} ${source.device ?? ''}: `;
 }

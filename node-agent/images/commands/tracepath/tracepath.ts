@@ -3,10 +3,9 @@ import { isIPv6 } from 'node:net';
 import type { PingOutcome } from '../../../../shared/podnet/pod-network.ts';
 import { ResolveError } from '../../../../shared/podnet/resolver.ts';
 import { socketErrorCode, socketErrorText } from '../../../../shared/podnet/socket-error.ts';
-import { type ParsedOptions, parseOptions, UsageError } from '../../coreutils/options.ts';
+import type { ParsedOptions } from '../../coreutils/options.ts';
 import type { Invocation, Utility } from '../../coreutils/utility.ts';
-import { write } from '../../program-io.ts';
-import { getoptSentence } from '../getopt-sentence.ts';
+import { IputilsError, readOptions, tellError, wholeNumber } from '../ping/iputils-arguments.ts';
 import { iputilsVersion } from '../ping/iputils-usage.ts';
 import { familyAsked, findTarget, mtuTowards, resolveSentence } from '../ping/target.ts';
 import { mark, PORT_UNREACHABLE, type ProbeResult, probe } from '../traceroute/probe.ts';
@@ -29,6 +28,7 @@ Options:
 For more details see tracepath(8).
 `;
 
+const USAGE_EXIT_CODE = 255;
 const DEFAULT_HOPS = 30;
 const DEFAULT_PORT = 44_444;
 const MAX_PORT = 0xffff;
@@ -44,54 +44,40 @@ const HOST_COLUMN_WIDTH = 52;
 const USUAL_TTLS = [64, 128, 256];
 
 export const tracepath: Utility = async (run) => {
-  let options: ParsedOptions;
   try {
-    options = parseOptions(run.args, { flags: '46bnhV', values: 'lmp' });
+    const options = readOptions(run.args, { flags: '46bnhV', values: 'lmp' }, USAGE, USAGE_EXIT_CODE);
+    if (options.has('V')) {
+      await run.print(iputilsVersion('tracepath'));
+      return 0;
+    }
+    const [host] = options.operands;
+    if (host === undefined || options.operands.length > 1) throw new IputilsError('', USAGE_EXIT_CODE, USAGE);
+    return await trace(run, host, options);
   } catch (error) {
-    if (!(error instanceof UsageError)) throw error;
-    await run.complain(getoptSentence(error));
-    await write(run.context.stderr, USAGE);
-    return 255;
+    if (error instanceof IputilsError) return await tellError(run, error);
+    throw error;
   }
-  if (options.has('V')) {
-    await run.print(iputilsVersion('tracepath'));
-    return 0;
-  }
-  const [host] = options.operands;
-  if (host === undefined || options.operands.length > 1) {
-    await write(run.context.stderr, USAGE);
-    return 255;
-  }
+};
+
+async function trace(run: Invocation, host: string, options: ParsedOptions): Promise<number> {
   try {
     const target = await findTarget(run.context, host, familyAsked(run, options));
     const settings = {
       address: target.address,
-      port: whole(options, 'p', MAX_PORT) ?? DEFAULT_PORT,
-      maxHops: whole(options, 'm', MAX_TTL) ?? DEFAULT_HOPS,
+      port: wholeNumber(options, 'p', 0, MAX_PORT) ?? DEFAULT_PORT,
+      maxHops: wholeNumber(options, 'm', 0, MAX_TTL) ?? DEFAULT_HOPS,
       numeric: options.has('n'),
       both: options.has('b'),
     };
-    await new Path(run, settings, whole(options, 'l', MAX_INT) || MAX_PACKET_BYTES).run();
+    await new Path(run, settings, wholeNumber(options, 'l', 0, MAX_INT) || MAX_PACKET_BYTES).run();
     return 0;
   } catch (error) {
-    if (error instanceof UsageError) await run.complain(error.message);
-    else if (error instanceof ResolveError) await run.complain(`${host}: ${resolveSentence(error)}`);
-    else {
-      const code = socketErrorCode(error);
-      if (code === undefined) throw error;
-      await run.complain(`send failed: ${socketErrorText(code)}`);
-    }
+    const code = socketErrorCode(error);
+    if (error instanceof ResolveError) await run.complain(`${host}: ${resolveSentence(error)}`);
+    else if (code !== undefined) await run.complain(`send failed: ${socketErrorText(code)}`);
+    else throw error;
     return 1;
   }
-};
-
-function whole(options: ParsedOptions, letter: string, most: number): number | undefined {
-  const text = options.value(letter);
-  if (text === undefined) return undefined;
-  if (!/^[-+]?\d+$/.test(text)) throw new UsageError(`invalid argument: '${text}'`);
-  const value = Number(text);
-  if (value >= 0 && value <= most) return value;
-  throw new UsageError(`invalid argument: '${text}': out of range: 0 <= value <= ${most}`);
 }
 
 interface Settings {
