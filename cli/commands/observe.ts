@@ -1,9 +1,8 @@
 import type { Command } from 'commander';
-import { connectToCluster } from '../cluster-connection.ts';
+import { withClusterSession } from '../cluster-session.ts';
 import { print } from '../output.ts';
-import { askRunningSupervisor } from '../supervisor/control-client.ts';
 import { messageOf, UserError } from '../user-error.ts';
-import { type ClusterOptions, clusterCommand, folderOf } from './cluster-option.ts';
+import { type ClusterOptions, clusterCommand } from './cluster-option.ts';
 
 /** Of a shell that has no such command. */
 const NOT_FOUND = 127;
@@ -31,39 +30,34 @@ export function observeCommand(): Command {
 }
 
 async function observe(filters: readonly string[], options: ClusterOptions): Promise<void> {
-  const status = await askRunningSupervisor(folderOf(options), { command: 'status' });
-  const nodes = status.nodes
-    .map(({ name }) => name)
-    .filter((node) => status.processes.some(({ name, pid }) => name === node && pid !== undefined));
   const [{ startOnNode }, { LineSplitter, mergeFlowLines }] = await Promise.all([
     import('../pod-exec.ts'),
     import('../observe/flow-lines.ts'),
   ]);
   const follows = filters.some((word) => word === '--follow' || word === '-f');
-  const bus = await connectToCluster(status);
-  try {
-    const outputs = await Promise.all(
-      nodes.map(async (node) => {
-        let text = '';
-        const splitter = new LineSplitter(print);
-        const stdout = (piece: string): void => {
-          if (follows && !piece.startsWith('Error: ')) splitter.take(piece);
-          else text += piece;
-        };
-        const { ended } = await startOnNode(bus, node, ['hubble', 'observe', ...filters], { stdout });
-        const { exitCode, message } = await ended;
-        if (exitCode === NOT_FOUND || message?.includes('not found')) throw new UserError(NO_FLOWS);
-        if (message !== undefined) throw new UserError(`node ${node}: ${message}`);
-        if (text.startsWith('Error: ')) throw new UserError(text.slice('Error: '.length).trimEnd());
-        return text;
-      }),
-    );
-    for (const line of mergeFlowLines(outputs, filters)) print(line);
-  } catch (error) {
-    throw error instanceof UserError ? error : new UserError(messageOf(error));
-  } finally {
-    await bus.close();
-  }
+  await withClusterSession(options, async ({ bus, running }) => {
+    try {
+      const outputs = await Promise.all(
+        running.map(async (node) => {
+          let text = '';
+          const splitter = new LineSplitter(print);
+          const stdout = (piece: string): void => {
+            if (follows && !piece.startsWith('Error: ')) splitter.take(piece);
+            else text += piece;
+          };
+          const { ended } = await startOnNode(bus, node, ['hubble', 'observe', ...filters], { stdout });
+          const { exitCode, message } = await ended;
+          if (exitCode === NOT_FOUND || message?.includes('not found')) throw new UserError(NO_FLOWS);
+          if (message !== undefined) throw new UserError(`node ${node}: ${message}`);
+          if (text.startsWith('Error: ')) throw new UserError(text.slice('Error: '.length).trimEnd());
+          return text;
+        }),
+      );
+      for (const line of mergeFlowLines(outputs, filters)) print(line);
+    } catch (error) {
+      throw error instanceof UserError ? error : new UserError(messageOf(error));
+    }
+  });
 }
 
 const NO_FLOWS =

@@ -1,10 +1,9 @@
 import type { Command } from 'commander';
 import type { Pod } from 'kubernetes-types/core/v1.js';
-import { connectToCluster } from '../cluster-connection.ts';
+import { withClusterSession } from '../cluster-session.ts';
 import { print, printJson } from '../output.ts';
-import { askRunningSupervisor } from '../supervisor/control-client.ts';
 import { UserError } from '../user-error.ts';
-import { type FormattedOptions, folderOf, formattedCommand } from './cluster-option.ts';
+import { type FormattedOptions, formattedCommand } from './cluster-option.ts';
 
 interface TraceOptions extends FormattedOptions {
   readonly namespace: string;
@@ -33,10 +32,6 @@ export function traceCommand(): Command {
 }
 
 async function trace(podName: string, command: readonly string[], options: TraceOptions): Promise<number> {
-  const status = await askRunningSupervisor(folderOf(options), { command: 'status' });
-  const nodes = status.nodes
-    .map(({ name }) => name)
-    .filter((node) => status.processes.some(({ name, pid }) => name === node && pid !== undefined));
   const [{ createApiClient }, { PODS }, { runInPod }, { traceWhile }, { journeyText, withoutRules }] =
     await Promise.all([
       import('../../shared/bus/api-client.ts'),
@@ -45,12 +40,11 @@ async function trace(podName: string, command: readonly string[], options: Trace
       import('../trace/tracing.ts'),
       import('../trace/journey.ts'),
     ]);
-  const bus = await connectToCluster(status);
-  try {
+  return withClusterSession(options, async ({ bus, running }) => {
     const pod = await createApiClient(bus, { user: 'podwire-cli' }).get<Pod>(PODS, podName, options.namespace);
     const place = placeOf(pod, podName, options.namespace);
     let result: Awaited<ReturnType<typeof runInPod>> | undefined;
-    const whole = await traceWhile(bus, nodes, [place.address], async () => {
+    const whole = await traceWhile(bus, running, [place.address], async () => {
       result = await runInPod(bus, { ...place, namespace: options.namespace, pod: podName }, command);
     });
     const journey = options.rules === true ? whole : withoutRules(whole);
@@ -62,9 +56,7 @@ async function trace(podName: string, command: readonly string[], options: Trace
     }
     if (result?.message !== undefined) throw new UserError(result.message);
     return result?.exitCode ?? 1;
-  } finally {
-    await bus.close();
-  }
+  });
 }
 
 function placeOf(pod: Pod, name: string, namespace: string): { node: string; address: string } {
