@@ -14,6 +14,7 @@ import { createInformer } from '../shared/bus/informer.ts';
 import { connectProcessBus } from '../shared/bus/process-bus.ts';
 import type { NativeSockets } from '../shared/native/native-socket.ts';
 import { connectPodNetwork } from '../shared/podnet/socket-client.ts';
+import { socketErrorCode } from '../shared/podnet/socket-error.ts';
 import { ConfigError, type HostPort, readIoTier } from '../shared/runtime/config.ts';
 import { type ProcessContext, runProcess } from '../shared/runtime/process.ts';
 import { CorefileError } from './corefile.ts';
@@ -66,7 +67,7 @@ await runProcess({
     try {
       await server.start();
     } catch (error) {
-      if (listen !== undefined && error instanceof Error && 'code' in error && error.code === 'EADDRINUSE') {
+      if (listen !== undefined && socketErrorCode(error) === 'EADDRINUSE') {
         throw new ConfigError(`--listen ${options.listen}: the port is taken by another process: choose another one`);
       }
       if (!(error instanceof CorefileError)) throw error;

@@ -1,5 +1,6 @@
 /** The DNS server: a configuration that can be exchanged while its sockets stay, so that a reload loses no query. */
 import { createHash } from 'node:crypto';
+import { socketErrorCode } from '../shared/podnet/socket-error.ts';
 import type { Answering } from './answering.ts';
 import { parseCorefile } from './corefile.ts';
 import { emptyReply } from './message.ts';
@@ -36,7 +37,7 @@ async function listenBoth(options: TransportOptions): Promise<{ readonly udp: Li
       return { udp, tcp: await listenTcp({ ...options, port: udp.address.port }) };
     } catch (error) {
       await udp.close();
-      const isTaken = error instanceof Error && 'code' in error && error.code === 'EADDRINUSE';
+      const isTaken = socketErrorCode(error) === 'EADDRINUSE';
       if (!isTaken || options.port !== 0 || tries === PORTS_TO_TRY) throw error;
     }
   }
