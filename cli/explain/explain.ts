@@ -13,7 +13,7 @@ import { type Backend, type Destination, destinationOf, isLoopback, isOver, UNAN
 import { type ClusterObjects, policyState } from './cluster-objects.ts';
 import { l7Text } from './l7-text.ts';
 import { addressLike, type Ends, type LiveFacts, listensAt, NO_FACTS, routeKey } from './live-facts.ts';
-import { probeKey } from './packet-probes.ts';
+import { endpointOf, probeKey } from './packet-probes.ts';
 import {
   asksDns,
   backendsOf,
@@ -153,10 +153,11 @@ function packetSteps(
   { protocol, facts = NO_FACTS }: ExplainQuestion,
   { address, port = 0 }: { readonly address: string; readonly port?: number | undefined },
 ): Step[] {
-  const outcome = protocol === 'sctp' ? undefined : facts.probes.get(probeKey({ protocol, address, port }));
+  if (protocol === 'sctp') return [];
+  const probe = { protocol, address, port };
+  const outcome = facts.probes.get(probeKey(probe));
   if (outcome === undefined) return [];
-  const where = protocol === 'icmp' ? address : formatEndpointText(address, port);
-  return [step('packet', outcome.answered, `a test packet to ${where} ${outcome.text}`)];
+  return [step('packet', outcome.answered, `a test packet to ${endpointOf(probe)} ${outcome.text}`)];
 }
 
 /** What stands behind a port of a node. */

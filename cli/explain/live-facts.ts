@@ -97,7 +97,7 @@ export function addressLike({ status }: Pod, like: string): string {
 }
 
 /** Its sockets are the machine's kernel's. */
-function isOfMachine(spec: Pod['spec']): boolean {
+export function isOfMachine(spec: Pod['spec']): boolean {
   return spec?.runtimeClassName !== undefined;
 }
 

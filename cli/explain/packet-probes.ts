@@ -3,11 +3,15 @@
  * a program that hangs is not known otherwise. Nodes tell what became of those that were not answered.
  */
 import type { Pod } from 'kubernetes-types/core/v1.js';
+import { isApiError } from '../../shared/api/status.ts';
+import { BusUnavailableError } from '../../shared/bus/bus-error.ts';
 import type { Bus } from '../../shared/bus/connection.ts';
-import type { PacketProbeReply, ProbeProtocol } from '../../shared/bus/packet-probe.ts';
+import { NODE_PROBE, type PacketProbeReply, type ProbeProtocol } from '../../shared/bus/packet-probe.ts';
 import { formatEndpoint, parseAddress } from '../../shared/wire/ip-address.ts';
 import type { Hop } from '../trace/hop.ts';
 import type { Journey } from '../trace/journey.ts';
+import { traceWhile } from '../trace/tracing.ts';
+import { isOfMachine } from './live-facts.ts';
 
 export interface WantedProbe {
   readonly client: Pod;
@@ -53,11 +57,8 @@ export async function sendProbes(
 
 /** Programs of the machine have its kernel's stack, which is not asked; SYNs and echoes it answers. */
 function canBeSent({ client, protocol, servers }: WantedProbe, running: readonly string[]): boolean {
-  const isEmulated = ({ spec }: Pod): boolean => spec?.runtimeClassName === undefined;
-  const runs = ({ spec }: Pod): boolean => running.includes(spec?.nodeName ?? '');
-  return (
-    isEmulated(client) && runs(client) && (protocol !== 'udp' || servers.every((pod) => isEmulated(pod) && runs(pod)))
-  );
+  const canBeAsked = ({ spec }: Pod): boolean => !isOfMachine(spec) && running.includes(spec?.nodeName ?? '');
+  return canBeAsked(client) && (protocol !== 'udp' || servers.every(canBeAsked));
 }
 
 async function repeated(bus: Bus, probe: WantedProbe): Promise<PacketProbeReply | undefined> {
@@ -75,11 +76,6 @@ async function once(
   { client, protocol, address, port, servers }: WantedProbe,
   timeoutMs: number,
 ): Promise<PacketProbeReply | undefined> {
-  const [{ NODE_PROBE }, { isApiError }, { BusUnavailableError }] = await Promise.all([
-    import('../../shared/bus/packet-probe.ts'),
-    import('../../shared/api/status.ts'),
-    import('../../shared/bus/bus-error.ts'),
-  ]);
   const token = `podwire explain ${crypto.randomUUID()}`;
   const nodeOf = (pod: Pod) => ({ node: pod.spec?.nodeName ?? '' });
   try {
@@ -102,10 +98,6 @@ function idOf({ metadata, spec }: Pod): string | undefined {
 
 /** Once more, with an eye on it. Undefined where as many traces run as can. */
 async function followed(bus: Bus, running: readonly string[], probe: WantedProbe): Promise<Journey | undefined> {
-  const [{ traceWhile }, { isApiError }] = await Promise.all([
-    import('../trace/tracing.ts'),
-    import('../../shared/api/status.ts'),
-  ]);
   try {
     return await traceWhile(bus, running, [probe.address], async () => {
       await once(bus, probe, TRIES_MS[0]!);
@@ -135,7 +127,8 @@ export function textOf(probe: WantedProbe, reply: PacketProbeReply, journey: Jou
   }
 }
 
-function endpointOf({ address, port, protocol }: WantedProbe): string {
+/** `10.244.2.7:8080`; of ICMP the address alone. */
+export function endpointOf({ protocol, address, port }: Pick<WantedProbe, 'protocol' | 'address' | 'port'>): string {
   return protocol === 'icmp' ? address : formatEndpoint(parseAddress(address) ?? 0, port);
 }
 
