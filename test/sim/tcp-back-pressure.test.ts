@@ -6,6 +6,7 @@ import type { ImpairmentChange } from '../../shared/rules/impairment.ts';
 import { ByteStream } from './byte-stream.ts';
 import type { Cable } from './cable.ts';
 import { Simulation, simulate } from './simulation.ts';
+import { sendAll } from './transfer.ts';
 
 const PORT = 7;
 /** Of the pieces that come, so many make the client pause, for up to so long. */
@@ -54,17 +55,7 @@ class Echo {
     const { client } = this;
     const { random, seed } = this.simulation;
     const [up, down] = [new ByteStream(seed, this.bytes), new ByteStream(seed, this.bytes)];
-    const pump = (): void => {
-      while (!up.done) {
-        const chunk = up.peek(1 + Math.floor(random() * 20_000));
-        const taken = client.write(chunk);
-        up.advance(taken);
-        if (taken < chunk.length) return;
-      }
-      client.end();
-    };
-    client.onEstablished = pump;
-    client.onWritable = pump;
+    sendAll(client, up, () => 1 + Math.floor(random() * 20_000));
     client.onData = (bytes) => {
       down.verify(bytes);
       if (random() < PAUSE_CHANCE) this.pause();

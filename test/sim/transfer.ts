@@ -37,21 +37,26 @@ export function startTransfer(client: Host, server: Host, options: TransferOptio
 }
 
 function play(connection: TcpConnection, up: ByteStream, down: ByteStream, errors: (string | null)[]): void {
+  connection.onData = (bytes) => down.verify(bytes);
+  connection.onEnd = () => {
+    if (!down.done) throw new Error(`the stream ended at ${down.position} of ${down.totalBytes}`);
+  };
+  connection.onClose = (error) => errors.push(error);
+  sendAll(connection, up);
+}
+
+/** Writes a stream whenever there is room, at most `chunkBytes` at a time, and ends behind it. */
+export function sendAll(connection: TcpConnection, stream: ByteStream, chunkBytes = () => 16_384): void {
   const pump = (): void => {
-    while (!up.done) {
-      const chunk = up.peek(16_384);
+    while (!stream.done) {
+      const chunk = stream.peek(chunkBytes());
       const taken = connection.write(chunk);
-      up.advance(taken);
+      stream.advance(taken);
       if (taken < chunk.length) return;
     }
     connection.end();
   };
   connection.onEstablished = pump;
   connection.onWritable = pump;
-  connection.onData = (bytes) => down.verify(bytes);
-  connection.onEnd = () => {
-    if (!down.done) throw new Error(`the stream ended at ${down.position} of ${down.totalBytes}`);
-  };
-  connection.onClose = (error) => errors.push(error);
   if (connection.state === 'ESTABLISHED') pump();
 }
