@@ -9,7 +9,16 @@ import { getoptSentence } from '../getopt-sentence.ts';
 import { familyAsked, findTarget, resolveSentence } from '../ping/target.ts';
 import { FIRST_UDP_PORT, type ProbeResult, probe } from '../traceroute/probe.ts';
 import { Hop } from './hop.ts';
-import { csvText, isField, jsonText, type NamedHop, type Report, STANDARD_FIELDS, tableText } from './report.ts';
+import {
+  csvText,
+  isField,
+  jsonText,
+  type NamedHop,
+  type Report,
+  STANDARD_FIELDS,
+  tableText,
+  VERSION,
+} from './report.ts';
 
 const DEFAULT_CYCLES = 10;
 const DEFAULT_MAX_HOPS = 30;
@@ -30,7 +39,7 @@ export const mtr: Utility = async (run) => {
   try {
     const options = read(run.args);
     if (options.has('v')) {
-      await run.print('mtr 0.95\n');
+      await run.print(`mtr ${VERSION}\n`);
       return 0;
     }
     const settings = parse(options);

@@ -53,7 +53,7 @@ const FIELDS: Readonly<Record<string, Field>> = {
 };
 export const STANDARD_FIELDS = 'LS NABWV';
 const NARROW_HOST_WIDTH = 33;
-const VERSION = '0.95';
+export const VERSION = '0.95';
 
 export function isField(letter: string): boolean {
   return letter === ' ' || letter in FIELDS;
