@@ -1,5 +1,5 @@
 /** What `ip monitor` shows: changes of a network namespace's devices, addresses, routes and neighbours, kept while somebody reads. */
-import type { ChangeObserver } from '../../shared/netstack/change-observer.ts';
+import type { ChangeObserver, RouteChange } from '../../shared/netstack/change-observer.ts';
 import type { NetDevice } from '../../shared/netstack/device.ts';
 import type { Host } from '../../shared/netstack/host.ts';
 import type { InterfaceAddress } from '../../shared/netstack/interface-address.ts';
@@ -53,8 +53,9 @@ export class NetworkEvents implements ChangeObserver {
     this.lookAtLinks();
   }
 
-  routeChanged(route: Route, removed: boolean): void {
-    this.keepRoute(routeRow(route), familyOf(route.destination), removed);
+  routeChanged(route: Route, change: RouteChange): void {
+    if (change === 'removed-silently') return;
+    this.keepRoute(routeRow(route), familyOf(route.destination), change === 'removed');
   }
 
   neighbourChanged(entry: Neighbour, removed: boolean): void {
@@ -86,8 +87,9 @@ export class NetworkEvents implements ChangeObserver {
     const observer = listens ? this : null;
     if (listens && host.changes === null) this.links = this.linksNow();
     host.changes = observer;
-    host.routes.observer = observer;
     host.neighbours.observer = observer;
+    if (listens) host.routes.observers.add(this);
+    else host.routes.observers.delete(this);
   }
 
   private linksNow(): Map<number, ToldLink> {

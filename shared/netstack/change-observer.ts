@@ -1,12 +1,16 @@
-/** What hears of changes of a host's tables while somebody listens: the groups of rtnetlink(7). */
+/** What hears of changes of a host's tables: the groups of rtnetlink(7), and daemons that keep routes. */
 import type { NetDevice } from './device.ts';
 import type { InterfaceAddress } from './interface-address.ts';
 import type { Neighbour } from './neighbour.ts';
 import type { Route } from './route.ts';
 
+/** `removed-silently`: Linux does not tell of it. Of a replacement it tells the new route alone, of IPv4 nothing that a device took with it. */
+export type RouteChange = 'added' | 'removed' | 'removed-silently';
+
 export interface RouteObserver {
-  /** Of a replacement the new route alone is told. */
-  routeChanged(route: Route, removed: boolean): void;
+  routeChanged(route: Route, change: RouteChange): void;
+  /** Of a device that is up again, without the routes that were lost when it went down. */
+  linkUp?(device: NetDevice): void;
 }
 
 export interface NeighbourObserver {

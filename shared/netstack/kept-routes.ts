@@ -3,6 +3,8 @@
  * fixed intervals; here nothing looks before a route is missing, and then at the time at which the daemon would.
  */
 import { Alarm } from './alarm.ts';
+import type { RouteChange, RouteObserver } from './change-observer.ts';
+import type { NetDevice } from './device.ts';
 import type { Engine } from './engine.ts';
 import type { Fib, Route, RouteMatch, RouteSpec } from './route.ts';
 
@@ -15,7 +17,7 @@ export interface KeptRoutesOptions {
   readonly followsLinks?: boolean;
 }
 
-export class KeptRoutes {
+export class KeptRoutes implements RouteObserver {
   private readonly options: KeptRoutesOptions;
   /** By prefix. */
   private readonly kept = new Map<string, RouteSpec>();
@@ -24,9 +26,7 @@ export class KeptRoutes {
   constructor(options: KeptRoutesOptions) {
     this.options = options;
     this.look = new Alarm(options.engine, () => this.restore());
-    options.routes.watchers.add((route) => this.removed(route));
-    if (options.followsLinks)
-      options.routes.linkWatchers.add((device) => this.restore((spec) => spec.device === device));
+    options.routes.observers.add(this);
   }
 
   /** In the place of what is there; one that is refused now is tried again. */
@@ -41,8 +41,12 @@ export class KeptRoutes {
     this.options.routes.remove(match);
   }
 
-  private removed(route: Route): void {
-    if (this.kept.has(keyOf(route))) this.expect();
+  routeChanged(route: Route, change: RouteChange): void {
+    if (change !== 'added' && this.kept.has(keyOf(route))) this.expect();
+  }
+
+  linkUp(device: NetDevice): void {
+    if (this.options.followsLinks) this.restore((spec) => spec.device === device);
   }
 
   private expect(): void {

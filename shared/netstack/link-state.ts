@@ -12,7 +12,7 @@ export function setLinkUp(host: Host, device: NetDevice, up: boolean): void {
   else goDown(host, device);
   host.routes.generation++;
   host.changes?.linkChanged(device);
-  if (up) for (const watcher of host.routes.linkWatchers) watcher(device);
+  if (up) for (const observer of host.routes.observers) observer.linkUp?.(device);
 }
 
 /** All routes through it are gone for good, but those to its networks; so are its neighbours and its IPv6 addresses. */

@@ -7,7 +7,7 @@ import { prefixMask } from '../wire/address.ts';
 import { compareAddresses, formatAddress, formatPrefix, networkOf } from '../wire/ip-address.ts';
 import { findIpv6NetworkOf, isLinkLocal } from '../wire/ipv6-address.ts';
 import { isIpv6, NO_ADDRESS } from '../wire/ipv6-table.ts';
-import type { RouteObserver } from './change-observer.ts';
+import type { RouteChange, RouteObserver } from './change-observer.ts';
 import type { NetDevice } from './device.ts';
 import { type NextHop, NextHopTable } from './next-hop.ts';
 
@@ -73,12 +73,7 @@ interface RouteTables {
 export class Fib {
   /** Changes with every change of a route or device, so that sockets know when a cached route is stale. */
   generation = 0;
-  /** Told of each route that went, whoever took it. */
-  readonly watchers = new Set<(route: Route) => void>();
-  /** Told of a device that is up again, without the routes that were lost when it went down. */
-  readonly linkWatchers = new Set<(device: NetDevice) => void>();
-  /** What Linux tells of; null while nobody listens. */
-  observer: RouteObserver | null = null;
+  readonly observers = new Set<RouteObserver>();
   private readonly tables: RouteTables = { byLength: new Array(33).fill(undefined), lengths: [] };
   private readonly tablesIpv6: RouteTables = { byLength: new Array(129).fill(undefined), lengths: [] };
   /** Of the IPv4 lengths in use (signed, as the keys are). */
@@ -121,7 +116,7 @@ export class Fib {
     }
     this.routes++;
     this.generation++;
-    this.observer?.routeChanged(added, false);
+    this.tell(added, 'added');
     return added;
   }
 
@@ -130,7 +125,7 @@ export class Fib {
     const route = complete(spec);
     this.checkNextHop(route);
     const { destination, prefixLength, metric, device } = route;
-    this.take({ destination, prefixLength, metric, ...(isOfOneLink(route) ? { device } : {}) });
+    this.take({ destination, prefixLength, metric, ...(isOfOneLink(route) ? { device } : {}) }, 'removed-silently');
     return this.add(route);
   }
 
@@ -153,34 +148,35 @@ export class Fib {
 
   /** False when no route matched. */
   remove(match: RouteMatch): boolean {
-    const removed = this.take(match);
-    if (removed !== undefined) this.observer?.routeChanged(removed, true);
-    return removed !== undefined;
+    return this.take(match, 'removed');
   }
 
-  private take(match: RouteMatch): Route | undefined {
+  private take(match: RouteMatch, change: RouteChange): boolean {
     const table = this.tablesOf(match.destination).byLength[match.prefixLength];
     const key = networkOf(match.destination, match.prefixLength) | 0;
     const candidates = table?.get(key);
-    if (table === undefined || candidates === undefined) return undefined;
+    if (table === undefined || candidates === undefined) return false;
     const index = candidates.findIndex((route) => matches(route, match));
-    if (index < 0) return undefined;
+    if (index < 0) return false;
     const removed = candidates.splice(index, 1)[0]!;
     this.nextHops.release(removed.nextHop);
     if (candidates.length === 0) table.delete(key);
     if (table.size === 0) this.dropTable(match);
     this.routes--;
     this.generation++;
-    for (const watcher of this.watchers) watcher(removed);
-    return removed;
+    this.tell(removed, change);
+    return true;
   }
 
-  /** Takes away every route through a device, as its deletion does; Linux tells of IPv6's alone. */
+  private tell(route: Route, change: RouteChange): void {
+    for (const observer of this.observers) observer.routeChanged(route, change);
+  }
+
+  /** Takes away every route through a device, as its deletion does. */
   removeDevice(device: NetDevice): void {
     for (const route of this.list()) {
       if (route.device !== device) continue;
-      if (isIpv6(route.destination)) this.remove(route);
-      else this.take(route);
+      this.take(route, isIpv6(route.destination) ? 'removed' : 'removed-silently');
     }
     this.generation++;
   }

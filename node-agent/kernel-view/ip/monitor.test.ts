@@ -140,10 +140,11 @@ test('a family alone, and words that it does not know', () => {
 
 test('nobody listens once the reader stays away', () => {
   const { root } = cluster.node(1);
+  const daemons = root.routes.observers.size;
   const first = node.run(['ip', 'monitor']);
-  expect(root.routes.observer).not.toBeNull();
+  expect(root.routes.observers.size).toBe(daemons + 1);
   cluster.advance(6_000_000);
   node.run('ip route add 10.99.0.0/16 via 192.168.1.12'.split(' '));
-  expect([root.changes, root.routes.observer, root.neighbours.observer]).toEqual([null, null, null]);
+  expect([root.changes, root.routes.observers.size, root.neighbours.observer]).toEqual([null, daemons, null]);
   expect(follow(first).stdout).toBe('');
 });
