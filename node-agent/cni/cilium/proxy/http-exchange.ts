@@ -71,6 +71,11 @@ export interface UpstreamFailure {
 
 export const PROTOCOL_ERROR: UpstreamFailure = { code: 502, reason: 'protocol error' };
 
+/** `ECONNRESET`, of a socket's error or of a parser's; empty for what is none. */
+export function codeOf(error: unknown): string {
+  return error instanceof Error && 'code' in error ? String(error.code) : '';
+}
+
 export function connectionFailure(code: string): UpstreamFailure {
   return { code: 503, reason: code === 'ECONNRESET' ? 'connection termination' : 'connection failure' };
 }

@@ -15,6 +15,7 @@ import type { Duplex } from 'node:stream';
 import { pipeline } from 'node:stream';
 import { normalPath } from '../../../../shared/policy/http-path.ts';
 import {
+  codeOf,
   connectionFailure,
   DENIED_BODY,
   failureBody,
@@ -173,11 +174,6 @@ function failureOf(error: unknown): UpstreamFailure {
   const code = codeOf(error);
   if (code.startsWith('HPE_')) return PROTOCOL_ERROR; // of the parser
   return connectionFailure(code);
-}
-
-/** Of a socket's error, or of the parser's. */
-function codeOf(error: unknown): string {
-  return error instanceof Error && 'code' in error ? String(error.code) : '';
 }
 
 interface Exchange {

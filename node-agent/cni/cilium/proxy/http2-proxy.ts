@@ -15,6 +15,7 @@ import {
 } from 'node:http2';
 import { normalPath } from '../../../../shared/policy/http-path.ts';
 import {
+  codeOf,
   connectionFailure,
   DENIED_BODY,
   failureBody,
@@ -216,10 +217,6 @@ function failureOf(error: unknown): UpstreamFailure {
   if (code === 'ERR_HTTP2_STREAM_ERROR') return REMOTE_RESET;
   const isProtocol = [code, codeOf(error instanceof Error ? error.cause : undefined)].includes('ERR_HTTP2_ERROR');
   return isProtocol ? PROTOCOL_ERROR : connectionFailure(code.startsWith('ERR_HTTP2') ? 'ECONNRESET' : code);
-}
-
-function codeOf(error: unknown): string {
-  return error instanceof Error && 'code' in error ? String(error.code) : '';
 }
 
 /** The connection to the server that a client's connection has: made when a stream wants it, and anew after the server's GOAWAY. */
