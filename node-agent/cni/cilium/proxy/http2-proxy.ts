@@ -223,7 +223,6 @@ function failureOf(error: unknown): UpstreamFailure {
 class UpstreamSession {
   private readonly connection: ProxiedConnection;
   private current: Promise<ClientHttp2Session> | undefined;
-  private newest: ClientHttp2Session | undefined;
   private readonly open = new Set<ClientHttp2Session>();
 
   constructor(connection: ProxiedConnection) {
@@ -250,9 +249,9 @@ class UpstreamSession {
       if (this.connection.socket.destroyed) socket.destroy(); // who wanted it left meanwhile
       const session = connect('http://server', { createConnection: () => socket, settings: { enablePush: false } });
       this.open.add(session);
-      this.newest = session;
+      const { current } = this; // which this is
       const over = (): void => {
-        if (this.newest === session) this.current = undefined;
+        if (this.current === current) this.current = undefined;
       };
       session.on('error', over).on('goaway', over);
       session.once('close', () => {
