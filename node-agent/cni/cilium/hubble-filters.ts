@@ -5,14 +5,13 @@
 import { parseArgs } from 'node:util';
 import { parseGoDuration } from '../../../shared/api/duration.ts';
 import { labelSelectorMatches, parseLabelSelector } from '../../../shared/api/label-selector.ts';
-import { isInNetwork, parseAddress, parsePrefix } from '../../../shared/wire/ip-address.ts';
+import { formatIpv4 } from '../../../shared/wire/address.ts';
+import { isInNetwork, parsePrefix } from '../../../shared/wire/ip-address.ts';
 import * as tcp from '../../../shared/wire/tcp.ts';
 import { MAX_FLOWS } from '../../datapath/cilium/flow-log.ts';
 import { RESERVED_IDENTITIES } from '../../datapath/cilium/identity.ts';
-import type { Party, ShownFlow } from './hubble-flow.ts';
+import { type Party, PROTOCOL_NAMES, type ShownFlow, verdictOf } from './hubble-flow.ts';
 import { l7Kind, passesHttpMethod, passesHttpPath, passesHttpStatus } from './hubble-l7.ts';
-
-export const PROTOCOL_NAMES: Readonly<Record<number, string>> = { 1: 'ICMPv4', 6: 'TCP', 17: 'UDP', 132: 'SCTP' };
 
 const VERDICTS = ['FORWARDED', 'DROPPED'];
 const TYPES = ['trace', 'drop', 'l7'];
@@ -195,10 +194,6 @@ function expressionOf(text: string): RegExp {
   }
 }
 
-export function verdictOf({ record }: ShownFlow): string {
-  return record.drop === null ? 'FORWARDED' : 'DROPPED';
-}
-
 function typeOf({ record }: ShownFlow): string {
   return record.l7 !== null ? 'l7' : record.drop === null ? 'trace' : 'drop';
 }
@@ -220,10 +215,10 @@ function isPod({ namespace, pod }: Party, wanted: string): boolean {
 
 /** An address, or a block of them. */
 function addressFilter(value: string): (party: Party) => boolean {
-  if (!value.includes('/')) return ({ address }) => address === value;
+  if (!value.includes('/')) return ({ address }) => formatIpv4(address) === value;
   const prefix = parsePrefix(value);
   if (prefix === undefined) throw new Error(`invalid CIDR address: ${value}`);
-  return ({ address }) => isInNetwork(parseAddress(address) ?? 0, prefix.address, prefix.prefixLength);
+  return ({ address }) => isInNetwork(address, prefix.address, prefix.prefixLength);
 }
 
 /** A selector of labels, with or without their source: `k8s:app=web`, `reserved:host`. */

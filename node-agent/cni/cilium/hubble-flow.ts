@@ -1,11 +1,12 @@
 /** A flow with the names that its ends have: what hubble filters, and shows. */
-import { formatIpv4 } from '../../../shared/wire/address.ts';
 import type { FlowRecord } from '../../datapath/cilium/flow-log.ts';
 import type { CiliumView } from './cilium-dbg.ts';
 import { identityLabels } from './identity-labels.ts';
 
+export const PROTOCOL_NAMES: Readonly<Record<number, string>> = { 1: 'ICMPv4', 6: 'TCP', 17: 'UDP', 132: 'SCTP' };
+
 export interface Party {
-  readonly address: string;
+  readonly address: number;
   readonly port: number;
   readonly identity: number;
   readonly namespace: string | undefined;
@@ -43,7 +44,7 @@ function partyOf({ directory, network }: CiliumView, names: NamesByAddress, addr
   const known = directory.endpointAt(address);
   const identity = known?.identity ?? network.ipCache.identityOf(address);
   return {
-    address: formatIpv4(address),
+    address,
     port,
     identity,
     namespace: known?.pod.namespace,
@@ -51,4 +52,8 @@ function partyOf({ directory, network }: CiliumView, names: NamesByAddress, addr
     labels: identityLabels(directory, identity),
     names: known === undefined ? [...(names.get(address) ?? [])].map((name) => name.replace(/\.$/, '')) : [],
   };
+}
+
+export function verdictOf({ record }: ShownFlow): string {
+  return record.drop === null ? 'FORWARDED' : 'DROPPED';
 }

@@ -1,13 +1,13 @@
 /** `hubble observe [filters] [-o compact|json] [--last N] [--follow]`: flows of this node, in the forms of the original. */
-import { parseIpv4 } from '../../../shared/wire/address.ts';
+import { formatIpv4 } from '../../../shared/wire/address.ts';
 import * as tcp from '../../../shared/wire/tcp.ts';
 import type { FlowRecord } from '../../datapath/cilium/flow-log.ts';
 import { FIRST_LOCAL_IDENTITY, RESERVED_IDENTITIES, reservedName } from '../../datapath/cilium/identity.ts';
 import type { PluginOutput } from '../plugin.ts';
 import type { CiliumView } from './cilium-dbg.ts';
 import { endpointId } from './endpoint-id.ts';
-import { OBSERVE_OPTIONS, type Observation, observationOf, PROTOCOL_NAMES, verdictOf } from './hubble-filters.ts';
-import { type Party, type ShownFlow, shownFlow } from './hubble-flow.ts';
+import { OBSERVE_OPTIONS, type Observation, observationOf } from './hubble-filters.ts';
+import { type Party, PROTOCOL_NAMES, type ShownFlow, shownFlow, verdictOf } from './hubble-flow.ts';
 import { l7Event, l7Json, l7Summary } from './hubble-l7.ts';
 
 const DROP_REASON_POLICY = 133;
@@ -67,8 +67,8 @@ function compactLine({ network }: CiliumView, flow: ShownFlow, offsetUs: number,
 
 function eventOf(routing: string, flow: ShownFlow): string {
   const { l7, drop } = flow.record;
-  if (l7 !== null) return `${l7Event(l7)} ${drop === null ? 'FORWARDED' : 'DROPPED'}`;
-  return drop === null ? `${observationPoint(routing, flow)} FORWARDED` : 'Policy denied DROPPED';
+  const event = l7 !== null ? l7Event(l7) : drop === null ? observationPoint(routing, flow) : 'Policy denied';
+  return `${event} ${verdictOf(flow)}`;
 }
 
 function observationPoint(routing: string, { record, destination, isArriving }: ShownFlow): string {
@@ -80,7 +80,7 @@ function observationPoint(routing: string, { record, destination, isArriving }: 
 }
 
 function partyText({ namespace, pod, address, port, identity, names }: Party): string {
-  const name = pod === undefined ? (names[0] ?? address) : `${namespace}/${pod}`;
+  const name = pod === undefined ? (names[0] ?? formatIpv4(address)) : `${namespace}/${pod}`;
   const place = port === 0 ? name : `${name}:${port}`;
   const reserved = reservedName(identity);
   return reserved === undefined ? `${place} (ID:${identity})` : `${place} (${reserved})`;
@@ -107,7 +107,7 @@ function jsonLine(view: CiliumView, flow: ShownFlow, offsetUs: number): string {
       time,
       verdict: verdictOf(flow),
       ...(dropped ? { drop_reason: DROP_REASON_POLICY } : {}),
-      IP: { source: source.address, destination: destination.address, ipVersion: 'IPv4' },
+      IP: { source: formatIpv4(source.address), destination: formatIpv4(destination.address), ipVersion: 'IPv4' },
       l4: layer4(record),
       ...(l7 === null ? {} : { l7: l7Json(l7) }),
       source: jsonParty(view, source),
@@ -142,7 +142,7 @@ function namesJson(field: string, { names }: Party): object {
 
 /** `ID`: of an endpoint here. */
 function jsonParty({ datapath }: CiliumView, { identity, namespace, pod, labels, address }: Party): object {
-  const id = endpointId(datapath, parseIpv4(address) ?? 0);
+  const id = endpointId(datapath, address);
   return { ...(id === 0 ? {} : { ID: id }), identity, cluster_name: 'default', namespace, labels, pod_name: pod };
 }
 
