@@ -5,18 +5,17 @@ import type { CiliumProxy } from '../../datapath/cilium/cilium-proxy.ts';
 import type { EndpointDirectory } from '../../datapath/cilium/endpoint-directory.ts';
 import { type FlowLog, MAX_FLOWS } from '../../datapath/cilium/flow-log.ts';
 import type { FqdnCache } from '../../datapath/cilium/fqdn-cache.ts';
-import { reservedName } from '../../datapath/cilium/identity.ts';
+import { RESERVED_IDENTITIES } from '../../datapath/cilium/identity.ts';
 import { PROXY_PORT } from '../../datapath/cilium/proxy-namespace.ts';
 import { labelLines } from '../../datapath/cilium/security-labels.ts';
 import type { CiliumNetwork } from '../../datapath/network/cilium-network.ts';
 import type { NodeDatapath } from '../../datapath/path.ts';
-import { PolicyEngine } from '../../datapath/policy/policy-engine.ts';
 import { formatFrontends } from '../../datapath/show/bpf.ts';
 import { endpointId } from './endpoint-id.ts';
-import { endpointsJson, identitiesJson } from './endpoint-json.ts';
+import { endpointState, endpointsJson, identitiesJson } from './endpoint-json.ts';
 import { fqdnCacheClean, fqdnCacheJson, fqdnCacheList } from './fqdn-commands.ts';
 import { identityLabels } from './identity-labels.ts';
-import { bpfPolicyGet, redirectsOf } from './policy-maps.ts';
+import { bpfPolicyGet, engineOf, redirectsOf } from './policy-maps.ts';
 import type { PolicyRepository } from './policy-repository.ts';
 import { nodeList, serviceList } from './service-list.ts';
 import { textTable } from './text-table.ts';
@@ -121,8 +120,8 @@ function encryptStatus({ wireguard }: CiliumNetwork): string {
   return `Encryption: Wireguard\nInterface: ${name}\n\tPublic key: ${publicKey}\n\tNumber of peers: ${peers}\n\tListen port: ${listenPort}\n`;
 }
 
-function endpointList({ datapath, directory }: CiliumView): string {
-  const { policy } = datapath.netfilter;
+function endpointList(view: CiliumView): string {
+  const { datapath, directory } = view;
   const head = [
     'ENDPOINT',
     'POLICY (ingress)',
@@ -134,10 +133,9 @@ function endpointList({ datapath, directory }: CiliumView): string {
   ];
   const enforcement = ['', 'ENFORCEMENT', 'ENFORCEMENT', '', '', '', ''];
   const rows = directory.here().flatMap(([address, { identity }]) => {
-    const said = policy instanceof PolicyEngine ? policy.endpoint(address) : undefined;
+    const said = engineOf(view)?.endpoint(address);
     const enforced = (direction: object | null | undefined): string => (direction == null ? 'Disabled' : 'Enabled');
     const [first = '', ...others] = identityLabels(directory, identity);
-    const state = reservedName(identity) === 'init' ? 'waiting-for-identity' : 'ready';
     return [
       [
         `${endpointId(datapath, address)}`,
@@ -146,7 +144,7 @@ function endpointList({ datapath, directory }: CiliumView): string {
         `${identity}`,
         first,
         formatIpv4(address),
-        state,
+        endpointState(identity),
       ],
       ...others.map((label) => ['', '', '', '', label, '', '']),
     ];
@@ -155,7 +153,7 @@ function endpointList({ datapath, directory }: CiliumView): string {
 }
 
 function identityList({ directory }: CiliumView): string {
-  const reserved = [1, 2, 3, 4, 5, 6, 7].map((number) => [`${number}`, `reserved:${reservedName(number)}`]);
+  const reserved = Object.entries(RESERVED_IDENTITIES).map(([name, number]) => [`${number}`, `reserved:${name}`]);
   const made = directory.identities.flatMap(([number, labels]) =>
     labelLines(labels).map((label, i) => [i === 0 ? `${number}` : '', label]),
   );

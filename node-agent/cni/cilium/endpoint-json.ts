@@ -1,12 +1,10 @@
 /** `cilium-dbg endpoint list|get` and `identity list|get` in JSON. */
 import { formatIpv4, formatMac } from '../../../shared/wire/address.ts';
-import { reservedName } from '../../datapath/cilium/identity.ts';
-import { PolicyEngine } from '../../datapath/policy/policy-engine.ts';
+import { RESERVED_IDENTITIES } from '../../datapath/cilium/identity.ts';
 import type { CiliumView } from './cilium-dbg.ts';
 import { endpointId } from './endpoint-id.ts';
 import { identityLabels } from './identity-labels.ts';
-
-const LAST_RESERVED = 7;
+import { engineOf } from './policy-maps.ts';
 
 interface ShownEndpoint {
   readonly id: number;
@@ -20,10 +18,10 @@ export function endpointsJson(view: CiliumView, wanted?: string): string {
   return json(meant);
 }
 
-function endpointOf({ datapath, directory, network, repository }: CiliumView, address: number) {
+function endpointOf(view: CiliumView, address: number) {
+  const { datapath, directory, network, repository } = view;
   const { identity, pod } = directory.endpointAt(address)!; // one that is here
-  const { policy } = datapath.netfilter;
-  const said = policy instanceof PolicyEngine ? policy.endpoint(address) : undefined;
+  const said = engineOf(view)?.endpoint(address);
   const known = network.ciliumHost.endpoints.get(address);
   const device = known && {
     'interface-index': known.device.index,
@@ -43,9 +41,13 @@ function endpointOf({ datapath, directory, network, repository }: CiliumView, ad
       identity: { id: identity, labels: identityLabels(directory, identity) },
       networking: { addressing: [{ ipv4: formatIpv4(address) }], ...device },
       policy: { realized: { id: identity, 'policy-enabled': enabled(said), 'policy-revision': repository.revision } },
-      state: reservedName(identity) === 'init' ? 'waiting-for-identity' : 'ready',
+      state: endpointState(identity),
     },
   };
+}
+
+export function endpointState(identity: number): string {
+  return identity === RESERVED_IDENTITIES.init ? 'waiting-for-identity' : 'ready';
 }
 
 function enabled(said: { readonly ingress: object | null; readonly egress: object | null } | undefined): string {
@@ -55,8 +57,7 @@ function enabled(said: { readonly ingress: object | null; readonly egress: objec
 
 /** `wanted`: a number; all without one. */
 export function identitiesJson({ directory }: CiliumView, wanted?: string): string {
-  const reserved = Array.from({ length: LAST_RESERVED }, (_, i) => i + 1);
-  const numbers = [...reserved, ...directory.identities.map(([number]) => number)];
+  const numbers = [...Object.values(RESERVED_IDENTITIES), ...directory.identities.map(([number]) => number)];
   const meant = wanted === undefined ? numbers : numbers.filter((number) => `${number}` === wanted);
   if (wanted !== undefined && meant.length === 0) return `Error: Cannot get identity ${wanted}: identity not found\n`;
   return json(meant.map((id) => ({ id, labels: identityLabels(directory, id) })));

@@ -46,7 +46,7 @@ export function redirectsOf(view: CiliumView): number {
   return places.size;
 }
 
-function engineOf({ datapath }: CiliumView): PolicyEngine | undefined {
+export function engineOf({ datapath }: CiliumView): PolicyEngine | undefined {
   const { policy } = datapath.netfilter;
   return policy instanceof PolicyEngine ? policy : undefined;
 }
