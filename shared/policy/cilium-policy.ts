@@ -141,8 +141,10 @@ const ICMPV6_TYPES: Readonly<Record<string, number>> = {
   EchoRequest: 128,
   EchoReply: 129,
 };
-const NAMESPACE_LABEL = 'io.kubernetes.pod.namespace';
-const NAMESPACE_LABELS = 'io.cilium.k8s.namespace.labels.';
+/** Among the labels of a pod: its namespace. */
+export const NAMESPACE_LABEL = 'io.kubernetes.pod.namespace';
+/** And before each label of that. */
+export const NAMESPACE_LABELS = 'io.cilium.k8s.namespace.labels.';
 /** By which the API names each namespace in a label. */
 const NAMESPACE_NAME = 'kubernetes.io/metadata.name';
 const HOSTNAME = 'kubernetes.io/hostname';

@@ -2,10 +2,9 @@
 import type { NetworkPolicyPeer, NetworkPolicyPort, NetworkPolicySpec } from 'kubernetes-types/networking/v1.d.ts';
 import type { LabelSelectorObject } from '../../../shared/api/label-selector.ts';
 import { isJsonObject, type JsonObject } from '../../../shared/api/object.ts';
+import { NAMESPACE_LABEL, NAMESPACE_LABELS } from '../../../shared/policy/cilium-policy.ts';
 import type { Policy, PolicyOrigin } from '../../../shared/policy/policy-rule.ts';
 
-const NAMESPACE = 'io.kubernetes.pod.namespace';
-const NAMESPACE_LABELS = 'io.cilium.k8s.namespace.labels.';
 const PEER_SELECTORS = ['fromEndpoints', 'toEndpoints'];
 const DIRECTIONS = ['ingress', 'ingressDeny', 'egress', 'egressDeny'];
 
@@ -65,8 +64,8 @@ function sourced(selector: LabelSelectorObject | null | undefined, source: strin
   const { matchLabels = {}, matchExpressions = [] } = selector ?? {};
   const named = (key: string): string => (/^(k8s|any|reserved)[:.]/.test(key) ? key : `${source}:${key}`);
   const keys = [...Object.keys(matchLabels), ...matchExpressions.map(({ key }) => key)];
-  const saysNamespace = keys.some((key) => key.includes(NAMESPACE) || key.includes(NAMESPACE_LABELS));
-  const place = namespace === undefined || saysNamespace ? {} : { [`k8s:${NAMESPACE}`]: namespace };
+  const saysNamespace = keys.some((key) => key.includes(NAMESPACE_LABEL) || key.includes(NAMESPACE_LABELS));
+  const place = namespace === undefined || saysNamespace ? {} : { [`k8s:${NAMESPACE_LABEL}`]: namespace };
   const labels = Object.fromEntries(Object.entries(matchLabels).map(([key, value]) => [named(key), value]));
   const expressions = matchExpressions.map((expression) => ({ ...expression, key: named(expression.key) }));
   return {
@@ -103,7 +102,7 @@ function selectorOf({ podSelector, namespaceSelector }: NetworkPolicyPeer, names
   const { matchLabels = {}, matchExpressions = [] } = namespaceSelector;
   const below = (key: string): string => `${NAMESPACE_LABELS}${key}`;
   const everywhere = Object.keys(matchLabels).length + matchExpressions.length === 0;
-  const any = everywhere ? [{ key: NAMESPACE, operator: 'Exists' }] : [];
+  const any = everywhere ? [{ key: NAMESPACE_LABEL, operator: 'Exists' }] : [];
   return sourced(
     {
       matchLabels: {

@@ -1,4 +1,5 @@
 /** The labels that make an identity: pods with the same ones share it. */
+import { NAMESPACE_LABEL, NAMESPACE_LABELS } from '../../../shared/policy/cilium-policy.ts';
 import type { PolicyPod } from '../../../shared/policy/policy-pod.ts';
 
 /** `k8s:app=web` and its kin, sorted; those of the pod's namespace among them. */
@@ -7,13 +8,13 @@ export function securityLabels(
   namespaceLabels: Readonly<Record<string, string>>,
 ): Record<string, string> {
   const ofNamespace = Object.entries(namespaceLabels).map(
-    ([key, value]) => [`io.cilium.k8s.namespace.labels.${key}`, value] as const,
+    ([key, value]) => [`${NAMESPACE_LABELS}${key}`, value] as const,
   );
   const all = [
     ...Object.entries(labels),
     ...ofNamespace,
     ['io.cilium.k8s.policy.cluster', 'default'] as const,
-    ['io.kubernetes.pod.namespace', namespace] as const,
+    [NAMESPACE_LABEL, namespace] as const,
   ];
   return Object.fromEntries(
     all.map(([key, value]) => [`k8s:${key}`, value] as const).sort(([a], [b]) => (a < b ? -1 : 1)),
