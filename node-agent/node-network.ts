@@ -18,7 +18,7 @@ import { type CreatePlugin, loadPlugin } from './cni/registry.ts';
 import { FileNode, GeneratedFile } from './images/files/file-node.ts';
 import { watchedFiles } from './images/files/watched-files.ts';
 import type { NodeKernel } from './kernel.ts';
-import { type CommandOutput, failed, printed } from './kernel-view/command-output.ts';
+import { type CommandOutput, failed, pluginOutput, printed } from './kernel-view/command-output.ts';
 import type { Command } from './kernel-view/kernel-view.ts';
 import { CniNetworks } from './pods/cni-networks.ts';
 import { CNI_CONFIGURATION_FOLDER, NodeFolders } from './pods/node-folders.ts';
@@ -110,8 +110,7 @@ export class NodeNetwork {
   private pluginCommand([name = '', ...words]: readonly string[]): CommandOutput {
     const output = this.cni.plugin?.commands?.()[name]?.(words);
     if (output === undefined) return failed(`${name}: the node has no network that knows it`);
-    if (typeof output === 'string') return printed(output);
-    return { ...printed(output.text), next: ['cni-command', name, ...output.next] };
+    return pluginOutput(['cni-command', name], output);
   }
 
   private install(daemon: CniDaemon, create: CreatePlugin): void {

@@ -5,7 +5,7 @@ import type { NodeDatapath } from '../datapath/path.ts';
 import { nodeNamespace, podNamespace, type ShownNamespace } from '../datapath/show/namespace.ts';
 import type { KernelView, PacketSockets } from '../images/image.ts';
 import { bridgeCommand } from './bridge-command.ts';
-import { type CommandOutput, failed, printed } from './command-output.ts';
+import { type CommandOutput, failed, pluginOutput, printed } from './command-output.ts';
 import { conntrackCommand } from './conntrack-command.ts';
 import { DENIED } from './denied-commands.ts';
 import { dmesgCommand } from './dmesg-command.ts';
@@ -80,7 +80,7 @@ export function nodeKernelView(datapath: NodeDatapath, options: NodeViewOptions 
   const { root } = datapath;
   const namespace = () => nodeNamespace(datapath, administrator);
   const added = Object.entries(more).map(
-    ([name, run]) => [name, (words: readonly string[]) => pluginOutput(name, run(words))] as const,
+    ([name, run]) => [name, (words: readonly string[]) => pluginOutput([name], run(words))] as const,
   );
   return viewOf(packetSockets(datapath, root, turn), turn, {
     ...commonCommands(root, namespace, processes),
@@ -101,11 +101,6 @@ export function nodeKernelView(datapath: NodeDatapath, options: NodeViewOptions 
     ...Object.fromEntries(added),
     ...commands,
   });
-}
-
-function pluginOutput(name: string, output: PluginOutput): CommandOutput {
-  if (typeof output === 'string') return printed(output);
-  return { ...printed(output.text), next: [name, ...output.next] };
 }
 
 function commonCommands(
