@@ -45,12 +45,17 @@ export function configuredPlugins(files: readonly ConfigurationFile[]): readonly
   return [];
 }
 
+/** The first plugin of a list, or the only one, as its installer wrote it. */
+export function firstPlugin(configuration: object): unknown {
+  const isList = 'plugins' in configuration && Array.isArray(configuration.plugins);
+  return isList ? (configuration.plugins as readonly unknown[])[0] : configuration;
+}
+
 /** The type of the first plugin; kube-router's is a bridge with a name of its own. Undefined for what is no configuration. */
 function kindOf(text: string): string | undefined {
   const value = parsed(text);
   if (typeof value !== 'object' || value === null) return undefined;
-  const list = 'plugins' in value && Array.isArray(value.plugins) ? (value.plugins as readonly unknown[]) : [value];
-  const first = list[0];
+  const first = firstPlugin(value);
   if (typeof first !== 'object' || first === null || !('type' in first)) return undefined;
   if ('bridge' in first && first.bridge === 'kube-bridge') return 'kube-bridge';
   return typeof first.type === 'string' ? first.type : undefined;
