@@ -194,7 +194,7 @@ interface PolicyParts {
 }
 
 function enforcePolicy(
-  { context, bus, kernel, node }: KubeletOptions,
+  { context, bus, kernel }: KubeletOptions,
   apis: readonly PolicyApi[],
   { plugin, events, networkOf }: PolicyParts,
 ): PolicyAgent {
@@ -209,7 +209,7 @@ function enforcePolicy(
     engine,
     inTurn: (call) => loop.run(call),
     apis,
-    cilium: plugin.joinPolicy?.(engine, { nodeName: node.nodeName, nodeIp: node.internalIp, events, networkOf }),
+    cilium: plugin.joinPolicy?.(engine, { events, networkOf }),
     followed: (state, here) => plugin.followPolicies?.(state, here),
   });
 }

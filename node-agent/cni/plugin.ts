@@ -113,9 +113,6 @@ export interface CniPlugin {
 
 /** What a plugin that joins its node's policy has of the node. */
 export interface PolicyNodeParts {
-  readonly nodeName: string;
-  /** As text. */
-  readonly nodeIp: string;
   /** For objects that nobody waits for. */
   readonly events: ApiClient;
   /** Sockets of a namespace. */

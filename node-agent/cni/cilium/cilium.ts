@@ -6,7 +6,7 @@
 import { type EnforcementMode, enforcementMode } from '../../../shared/policy/cilium-enforcement.ts';
 import type { ClusterState } from '../../../shared/policy/compile.ts';
 import { CILIUM_ROUTING_ANNOTATION } from '../../../shared/policy/policy-node.ts';
-import type { Ipv4Prefix } from '../../../shared/wire/address.ts';
+import { formatIpv4, type Ipv4Prefix } from '../../../shared/wire/address.ts';
 import { CiliumProxy } from '../../datapath/cilium/cilium-proxy.ts';
 import { DnsGate } from '../../datapath/cilium/dns-gate.ts';
 import { EndpointDirectory } from '../../datapath/cilium/endpoint-directory.ts';
@@ -115,14 +115,15 @@ export class Cilium implements CniPlugin {
     return { ...attachment, detach };
   }
 
-  joinPolicy(engine: PolicyEngine, { nodeName, nodeIp, events, networkOf }: PolicyNodeParts): CiliumPolicyOptions {
+  joinPolicy(engine: PolicyEngine, { events, networkOf }: PolicyNodeParts): CiliumPolicyOptions {
     const { flows, names, enforcement } = this;
+    const { nodeName } = this.context.datapath;
     const cluster = this.cluster();
     engine.observer = flows;
     this.lookInside(engine, { inTurn: cluster.inTurn, networkOf }).catch((error: unknown) =>
       cluster.log.error({ error }, 'rules about HTTP and DNS cannot be asked'),
     );
-    return { nodeName, identities: this.identityAgent(cluster, { nodeIp, events }), names, enforcement };
+    return { nodeName, identities: this.identityAgent(cluster, events), names, enforcement };
   }
 
   /** What policy asks of connections' content goes through the node's proxies from now on. */
@@ -133,16 +134,13 @@ export class Cilium implements CniPlugin {
   }
 
   /** Whose an address is, in numbers that all nodes agree on. */
-  private identityAgent(
-    { bus, api, clock }: ClusterAccess,
-    { nodeIp, events }: Pick<PolicyNodeParts, 'nodeIp' | 'events'>,
-  ): IdentityAgent {
+  private identityAgent({ bus, api, clock }: ClusterAccess, events: PolicyNodeParts['events']): IdentityAgent {
     const { directory } = this;
     const { datapath } = this.context;
     const endpoints = new EndpointObjects({
       api: events,
       directory,
-      nodeIp,
+      nodeIp: formatIpv4(datapath.internalIp),
       endpointId: (address) => endpointId(datapath, address),
     });
     const random = (): number => datapath.root.engine.random();
