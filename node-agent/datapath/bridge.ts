@@ -116,7 +116,8 @@ export class BridgeDevice implements NetDevice {
     if (port === undefined) return;
     this.ports.delete(device);
     this.fdb.removePort(port);
-    if (device.upcall === port) device.upcall = null;
+    // A device that is no pod's cable has the host's stack behind it again.
+    if (device.upcall === port) device.upcall = this.host.interfaces.has(device) ? this.host : null;
   }
 
   /** What was learned behind a port that went down. */

@@ -50,11 +50,8 @@ function setUp(namespace: ShownNamespace, device: NetDevice, up: boolean): void 
 }
 
 export function leaveMaster(namespace: ShownNamespace, device: NetDevice): void {
-  const { host } = namespace;
   masterOf(namespace, device)?.removePort(device);
-  // A device that is no pod's cable has the host's stack behind it.
-  if (host.interfaces.has(device)) device.upcall = host;
-  host.changes?.linkChanged(device);
+  namespace.host.changes?.linkChanged(device);
 }
 
 /** Of an Ethernet device unless `leastBytes` says other. */
