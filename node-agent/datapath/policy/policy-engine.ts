@@ -242,11 +242,12 @@ export class PolicyEngine implements PacketPolicy, AddressHolder {
       if (decision.drop !== null) return { drop: decision.drop, l7: null, logs };
       if (decision.l7 !== undefined) return { drop: null, l7: { side: 'egress', decision }, logs };
     }
-    if (into === null) return logs === 0 ? ALLOWED : { ...ALLOWED, logs };
-    const decision = decide(into, client, protocol, port);
-    logs += decision.logs ?? 0;
-    if (decision.drop !== null) return { drop: decision.drop, l7: null, logs };
-    if (decision.l7 !== undefined) return { drop: null, l7: { side: 'ingress', decision }, logs };
+    if (into !== null) {
+      const decision = decide(into, client, protocol, port);
+      logs += decision.logs ?? 0;
+      if (decision.drop !== null) return { drop: decision.drop, l7: null, logs };
+      if (decision.l7 !== undefined) return { drop: null, l7: { side: 'ingress', decision }, logs };
+    }
     return logs === 0 ? ALLOWED : { ...ALLOWED, logs };
   }
 
